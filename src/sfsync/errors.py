@@ -1,0 +1,175 @@
+"""Every error a user of sfsync can meet: what happened, what to do next, and the exit code it ends in.
+
+Grouped by what happens next, not by where it was raised. Foreign exceptions are translated into these at
+their adapter; one boundary in ``cli/app.py`` prints them. The table in the documentation is made from this
+tree. Records that Salesforce refuses are values (``model.outcome.Rejected``), never exceptions.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SfsyncError(Exception):
+    """Something a person can act on.
+
+    Args:
+        message: what happened, to which record or file.
+        hint: the next command or step to try; empty where there is none.
+    """
+
+    exit_code: ClassVar[int] = 1
+    slug: ClassVar[str] = "failed"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SfsyncError):
+    """The command line asks for something that cannot be done."""
+
+    exit_code = 2
+    slug = "usage"
+
+
+class InputError(SfsyncError):
+    """A file or a row handed in cannot be read; the message names the place."""
+
+    exit_code = 2
+    slug = "input"
+
+
+class ConfigError(SfsyncError):
+    """The configuration is wrong; ``problems`` holds every mistake, each with file, line and column."""
+
+    exit_code = 2
+    slug = "config"
+
+    def __init__(self, message: str, *, hint: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class MappingError(ConfigError):
+    """The mapping does not fit the org: a field is missing, or cannot be written."""
+
+    slug = "mapping"
+
+
+class MirrorError(SfsyncError):
+    """The mirror's file cannot be used: no permission, no space, not a database, or of a newer sfsync."""
+
+    slug = "mirror"
+
+
+class ProtocolError(SfsyncError):
+    """The org answered something that makes no sense to sfsync."""
+
+    slug = "protocol"
+
+
+class RetriableError(SfsyncError):
+    """The org could not do it now; the next run goes on from here."""
+
+    slug = "retriable"
+
+
+class OrgUnavailable(RetriableError):
+    """The org could not be reached, or answered with a server error, after patient retries."""
+
+    slug = "org-unavailable"
+
+
+class OutcomeUnknown(RetriableError):
+    """A write was sent and no answer came: it has to be looked up before it may be repeated."""
+
+    slug = "outcome-unknown"
+
+
+class OrgRefused(SfsyncError):
+    """The org refused a whole request for a reason that trying again does not mend."""
+
+    slug = "org-refused"
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class AuthError(SfsyncError):
+    """There is no working login."""
+
+    exit_code = 4
+    slug = "auth"
+
+
+class NotLoggedIn(AuthError):
+    """No login is stored for this profile."""
+
+    slug = "not-logged-in"
+
+
+class LoginTimedOut(AuthError):
+    """The browser did not come back in time."""
+
+    slug = "login-timed-out"
+
+
+class StateMismatch(AuthError):
+    """The browser came back with a state that this login did not hand out."""
+
+    slug = "state-mismatch"
+
+
+class LoginRefused(AuthError):
+    """Salesforce, or the person at the browser, said no."""
+
+    slug = "login-refused"
+
+
+class GrantRevoked(AuthError):
+    """The stored login is revoked or has expired; only a new login helps."""
+
+    slug = "grant-revoked"
+
+
+class TokenStoreError(AuthError):
+    """No place to keep the login works, or the kept login cannot be read back."""
+
+    slug = "token-store"
+
+
+class WrongOrg(AuthError):
+    """The login belongs to another org than the one this profile was first used with."""
+
+    slug = "wrong-org"
+
+
+class BudgetSpent(SfsyncError):
+    """The org's daily API calls, less the reserve for everyone else, are used up."""
+
+    exit_code = 5
+    slug = "budget-spent"
+
+
+class MirrorBusy(SfsyncError):
+    """Another run holds the lock."""
+
+    exit_code = 6
+    slug = "mirror-busy"
+
+
+class UnsafePlan(SfsyncError):
+    """A safety brake: the plan would delete or blank more than the configured limit. Nothing was applied."""
+
+    exit_code = 7
+    slug = "unsafe-plan"
+
+
+class Paused(SfsyncError):
+    """Writing is switched off by ``sfsync pause``."""
+
+    exit_code = 7
+    slug = "paused"
