@@ -1,0 +1,1 @@
+"""The verbs: read, plan, guard, apply, record."""

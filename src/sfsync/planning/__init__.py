@@ -1,0 +1,1 @@
+"""The pure core: what should change, and why."""

@@ -1,0 +1,252 @@
+"""What a valid mapping is, as frozen values; ``parse`` makes them, everything else reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping as MappingABC
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from sfsync.model.event import EventType
+
+
+class FieldType(StrEnum):
+    """How a value is kept in the mirror, and how it is written to the org."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+class Direction(StrEnum):
+    """Which way a field travels."""
+
+    BOTH = "both"
+    PULL = "pull"
+    PUSH = "push"
+
+
+class Merge(StrEnum):
+    """What happens where both sides changed a field since they last agreed."""
+
+    SALESFORCE_WINS = "salesforce_wins"
+    LOCAL_WINS = "local_wins"
+    NEWEST = "newest"
+    MANUAL = "manual"
+    COUNTER = "counter"
+    LATEST = "latest"
+    STICKY_TRUE = "sticky_true"
+
+
+class OnMultiple(StrEnum):
+    """What to do where several records in the org have the address."""
+
+    QUARANTINE = "quarantine"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+class MissingPerson(StrEnum):
+    """What to do with an event of somebody whom neither side knows."""
+
+    CREATE_CONTACT = "create_contact"
+    CREATE_LEAD = "create_lead"
+    QUARANTINE = "quarantine"
+
+
+class OnLocalDelete(StrEnum):
+    """What a soft delete in the mirror means for the org."""
+
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+class OncePer(StrEnum):
+    """How often an event type becomes a Task."""
+
+    EVENT = "event"
+    CAMPAIGN = "campaign"
+
+
+class Action(StrEnum):
+    """What a rule does."""
+
+    CREATE_TASK = "create_task"
+    UPDATE_FIELD = "update_field"
+    INCREMENT_FIELD = "increment_field"
+    IMPORT = "import"
+    UPDATE = "update"
+    SOFT_DELETE = "soft_delete"
+
+
+class RecordEvent(StrEnum):
+    """What can happen to a record in Salesforce, for the rules of that direction."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMap:
+    """One field of the org tied to one column of the mirror.
+
+    Attributes:
+        remote: the org's API name, ``Email``, or one step to a parent, ``Account.Name``.
+        placeholder: what the org gets where it requires a value and the mirror has none; it is read back as
+            blank, so it never comes down.
+    """
+
+    remote: str
+    column: str
+    type: FieldType = FieldType.TEXT
+    direction: Direction = Direction.BOTH
+    merge: Merge = Merge.SALESFORCE_WINS
+    placeholder: str | None = None
+
+    @property
+    def pulls(self) -> bool:
+        """Whether the org's value comes down."""
+        return self.direction is not Direction.PUSH
+
+    @property
+    def pushes(self) -> bool:
+        """Whether the mirror's value goes up."""
+        return self.direction is not Direction.PULL
+
+
+@dataclass(frozen=True)
+class ObjectMap:
+    """One object of the org tied to one table of the mirror.
+
+    Attributes:
+        name: the configuration's key, ``contact``; ``table`` is its plural.
+        match_on: the column by which rows and records that never met are recognised.
+        external_id: the org's external id field that sfsync's creates are keyed by; empty for none.
+        opt_out: columns that all say "no more emails": one true makes all true.
+    """
+
+    name: str
+    table: str
+    sobject: str
+    match_on: str
+    fields: tuple[FieldMap, ...]
+    external_id: str = ""
+    on_multiple: OnMultiple = OnMultiple.QUARANTINE
+    on_local_delete: OnLocalDelete = OnLocalDelete.KEEP
+    opt_out: tuple[str, ...] = ()
+
+    @cached_property
+    def by_column(self) -> MappingABC[str, FieldMap]:
+        """The fields by the mirror's column."""
+        return {field_map.column: field_map for field_map in self.fields}
+
+    @cached_property
+    def by_remote(self) -> MappingABC[str, FieldMap]:
+        """The fields by the org's name."""
+        return {field_map.remote: field_map for field_map in self.fields}
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """All mapped columns, in the configuration's order."""
+        return tuple(field_map.column for field_map in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """What an email event does: one line of ``penguinmails_to_salesforce``.
+
+    Attributes:
+        column: the mirror's column that the named field is tied to; empty for ``create_task``.
+        value: what to write; ``None`` means the event's time.
+        by: how much an increment adds.
+    """
+
+    on: EventType
+    action: Action
+    column: str = ""
+    value: str | int | float | None = None
+    has_value: bool = False
+    by: int = 1
+    once_per: OncePer = OncePer.EVENT
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRule:
+    """What a change in Salesforce does: one line of ``salesforce_to_penguinmails``."""
+
+    on: RecordEvent
+    action: Action
+    add_to_segment: str = ""
+    conflict_resolution: Merge | None = None
+
+
+@dataclass(frozen=True)
+class SyncRules:
+    """The rules of one object."""
+
+    object: str
+    direction: Direction = Direction.BOTH
+    frequency: str = "real_time"
+    fallback: str = "hourly_batch"
+    events: tuple[EventRule, ...] = ()
+    records: tuple[RecordRule, ...] = ()
+
+    def record_rule(self, on: RecordEvent) -> RecordRule | None:
+        """The rule for what happened to a record; ``None`` where the configuration has none: then nothing is done."""
+        return next((rule for rule in self.records if rule.on is on), None)
+
+    @property
+    def pulls(self) -> bool:
+        """Whether this object's records come down at all."""
+        return self.direction is not Direction.PUSH
+
+    @property
+    def pushes(self) -> bool:
+        """Whether this object's rows go up at all."""
+        return self.direction is not Direction.PULL
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityMap:
+    """How an event becomes a Task.
+
+    Attributes:
+        fields: ``(sf_field, template)`` in the configuration's order; see ``mapping.template``.
+        types: which event types may be logged as Tasks.
+        timezone: the IANA zone whose calendar ``ActivityDate`` follows.
+    """
+
+    sobject: str = "Task"
+    external_id: str = ""
+    timezone: str = "UTC"
+    missing_person: MissingPerson = MissingPerson.CREATE_CONTACT
+    fields: tuple[tuple[str, str], ...] = ()
+    types: tuple[EventType, ...] = tuple(EventType)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Everything the configuration says about data: objects, activities, rules.
+
+    ``objects`` is ordered: what stands first goes first when somebody is looked for (a Contact before a Lead).
+    """
+
+    objects: MappingABC[str, ObjectMap]
+    activities: ActivityMap
+    rules: MappingABC[str, SyncRules] = field(default_factory=dict)
+
+    def rules_for(self, object_name: str) -> SyncRules:
+        """The object's rules; an object without any takes no part."""
+        return self.rules.get(object_name, SyncRules(object_name))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short hash that changes when the mapping does."""
+        told = json.dumps(asdict(self), sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]

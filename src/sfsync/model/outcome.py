@@ -1,0 +1,150 @@
+"""What became of a write, and of a whole run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from sfsync.model.record import SalesforceId
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The org did it."""
+
+    ref: int
+    salesforce_id: SalesforceId
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The org refused this record, for a reason that trying again does not mend.
+
+    Attributes:
+        code: the org's error code, ``REQUIRED_FIELD_MISSING``.
+        message: the org's own words.
+        fields: the fields it named.
+        matched_id: the record it said is already there, for a duplicate.
+    """
+
+    ref: int
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+    matched_id: SalesforceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not done, and certain not to have been done: a lock, a limit. It stays pending."""
+
+    ref: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Sent, and no reply came: look it up before repeating it."""
+
+    ref: int
+    message: str
+
+
+Outcome: TypeAlias = Accepted | Rejected | Deferred | Unknown
+
+
+@dataclass(slots=True)
+class ObjectReport:
+    """What one verb did to one object, in records."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    conflicts: int = 0
+    quarantined: int = 0
+    skipped: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts, in the order people read them."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def add(self, other: ObjectReport) -> None:
+        """Add another verb's counts to these."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(slots=True)
+class ActivityReport:
+    """What became of the events handed in and of their Tasks."""
+
+    events: int = 0
+    tasks: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    waiting: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts, in the order people read them."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What one run did. It is filled while the run goes on and rendered at its end.
+
+    Attributes:
+        pull, push: by object name.
+        transport: by verb and object, ``{"pull contact": "rest"}``.
+        warnings: sentences for people, each once.
+    """
+
+    run_id: str
+    command: str
+    pull: dict[str, ObjectReport] = field(default_factory=dict)
+    push: dict[str, ObjectReport] = field(default_factory=dict)
+    activity: ActivityReport | None = None
+    transport: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    api_calls: int = 0
+    bytes_in: int = 0
+    seconds: float = 0.0
+    dry_run: bool = False
+
+    def warn(self, sentence: str) -> None:
+        """Keep a warning, once."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+    @property
+    def quarantined(self) -> int:
+        """How many records and events this run put in quarantine."""
+        rows = sum(report.quarantined for report in (*self.pull.values(), *self.push.values()))
+        return rows + (self.activity.quarantined if self.activity else 0)
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        """Counts per object over all verbs of the run, and ``activity`` where events were handled."""
+        merged: dict[str, Counter[str]] = {}
+        for reports in (self.pull, self.push):
+            for name, report in reports.items():
+                merged.setdefault(name, Counter()).update(report.as_dict())
+        return {name: dict(counts) for name, counts in merged.items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as the ``data`` of the JSON document (contract §2)."""
+        document: dict[str, Any] = {"objects": self.totals()}
+        document["pull"] = {name: report.as_dict() for name, report in self.pull.items()}
+        document["push"] = {name: report.as_dict() for name, report in self.push.items()}
+        if self.activity is not None:
+            document["activity"] = self.activity.as_dict()
+        return document | {
+            "api_calls": self.api_calls,
+            "bytes_in": self.bytes_in,
+            "seconds": round(self.seconds, 3),
+            "transport": self.transport,
+            "dry_run": self.dry_run,
+        }

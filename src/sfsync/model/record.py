@@ -1,0 +1,105 @@
+"""Records as values: what the mirror holds, what was last agreed, what the org says now.
+
+A record's fields are always named by the mirror's *column*, on all three sides, and hold values as SQLite
+keeps them: text, integer, real or null; a boolean is 0 or 1, a datetime ``2026-01-20T10:00:00Z``, a date
+``2026-01-20``. ``mapping.coerce`` turns the org's forms into these and back, so the core never sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final, Literal, NewType, TypeAlias
+
+LocalId = NewType("LocalId", int)
+"""A row's ``id`` in the mirror; it never passes for a Salesforce Id."""
+
+SalesforceId = NewType("SalesforceId", str)
+"""A record's Id in the org, always in its 18-character form."""
+
+Value: TypeAlias = str | int | float | None
+Values: TypeAlias = Mapping[str, Value]
+
+
+class _Missing(Enum):
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing.MISSING
+"""No value was ever agreed on, or the reply did not hold the field. Not the same as null."""
+
+Missing: TypeAlias = Literal[_Missing.MISSING]
+
+
+class RemoteState(StrEnum):
+    """What became of a record in the org.
+
+    Source: salesforce-facts §6.4 (recycle bin, merge, lead conversion).
+    """
+
+    PRESENT = "present"
+    DELETED = "deleted"
+    MERGED = "merged"
+    CONVERTED = "converted"
+    GONE = "gone"  # asked for by Id and not returned: purged, or no longer visible to this user
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """One record as the org tells it.
+
+    Attributes:
+        values: by column; a field that the reply did not hold is absent, never null.
+        successor_id: the survivor of a merge, or the Contact a Lead was converted to.
+        modified_at: its SystemModstamp, ``2026-01-20T10:00:00Z``.
+    """
+
+    salesforce_id: SalesforceId
+    values: Values
+    state: RemoteState = RemoteState.PRESENT
+    successor_id: SalesforceId | None = None
+    modified_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """One row as the mirror holds it.
+
+    Attributes:
+        deleted_at: set where the row is soft-deleted, by either side.
+        edited_at: when the row was first edited since base; empty where nobody has edited it.
+    """
+
+    local_id: LocalId
+    values: Values
+    deleted_at: str | None = None
+    edited_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What both sides last agreed on for one row."""
+
+    values: Values
+    deleted_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Triple:
+    """The three copies of one record, as far as there are any.
+
+    Attributes:
+        object: the configuration's name of the object, ``contact`` or ``lead``.
+        base: ``None`` where both sides never met: a row new here, or new there.
+        local: ``None`` where the mirror has no row yet.
+        remote: ``None`` where the org has no record yet.
+    """
+
+    object: str
+    base: Base | None
+    local: Local | None
+    remote: Remote | None
