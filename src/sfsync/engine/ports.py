@@ -1,0 +1,408 @@
+"""What the verbs need from the world, as Protocols: an org, a mirror, somebody to tell how far it is.
+
+The real ones, ``salesforce.org.SalesforceOrg`` and ``mirror.store.SqliteMirror``, satisfy these by shape
+alone; the fakes in ``tests/fakes.py`` satisfy the same contract suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from sfsync.mapping.check import SObjectFacts
+from sfsync.mapping.project import RawRecord
+from sfsync.mapping.schema import ActivityMap, Mapping, ObjectMap
+from sfsync.model.change import OrgWrite, RowPlan
+from sfsync.model.cursor import Watermark
+from sfsync.model.event import EmailEvent
+from sfsync.model.outcome import ObjectReport, Outcome
+from sfsync.model.record import LocalId, Remote, SalesforceId, Triple, Value
+from sfsync.planning.activity import Effect, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Records that changed in the org, streaming.
+
+    Attributes:
+        pages: lists of raw records, ``{field: JSON value}`` with parents under dotted names; each page is a
+            few thousand records at most, so that memory does not grow with their number.
+        as_of: the org's own clock just before it was asked: the next watermark.
+        total: how many there are, where the org said so; for the progress bar.
+        transport: ``rest`` or ``bulk``.
+    """
+
+    pages: Iterable[Sequence[RawRecord]]
+    as_of: Watermark
+    total: int | None
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What this process has cost the org so far.
+
+    Attributes:
+        used: the org's count of calls in the running 24 hours, and ``limit`` its ceiling; ``None`` until told.
+    """
+
+    api_calls: int
+    bytes_in: int
+    used: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How a number of writes would travel: ``transport`` by name, ``size`` writes a request."""
+
+    transport: str
+    size: int
+
+
+class Org(Protocol):
+    """The Salesforce side. Raises only errors of ``sfsync.errors``; a refused record is an ``Outcome``."""
+
+    def describe(self, sobject: str) -> SObjectFacts:
+        """What the org says of an object: its fields, as this user sees them. One API call."""
+        ...
+
+    def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
+        """Records stamped at or after ``since`` (``2026-01-20T10:00:00Z``), deleted ones too, oldest stamp first.
+
+        ``None`` reads every record that is not deleted. One API call where nothing changed.
+        """
+        ...
+
+    def fetch(
+        self, sobject: str, fields: Sequence[str], ids: Sequence[SalesforceId]
+    ) -> Iterator[Sequence[RawRecord]]:
+        """These records as they are now, up to 2,000 a call, deleted ones too (``IsDeleted``); an Id that the
+        org does not return at all is left out.
+        """
+        ...
+
+    def find(
+        self, sobject: str, fields: Sequence[str], by: str, keys: Sequence[str]
+    ) -> Iterator[Sequence[RawRecord]]:
+        """Live records whose field ``by`` is one of ``keys``, ignoring case; a few hundred keys a call.
+
+        For Lead, converted ones are included (``IsConverted``, ``ConvertedContactId``).
+        """
+        ...
+
+    def batching(self, action_count: int) -> Batching:
+        """The cheapest way for so many writes, by API calls."""
+        ...
+
+    def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
+        """Send these writes (at most ``batching().size``); one outcome for each, by ``ref``, in any order.
+
+        Never raises for what becomes of single records; a request whose reply was lost gives ``Unknown``
+        for all of its records. Refuses nothing silently.
+
+        Raises:
+            AuthError, BudgetSpent, OrgUnavailable: before anything of this call was sent; outcomes already
+                known are never thrown away: what was not sent is ``Deferred``.
+        """
+        ...
+
+    def find_tasks(
+        self, activities: ActivityMap, keys: Sequence[str], who_ids: Sequence[SalesforceId], since: str
+    ) -> dict[str, SalesforceId]:
+        """Which of these event keys are already Tasks: ``{key: Task Id}``.
+
+        By the external id where ``activities.external_id`` is set, else by the reference line that such Tasks
+        carry in their Description, among the people's Tasks created since. Archived ones too.
+        """
+        ...
+
+    def usage(self) -> Usage:
+        """Calls and bytes so far, and the org's own count as last told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StageSummary:
+    """What the staged records mean for the mirror, counted by SQL before anything is applied.
+
+    Attributes:
+        new: records the mirror has no row for, and no unlinked row with their address.
+        changed: rows untouched here whose record differs.
+        equal: rows that are as staged.
+        contested: everything that needs a decision: edited here, deleted, merged, converted, matched by address.
+        blanked: of ``changed``, those that lose a value they had.
+    """
+
+    new: int
+    changed: int
+    equal: int
+    contested: int
+    blanked: int
+
+
+class Stage(Protocol):
+    """Fresh records beside the mirror's rows, kept outside the database file until they are settled."""
+
+    def add(self, records: Iterable[Remote]) -> int:
+        """Stage one page; a record staged before is replaced. Returns how many."""
+        ...
+
+    def summary(self) -> StageSummary:
+        """Count what settling would do."""
+        ...
+
+    def settle_plain(self, *, insert: bool, update: bool, segment: str) -> ObjectReport:
+        """Apply, by SQL and in transactions of a bounded size, what needs no decision: ``new`` and ``changed``.
+
+        ``insert`` and ``update`` say whether the rules want it; ``segment`` names the segment new rows join.
+        """
+        ...
+
+    def triples(self, *, contested_only: bool, dirty_only: bool = False) -> Iterator[Triple]:
+        """Triples in a steady order, streaming; the caller may commit between any two of them.
+
+        ``contested_only``: what ``settle_plain`` leaves. ``dirty_only``: rows edited here, with the staged
+        record as remote (``GONE`` where an Id was expected and not staged, ``None`` where the row has no Id).
+        Otherwise every staged record that differs from its row, and every dirty row.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PendingWrite:
+    """A write about to leave: what is sent, and what it was judged against.
+
+    Attributes:
+        write: what the org gets; ``ref`` is given by ``Mirror.journal``.
+        plan: the decisions behind it, to be settled when it is accepted.
+    """
+
+    write: OrgWrite
+    plan: RowPlan
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """A journaled write whose outcome was never settled: a crash, or a lost reply.
+
+    Attributes:
+        before: column -> the org's value that the plan was judged against.
+        after: column -> the value that was sent.
+    """
+
+    ref: int
+    object: str
+    local_id: LocalId
+    salesforce_id: SalesforceId | None
+    action: str
+    before: dict[str, Value]
+    after: dict[str, Value]
+    sent_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedTask:
+    """An activity waiting to become a Task.
+
+    Attributes:
+        activity_id: the row in ``activities``, used as the write's ``ref``.
+        key: the idempotency key, unique for ever.
+        who_id: the person's Salesforce Id; ``None`` while the person is still to be created.
+        fields: the Task's fields without WhoId.
+        in_doubt: it was sent before and no outcome was settled.
+        sent_at: when, for such a one.
+    """
+
+    activity_id: int
+    key: str
+    object: str
+    local_id: LocalId
+    who_id: SalesforceId | None
+    fields: dict[str, Any]
+    in_doubt: bool
+    sent_at: str
+
+
+class Mirror(Protocol):
+    """The SQLite side."""
+
+    def prepare(self, mapping: Mapping) -> tuple[str, ...]:
+        """Make tables, columns and triggers fit the mapping.
+
+        Returns:
+            The objects whose mapping changed since their last pull: they have to be read again in full.
+        """
+        ...
+
+    def facts(self, sobject: str) -> SObjectFacts | None:
+        """What the org said of an object when last asked."""
+        ...
+
+    def keep_facts(self, facts: SObjectFacts) -> None:
+        """Keep it for the next run."""
+        ...
+
+    def pinned_org(self) -> str:
+        """The org id this mirror belongs to; empty before the first run."""
+        ...
+
+    def pin_org(self, org_id: str) -> None:
+        """Bind this mirror to an org, once and for all."""
+        ...
+
+    def external_key(self, object_name: str, local_id: LocalId) -> str:
+        """The external id value for a row that sfsync creates in the org; the same for ever."""
+        ...
+
+    # -- pull ------------------------------------------------------------------------------------------------
+    def watermark(self, object_name: str) -> Watermark | None:
+        """Where the last complete pull of this object got to."""
+        ...
+
+    def advance(self, object_name: str, to: Watermark) -> None:
+        """Move the watermark on; never back."""
+        ...
+
+    def staging(self, object_map: ObjectMap, columns: Sequence[str]) -> AbstractContextManager[Stage]:
+        """An empty stage for one object, holding these columns; gone at the end of the block."""
+        ...
+
+    def rows(self, object_name: str) -> int:
+        """How many live rows there are, for the brake."""
+        ...
+
+    def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None:
+        """Apply the mirror's half of these plans (rows, base, conflicts, links, segments) in one transaction."""
+        ...
+
+    # -- push ------------------------------------------------------------------------------------------------
+    def dirty_ids(self, object_name: str) -> Iterator[SalesforceId]:
+        """Salesforce Ids of rows edited here, that are in no open quarantine, in a steady order."""
+        ...
+
+    def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]:
+        """Live rows without a Salesforce Id, with the value of the match column (may be empty)."""
+        ...
+
+    def link(self, object_name: str, local_id: LocalId, salesforce_id: SalesforceId) -> None:
+        """This row is that record: found by address or external id. They never agreed on anything yet."""
+        ...
+
+    def journal(self, writes: Sequence[PendingWrite]) -> list[OrgWrite]:
+        """Keep what is about to be sent, durably; the returned writes carry their ``ref``."""
+        ...
+
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Settle journaled writes in one transaction.
+
+        Accepted: keep the new Id, move the base to what was sent, take the merged values into the row unless
+        somebody edited it meanwhile. Rejected: quarantine. Deferred: forget the write, the row stays dirty.
+        Unknown: keep it in doubt.
+        """
+        ...
+
+    def in_doubt(self, object_name: str) -> list[InDoubt]:
+        """Journaled writes without an outcome."""
+        ...
+
+    # -- activity --------------------------------------------------------------------------------------------
+    def keep_events(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
+        """Store events durably, once per id. Returns ``(new, duplicates)``."""
+        ...
+
+    def unresolved_addresses(self) -> Iterator[str]:
+        """Match keys of events not handled yet whose person no live row has."""
+        ...
+
+    def pending_events(self, limit: int) -> list[tuple[EmailEvent, tuple[Person, ...]]]:
+        """The next events to handle, oldest first, each with all rows that have its address."""
+        ...
+
+    def first_in_campaign(self, keys: Sequence[str]) -> set[str]:
+        """Which of these once-per-campaign keys are not taken yet."""
+        ...
+
+    def apply_events(self, effects: Sequence[Effect]) -> None:
+        """In one transaction: change the people's rows, queue the Tasks, mark the events as handled."""
+        ...
+
+    def queued_tasks(self, after: int, limit: int) -> list[QueuedTask]:
+        """Activities waiting to be sent, by ``activity_id`` after the given one."""
+        ...
+
+    def mark_sending(self, activity_ids: Sequence[int]) -> None:
+        """Keep durably that these are about to be sent."""
+        ...
+
+    def settle_tasks(self, outcomes: Sequence[Outcome]) -> None:
+        """Like ``settle``, for activities; ``ref`` is the ``activity_id``."""
+        ...
+
+    # -- what people are told -----------------------------------------------------------------------------------
+    def quarantine(
+        self,
+        *,
+        kind: str,
+        code: str,
+        message: str,
+        hint: str = "",
+        object_name: str = "",
+        local_id: LocalId | None = None,
+        event_id: str = "",
+        payload: str = "",
+    ) -> None:
+        """Put something aside, with the reason in the org's own words, and a hint."""
+        ...
+
+
+class Progress(Protocol):
+    """Somebody to tell how far a long job is. Silent by default."""
+
+    def start(self, label: str, total: int | None) -> None:
+        """A job begins."""
+        ...
+
+    def advance(self, count: int) -> None:
+        """So many more are done."""
+        ...
+
+    def done(self) -> None:
+        """The job is over."""
+        ...
+
+
+class Silent:
+    """A ``Progress`` that says nothing."""
+
+    def start(self, label: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, count: int) -> None:
+        """Say nothing."""
+
+    def done(self) -> None:
+        """Say nothing."""
+
+
+Clock = Callable[[], str]
+"""Now, as ``2026-01-20T10:00:00Z``; handed in from ``cli/``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The brakes and the budget, as configured.
+
+    Attributes:
+        max_delete: the share of rows (0..1) that one run may delete or blank.
+        max_delete_rows: so many are always allowed.
+        api_reserve: the share of the org's daily calls that is left for everyone else.
+    """
+
+    max_delete: float = 0.10
+    max_delete_rows: int = 20
+    overlap: timedelta = timedelta(minutes=15)
+    api_reserve: float = 0.20
