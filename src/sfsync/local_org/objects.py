@@ -1,0 +1,444 @@
+"""The org's state: its clock, its records with their indexes, and who may undo what.
+
+Rows are plain dictionaries that are never changed in place: a write puts a new one, so whoever holds an old
+one (an open query cursor, a rollback) keeps it. Only values that are there are kept; a missing key is null.
+What a write means (validation, stamps, side effects) is ``writes``; this module only keeps.
+
+Source: salesforce-facts §6.1-6.4 (stamps, visibility, delete log), §7.5 (ids).
+"""
+
+import threading
+import time
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from . import ids
+from .refusal import Refusal
+from .schema import SObjectType
+from .settings import Settings
+from .standard import LEAD_STATUSES, OPT_OUT_FIELDS, TASK_STATUSES, Provisioned, object_types
+
+Row = dict[str, Any]
+_INDEXED = {
+    "Account": ("Name",),
+    "Contact": ("Email", "AccountId"),
+    "Lead": ("Email", "ConvertedContactId"),
+    "Task": ("WhoId", "AccountId"),
+    "User": ("Username", "Email"),
+}
+
+
+class Index:
+    """Ids by one field's value, without regard to case. Most values belong to a single record."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str | list[str]] = {}
+
+    def add(self, value: str, record_id: str) -> None:
+        """Note that a record has that value."""
+        key = value.lower()
+        held = self._ids.get(key)
+        if held is None:
+            self._ids[key] = record_id
+        elif isinstance(held, str):
+            self._ids[key] = [held, record_id]
+        else:
+            held.append(record_id)
+
+    def remove(self, value: str, record_id: str) -> None:
+        """Forget that a record had that value."""
+        key = value.lower()
+        held = self._ids.get(key)
+        if held == record_id:
+            del self._ids[key]
+        elif isinstance(held, list) and record_id in held:
+            held.remove(record_id)
+
+    def find(self, value: str) -> list[str]:
+        """The records with that value."""
+        held = self._ids.get(value.lower())
+        if held is None:
+            return []
+        return [held] if isinstance(held, str) else list(held)
+
+
+class ModstampLog:
+    """Which records were stamped when, so that "changed since" need not read everything.
+
+    An entry stays when a later one supersedes it; readers check the row. It is rebuilt when most is stale.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[int, str]] = []
+
+    def add(self, stamp: int, record_id: str) -> None:
+        """Note a stamp; nearly always the latest so far."""
+        entry = (stamp, record_id)
+        if not self._entries or entry >= self._entries[-1]:
+            self._entries.append(entry)
+        else:
+            insort(self._entries, entry)
+
+    def since(self, stamp: int) -> Iterator[str]:
+        """Ids stamped at or after a moment, each once, in order of their last stamp there."""
+        tail = self._entries[bisect_left(self._entries, (stamp, "")) :]
+        return reversed(dict.fromkeys(record_id for _, record_id in reversed(tail)))
+
+    def compact(self, rows: dict[str, Row]) -> None:
+        """Drop superseded entries once they outnumber the rows."""
+        if len(self._entries) > 2 * len(rows) + 1000:
+            self._entries = sorted((row["SystemModstamp"], record_id) for record_id, row in rows.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """What readers still see of a record whose last write is not committed yet."""
+
+    visible_at: float
+    before: Row | None
+
+
+class Table:
+    """The records of one object."""
+
+    def __init__(self, kind: SObjectType) -> None:
+        self.kind = kind
+        self.rows: dict[str, Row] = {}
+        self.modstamps = ModstampLog()
+        self.delete_log: dict[str, int] = {}
+        self.veils: dict[str, Veil] = {}
+        self.last_number = 0
+        names = dict.fromkeys(_INDEXED.get(kind.name, ()))
+        names.update(dict.fromkeys(item.name for item in kind.fields if item.is_key and item.name != "Id"))
+        self.indexes: dict[str, Index] = {name: Index() for name in names}
+
+    def put(self, record_id: str, row: Row | None) -> None:
+        """Set (or, with None, remove) a record, keeping the indexes right."""
+        old = self.rows.get(record_id)
+        for name, index in self.indexes.items():
+            before = None if old is None else old.get(name)
+            after = None if row is None else row.get(name)
+            if before != after:
+                if before is not None:
+                    index.remove(before, record_id)
+                if after is not None:
+                    index.add(after, record_id)
+        if row is None:
+            self.rows.pop(record_id, None)
+            return
+        self.rows[record_id] = row
+        if old is None or old["SystemModstamp"] != row["SystemModstamp"]:
+            self.modstamps.add(row["SystemModstamp"], record_id)
+            self.modstamps.compact(self.rows)
+
+    def next_id(self) -> str:
+        """A fresh record id."""
+        self.last_number += 1
+        return ids.make(self.kind.key_prefix, self.last_number)
+
+    def lift_veils(self, now: float) -> None:
+        """Let what has been committed by now be seen."""
+        for record_id in [key for key, veil in self.veils.items() if veil.visible_at <= now]:
+            del self.veils[record_id]
+
+    def seen(self, record_id: str) -> Row | None:
+        """The record as a reader sees it, deleted ones included."""
+        veil = self.veils.get(record_id)
+        return self.rows.get(record_id) if veil is None else veil.before
+
+    def scan(self) -> Iterable[Row]:
+        """All records as a reader sees them, deleted ones included."""
+        if not self.veils:
+            return list(self.rows.values())
+        seen = (self.seen(record_id) for record_id in self.rows)
+        return [row for row in seen if row is not None]
+
+    def among(self, record_ids: Iterable[str]) -> Iterable[Row]:
+        """Those of the records a reader sees."""
+        wanted = dict.fromkeys(record_ids)
+        wanted.update(dict.fromkeys(self.veils))
+        seen = (self.seen(record_id) for record_id in wanted)
+        return [row for row in seen if row is not None]
+
+
+class Clock:
+    """The org's own time: the real one, moved ahead at will."""
+
+    def __init__(self, source: Callable[[], float] = time.time) -> None:
+        self._source = source
+        self.offset_seconds = 0.0
+
+    def seconds(self) -> float:
+        """Seconds since 1970, with their fraction."""
+        return self._source() + self.offset_seconds
+
+    def advance(self, seconds: float) -> None:
+        """Move the org's time ahead (or back)."""
+        self.offset_seconds += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One API request that counted against the daily limit."""
+
+    at: int
+    method: str
+    path: str
+    status: int
+
+
+@dataclass
+class Meter:
+    """API calls used and answered."""
+
+    used: int = 0
+    calls: list[ApiCall] = field(default_factory=list)
+
+    def reset(self) -> None:
+        """Begin the day anew."""
+        self.used = 0
+        self.calls.clear()
+
+
+class OrgState:
+    """One org: objects, records, users, settings, clock and API meter, behind one lock.
+
+    Args:
+        provisioned: which PenguinMails fields exist.
+        settings: what an admin may change while the org runs.
+        clock: where the time comes from.
+    """
+
+    def __init__(
+        self,
+        *,
+        provisioned: Provisioned | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.clock = clock or Clock()
+        self.settings = settings or Settings()
+        self.provisioned = provisioned or Provisioned()
+        self.meter = Meter()
+        self.extras: dict[str, Any] = {}
+        self.dirty: set[tuple[str, str]] | None = None
+        self._undo: list[tuple[Table, str, Row | None, Veil | None, int | None]] | None = None
+        self._tables = {name: Table(kind) for name, kind in object_types(self.provisioned).items()}
+        self._visible: dict[tuple[str, bool], SObjectType] = {}
+        self.org_id = ""
+        self.admin_id = ""
+
+    # -- time
+
+    def now(self) -> datetime:
+        """The org's time, UTC."""
+        return datetime.fromtimestamp(self.clock.seconds(), UTC)
+
+    def stamp(self) -> int:
+        """The org's time in whole seconds, as it goes into a record."""
+        return int(self.clock.seconds())
+
+    def advance(self, seconds: float) -> None:
+        """Move the org's time ahead."""
+        with self.lock:
+            self.clock.advance(seconds)
+
+    # -- objects
+
+    @property
+    def tables(self) -> Iterable[Table]:
+        """The tables of all objects."""
+        return self._tables.values()
+
+    def table(self, sobject: str) -> Table:
+        """The table of an object, whatever the case of its name.
+
+        Raises:
+            Refusal: INVALID_TYPE style 404 where there is no such object.
+        """
+        table = self._tables.get(sobject.lower())
+        if table is None:
+            raise Refusal("NOT_FOUND", "The requested resource does not exist", status=404)
+        if table.veils:
+            table.lift_veils(self.clock.seconds())
+        return table
+
+    def has_object(self, sobject: str) -> bool:
+        """Whether the org has that object."""
+        return sobject.lower() in self._tables
+
+    def kind(self, sobject: str) -> SObjectType:
+        """The object as the API user may see it: hidden fields are not there."""
+        hide = self.settings.hide_opt_out
+        key = (sobject.lower(), hide)
+        kind = self._visible.get(key)
+        if kind is None:
+            full = self.table(sobject).kind
+            kind = self._visible[key] = full.without(OPT_OUT_FIELDS) if hide else full
+        return kind
+
+    def table_of_id(self, record_id: str) -> Table | None:
+        """The table an id belongs to by its prefix, if any."""
+        prefix = record_id[:3]
+        return next((table for table in self._tables.values() if table.kind.key_prefix == prefix), None)
+
+    def find(self, record_id: str) -> Row | None:
+        """A live record by its id, as a reader sees it."""
+        full = ids.canonical(record_id)
+        table = self.table_of_id(full)
+        row = table.seen(full) if table else None
+        return None if row is None or row.get("IsDeleted") else row
+
+    # -- writing
+
+    def put(self, table: Table, record_id: str, row: Row | None, *, hidden_for: float = 0.0) -> None:
+        """Keep (or with None purge) a record, so that a transaction can undo it.
+
+        Args:
+            table: where.
+            record_id: which.
+            row: its new values.
+            hidden_for: seconds until readers see it: its transaction is still running.
+        """
+        before = table.rows.get(record_id)
+        if self._undo is not None:
+            veil, logged = table.veils.get(record_id), table.delete_log.get(record_id)
+            self._undo.append((table, record_id, before, veil, logged))
+        if hidden_for > 0:
+            known = table.veils.get(record_id)
+            seen = known.before if known else before
+            table.veils[record_id] = Veil(self.clock.seconds() + hidden_for, seen)
+        elif table.veils:
+            table.veils.pop(record_id, None)
+        table.put(record_id, row)
+        if self.dirty is not None:
+            self.dirty.add((table.kind.name, record_id))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: an exception inside takes back every write made inside."""
+        with self.lock:
+            outer, self._undo = self._undo, []
+            try:
+                yield
+            except BaseException:
+                self._roll_back(self._undo)
+                self._undo = outer
+                raise
+            if outer is not None:
+                outer.extend(self._undo)
+            self._undo = outer
+
+    def _roll_back(self, undo: list[tuple[Table, str, Row | None, Veil | None, int | None]]) -> None:
+        for table, record_id, row, veil, logged in reversed(undo):
+            table.put(record_id, row)
+            _restore(table.veils, record_id, veil)
+            _restore(table.delete_log, record_id, logged)
+
+    def insert_system(self, sobject: str, values: Row) -> str:
+        """Add a record by the org itself: no validation, no rules, stamps filled in."""
+        with self.lock:
+            table = self.table(sobject)
+            record_id = values.get("Id") or table.next_id()
+            now = self.stamp()
+            actor = self.admin_id or record_id
+            base = {
+                "CreatedDate": now,
+                "CreatedById": actor,
+                "LastModifiedDate": now,
+                "LastModifiedById": actor,
+                "SystemModstamp": now,
+            }
+            self.put(table, record_id, {"Id": record_id, **base, **values})
+            return str(record_id)
+
+    # -- people
+
+    def add_user(self, *, first_name: str, last_name: str, username: str, email: str | None = None) -> str:
+        """Add somebody who may log in; gives the user's id."""
+        return self.insert_system(
+            "User",
+            {
+                "FirstName": first_name,
+                "LastName": last_name,
+                "Username": username,
+                "Email": email or username,
+                "Alias": (first_name[:1] + last_name)[:8].lower(),
+                "IsActive": True,
+                "TimeZoneSidKey": "America/Los_Angeles",
+                "LocaleSidKey": "en_US",
+                "LanguageLocaleKey": "en_US",
+                "EmailEncodingKey": "UTF-8",
+                "UserType": "Standard",
+            },
+        )
+
+    def users(self) -> list[Row]:
+        """Everybody who may log in, in order of arrival."""
+        with self.lock:
+            return [row for row in self.table("User").rows.values() if row.get("IsActive")]
+
+    def user(self, name_or_id: str) -> Row | None:
+        """A user by id, username or email."""
+        with self.lock:
+            table = self.table("User")
+            row = table.rows.get(ids.canonical(name_or_id))
+            if row is not None:
+                return row
+            for index in table.indexes.values():
+                found = index.find(name_or_id)
+                if found:
+                    return table.rows[found[0]]
+            return None
+
+    @property
+    def organization(self) -> Row:
+        """The org's own record."""
+        return self.table("Organization").rows[self.org_id]
+
+    def found(self, name: str = "Penguin Trading (local org)") -> None:
+        """Set up a bare org: its own record, its first admin, its value sets."""
+        with self.lock:
+            self.admin_id = self.add_user(
+                first_name="Ida", last_name="Admin", username="admin@penguin.example"
+            )
+            self.org_id = self.insert_system("Organization", _organization(name))
+            for order, label in enumerate(TASK_STATUSES, 1):
+                self.insert_system("TaskStatus", _value(label, order, IsClosed=label == "Completed"))
+            for order, label in enumerate(LEAD_STATUSES, 1):
+                self.insert_system(
+                    "LeadStatus", _value(label, order, IsConverted=label == "Closed - Converted")
+                )
+
+
+def _restore(held: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
+        held.pop(key, None)
+    else:
+        held[key] = value
+
+
+def _organization(name: str) -> Row:
+    return {
+        "Name": name,
+        "OrganizationType": "Developer Edition",
+        "IsSandbox": False,
+        "InstanceName": "LOCAL",
+        "PrimaryContact": "Ida Admin",
+        "Country": "US",
+        "DefaultLocaleSidKey": "en_US",
+        "TimeZoneSidKey": "America/Los_Angeles",
+        "LanguageLocaleKey": "en_US",
+        "DefaultContactAccess": "ControlledByParent",
+        "DefaultLeadAccess": "ReadEditTransfer",
+        "DefaultAccountAccess": "Edit",
+    }
+
+
+def _value(label: str, order: int, **closing: bool) -> Row:
+    return {"MasterLabel": label, "ApiName": label, "SortOrder": order, "IsDefault": order == 1, **closing}

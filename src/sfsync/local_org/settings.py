@@ -1,0 +1,76 @@
+"""What an admin may change while the org runs.
+
+Everything here can be set from Python or by ``POST /_local/settings`` with the same names.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """An admin's rule: a record for which ``when`` (a SOQL condition) holds is refused.
+
+    Args:
+        sobject: the object it guards.
+        when: the condition that is an error, for example ``Title LIKE 'Intern%' AND Email = null``.
+        message: what the person reads.
+        field: the field the message stands at, if any.
+    """
+
+    sobject: str
+    when: str
+    message: str
+    field: str | None = None
+
+
+@dataclass
+class Settings:
+    """The org's switches.
+
+    Attributes:
+        daily_api_requests: the org's limit in 24 hours.
+        storage_records: how many records fit (2 KB each); None for no limit.
+        duplicate_rules: whether Contact and Lead duplicate rules are active.
+        duplicate_rules_block: whether they block outright (then ``allowSave`` does not help).
+        lead_assignment_user_id: the active lead assignment rule gives every Lead to this user or queue.
+        hide_opt_out: whether the opt-out fields are hidden from the API user.
+        commit_delay_seconds: how long an edit in Salesforce stays invisible after its stamp.
+        view_converted_leads: whether converted Leads may be edited.
+        delete_log_from: seconds since 1970 before which the delete log has been trimmed; None: never.
+        replication_lag_seconds: how far ``latestDateCovered`` stays behind.
+        validation_rules: the admin's rules.
+    """
+
+    daily_api_requests: int = 15_000
+    storage_records: int | None = None
+    duplicate_rules: bool = False
+    duplicate_rules_block: bool = False
+    lead_assignment_user_id: str | None = None
+    hide_opt_out: bool = False
+    commit_delay_seconds: float = 0.0
+    view_converted_leads: bool = False
+    delete_log_from: int | None = None
+    replication_lag_seconds: int = 0
+    validation_rules: list[ValidationRule] = field(default_factory=list)
+
+    def change(self, wanted: dict[str, Any]) -> None:
+        """Set some switches by name.
+
+        Raises:
+            ValueError: for a name that is no switch.
+        """
+        known = {item.name for item in fields(self)}
+        unknown = sorted(set(wanted) - known)
+        if unknown:
+            raise ValueError(f"no such setting: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        for name, value in wanted.items():
+            setattr(
+                self,
+                name,
+                [ValidationRule(**rule) for rule in value] if name == "validation_rules" else value,
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All switches as JSON values."""
+        return asdict(self)
