@@ -1,0 +1,108 @@
+"""The three-way merge of one field: the law that everything else rests on.
+
+A field changed on one side only survives; a policy speaks only where both changed, to different values, or
+where they never agreed. The one exception is consent: a ``sticky_true`` field that was true stays true even
+if one side alone took it back.
+"""
+
+from __future__ import annotations
+
+from sfsync.mapping.schema import FieldMap, Merge
+from sfsync.model.change import FieldDecision, Side
+from sfsync.model.record import MISSING, Missing, Value
+from sfsync.planning.policy import POLICIES, Contest
+
+ONLY_HERE = "only changed here"
+ONLY_THERE = "only changed in Salesforce"
+FIRST_MEETING = "filled in at the first meeting"
+PULL_ONLY = "Salesforce owns this field"
+PUSH_ONLY = "the mirror owns this field"
+
+
+def merge_field(field_map: FieldMap, contest: Contest) -> FieldDecision | None:
+    """Decide the value that both sides should hold.
+
+    Args:
+        field_map: the field's direction and merge.
+        contest: the three values, and when each side was edited.
+
+    Returns:
+        The decision, or ``None`` where nothing moves.
+
+    >>> name = FieldMap("FirstName", "first_name")
+    >>> merge_field(name, Contest("Ada", "Ada", "Augusta")).value
+    'Augusta'
+    >>> merge_field(name, Contest("Ada", "Ada", "Ada")) is None
+    True
+    """
+    if contest.local == contest.remote:
+        return None
+    local_moved = contest.local != contest.base
+    remote_moved = contest.remote != contest.base
+    if field_map.merge is Merge.STICKY_TRUE:
+        return _consent(field_map, contest, both=local_moved and remote_moved)
+    if not field_map.pushes:
+        if contest.remote is None and contest.base in (None, MISSING):
+            return None  # the org has nothing to say yet: what was typed here may stay here
+        lost = local_moved and contest.local is not None
+        return _one_way(field_map, contest, Side.REMOTE, conflict=lost)
+    if not field_map.pulls and field_map.merge is not Merge.COUNTER:
+        if not local_moved:
+            return None
+        lost = remote_moved and contest.base is not MISSING
+        return _one_way(field_map, contest, Side.LOCAL, conflict=lost)
+    if contest.base is MISSING:
+        return _first_meeting(field_map, contest)
+    if not remote_moved:
+        return _decision(field_map, contest, contest.local, Side.LOCAL, ONLY_HERE)
+    if not local_moved:
+        if not field_map.pulls:
+            return None
+        return _decision(field_map, contest, contest.remote, Side.REMOTE, ONLY_THERE)
+    return _by_policy(field_map, contest)
+
+
+def _first_meeting(field_map: FieldMap, contest: Contest) -> FieldDecision:
+    """No value was ever agreed on: a blank says nothing, two values are a conflict."""
+    if contest.local is None:
+        return _decision(field_map, contest, contest.remote, Side.REMOTE, FIRST_MEETING)
+    if contest.remote is None:
+        return _decision(field_map, contest, contest.local, Side.LOCAL, FIRST_MEETING)
+    return _by_policy(field_map, contest)
+
+
+def _consent(field_map: FieldMap, contest: Contest, *, both: bool) -> FieldDecision | None:
+    """An opt-out on either side holds on both; taking one back is kept as a conflict."""
+    value, winner = POLICIES[Merge.STICKY_TRUE](contest)
+    if value == contest.remote and value == contest.local:
+        return None
+    if not value:  # blank against false: the same consent
+        return None
+    if value == contest.local and not field_map.pushes:
+        return None  # the org's own field: nothing to send, and consent here stays
+    taken_back = contest.base not in (MISSING, None, 0)
+    rule = (
+        Merge.STICKY_TRUE.value if both or taken_back else ONLY_HERE if winner is Side.LOCAL else ONLY_THERE
+    )
+    return _decision(field_map, contest, value, winner, rule, conflict=taken_back)
+
+
+def _one_way(field_map: FieldMap, contest: Contest, owner: Side, *, conflict: bool) -> FieldDecision:
+    value = contest.remote if owner is Side.REMOTE else contest.local
+    return _decision(
+        field_map, contest, value, owner, PULL_ONLY if owner is Side.REMOTE else PUSH_ONLY, conflict=conflict
+    )
+
+
+def _by_policy(field_map: FieldMap, contest: Contest) -> FieldDecision:
+    value, winner = POLICIES[field_map.merge](contest)
+    return _decision(field_map, contest, value, winner, field_map.merge.value, conflict=True)
+
+
+def _decision(
+    field_map: FieldMap, contest: Contest, value: Value, winner: Side, rule: str, *, conflict: bool = False
+) -> FieldDecision:
+    base: Value | Missing = contest.base
+    return FieldDecision(
+        field_map.column, base, contest.local, contest.remote, value, winner, rule, conflict=conflict
+    )

@@ -1,0 +1,65 @@
+"""The brake: refuses a plan that deletes or blanks too much. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sfsync.errors import UnsafePlan
+from sfsync.model.change import LocalAction, OrgAction, RowPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """How much a plan takes away: rows or records deleted, and rows that lose a value they had."""
+
+    deleted: int = 0
+    blanked: int = 0
+
+    def __add__(self, other: Damage) -> Damage:
+        return Damage(self.deleted + other.deleted, self.blanked + other.blanked)
+
+    @property
+    def rows(self) -> int:
+        """Both kinds together."""
+        return self.deleted + self.blanked
+
+
+def damage(plan: RowPlan) -> Damage:
+    """What one record's plan takes away.
+
+    A merge or a conversion takes nothing away: the person lives on.
+    """
+    if plan.local_action is LocalAction.SOFT_DELETE:
+        return Damage() if plan.successor_id else Damage(deleted=1)
+    if plan.org_action is OrgAction.DELETE:
+        return Damage(deleted=1)
+    blanked = any(
+        decision.value is None and (decision.local is not None or decision.remote is not None)
+        for decision in plan.decisions
+    )
+    return Damage(blanked=1) if blanked else Damage()
+
+
+def allowed(rows: int, share: float, at_least: int) -> int:
+    """How many of ``rows`` one run may delete or blank.
+
+    >>> allowed(1_000, 0.10, 20), allowed(50, 0.10, 20)
+    (100, 20)
+    """
+    return max(int(rows * share), at_least)
+
+
+def check(object_name: str, found: Damage, *, rows: int, share: float, at_least: int) -> None:
+    """Let a plan pass, or stop the run.
+
+    Raises:
+        UnsafePlan: it would delete or blank more than the limit.
+    """
+    limit = allowed(rows, share, at_least)
+    if found.rows <= limit:
+        return
+    raise UnsafePlan(
+        f"{object_name}: this run would delete {found.deleted} and blank {found.blanked} of {rows} rows; "
+        f"the limit is {limit}. Nothing was applied.",
+        hint="Look at it with `sfsync diff`. If it is right, raise limits.max_delete or pass --allow-mass-change.",
+    )
