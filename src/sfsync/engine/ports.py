@@ -19,7 +19,7 @@ from sfsync.model.change import OrgWrite, RowPlan
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
 from sfsync.model.outcome import ObjectReport, Outcome
-from sfsync.model.record import LocalId, Remote, SalesforceId, Triple, Value
+from sfsync.model.record import Base, Local, LocalId, Remote, SalesforceId, Triple, Value
 from sfsync.planning.activity import Effect, Person
 
 
@@ -155,6 +155,10 @@ class Stage(Protocol):
         """Count what settling would do."""
         ...
 
+    def unstaged_ids(self) -> Iterator[SalesforceId]:
+        """Salesforce Ids of live rows that no staged record is for, in a steady order."""
+        ...
+
     def settle_plain(self, *, insert: bool, update: bool, segment: str) -> ObjectReport:
         """Apply, by SQL and in transactions of a bounded size, what needs no decision: ``new`` and ``changed``.
 
@@ -227,6 +231,15 @@ class QueuedTask:
     sent_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the mirror beside what was last agreed; ``base`` is ``None`` where the sides never met."""
+
+    local: Local
+    base: Base | None
+    salesforce_id: SalesforceId | None
+
+
 class Mirror(Protocol):
     """The SQLite side."""
 
@@ -259,12 +272,16 @@ class Mirror(Protocol):
         ...
 
     # -- pull ------------------------------------------------------------------------------------------------
-    def watermark(self, object_name: str) -> Watermark | None:
-        """Where the last complete pull of this object got to."""
+    def watermark(self, object_name: str, columns: Sequence[str]) -> Watermark | None:
+        """Where the last complete pull of this object got to.
+
+        ``None`` where there was none, or where it did not read all of these columns (a field was added to the
+        mapping, or has become visible since): then everything has to be read again.
+        """
         ...
 
-    def advance(self, object_name: str, to: Watermark) -> None:
-        """Move the watermark on; never back."""
+    def advance(self, object_name: str, to: Watermark, columns: Sequence[str]) -> None:
+        """Move the watermark on, never back, and remember which columns were read."""
         ...
 
     def staging(self, object_map: ObjectMap, columns: Sequence[str]) -> AbstractContextManager[Stage]:
@@ -275,17 +292,40 @@ class Mirror(Protocol):
         """How many live rows there are, for the brake."""
         ...
 
+    def row(self, object_name: str, local_id: LocalId) -> Row | None:
+        """One row with its base (the row itself where nobody has edited it)."""
+        ...
+
+    def find_row(self, object_name: str, salesforce_id: SalesforceId) -> Row | None:
+        """The row of this record."""
+        ...
+
+    def note(self, name: str) -> str:
+        """A small fact kept between runs; empty where there is none."""
+        ...
+
+    def keep_note(self, name: str, value: str) -> None:
+        """Keep it; an empty value forgets it."""
+        ...
+
     def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None:
         """Apply the mirror's half of these plans (rows, base, conflicts, links, segments) in one transaction."""
         ...
 
     # -- push ------------------------------------------------------------------------------------------------
-    def dirty_ids(self, object_name: str) -> Iterator[SalesforceId]:
-        """Salesforce Ids of rows edited here, that are in no open quarantine, in a steady order."""
+    def dirty_ids(self, object_name: str, columns: Sequence[str]) -> Iterator[SalesforceId]:
+        """Salesforce Ids of rows where one of these columns was edited here (or that were linked and never
+        agreed on anything), in a steady order.
+
+        Not rows in open quarantine, nor rows whose only such columns are held for a person to decide, nor
+        soft-deleted ones unless the mapping deletes their records.
+        """
         ...
 
     def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]:
-        """Live rows without a Salesforce Id, with the value of the match column (may be empty)."""
+        """Live rows without a Salesforce Id, with the value of the match column (may be empty), ordered by
+        its match key, so that the same address stands together; not rows in open quarantine.
+        """
         ...
 
     def link(self, object_name: str, local_id: LocalId, salesforce_id: SalesforceId) -> None:

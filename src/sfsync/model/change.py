@@ -69,6 +69,8 @@ class RowPlan:
         new_base: column -> value both sides agree on once this plan is applied to the mirror alone (a pull).
         skip: why nothing is done although something differs; empty where the plan is to be applied.
         successor_id: the record that this one lives on in, for a merge or a conversion.
+        to_successor, add_to_successor: what the row still owes to it: column -> value, column -> amount; they
+            are edits of the survivor's row, to be pushed like any other.
     """
 
     object: str
@@ -84,6 +86,8 @@ class RowPlan:
     reason: str = ""
     successor_id: SalesforceId | None = None
     successor_object: str = ""
+    to_successor: Mapping[str, Value] = field(default_factory=dict)
+    add_to_successor: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def conflicts(self) -> tuple[FieldDecision, ...]:

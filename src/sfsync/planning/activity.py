@@ -6,11 +6,26 @@ that it is handled: so an event counts once, whatever is repeated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from sfsync.model.event import EmailEvent
+from sfsync.mapping.schema import (
+    Action,
+    ActivityMap,
+    EventRule,
+    FieldType,
+    Merge,
+    MissingPerson,
+    ObjectMap,
+    OncePer,
+    SyncRules,
+)
+from sfsync.mapping.template import render_task, render_value
+from sfsync.model.event import EmailEvent, match_key
 from sfsync.model.record import LocalId, SalesforceId, Value
+from sfsync.planning.identity import choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +77,172 @@ class Effect:
     add_values: Mapping[str, int] = field(default_factory=dict)
     task: TaskDraft | None = None
     problem: tuple[str, str, str] | None = None
+
+
+@dataclass(slots=True)
+class Situation:
+    """What deciding needs to know beside the events themselves, and what it has decided so far.
+
+    Attributes:
+        rules, objects: by object name, in the mapping's order.
+        taken: once-per-campaign keys that are Tasks already; keys decided here are added.
+    """
+
+    rules: Mapping[str, SyncRules]
+    objects: Mapping[str, ObjectMap]
+    activities: ActivityMap
+    taken: set[str] = field(default_factory=set)
+    _seen: dict[tuple[str, object], dict[str, Value]] = field(default_factory=dict)
+
+    def values_of(self, person: Person) -> dict[str, Value]:
+        """The person's values, with what this batch has decided so far."""
+        return self._seen.setdefault((person.object, person.local_id), dict(person.values))
+
+    def values_of_new(self, object_name: str, event: EmailEvent) -> dict[str, Value]:
+        """The values of somebody who is about to be created, with what this batch has decided so far."""
+        start: dict[str, Value] = {self.objects[object_name].match_on: event.email}
+        return self._seen.setdefault((object_name, match_key(event.email)), start)
+
+
+def campaign_key(event: EmailEvent) -> str:
+    """The key of the first event of its type in a campaign, the same for ever; the event's own without one.
+
+    It hangs on the address, not on a row, so that a merge or a conversion does not make a second first.
+    """
+    campaign = event.campaign_id or event.campaign_name
+    if not campaign:
+        return task_key(event.id)
+    facts = "\x1f".join((event.type.value, campaign, match_key(event.email)))
+    return f"first-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
+
+
+_PLAIN_KEY = re.compile(r"[a-z0-9][a-z0-9._:@+-]{0,99}")
+
+
+def task_key(event_id: str) -> str:
+    """An event's id as an external id of the org: as it is where that is safe, else its hash.
+
+    Salesforce compares external ids without regard to case, so ``evt-A`` may not travel as it is: it would
+    be taken for ``evt-a``. Source: SOQL and SOSL Reference; salesforce-facts §2.2.
+
+    >>> task_key("evt-1")
+    'evt-1'
+    >>> task_key("EVT-1").startswith("key-")
+    True
+    """
+    if _PLAIN_KEY.fullmatch(event_id) and not event_id.startswith(("first-", "key-")):
+        return event_id
+    return f"key-{hashlib.sha256(event_id.encode()).hexdigest()[:40]}"
+
+
+def once_keys(events: Iterable[EmailEvent]) -> list[str]:
+    """The campaign keys that have to be looked up before these events are decided."""
+    return list(dict.fromkeys(campaign_key(event) for event in events))
+
+
+def plan_event(event: EmailEvent, people: Sequence[Person], situation: Situation) -> Effect:
+    """Decide what one event does: to whom, to which fields, and whether it becomes a Task.
+
+    Args:
+        people: every live row with the event's address, in any order.
+        situation: rules and mapping; it remembers what was decided for the events before.
+    """
+    choice = _who(people, situation.objects)
+    if isinstance(choice, str):
+        return Effect(event, problem=("SEVERAL_PEOPLE", choice, "Give the right one its own address, then retry."))
+    if choice is not None:
+        return _effect(event, choice, situation, choice.object, situation.values_of(choice))
+    return _missing(event, situation)
+
+
+def _who(people: Sequence[Person], objects: Mapping[str, ObjectMap]) -> Person | str | None:
+    for name, object_map in objects.items():
+        matches = [person for person in people if person.object == name]
+        picked = choose(matches, object_map.on_multiple, ids=[str(person.salesforce_id or "~") for person in matches])
+        if picked.several:
+            return f"{picked.count} {object_map.table} have this address"
+        if picked.chosen is not None:
+            return picked.chosen
+    return None
+
+
+def _missing(event: EmailEvent, situation: Situation) -> Effect:
+    policy = situation.activities.missing_person
+    if policy is MissingPerson.QUARANTINE:
+        return Effect(
+            event,
+            problem=(
+                "UNKNOWN_PERSON",
+                f"nobody has the address {event.email}, here or in Salesforce",
+                "Import the person, or set activities.missing_person; then `sfsync retry`.",
+            ),
+        )
+    object_name = "contact" if policy is MissingPerson.CREATE_CONTACT else "lead"
+    if object_name not in situation.objects:
+        return Effect(
+            event, problem=("UNKNOWN_PERSON", f"no {object_name} is configured to create", "See activities.missing_person.")
+        )
+    values = situation.values_of_new(object_name, event)
+    effect = _effect(event, None, situation, object_name, values)
+    new = {situation.objects[object_name].match_on: event.email}
+    return replace(effect, new_person=(object_name, new))
+
+
+def _effect(
+    event: EmailEvent, person: Person | None, situation: Situation, object_name: str, values: dict[str, Value]
+) -> Effect:
+    rules = situation.rules[object_name]
+    object_map = situation.objects[object_name]
+    setting: dict[str, Value] = {}
+    adding: dict[str, int] = {}
+    task: TaskDraft | None = None
+    if rules.pushes:
+        for rule in rules.events:
+            if rule.on is not event.type:
+                continue
+            if rule.action is Action.UPDATE_FIELD and rule.column in object_map.by_column:
+                setting |= _set(rule, event, object_map, values)
+            elif rule.action is Action.INCREMENT_FIELD and rule.column in object_map.by_column:
+                adding[rule.column] = adding.get(rule.column, 0) + rule.by
+            elif rule.action is Action.CREATE_TASK and task is None:
+                task = _task(rule, event, situation, object_name, values)
+    values.update(setting)
+    return Effect(event, person, set_values=setting, add_values=adding, task=task)
+
+
+def _set(rule: EventRule, event: EmailEvent, object_map: ObjectMap, values: Mapping[str, Value]) -> dict[str, Value]:
+    field_map = object_map.by_column[rule.column]
+    value: Value = event.timestamp
+    if rule.has_value:
+        value = render_value(rule.value, event) if isinstance(rule.value, str) else rule.value
+    elif field_map.type is FieldType.DATE:
+        value = event.timestamp[:10]
+    current = values.get(rule.column)
+    if field_map.merge is Merge.LATEST and str(current or "") >= str(value or ""):
+        return {}
+    if value and rule.column in object_map.opt_out:
+        return {column: 1 for column in object_map.opt_out if values.get(column) != 1}
+    return {} if current == value else {rule.column: value}
+
+
+def _task(
+    rule: EventRule, event: EmailEvent, situation: Situation, object_name: str, values: Mapping[str, Value]
+) -> TaskDraft | None:
+    if event.type not in situation.activities.types:
+        return None
+    key = campaign_key(event) if rule.once_per is OncePer.CAMPAIGN else task_key(event.id)
+    if key in situation.taken:
+        return None
+    situation.taken.add(key)
+    name = _name_of(values, situation.objects[object_name]) or event.email
+    fields = render_task(situation.activities, event, contact_id=None, contact_name=name)
+    return TaskDraft(key, str(fields.get("Subject") or ""), fields)
+
+
+def _name_of(values: Mapping[str, Value], object_map: ObjectMap) -> str:
+    parts = [
+        str(values[field_map.column])
+        for remote in ("FirstName", "LastName")
+        if (field_map := object_map.by_remote.get(remote)) and values.get(field_map.column)
+    ]
+    return " ".join(parts)

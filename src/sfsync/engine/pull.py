@@ -1,0 +1,221 @@
+"""pull: what changed in Salesforce comes into the mirror.
+
+    changed_since(watermark) -> to_remote_record -> stage -> guard -> settle what is plain by SQL, plan what
+    is contested -> commit -> watermark
+
+All objects are read and guarded before the first one is applied, so a brake leaves the mirror as it was.
+What is staged is a hint and may be lost: until the watermark has moved, the next pull reads it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sfsync.engine.ports import Changes, Row, Stage, StageSummary
+from sfsync.engine.recover import recover
+from sfsync.engine.run import Run, batched
+from sfsync.mapping.project import Projection
+from sfsync.mapping.schema import Action, ObjectMap, RecordEvent, SyncRules
+from sfsync.model.change import LocalAction, RowPlan
+from sfsync.model.cursor import Watermark
+from sfsync.model.outcome import ObjectReport
+from sfsync.model.record import Triple
+from sfsync.planning import safety
+from sfsync.planning.planner import fold, plan_row
+
+BATCH = 500
+"""Contested rows a transaction."""
+
+DELETE_MEMORY = timedelta(days=14)
+"""How long the org surely remembers what was deleted; an older watermark needs a full comparison.
+
+Source: Object Reference, getDeleted(): 15 days; Recycle Bin: 15 days. salesforce-facts §6.3, §6.4.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One object's changes, staged and not yet applied."""
+
+    object_map: ObjectMap
+    rules: SyncRules
+    stage: Stage
+    as_of: Watermark
+    complete: bool
+    full: bool
+
+    @property
+    def inserts(self) -> bool:
+        """Whether the rules take new records in."""
+        rule = self.rules.record_rule(RecordEvent.CREATED)
+        return rule is not None and rule.action is Action.IMPORT
+
+    @property
+    def updates(self) -> bool:
+        """Whether the rules take changes in."""
+        rule = self.rules.record_rule(RecordEvent.UPDATED)
+        return rule is not None and rule.action is Action.UPDATE
+
+    @property
+    def segment(self) -> str:
+        """The segment that new rows join; empty for none."""
+        rule = self.rules.record_rule(RecordEvent.CREATED)
+        return rule.add_to_segment if rule else ""
+
+
+def pull(run: Run, names: Iterable[str] = (), *, since: str | None = None, full: bool = False) -> None:
+    """Bring what changed in Salesforce into the mirror.
+
+    Args:
+        names: objects; all where empty.
+        since: read from this instant (``2026-01-20T00:00:00Z``) instead of the watermark. The watermark moves
+            only where this leaves no gap behind it.
+        full: read everything, and look for rows whose record is gone.
+
+    Raises:
+        UnsafePlan: too much would be deleted or blanked; nothing was applied.
+    """
+    run.refuse_if_paused()
+    with ExitStack() as stack:
+        readings = []
+        for object_map in run.objects(list(names)):
+            if run.usable.rules_for(object_map.name).pulls:
+                if not run.dry_run:
+                    recover(run, object_map)
+                readings.append(read(run, object_map, stack, since=since, full=full))
+        summaries = [guard(run, reading) for reading in readings]
+        for reading, summary in zip(readings, summaries, strict=True):
+            report = _preview(reading, summary) if run.dry_run else settle(run, reading, summary)
+            run.report.pull[reading.object_map.name] = report
+
+
+def read(run: Run, object_map: ObjectMap, stack: ExitStack, *, since: str | None, full: bool) -> Reading:
+    """Read one object's changes into a stage, page by page."""
+    name = object_map.name
+    columns = tuple(column for column, field_map in object_map.by_column.items() if field_map.pulls)
+    projection = Projection(object_map, columns)
+    stage = stack.enter_context(run.mirror.staging(object_map, columns))
+    mark = run.mirror.watermark(name, columns)
+    start = since or _start(run, mark, full=full)
+    changes = run.org.changed_since(object_map.sobject, projection.remote_fields, start)
+    _stage_all(run, name, changes, projection, stage)
+    run.report.transport[f"pull {name}"] = changes.transport
+    if start is None:
+        for page in run.org.fetch(object_map.sobject, projection.remote_fields, list(stage.unstaged_ids())):
+            stage.add(projection.to_remote_record(raw) for raw in page)
+    complete = start is None or (mark is not None and start <= str(mark))
+    rules = run.usable.rules_for(name)
+    return Reading(object_map, rules, stage, changes.as_of, complete, start is None)
+
+
+def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:
+    """Where to read from; ``None`` for everything."""
+    if full or mark is None or Watermark.parse(run.now()).at - mark.at > DELETE_MEMORY:
+        return None
+    return mark.read_from(run.limits.overlap)
+
+
+def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, stage: Stage) -> None:
+    run.progress.start(f"Reading {name}s", changes.total)
+    for page in changes.pages:
+        run.progress.advance(stage.add(projection.to_remote_record(raw) for raw in page))
+    run.progress.done()
+
+
+def guard(run: Run, reading: Reading) -> StageSummary:
+    """Count what settling would take away, and stop the run where that is too much."""
+    summary = reading.stage.summary()
+    found = safety.Damage(blanked=summary.blanked if reading.updates else 0)
+    for plan in _plans(run, reading):
+        found += safety.damage(plan)
+    if not run.allow_mass_change:
+        safety.check(
+            reading.object_map.name,
+            found,
+            rows=run.mirror.rows(reading.object_map.name),
+            share=run.limits.max_delete,
+            at_least=run.limits.max_delete_rows,
+        )
+    return summary
+
+
+def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
+    """Apply a guarded reading to the mirror, and move the watermark."""
+    stage, segment = reading.stage, reading.segment
+    report = stage.settle_plain(insert=reading.inserts, update=reading.updates, segment=segment)
+    report.unchanged += summary.equal
+    for plans in batched(_plans(run, reading), BATCH):
+        followed = [_follow(run, plan) if plan.successor_id else plan for plan in plans]
+        run.mirror.commit(followed, segment=segment)
+        for plan in followed:
+            count(report, plan)
+    if reading.complete:
+        run.mirror.advance(reading.object_map.name, reading.as_of, _pulled(reading))
+        run.fresh.add(reading.object_map.name)
+    return report
+
+
+def _pulled(reading: Reading) -> tuple[str, ...]:
+    return tuple(column for column, field in reading.object_map.by_column.items() if field.pulls)
+
+
+def _preview(reading: Reading, summary: StageSummary) -> ObjectReport:
+    report = ObjectReport(
+        created=summary.new if reading.inserts else 0,
+        updated=summary.changed if reading.updates else 0,
+        unchanged=summary.equal,
+    )
+    for triple in reading.stage.triples(contested_only=True):
+        count(report, plan_row(triple, reading.object_map, reading.rules))
+    return report
+
+
+def _plans(run: Run, reading: Reading) -> Iterator[RowPlan]:
+    for triple in reading.stage.triples(contested_only=True):
+        yield plan_row(triple, reading.object_map, reading.rules)
+
+
+def _follow(run: Run, plan: RowPlan) -> RowPlan:
+    """A record that lives on in another: what its row still owes goes along (see ``planner.fold``)."""
+    target = run.usable.objects.get(plan.successor_object)
+    if target is None or plan.successor_id is None or plan.local_id is None:
+        return plan
+    row = run.mirror.row(plan.object, plan.local_id)
+    survivor = run.mirror.find_row(target.name, plan.successor_id) or _bring_in(run, target, plan)
+    if row is None or survivor is None:
+        return plan
+    triple = Triple(plan.object, row.base, row.local, None)
+    setting, adding, kept = fold(triple, survivor.local.values, run.usable.objects[plan.object], target)
+    return replace(plan, decisions=kept, to_successor=setting, add_to_successor=adding)
+
+
+def _bring_in(run: Run, target: ObjectMap, plan: RowPlan) -> Row | None:
+    """The survivor is not in the mirror yet: bring it in now, so that nothing owed to it is dropped."""
+    if plan.successor_id is None:
+        return None
+    columns = tuple(column for column, field_map in target.by_column.items() if field_map.pulls)
+    projection = Projection(target, columns)
+    rules = run.usable.rules_for(target.name)
+    for page in run.org.fetch(target.sobject, projection.remote_fields, [plan.successor_id]):
+        for raw in page:
+            triple = Triple(target.name, None, None, projection.to_remote_record(raw))
+            run.mirror.commit([plan_row(triple, target, rules)])
+    return run.mirror.find_row(target.name, plan.successor_id)
+
+
+def count(report: ObjectReport, plan: RowPlan) -> None:
+    """Add the mirror's half of one plan to a report."""
+    report.conflicts += len(plan.conflicts)
+    if plan.skip:
+        report.skipped += 1
+    elif plan.local_action is LocalAction.INSERT:
+        report.created += 1
+    elif plan.local_action is LocalAction.SOFT_DELETE:
+        report.deleted += 1
+    elif plan.local_action in (LocalAction.UPDATE, LocalAction.RESTORE):
+        report.updated += 1
+    else:
+        report.unchanged += 1

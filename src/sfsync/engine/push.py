@@ -1,0 +1,281 @@
+"""push: what was edited in the mirror goes to Salesforce, changed fields only.
+
+    settle what is in doubt -> fetch fresh values of the edited rows -> plan -> guard -> journal, send, settle,
+    batch by batch
+
+Rows that have no Salesforce Id are looked for by address first; only who is found nowhere is created.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from sfsync.engine.ports import PendingWrite, Stage
+from sfsync.engine.recover import recover
+from sfsync.engine.run import Run, batched
+from sfsync.mapping.project import Projection, RawRecord, to_org_fields
+from sfsync.mapping.schema import ObjectMap
+from sfsync.model.change import LocalAction, OrgAction, OrgWrite, RowPlan
+from sfsync.model.event import match_key
+from sfsync.model.outcome import Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
+from sfsync.model.record import LocalId, SalesforceId
+from sfsync.planning import safety
+from sfsync.planning.identity import choose
+from sfsync.planning.planner import plan_row
+
+LOOKUP = 300
+"""Addresses a look-up call: what fits into one request's address. Source: salesforce-facts §3, §9."""
+
+FETCH = 2000
+"""Ids a retrieve call. Source: salesforce-facts §4, sObject Collections."""
+
+SEVERAL_MATCHES = "SEVERAL_MATCHES"
+SAME_PERSON = "SAME_PERSON"
+
+
+def push(run: Run, names: Iterable[str] = ()) -> None:
+    """Send what was edited in the mirror to Salesforce.
+
+    Raises:
+        UnsafePlan: too much would be deleted or blanked; nothing was sent.
+    """
+    run.refuse_if_paused()
+    for object_map in run.objects(list(names)):
+        if run.usable.rules_for(object_map.name).pushes:
+            report = run.report.push.setdefault(object_map.name, ObjectReport())
+            report.add(push_object(run, object_map))
+
+
+def push_object(run: Run, object_map: ObjectMap) -> ObjectReport:
+    """Push one object's edited rows."""
+    report = ObjectReport()
+    if not run.dry_run:
+        recover(run, object_map)
+    projection = Projection(object_map, object_map.columns)
+    with run.mirror.staging(object_map, object_map.columns) as stage:
+        held_back = stage_fresh(run, object_map, projection, stage, report)
+        writes = _guard(run, object_map, stage, held_back)
+        batching = run.org.batching(writes)
+        if writes:
+            run.report.transport[f"push {object_map.name}"] = batching.transport
+        run.progress.start(f"Writing {object_map.name}s", writes)
+        for plans in batched(_plans(run, object_map, stage, held_back), batching.size):
+            if run.dry_run:
+                _preview(report, plans)
+            else:
+                _send(run, object_map, plans, report)
+        run.progress.done()
+    return report
+
+
+def stage_fresh(
+    run: Run, object_map: ObjectMap, projection: Projection, stage: Stage, report: ObjectReport
+) -> set[LocalId]:
+    """Stage what the org says now of every row edited here.
+
+    Returns:
+        The rows that must not be sent: nobody can say which record they are.
+    """
+    ids = run.mirror.dirty_ids(object_map.name, _pushed(object_map))
+    for chunk in batched(ids, FETCH):
+        for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
+            stage.add(projection.to_remote_record(raw) for raw in page)
+    return _identify(run, object_map, projection, stage, report)
+
+
+def _pushed(object_map: ObjectMap) -> tuple[str, ...]:
+    return tuple(column for column, field_map in object_map.by_column.items() if field_map.pushes)
+
+
+def _identify(
+    run: Run, object_map: ObjectMap, projection: Projection, stage: Stage, report: ObjectReport
+) -> set[LocalId]:
+    """Look for the records of rows that have no Salesforce Id, by address, a few hundred a call."""
+    held_back: set[LocalId] = set()
+    people = ((match_key(address), local_id) for local_id, address in run.mirror.unlinked(object_map.name))
+    for chunk in batched(groupby(people, key=itemgetter(0)), LOOKUP):
+        rows = _one_each(run, object_map, chunk, held_back, report)
+        if object_map.name in run.fresh or not rows:
+            continue  # this very run has pulled every record: the mirror would know the address
+        found = _found(run, object_map, projection, list(rows))
+        for key, matches in found.items():
+            _stage_match(run, object_map, projection, stage, rows[key], matches, held_back, report)
+    return held_back
+
+
+def _one_each(
+    run: Run,
+    object_map: ObjectMap,
+    groups: Iterable[tuple[str, Iterable[tuple[str, LocalId]]]],
+    held_back: set[LocalId],
+    report: ObjectReport,
+) -> dict[str, LocalId]:
+    """One row for each address; a second row with the same address is put aside."""
+    rows = {}
+    for key, members in groups:
+        (_, first), *others = list(members)
+        if not key:
+            continue
+        rows[key] = first
+        for _, other in others:
+            message = f"another new row ({first}) has the address {key} too"
+            _hold(run, object_map, other, SAME_PERSON, message, held_back, report)
+    return rows
+
+
+def _found(
+    run: Run, object_map: ObjectMap, projection: Projection, keys: Sequence[str]
+) -> dict[str, list[RawRecord]]:
+    address = next(field for field in object_map.fields if field.column == object_map.match_on).remote
+    found: dict[str, list[RawRecord]] = {}
+    for page in run.org.find(object_map.sobject, projection.remote_fields, address, keys):
+        for raw in page:
+            if not raw.get("IsConverted"):
+                found.setdefault(match_key(str(raw.get(address) or "")), []).append(raw)
+    return {key: matches for key, matches in found.items() if key in keys}
+
+
+def _stage_match(
+    run: Run,
+    object_map: ObjectMap,
+    projection: Projection,
+    stage: Stage,
+    local_id: LocalId,
+    matches: Sequence[RawRecord],
+    held_back: set[LocalId],
+    report: ObjectReport,
+) -> None:
+    choice = choose(matches, object_map.on_multiple, ids=[str(raw["Id"]) for raw in matches])
+    if choice.chosen is None:
+        message = f"{choice.count} records in Salesforce have this address"
+        _hold(run, object_map, local_id, SEVERAL_MATCHES, message, held_back, report)
+        return
+    salesforce_id = SalesforceId(str(choice.chosen["Id"]))
+    if run.mirror.find_row(object_map.name, salesforce_id):
+        message = f"another row of the mirror is this person already: {salesforce_id}"
+        _hold(run, object_map, local_id, SAME_PERSON, message, held_back, report)
+        return
+    stage.add([projection.to_remote_record(choice.chosen)])
+
+
+def _hold(
+    run: Run,
+    object_map: ObjectMap,
+    local_id: LocalId,
+    code: str,
+    message: str,
+    held_back: set[LocalId],
+    report: ObjectReport,
+) -> None:
+    held_back.add(local_id)
+    report.quarantined += 1
+    if not run.dry_run:
+        run.mirror.quarantine(
+            kind="record",
+            code=code,
+            message=message,
+            hint="Merge or correct one of them, then `sfsync retry`.",
+            object_name=object_map.name,
+            local_id=local_id,
+        )
+
+
+def _plans(run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId]) -> Iterator[RowPlan]:
+    rules = run.usable.rules_for(object_map.name)
+    for triple in stage.triples(contested_only=False, dirty_only=True):
+        plan = plan_row(triple, object_map, rules)
+        if plan.local_id not in held_back:
+            yield plan
+
+
+def _guard(run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId]) -> int:
+    """Count the writes, and stop the run where they would take too much away."""
+    found, writes = safety.Damage(), 0
+    for plan in _plans(run, object_map, stage, held_back):
+        writes += plan.org_action is not OrgAction.NONE
+        found += safety.damage(plan)
+    if not run.allow_mass_change:
+        safety.check(
+            object_map.name,
+            found,
+            rows=run.mirror.rows(object_map.name),
+            share=run.limits.max_delete,
+            at_least=run.limits.max_delete_rows,
+        )
+    return writes
+
+
+def _preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
+    for plan in plans:
+        report.conflicts += len(plan.conflicts)
+        report.created += plan.org_action is OrgAction.CREATE
+        report.updated += plan.org_action is OrgAction.UPDATE
+        report.deleted += plan.org_action is OrgAction.DELETE
+        report.skipped += bool(plan.skip)
+
+
+def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport) -> None:
+    """Journal, send and settle one batch; what needs no write is settled in the mirror alone."""
+    outgoing = [plan for plan in plans if plan.org_action is not OrgAction.NONE]
+    run.mirror.commit([plan for plan in plans if plan.org_action is OrgAction.NONE and not plan.skip])
+    for plan in plans:
+        report.conflicts += len(plan.conflicts)
+        report.unchanged += plan.is_empty and not plan.skip
+        if plan.skip:
+            report.skipped += 1
+            run.report.warn(f"{object_map.name} {plan.local_id}: {plan.skip}")
+    if not outgoing:
+        return
+    writes = run.mirror.journal([PendingWrite(_write(run, object_map, plan), plan) for plan in outgoing])
+    outcomes = [_as_met(outcome) for outcome in run.org.apply(writes)]
+    run.mirror.settle(outcomes)
+    run.progress.advance(len(outgoing))
+    _count(run, report, {write.ref: write for write in writes}, outcomes)
+
+
+def _write(run: Run, object_map: ObjectMap, plan: RowPlan) -> OrgWrite:
+    creating = plan.org_action is OrgAction.CREATE
+    key = ""
+    if creating and object_map.external_id and plan.local_id is not None:
+        key = run.mirror.external_key(object_map.name, plan.local_id)
+    return OrgWrite(
+        ref=0,
+        action=plan.org_action,
+        sobject=object_map.sobject,
+        fields=to_org_fields(object_map, plan.to_org, creating=creating),
+        salesforce_id=plan.salesforce_id,
+        key_field=object_map.external_id if key else "",
+        key_value=key,
+    )
+
+
+def _as_met(outcome: Outcome) -> Outcome:
+    """A record deleted since it was read is no refusal: the next pull follows it."""
+    if isinstance(outcome, Rejected) and outcome.code == "ENTITY_IS_DELETED":
+        return Deferred(outcome.ref, outcome.code, outcome.message)
+    return outcome
+
+
+def _count(
+    run: Run, report: ObjectReport, writes: dict[int, OrgWrite], outcomes: Iterable[Outcome]
+) -> None:
+    for outcome in outcomes:
+        match outcome:
+            case Accepted():
+                action = writes[outcome.ref].action
+                report.created += action is OrgAction.CREATE
+                report.updated += action is OrgAction.UPDATE
+                report.deleted += action is OrgAction.DELETE
+            case Rejected():
+                report.quarantined += 1
+            case Deferred():
+                report.skipped += 1
+                run.report.warn(f"not written now: {outcome.message}; the next run tries again")
+            case Unknown():
+                report.skipped += 1
+                run.report.warn(f"no answer to a write: {outcome.message}; it is looked up before any repeat")
+
+
+__all__ = ["LocalAction", "push", "push_object", "stage_fresh"]

@@ -1,0 +1,117 @@
+"""One run: the sides, the mapping, the limits, and the report that fills while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+from sfsync.engine.ports import Clock, Limits, Mirror, Org, Progress, Silent
+from sfsync.errors import Paused, UsageError, WrongOrg
+from sfsync.mapping.check import Problem, SObjectFacts, narrow, narrow_activities
+from sfsync.mapping.schema import Mapping, ObjectMap
+from sfsync.model.outcome import RunReport
+
+Item = TypeVar("Item")
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything a verb works with.
+
+    Attributes:
+        mapping: as configured; ``usable`` narrows it to what the org has.
+        dry_run: stop before anything is applied on either side.
+        allow_mass_change: the safety brake is off for this run, because somebody said so.
+        fresh: objects whose pull was completed by this very run; the mirror knows all of their addresses.
+    """
+
+    org: Org
+    mirror: Mirror
+    mapping: Mapping
+    limits: Limits
+    report: RunReport
+    now: Clock
+    progress: Progress = field(default_factory=Silent)
+    dry_run: bool = False
+    allow_mass_change: bool = False
+    fresh: set[str] = field(default_factory=set)
+    _usable: Mapping | None = None
+
+    @property
+    def usable(self) -> Mapping:
+        """The mapping, less what this org does not have or this user may not write; asked once a run."""
+        if self._usable is None:
+            self._usable = self._narrowed()
+        return self._usable
+
+    def objects(self, names: Sequence[str]) -> list[ObjectMap]:
+        """The chosen objects, in the mapping's order; all of them where none is named.
+
+        Raises:
+            UsageError: for a name the configuration does not have.
+        """
+        known = self.usable.objects
+        for name in names:
+            if name not in known:
+                raise UsageError(f"no object {name!r} in the configuration", hint=f"There are: {', '.join(known)}.")
+        return [object_map for name, object_map in known.items() if not names or name in names]
+
+    def refuse_if_paused(self) -> None:
+        """Stop where writing is switched off.
+
+        Raises:
+            Paused: by ``sfsync pause``.
+        """
+        since = self.mirror.note("paused")
+        if since and not self.dry_run:
+            raise Paused(f"sfsync is paused since {since}: nothing is written", hint="sfsync resume")
+
+    def check_org(self, org_id: str) -> None:
+        """Bind the mirror to the org it first met, and refuse any other.
+
+        Raises:
+            WrongOrg: the login belongs to another org than the mirror.
+        """
+        pinned = self.mirror.pinned_org()
+        if not pinned:
+            self.mirror.pin_org(org_id)
+        elif pinned != org_id:
+            raise WrongOrg(
+                f"this mirror belongs to the org {pinned}, but the login is for {org_id}",
+                hint="Log in to the right org, or use another profile with its own mirror.",
+            )
+
+    def forget_facts(self) -> None:
+        """Ask the org again what its objects are like, at the next need."""
+        self._usable = None
+
+    def _narrowed(self) -> Mapping:
+        objects = {}
+        for name, object_map in self.mapping.objects.items():
+            objects[name], problems = narrow(object_map, self._facts(object_map.sobject))
+            self._tell(problems)
+        activities, problems = narrow_activities(
+            self.mapping.activities, self._facts(self.mapping.activities.sobject)
+        )
+        self._tell(problems)
+        return replace(self.mapping, objects=objects, activities=activities)
+
+    def _facts(self, sobject: str) -> SObjectFacts:
+        kept = self.mirror.facts(sobject)
+        if kept is None:
+            kept = self.org.describe(sobject)
+            self.mirror.keep_facts(kept)
+        return kept
+
+    def _tell(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self.report.warn(str(problem))
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of at most ``size``, the last one shorter; nothing is read ahead of the list being made."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
