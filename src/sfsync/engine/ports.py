@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Protocol
 
 from sfsync.mapping.check import SObjectFacts
@@ -18,6 +17,7 @@ from sfsync.mapping.schema import ActivityMap, Mapping, ObjectMap
 from sfsync.model.change import OrgWrite, RowPlan
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
+from sfsync.model.limits import Limits as Limits  # noqa: PLC0414  # the verbs take their brakes from here
 from sfsync.model.outcome import ObjectReport, Outcome
 from sfsync.model.record import Base, Local, LocalId, Remote, SalesforceId, Triple, Value
 from sfsync.planning.activity import Effect, Person
@@ -374,6 +374,10 @@ class Mirror(Protocol):
         """Activities waiting to be sent, by ``activity_id`` after the given one."""
         ...
 
+    def waiting_tasks(self) -> int:
+        """How many activities are still to become Tasks."""
+        ...
+
     def mark_sending(self, activity_ids: Sequence[int]) -> None:
         """Keep durably that these are about to be sent."""
         ...
@@ -430,19 +434,3 @@ class Silent:
 
 Clock = Callable[[], str]
 """Now, as ``2026-01-20T10:00:00Z``; handed in from ``cli/``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The brakes and the budget, as configured.
-
-    Attributes:
-        max_delete: the share of rows (0..1) that one run may delete or blank.
-        max_delete_rows: so many are always allowed.
-        api_reserve: the share of the org's daily calls that is left for everyone else.
-    """
-
-    max_delete: float = 0.10
-    max_delete_rows: int = 20
-    overlap: timedelta = timedelta(minutes=15)
-    api_reserve: float = 0.20

@@ -1,0 +1,198 @@
+"""push-activity: email events become completed Tasks, counters and flags.
+
+    keep (durable first, once per id) -> who is it -> decide -> apply and queue -> push the changed rows
+    -> send the Tasks -> settle
+
+An event's effects and the mark that it is handled are one transaction, so it counts once whatever is
+repeated. A Task is keyed by an external id where the org has one; else it carries a reference line, and a
+Task whose reply was lost is looked up before it may be sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from sfsync.engine.ports import QueuedTask
+from sfsync.engine.push import LOOKUP, push
+from sfsync.engine.run import Run, batched
+from sfsync.mapping.project import Projection, RawRecord
+from sfsync.mapping.schema import ActivityMap, ObjectMap
+from sfsync.mapping.template import who_field
+from sfsync.model.change import OrgAction, OrgWrite
+from sfsync.model.event import EmailEvent, match_key
+from sfsync.model.outcome import Accepted, ActivityReport, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.record import SalesforceId, Triple
+from sfsync.planning.activity import Effect, Situation, once_keys, plan_event
+from sfsync.planning.identity import choose
+from sfsync.planning.planner import plan_row
+
+KEEP = 1000
+"""Events a transaction when they are taken in."""
+
+HANDLE = 500
+"""Events a transaction when their effects are applied."""
+
+REFERENCE = "sfsync-ref: "
+"""What marks a Task where the org has no external id for it."""
+
+
+def keep(run: Run, events: Iterable[EmailEvent], *, source: str) -> None:
+    """Store events durably, once per id; nothing is sent yet."""
+    report = _report(run)
+    for batch in batched(events, KEEP):
+        new, duplicates = (len(batch), 0) if run.dry_run else run.mirror.keep_events(batch, source=source)
+        report.events += new
+        report.duplicates += duplicates
+        run.progress.advance(len(batch))
+
+
+def push_activity(run: Run) -> None:
+    """Handle every event that waits, push the rows they changed, and send the queued Tasks."""
+    run.refuse_if_paused()
+    report = _report(run)
+    if run.dry_run:
+        report.waiting = run.mirror.waiting_tasks()
+        return
+    bring_in_people(run)
+    if handle_events(run, report):
+        push(run)
+    send_tasks(run, report)
+
+
+def _report(run: Run) -> ActivityReport:
+    if run.report.activity is None:
+        run.report.activity = ActivityReport()
+    return run.report.activity
+
+
+def bring_in_people(run: Run) -> None:
+    """Look for people whom the mirror does not know in the org, by address, Contacts before Leads."""
+    for addresses in batched(run.mirror.unresolved_addresses(), LOOKUP):
+        wanted = set(addresses)
+        for object_map in run.objects([]):
+            if wanted and run.usable.rules_for(object_map.name).pulls and object_map.name not in run.fresh:
+                wanted -= _bring_in(run, object_map, sorted(wanted))
+
+
+def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[str]:
+    """Import who is found; several with one address are imported too, and decided about with the event."""
+    columns = tuple(column for column, field_map in object_map.by_column.items() if field_map.pulls)
+    projection = Projection(object_map, columns)
+    rules = run.usable.rules_for(object_map.name)
+    address = object_map.by_column[object_map.match_on].remote
+    found: dict[str, list[RawRecord]] = {}
+    converted: list[SalesforceId] = []
+    for page in run.org.find(object_map.sobject, projection.remote_fields, address, addresses):
+        for raw in page:
+            if raw.get("IsConverted") and raw.get("ConvertedContactId"):
+                converted.append(SalesforceId(str(raw["ConvertedContactId"])))
+            else:
+                found.setdefault(match_key(str(raw.get(address) or "")), []).append(raw)
+    for records in found.values():
+        new = [raw for raw in records if run.mirror.find_row(object_map.name, SalesforceId(str(raw["Id"]))) is None]
+        triples = (Triple(object_map.name, None, None, projection.to_remote_record(raw)) for raw in new)
+        run.mirror.commit([plan_row(triple, object_map, rules) for triple in triples])
+    return set(found)
+
+
+def handle_events(run: Run, report: ActivityReport) -> int:
+    """Decide and apply what waits, a few hundred events a transaction.
+
+    Returns:
+        How many events were handled.
+    """
+    handled = 0
+    while waiting := run.mirror.pending_events(HANDLE):
+        keys = once_keys(event for event, _ in waiting)
+        situation = Situation(
+            {name: run.usable.rules_for(name) for name in run.usable.objects},
+            run.usable.objects,
+            run.usable.activities,
+            taken=set(keys) - run.mirror.first_in_campaign(keys),
+        )
+        effects = [plan_event(event, people, situation) for event, people in waiting]
+        run.mirror.apply_events(effects)
+        _count_refused(report, effects)
+        handled += len(effects)
+    return handled
+
+
+def _count_refused(report: ActivityReport, effects: Iterable[Effect]) -> None:
+    report.quarantined += sum(effect.problem is not None for effect in effects)
+
+
+def send_tasks(run: Run, report: ActivityReport) -> None:
+    """Send every queued Task whose person is in Salesforce, a thousand a call."""
+    activities = run.usable.activities
+    total = run.mirror.waiting_tasks()
+    batching = run.org.batching(total)
+    if total:
+        run.report.transport["push activity"] = batching.transport
+    run.progress.start("Writing tasks", total)
+    after = 0
+    while queued := run.mirror.queued_tasks(after, batching.size):
+        after = queued[-1].activity_id
+        ready = [task for task in queued if task.who_id]
+        report.waiting += len(queued) - len(ready)
+        _send(run, activities, _unanswered_settled(run, activities, ready, report), report)
+        run.progress.advance(len(queued))
+    run.progress.done()
+
+
+def _unanswered_settled(
+    run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report: ActivityReport
+) -> list[QueuedTask]:
+    """Look up the Tasks that were sent and never answered; those that arrived are settled.
+
+    With an external id repeating is harmless (an upsert of the same values), so nothing is looked up.
+    """
+    doubtful = [task for task in tasks if task.in_doubt]
+    if not doubtful or activities.external_id:
+        return list(tasks)
+    keys = [task.key for task in doubtful]
+    people = sorted({task.who_id for task in doubtful if task.who_id})
+    there = run.org.find_tasks(activities, keys, people, min(task.sent_at for task in doubtful))
+    run.mirror.settle_tasks(
+        [Accepted(task.activity_id, there[task.key]) for task in doubtful if task.key in there]
+    )
+    report.tasks += len(there)
+    return [task for task in tasks if task.key not in there]
+
+
+def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report: ActivityReport) -> None:
+    if not tasks:
+        return
+    run.mirror.mark_sending([task.activity_id for task in tasks])
+    outcomes = [_own_key(activities, outcome) for outcome in run.org.apply([_write(activities, task) for task in tasks])]
+    run.mirror.settle_tasks(outcomes)
+    for outcome in outcomes:
+        match outcome:
+            case Accepted():
+                report.tasks += 1
+            case Rejected():
+                report.quarantined += 1
+            case Deferred() | Unknown():
+                report.waiting += 1
+                run.report.warn(f"a Task is not confirmed: {outcome.message}; the next run goes on from here")
+
+
+def _own_key(activities: ActivityMap, outcome: Outcome) -> Outcome:
+    """A duplicate of our own key is our own Task: it arrived before, and its reply was lost."""
+    if isinstance(outcome, Rejected) and outcome.code == "DUPLICATE_VALUE" and outcome.matched_id:
+        if activities.external_id in outcome.fields or activities.external_id in outcome.message:
+            return Accepted(outcome.ref, outcome.matched_id)
+    return outcome
+
+
+def _write(activities: ActivityMap, task: QueuedTask) -> OrgWrite:
+    fields = dict(task.fields)
+    who = who_field(activities)
+    if who:
+        fields[who] = task.who_id
+    write = OrgWrite(task.activity_id, OrgAction.CREATE, activities.sobject, fields)
+    if activities.external_id:
+        return replace(write, key_field=activities.external_id, key_value=task.key)
+    text = str(fields.get("Description") or "")
+    fields["Description"] = f"{text}\n{REFERENCE}{task.key}".strip()
+    return replace(write, fields=fields)
