@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from sfsync.mapping.check import SObjectFacts
 from sfsync.mapping.project import RawRecord
@@ -19,8 +19,9 @@ from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
 from sfsync.model.limits import Limits as Limits  # noqa: PLC0414  # the verbs take their brakes from here
 from sfsync.model.outcome import ObjectReport, Outcome
-from sfsync.model.record import Base, Local, LocalId, Remote, SalesforceId, Triple, Value
+from sfsync.model.record import Base, Local, LocalId, Remote, SalesforceId, Triple
 from sfsync.planning.activity import Effect, Person
+from sfsync.planning.pending import InDoubt, PendingWrite, QueuedTask, StageSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +126,6 @@ class Org(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class StageSummary:
-    """What the staged records mean for the mirror, counted by SQL before anything is applied.
-
-    Attributes:
-        new: records the mirror has no row for, and no unlinked row with their address.
-        changed: rows untouched here whose record differs.
-        equal: rows that are as staged.
-        contested: everything that needs a decision: edited here, deleted, merged, converted, matched by address.
-        blanked: of ``changed``, those that lose a value they had.
-    """
-
-    new: int
-    changed: int
-    equal: int
-    contested: int
-    blanked: int
-
-
 class Stage(Protocol):
     """Fresh records beside the mirror's rows, kept outside the database file until they are settled."""
 
@@ -174,61 +156,6 @@ class Stage(Protocol):
         Otherwise every staged record that differs from its row, and every dirty row.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PendingWrite:
-    """A write about to leave: what is sent, and what it was judged against.
-
-    Attributes:
-        write: what the org gets; ``ref`` is given by ``Mirror.journal``.
-        plan: the decisions behind it, to be settled when it is accepted.
-    """
-
-    write: OrgWrite
-    plan: RowPlan
-
-
-@dataclass(frozen=True, slots=True)
-class InDoubt:
-    """A journaled write whose outcome was never settled: a crash, or a lost reply.
-
-    Attributes:
-        before: column -> the org's value that the plan was judged against.
-        after: column -> the value that was sent.
-    """
-
-    ref: int
-    object: str
-    local_id: LocalId
-    salesforce_id: SalesforceId | None
-    action: str
-    before: dict[str, Value]
-    after: dict[str, Value]
-    sent_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedTask:
-    """An activity waiting to become a Task.
-
-    Attributes:
-        activity_id: the row in ``activities``, used as the write's ``ref``.
-        key: the idempotency key, unique for ever.
-        who_id: the person's Salesforce Id; ``None`` while the person is still to be created.
-        fields: the Task's fields without WhoId.
-        in_doubt: it was sent before and no outcome was settled.
-        sent_at: when, for such a one.
-    """
-
-    activity_id: int
-    key: str
-    object: str
-    local_id: LocalId
-    who_id: SalesforceId | None
-    fields: dict[str, Any]
-    in_doubt: bool
-    sent_at: str
 
 
 @dataclass(frozen=True, slots=True)
