@@ -20,48 +20,11 @@ from sfsync.model.event import EmailEvent
 from sfsync.model.limits import Limits as Limits  # noqa: PLC0414  # the verbs take their brakes from here
 from sfsync.model.outcome import ObjectReport, Outcome
 from sfsync.model.record import Base, Local, LocalId, Remote, SalesforceId, Triple
+from sfsync.model.traffic import Batching as Batching  # noqa: PLC0414  # the verbs take these from here
+from sfsync.model.traffic import Changes as Changes  # noqa: PLC0414
+from sfsync.model.traffic import Usage as Usage  # noqa: PLC0414
 from sfsync.planning.activity import Effect, Person
 from sfsync.planning.pending import InDoubt, PendingWrite, QueuedTask, StageSummary
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Records that changed in the org, streaming.
-
-    Attributes:
-        pages: lists of raw records, ``{field: JSON value}`` with parents under dotted names; each page is a
-            few thousand records at most, so that memory does not grow with their number.
-        as_of: the org's own clock just before it was asked: the next watermark.
-        total: how many there are, where the org said so; for the progress bar.
-        transport: ``rest`` or ``bulk``.
-    """
-
-    pages: Iterable[Sequence[RawRecord]]
-    as_of: Watermark
-    total: int | None
-    transport: str
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What this process has cost the org so far.
-
-    Attributes:
-        used: the org's count of calls in the running 24 hours, and ``limit`` its ceiling; ``None`` until told.
-    """
-
-    api_calls: int
-    bytes_in: int
-    used: int | None = None
-    limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Batching:
-    """How a number of writes would travel: ``transport`` by name, ``size`` writes a request."""
-
-    transport: str
-    size: int
 
 
 class Org(Protocol):

@@ -1,0 +1,1 @@
+"""The org side: everything that knows how Salesforce is spoken to."""

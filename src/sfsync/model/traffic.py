@@ -1,0 +1,49 @@
+"""What travels between an org and the verbs, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sfsync.model.cursor import Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Records that changed in the org, streaming.
+
+    Attributes:
+        pages: lists of raw records, ``{field: JSON value}`` with parents under dotted names; each page is a
+            few thousand records at most, so that memory does not grow with their number.
+        as_of: the org's own clock just before it was asked: the next watermark.
+        total: how many there are, where the org said so; for the progress bar.
+        transport: ``rest`` or ``bulk``.
+    """
+
+    pages: Iterable[Sequence[Mapping[str, Any]]]
+    as_of: Watermark
+    total: int | None
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What this process has cost the org so far.
+
+    Attributes:
+        used: the org's count of calls in the running 24 hours, and ``limit`` its ceiling; ``None`` until told.
+    """
+
+    api_calls: int
+    bytes_in: int
+    used: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How a number of writes would travel: ``transport`` by name, ``size`` writes a request."""
+
+    transport: str
+    size: int
