@@ -1,0 +1,307 @@
+"""What all commands share: the common options, one error boundary, one way to answer.
+
+A command is a function of ``Cli`` and its own options that returns an ``Answer``. It never prints the
+answer itself: here it becomes text on stdout, or the one JSON document of contract §2, also where it fails.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import signal
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sfsync.errors import ConfigError, SfsyncError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SCHEMA = "sfsync/1"
+INTERRUPTED, TERMINATED = 130, 143
+PANEL = "Options of every command"
+
+
+class Interrupted(BaseException):
+    """Somebody asked the run to stop; all durable work is kept."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command has to say.
+
+    Attributes:
+        data: for ``--json``.
+        show: draws the same for people.
+        exit_code: 0, or what contract §2 says for this outcome.
+        ends_with: a sentence for stderr, under the answer.
+    """
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    show: Callable[[Console], None] = lambda _console: None
+    exit_code: int = 0
+    run_id: str | None = None
+    warnings: tuple[str, ...] = ()
+    errors: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def status(self) -> str:
+        """The exit code in a word."""
+        return {0: "ok", 3: "partial"}.get(self.exit_code, "failed")
+
+
+@dataclass(slots=True)
+class Cli:
+    """The options that every command takes, and the ways to speak to people."""
+
+    command: str
+    config: Path | None = None
+    profile: str = "default"
+    as_json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)  # noqa: TID251  the top reads it, once
+    _out: Any = None
+    _err: Any = None
+
+    @property
+    def out(self) -> Console:
+        """stdout: data."""
+        if self._out is None:
+            self._out = _console(stderr=False)
+        return typing.cast("Console", self._out)
+
+    @property
+    def err(self) -> Console:
+        """stderr: messages and progress."""
+        if self._err is None:
+            self._err = _console(stderr=True)
+        return typing.cast("Console", self._err)
+
+    def say(self, message: str, *, style: str = "") -> None:
+        """A line for people on stderr; silent with ``--quiet`` and ``--json``."""
+        if not (self.quiet or self.as_json):
+            from rich.text import Text
+
+            self.err.print(Text(visible(message), style=style))
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody watches: bars and colours make sense."""
+        return not (self.quiet or self.as_json) and self.err.is_terminal
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def visible(text: str) -> str:
+    """Data made harmless for a terminal: control characters are shown, not obeyed.
+
+    >>> visible("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    return text.translate(_CONTROL)
+
+
+COMMON: dict[str, Any] = {
+    "config": Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", metavar="PATH", envvar="SFSYNC_CONFIG", rich_help_panel=PANEL,
+            help="The configuration file [./sfsync.yaml, else the user's config folder].",
+        ),
+    ],
+    "profile": Annotated[
+        str,
+        typer.Option("--profile", metavar="NAME", envvar="SFSYNC_PROFILE", rich_help_panel=PANEL, help="Which org, where there are several."),
+    ],
+    "as_json": Annotated[
+        bool, typer.Option("--json", rich_help_panel=PANEL, help="One JSON document on stdout, also on failure.")
+    ],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=PANEL, help="No messages, no progress.")],
+    "verbose": Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, rich_help_panel=PANEL, help="Tell more; twice: a traceback on a failure."),
+    ],
+}  # fmt: skip
+DEFAULTS: dict[str, Any] = {"config": None, "profile": "default", "as_json": False, "quiet": False, "verbose": 0}
+
+
+def command(app: typer.Typer, name: str, *, panel: str, **settings: Any) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """Register a function of ``(Cli, own options...)`` as a command with the common options."""
+
+    def register(function: Callable[..., Answer]) -> Callable[..., None]:
+        hints = typing.get_type_hints(function, include_extras=True)
+        own = [
+            parameter.replace(annotation=hints[parameter.name])
+            for parameter in list(inspect.signature(function).parameters.values())[1:]
+        ]
+        common = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[key], annotation=annotation)
+            for key, annotation in COMMON.items()
+        ]
+
+        @functools.wraps(function)
+        def wrapped(**given: Any) -> None:
+            cli = Cli(name, **{key: given.pop(key) for key in COMMON})
+            raise typer.Exit(perform(cli, lambda: function(cli, **given)))
+
+        wrapped.__signature__ = inspect.Signature(own + common)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in own + common}
+        del wrapped.__wrapped__  # type: ignore[attr-defined]
+        app.command(name, rich_help_panel=panel, **settings)(wrapped)
+        return wrapped
+
+    return register
+
+
+def perform(cli: Cli, work: Callable[[], Answer]) -> int:
+    """Do it inside the one error boundary; returns the exit code."""
+    try:
+        with stop_signals():
+            return respond(cli, work())
+    except SfsyncError as error:
+        return fail(cli, error)
+    except Interrupted as stopped:
+        return interrupted(cli, stopped.exit_code)
+    except KeyboardInterrupt:
+        return interrupted(cli, INTERRUPTED)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  nobody listens any more
+        return 1
+    except (typer.Exit, typer.Abort, typer.TyperException):
+        raise
+    except Exception as error:  # noqa: BLE001  the last resort: a traceback at a user is a bug
+        return unexpected(cli, error)
+
+
+class stop_signals:  # noqa: N801  reads as what it is: with stop_signals():
+    """Inside the block SIGTERM raises ``Interrupted``; a second one ends the process at once."""
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGTERM, self._stop) if _in_main_thread() else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+    @staticmethod
+    def _stop(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Interrupted(TERMINATED)
+
+
+def _in_main_thread() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
+
+
+def respond(cli: Cli, answer: Answer) -> int:
+    """Print the answer."""
+    if cli.as_json:
+        write_document(
+            cli, answer.status, answer.exit_code, answer.data, run_id=answer.run_id,
+            warnings=answer.warnings, errors=answer.errors,
+        )  # fmt: skip
+        return answer.exit_code
+    if not cli.quiet:
+        answer.show(cli.out)
+    for warning in answer.warnings:
+        cli.say(f"warning: {warning}", style="yellow")
+    return answer.exit_code
+
+
+def write_document(
+    cli: Cli,
+    status: str,
+    exit_code: int,
+    data: Mapping[str, Any],
+    *,
+    run_id: str | None = None,
+    warnings: tuple[str, ...] = (),
+    errors: tuple[Mapping[str, Any], ...] = (),
+) -> None:
+    """The one JSON document of a command, on stdout."""
+    document = {
+        "schema": SCHEMA,
+        "command": cli.command,
+        "status": status,
+        "exit_code": exit_code,
+        "run_id": run_id,
+        "data": data,
+        "warnings": list(warnings),
+        "errors": list(errors),
+    }
+    sys.stdout.write(json.dumps(document, ensure_ascii=True, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def fail(cli: Cli, error: SfsyncError) -> int:
+    """Say what happened and what to do next."""
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    if cli.as_json:
+        told = {"slug": error.slug, "message": error.message, "hint": error.hint, "problems": list(problems)}
+        write_document(cli, "failed", error.exit_code, {}, errors=(told,))
+    else:
+        _complain(cli, error.message, error.hint, problems)
+    if cli.verbose > 1:
+        _trace(cli)
+    return error.exit_code
+
+
+def _complain(cli: Cli, message: str, hint: str, problems: tuple[str, ...] = ()) -> None:
+    from rich.text import Text
+
+    cli.err.print(Text.assemble(("error: ", "bold red"), visible(message)), soft_wrap=True)
+    for problem in problems:
+        cli.err.print(Text("  " + visible(problem)), soft_wrap=True)
+    if hint:
+        cli.err.print(Text.assemble(("  try: ", "bold"), visible(hint)), soft_wrap=True)
+
+
+def unexpected(cli: Cli, error: Exception) -> int:
+    """A bug of ours: say so without a wall of text. The text of a foreign error may hold data: not shown."""
+    message = f"sfsync met something it does not understand ({type(error).__name__})"
+    hint = "All work done so far is kept. Run it again with -vv and report what it prints."
+    if cli.as_json:
+        write_document(cli, "failed", 1, {}, errors=({"slug": "bug", "message": message, "hint": hint},))
+    else:
+        _complain(cli, message, hint)
+    if cli.verbose > 1:
+        _trace(cli)
+    return 1
+
+
+def _trace(cli: Cli) -> None:
+    import traceback
+
+    cli.err.print(visible(traceback.format_exc()), soft_wrap=True)
+
+
+def interrupted(cli: Cli, exit_code: int) -> int:
+    """Stopped by a person or a service manager."""
+    message = "interrupted; what was done is kept, and the next run goes on from here"
+    if cli.as_json:
+        write_document(cli, "interrupted", exit_code, {}, errors=({"slug": "interrupted", "message": message},))
+    else:
+        cli.err.print(message)
+    return exit_code

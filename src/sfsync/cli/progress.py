@@ -1,0 +1,44 @@
+"""How far a long job is: a bar on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+    from sfsync.cli.command import Cli
+
+
+class Bars:
+    """A ``Progress`` (see ``engine.ports``) drawn by rich on stderr."""
+
+    def __init__(self, cli: Cli) -> None:
+        self._cli = cli
+        self._rich: RichProgress | None = None
+        self._task: TaskID | None = None
+
+    def start(self, label: str, total: int | None) -> None:
+        """A job begins."""
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self.done()
+        self._rich = RichProgress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            console=self._cli.err, transient=True,
+        )  # fmt: skip
+        self._rich.start()
+        self._task = self._rich.add_task(label, total=total)
+
+    def advance(self, count: int) -> None:
+        """So many more are done."""
+        if self._rich is not None and self._task is not None:
+            self._rich.advance(self._task, count)
+
+    def done(self) -> None:
+        """The job is over."""
+        if self._rich is not None:
+            self._rich.stop()
+            self._rich = self._task = None

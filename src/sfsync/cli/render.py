@@ -1,0 +1,152 @@
+"""Reports and plans as text for people. Tables fit 80 columns; data is never taken for markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from sfsync.cli.command import visible
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
+from sfsync.model.outcome import ObjectReport, RunReport
+from sfsync.model.record import MISSING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_COUNTS = ("created", "updated", "unchanged", "deleted", "conflicts", "quarantined")
+_CUT = 28
+
+
+def cell(value: object, *, width: int = _CUT) -> Text:
+    """One value in a table: blank for null, cut to ``width``, control characters shown."""
+    if value is MISSING:
+        return Text("-", style="dim")
+    if value is None:
+        return Text("(blank)", style="dim")
+    text = visible(str(value)).replace("\n", "⏎")
+    return Text(text if len(text) <= width else text[: width - 1] + "…")
+
+
+def table(*columns: str, title: str = "") -> Table:
+    """A quiet table."""
+    made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, show_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in _COUNTS else "left", overflow="fold")
+    return made
+
+
+def rows_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int = _CUT) -> Table:
+    """Rows of a query, as a table."""
+    made = table(*columns)
+    for row in rows:
+        made.add_row(*(cell(row.get(column), width=width) for column in columns))
+    return made
+
+
+def show_report(console: Console, report: RunReport) -> None:
+    """What a run did: a line per verb and object, events, then the cost."""
+    made = table("", *_COUNTS)
+    for verb, reports in (("pull", report.pull), ("push", report.push)):
+        for name, counts in reports.items():
+            made.add_row(f"{verb} {name}", *_figures(counts))
+    if made.row_count:
+        console.print(made)
+    if report.activity is not None:
+        activity = report.activity
+        console.print(
+            f"activity  {activity.events} new events, {activity.tasks} tasks, {activity.duplicates} duplicates,"
+            f" {activity.quarantined} quarantined"
+            + (f", {activity.waiting} waiting" if activity.waiting else "")
+        )
+    how = sorted(set(report.transport.values()))
+    console.print(
+        f"{report.api_calls} API calls{' by ' + ', '.join(how) if how else ''},"
+        f" {report.bytes_in / 1024:,.0f} KB, {report.seconds:.1f} s"
+        + (" (dry run: nothing was written)" if report.dry_run else ""),
+        style="dim",
+    )
+
+
+def _figures(counts: ObjectReport) -> list[Text]:
+    return [Text(str(number), style="" if (number := getattr(counts, name)) else "dim") for name in _COUNTS]
+
+
+_MARKS = {Side.LOCAL: "→ Salesforce", Side.REMOTE: "← mirror", Side.BOTH: "↔ both", Side.HELD: "? held"}
+
+
+def title_of(plan: RowPlan) -> str:
+    """One record's headline in a diff."""
+    here = f"{plan.object} {plan.local_id}" if plan.local_id is not None else f"new {plan.object}"
+    there = plan.salesforce_id or "(not in Salesforce)"
+    does = [plan.reason] if plan.reason else []
+    if plan.org_action is not OrgAction.NONE:
+        does.append(f"{plan.org_action.value} in Salesforce")
+    if plan.local_action is not LocalAction.NONE:
+        does.append(f"{plan.local_action.value.replace('_', '-')} in the mirror")
+    if plan.skip:
+        does.append(f"skipped: {plan.skip}")
+    return visible(f"{here}  {there}  {', '.join(does)}")
+
+
+def show_plans(console: Console, plans: Iterable[RowPlan]) -> int:
+    """Plans, record by record, field by field. Returns how many there were."""
+    count = 0
+    for count, plan in enumerate(plans, 1):  # noqa: B007  the last number is the answer
+        console.print(Text(title_of(plan), style="bold"))
+        shown = plan.decisions
+        if plan.local_action is LocalAction.INSERT or plan.org_action is OrgAction.CREATE:
+            shown = shown[:0]
+            values = plan.to_local if plan.local_action is LocalAction.INSERT else plan.to_org
+            told = ", ".join(f"{column}={visible(str(value))}" for column, value in values.items() if value is not None)
+            console.print(Text("  " + (told if len(told) < 150 else told[:149] + "…")))
+        if shown:
+            console.print(_decisions(shown))
+    return count
+
+
+def _decisions(decisions: Sequence[FieldDecision]) -> Table:
+    made = table("field", "local", "base", "remote", "wins", "rule")
+    for decision in decisions:
+        made.add_row(
+            cell(decision.column, width=20),
+            cell(decision.local, width=14),
+            cell(decision.base, width=12),
+            cell(decision.remote, width=14),
+            Text(_MARKS[decision.winner], style="red" if decision.conflict else ""),
+            cell(decision.rule, width=24),
+        )
+    return made
+
+
+def plan_document(plan: RowPlan) -> dict[str, Any]:
+    """A plan for ``--json``."""
+    return {
+        "object": plan.object,
+        "id": plan.local_id,
+        "salesforce_id": plan.salesforce_id,
+        "in_mirror": plan.local_action.value,
+        "in_salesforce": plan.org_action.value,
+        "reason": plan.reason,
+        "skipped": plan.skip,
+        "fields": [_decision_document(decision) for decision in plan.decisions],
+        "to_mirror": dict(plan.to_local),
+        "to_salesforce": dict(plan.to_org),
+    }
+
+
+def _decision_document(decision: FieldDecision) -> dict[str, Any]:
+    return {
+        "field": decision.column,
+        "base": None if decision.base is MISSING else decision.base,
+        "base_known": decision.base is not MISSING,
+        "local": None if decision.local is MISSING else decision.local,
+        "remote": None if decision.remote is MISSING else decision.remote,
+        "value": decision.value,
+        "winner": decision.winner.value,
+        "rule": decision.rule,
+        "conflict": decision.conflict,
+    }
