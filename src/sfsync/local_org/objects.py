@@ -12,11 +12,12 @@ import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from . import ids
+from .metering import Meter
 from .refusal import Refusal
 from .schema import SObjectType
 from .settings import Settings
@@ -181,29 +182,6 @@ class Clock:
         self.offset_seconds += seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ApiCall:
-    """One API request that counted against the daily limit."""
-
-    at: int
-    method: str
-    path: str
-    status: int
-
-
-@dataclass
-class Meter:
-    """API calls used and answered."""
-
-    used: int = 0
-    calls: list[ApiCall] = field(default_factory=list)
-
-    def reset(self) -> None:
-        """Begin the day anew."""
-        self.used = 0
-        self.calls.clear()
-
-
 class OrgState:
     """One org: objects, records, users, settings, clock and API meter, behind one lock.
 
@@ -224,7 +202,7 @@ class OrgState:
         self.clock = clock or Clock()
         self.settings = settings or Settings()
         self.provisioned = provisioned or Provisioned()
-        self.meter = Meter()
+        self.meter = Meter(self.clock.seconds)
         self.extras: dict[str, Any] = {}
         self.dirty: set[tuple[str, str]] | None = None
         self._undo: list[tuple[Table, str, Row | None, Veil | None, int | None]] | None = None
