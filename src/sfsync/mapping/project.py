@@ -1,9 +1,201 @@
-"""A record seen from the other side: the org's raw record -> columns, columns -> the org's fields. Pure."""
+"""A record seen from the other side: the org's raw record -> columns, columns -> the org's fields. Pure.
+
+Both ways are compiled once per object: a pull runs ``to_remote_record`` for every record there is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
+
+from sfsync.mapping.coerce import CONVERTERS, Convert
+from sfsync.mapping.schema import FieldMap, FieldType, ObjectMap
+from sfsync.model.record import Remote, RemoteState, SalesforceId, Value
 
 RawRecord: TypeAlias = Mapping[str, Any]
 """``{field: value}`` as the org sent it: JSON values from REST, text from Bulk; parents under dotted names."""
+
+_SYSTEM_FIELDS = ("Id", "IsDeleted", "MasterRecordId", "SystemModstamp")
+_LEAD_FIELDS = ("IsConverted", "ConvertedContactId")
+_ABSENT = object()
+
+
+class Projection:
+    """Reads the org's records of one object into columns.
+
+    Args:
+        object_map: the mapping.
+        columns: which mapped columns to read; all by default.
+
+    Attributes:
+        remote_fields: what to SELECT: Id, state and stamp first, then the mapped fields, each once.
+        unreadable: column -> sentence, for values met so far that were none of the column's type. Such a
+            field counts as absent from its record, so that nothing is overwritten by a misunderstanding.
+
+    Source: salesforce-facts §6.4 (MasterRecordId of a merge's losers; a converted Lead stays, read-only).
+    """
+
+    def __init__(self, object_map: ObjectMap, columns: Sequence[str] | None = None) -> None:
+        fields = [
+            object_map.by_column[column] for column in (object_map.columns if columns is None else columns)
+        ]
+        self.object_map = object_map
+        self.columns = tuple(field.column for field in fields)
+        self._is_lead = object_map.sobject == "Lead"
+        system = (*_SYSTEM_FIELDS, *_LEAD_FIELDS) if self._is_lead else _SYSTEM_FIELDS
+        self.remote_fields = tuple(dict.fromkeys((*system, *(field.remote for field in fields))))
+        self.unreadable: dict[str, str] = {}
+        self._steps = tuple((field.remote, field.column, reader(field)) for field in fields)
+
+    def to_remote_record(self, raw: RawRecord) -> Remote:
+        """One record by column, with what became of it.
+
+        A field that the raw record does not hold is absent from ``values``; nothing is ever read as blank
+        only because it was not sent.
+        """
+        state, successor = self._state(raw)
+        return Remote(
+            salesforce_id(raw["Id"]), self.values(raw), state, successor, _stamp(raw.get("SystemModstamp"))
+        )
+
+    def values(self, raw: RawRecord) -> dict[str, Value]:
+        """The mapped values alone, by column."""
+        get, absent = raw.get, _ABSENT
+        try:
+            return {
+                column: convert(value)
+                for name, column, convert in self._steps
+                if (value := get(name, absent)) is not absent
+            }
+        except ValueError:
+            return self._readable_values(raw)
+
+    def _readable_values(self, raw: RawRecord) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        for name, column, convert in self._steps:
+            if name in raw:
+                try:
+                    values[column] = convert(raw[name])
+                except ValueError as error:
+                    self.unreadable.setdefault(column, f"{name} of {raw.get('Id')}: {error}")
+        return values
+
+    def _state(self, raw: RawRecord) -> tuple[RemoteState, SalesforceId | None]:
+        if _is_true(raw.get("IsDeleted")):
+            master = raw.get("MasterRecordId")
+            return (RemoteState.MERGED, salesforce_id(master)) if master else (RemoteState.DELETED, None)
+        if self._is_lead and _is_true(raw.get("IsConverted")):
+            contact = raw.get("ConvertedContactId")
+            return RemoteState.CONVERTED, salesforce_id(contact) if contact else None
+        return RemoteState.PRESENT, None
+
+
+def reader(field: FieldMap) -> Convert:
+    """The function that reads this field's raw value; a placeholder is read as blank."""
+    convert = CONVERTERS[field.type].from_org
+    if field.placeholder is None:
+        return convert
+    placeholder = convert(field.placeholder)
+
+    def read(raw: Any) -> Value:
+        value = convert(raw)
+        return None if value == placeholder else value
+
+    return read
+
+
+def to_org_fields(object_map: ObjectMap, values: Mapping[str, Value], *, creating: bool) -> dict[str, Any]:
+    """Columns as the org's fields, ready to send.
+
+    Args:
+        object_map: the mapping; columns it does not push (parents, ``direction: pull``) are left out.
+        values: column -> canonical value.
+        creating: leave blanks out, so that the org's own defaults apply, and give every placeholder.
+
+    Returns:
+        ``{sf_field: JSON value}``; ``None`` clears. A checkbox is never null, and a field with a placeholder
+        never either.
+
+    Raises:
+        ValueError: a value is none of its column's type; the sentence names the column.
+    """
+    pushed = _pushed(object_map)
+    fields: dict[str, Any] = {}
+    for column, value in values.items():
+        field = pushed.get(column)
+        if field is not None:
+            sent = _sent(field, value)
+            if sent is not None and not (creating and value is None and field.placeholder is None):
+                fields[field.remote] = sent
+            elif not creating:
+                fields[field.remote] = None
+    if creating:
+        for field in pushed.values():
+            if field.placeholder is not None:
+                fields.setdefault(field.remote, field.placeholder)
+    return fields
+
+
+def _sent(field: FieldMap, value: Value) -> Any:
+    try:
+        sent = CONVERTERS[field.type].to_org(value)
+    except ValueError as error:
+        raise ValueError(f"{field.column}: {error}") from error
+    return field.placeholder if sent is None else sent
+
+
+@lru_cache(maxsize=32)
+def _pushed_fields(fields: tuple[FieldMap, ...]) -> dict[str, FieldMap]:
+    return {field.column: field for field in fields if field.pushes and "." not in field.remote}
+
+
+def _pushed(object_map: ObjectMap) -> dict[str, FieldMap]:
+    return _pushed_fields(object_map.fields)
+
+
+def canonical_values(
+    object_map: ObjectMap, values: Mapping[str, Any]
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """A row as people and other tools left it, in canonical form.
+
+    Returns:
+        The values by column (unmapped columns left out), and column -> sentence for those that are none of
+        their type; these are not among the values.
+    """
+    good: dict[str, Value] = {}
+    bad: dict[str, str] = {}
+    for column, value in values.items():
+        field = object_map.by_column.get(column)
+        if field is not None:
+            try:
+                good[column] = CONVERTERS[field.type].canonical(value)
+            except ValueError as error:
+                bad[column] = str(error)
+    return good, bad
+
+
+_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def salesforce_id(text: str) -> SalesforceId:
+    """An Id in its 18-character form, which is safe where case is not kept.
+
+    Source: salesforce-facts §7.5.
+
+    >>> salesforce_id("0035500001H9cak")
+    '0035500001H9cakAAB'
+    """
+    if len(text) != 15:
+        return SalesforceId(text)
+    groups = (text[start : start + 5] for start in (0, 5, 10))
+    suffix = (sum(1 << bit for bit, char in enumerate(group) if "A" <= char <= "Z") for group in groups)
+    return SalesforceId(text + "".join(_CHECKSUM[index] for index in suffix))
+
+
+def _is_true(raw: Any) -> bool:
+    return raw is True or raw == "true"
+
+
+def _stamp(raw: Any) -> str:
+    return str(CONVERTERS[FieldType.DATETIME].from_org(raw) or "")

@@ -1,0 +1,582 @@
+"""``sfsync.yaml`` and the environment -> ``Config``, read once; every other part is handed plain values.
+
+The file is read more strictly than YAML allows, so that a surprise is a message and never a setting: only
+``true`` and ``false`` are booleans (``on`` and ``no`` are words), numbers are decimal, dates stay text, no
+aliases, anchors, tags or merge keys, no key twice, one document, at most 1 MiB of UTF-8. ``${NAME}`` in a value
+becomes the environment variable of that name. Every mistake is told at once, each with line and column.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from sfsync.errors import ConfigError
+from sfsync.mapping.parse import SECTIONS, Shape, counted, read_mapping, shaped
+from sfsync.mapping.place import Path as KeyPath
+from sfsync.mapping.place import Places, Problems, Spot, shown, suggestion
+from sfsync.mapping.schema import Mapping as DataMapping
+from sfsync.model.limits import Limits
+
+FILE_NAME: Final = "sfsync.yaml"
+ENV_CONFIG: Final = "SFSYNC_CONFIG"
+EXAMPLE_NAME: Final = "config.example.yaml"
+MAX_BYTES: Final = 1024 * 1024
+MAX_DEPTH: Final = 20
+OLDEST_API: Final = 52
+"""Source: salesforce-facts §2.1 (upsert's reply body from v46, the duplicate rule header from v52)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrgSettings:
+    """How to reach and enter the org.
+
+    Attributes:
+        login_url: an origin, without a path: ``https://login.salesforce.com``.
+        redirect_ports: ports of the login's way back, in the order they are tried.
+        api_version: ``66.0``.
+    """
+
+    login_url: str
+    client_id: str
+    redirect_ports: tuple[int, ...] = (1717, 1718, 1719)
+    scopes: tuple[str, ...] = ("api", "refresh_token")
+    api_version: str = "66.0"
+
+    @property
+    def scope(self) -> str:
+        """The scopes as OAuth sends them."""
+        return " ".join(self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the file says.
+
+    Attributes:
+        mirror_path: absolute, or relative to the working directory as the file's own path was.
+        source: the file.
+        digest: of the file's bytes, to tell whether it changed.
+    """
+
+    org: OrgSettings
+    mirror_path: Path
+    mapping: DataMapping
+    limits: Limits
+    source: Path
+    digest: str
+
+
+# -- finding and reading the file --------------------------------------------------------------------------------
+def find_config(explicit: Path | None, environ: Mapping[str, str], cwd: Path, user_config_dir: Path) -> Path:
+    """The file to read: ``--config``, else ``$SFSYNC_CONFIG``, else the working and the user's folder.
+
+    Raises:
+        ConfigError: there is none, or what was named is none.
+    """
+    if explicit is not None:
+        return _named(cwd / explicit, f"--config {explicit}")
+    from_environment = environ.get(ENV_CONFIG, "")
+    if from_environment:
+        return _named(cwd / from_environment, f"${ENV_CONFIG} ({from_environment})")
+    candidates = (cwd / FILE_NAME, user_config_dir / FILE_NAME)
+    for candidate in candidates:
+        if candidate.exists():
+            return _named(candidate, str(candidate))
+    looked = " nor in ".join(str(candidate.parent) for candidate in candidates)
+    raise ConfigError(f"no {FILE_NAME} in {looked}", hint="sfsync init writes one")
+
+
+def _named(path: Path, told: str) -> Path:
+    if path.is_dir():
+        raise ConfigError(f"{told} is a folder, not a file", hint=f"did you mean {path / FILE_NAME}?")
+    if not path.exists():
+        raise ConfigError(f"{told}: no such file", hint="sfsync init writes one")
+    return path
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read the file.
+
+    Args:
+        path: as found by ``find_config``.
+        environ: what ``${NAME}`` is looked up in.
+
+    Raises:
+        ConfigError: with every mistake in ``problems``, ``sfsync.yaml:14:7 Emial: …``.
+    """
+    data = _read_bytes(path)
+    document, places = parse_yaml(decoded(data, path.name), path.name)
+    problems = Problems(places)
+    expanded = _expanded(document, environ, problems)
+    config = _config(expanded, path, hashlib.sha256(data).hexdigest(), environ, problems)
+    _raise_if_any(problems, str(path))
+    return config
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path} is larger than 1 MiB: that is no sfsync.yaml")
+    return data
+
+
+def _raise_if_any(problems: Problems, told: str) -> None:
+    if problems:
+        raise ConfigError(f"{told} has {counted(len(problems))}", problems=problems.told())
+
+
+def example_config() -> str:
+    """The commented example that ``sfsync init`` writes."""
+    packaged = resources.files("sfsync").joinpath(EXAMPLE_NAME)
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    checkout = Path(__file__).resolve().parents[2] / EXAMPLE_NAME
+    return checkout.read_text(encoding="utf-8")
+
+
+# -- YAML, the strict part of it -----------------------------------------------------------------------------------
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][-+]?[0-9]+)?")
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUE = frozenset({"true", "True", "TRUE"})
+_FALSE = frozenset({"false", "False", "FALSE"})
+
+
+def decoded(data: bytes, name: str) -> str:
+    """The file's text.
+
+    Raises:
+        ConfigError: it is no UTF-8 text; the place is told.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _broken(name, (1, 1), "this is UTF-16; save the file as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = data[: error.start].decode("utf-8", "replace")
+        raise _broken(name, _spot_after(text), "this is not UTF-8; save the file as UTF-8") from error
+    control = _CONTROL.search(text)
+    if control:
+        told = f"control character U+{ord(control.group()):04X}; is this a text file?"
+        raise _broken(name, _spot_after(text[: control.start()]), told)
+    return text
+
+
+def _spot_after(text: str) -> Spot:
+    return text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1
+
+
+def _broken(name: str, spot: Spot, sentence: str) -> ConfigError:
+    line = f"{name}:{spot[0]}:{spot[1]} {sentence}"
+    return ConfigError(f"{name} cannot be read as YAML", problems=(line,))
+
+
+def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Places]:
+    """One YAML mapping as plain values, and where everything in it stands.
+
+    Raises:
+        ConfigError: with every mistake in ``problems``; a mistake in the syntax itself ends the reading.
+    """
+    builder = _Builder(name)
+    try:
+        document = builder.build(yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        raise _broken(name, _mark(error.problem_mark or error.context_mark), _syntax(error, text)) from error
+    except yaml.YAMLError as error:
+        raise _broken(name, (1, 1), " ".join(str(error).split())) from error
+    _raise_if_any(builder.problems, name)
+    return document, builder.places
+
+
+def _mark(mark: Any) -> Spot:
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
+    line = text.split("\n")[error.problem_mark.line] if error.problem_mark else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "a tab cannot indent YAML; use blanks"
+    problem = error.problem or "this is no YAML"
+    return f"{error.context}, {problem}" if error.context else problem
+
+
+class _Builder:
+    """Builds plain values from the parser's events; nothing of YAML's own object construction is used."""
+
+    def __init__(self, name: str) -> None:
+        self._keys: dict[KeyPath, Spot] = {}
+        self._values: dict[KeyPath, Spot] = {}
+        self.places = Places(name, self._keys, self._values)
+        self.problems = Problems(self.places)
+        self._events: Iterator[Any] = iter(())
+
+    def build(self, events: Iterator[Any]) -> dict[str, Any]:
+        """The first document; it has to be a mapping, and the only one."""
+        self._events = events
+        document: Any = None
+        for documents, event in enumerate(
+            event for event in events if isinstance(event, yaml.DocumentStartEvent)
+        ):
+            if documents:
+                self.problems.at(_mark(event.start_mark), "a second document starts here; one file holds one")
+                break
+            document = self._node(next(self._events), ())
+        if not isinstance(document, dict):
+            found = "the file is empty" if document is None else f"found {shown(document)}"
+            self.problems.at((1, 1), f"{found}; expected the keys org, mirror, objects …")
+            return {}
+        return document
+
+    def _node(self, event: Any, path: KeyPath) -> Any:
+        spot = _mark(event.start_mark)
+        self._values.setdefault(path, spot)
+        if isinstance(event, yaml.AliasEvent):
+            self.problems.at(spot, f"*{event.anchor}: aliases are not read; write the value itself")
+            return None
+        if event.anchor is not None:
+            self.problems.at(spot, f"&{event.anchor}: anchors are not read")
+        if event.tag is not None and event.tag != "!":
+            self.problems.at(spot, f"{event.tag}: tags are not read")
+        if len(path) > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return _scalar(event)
+
+    def _sequence(self, path: KeyPath) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._node(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: KeyPath) -> dict[str, Any]:
+        entries: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._key(event, path)
+            where = (*path, key)
+            spot = _mark(event.start_mark)
+            if key in entries:
+                first = self._keys[where]
+                self.problems.at(
+                    spot, f"{key}: stands here twice, first in line {first[0]}, column {first[1]}"
+                )
+                where = (*path, f"{key}\0{spot}")  # read on, without touching the first one's place
+            self._keys[where] = spot
+            value = self._node(next(self._events), where)
+            entries.setdefault(key, value)
+        return entries
+
+    def _key(self, event: Any, path: KeyPath) -> str:
+        spot = _mark(event.start_mark)
+        if not isinstance(event, yaml.ScalarEvent):
+            self.problems.at(spot, "a key has to be a word")
+            self._node(event, (*path, f"\0{spot}"))
+            return f"\0{spot}"
+        if event.anchor is not None or (event.tag is not None and event.tag != "!"):
+            self.problems.at(spot, "anchors and tags are not read")
+        if event.value == "<<" and event.style is None:
+            self.problems.at(spot, "<<: merge keys are not read; write the values themselves")
+        elif not isinstance(_scalar(event), str):
+            self.problems.at(spot, f"{event.value or 'nothing'}: a key has to be a word; put it in quotes")
+        return str(event.value)
+
+
+def _scalar(event: Any) -> Any:
+    """A scalar by the JSON schema of YAML 1.2: what looks like anything else is text."""
+    value: str = event.value
+    if event.style is not None:  # quoted, or a block of text
+        return value
+    if value in _NULLS:
+        return None
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    if len(value) <= 40:
+        if _INTEGER.fullmatch(value):
+            return int(value)
+        if any(digit in value for digit in "0123456789") and _FLOAT.fullmatch(value):
+            return float(value)
+    return value
+
+
+# -- the environment -----------------------------------------------------------------------------------------------
+_VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _expanded(document: Any, environ: Mapping[str, str], problems: Problems, path: KeyPath = ()) -> Any:
+    """``${NAME}`` replaced in every text value; ``$${`` is ``${`` itself. What comes in stays text."""
+    if isinstance(document, dict):
+        return {key: _expanded(value, environ, problems, (*path, key)) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_expanded(value, environ, problems, (*path, index)) for index, value in enumerate(document)]
+    if not isinstance(document, str) or "${" not in document:
+        return document
+
+    def replaced(match: re.Match[str]) -> str:
+        if match.group() == "$${":
+            return "${"
+        name = match.group(1)
+        if name is None or not _VARIABLE_NAME.fullmatch(name):
+            problems.add(
+                path, f"{match.group()} names no variable; write ${{NAME}}, or $${{ for the characters"
+            )
+            return "unknown"
+        if name not in environ:
+            problems.add(path, f"the environment variable {name} is not set")
+            return "unknown"
+        return environ[name]
+
+    return _VARIABLE.sub(replaced, document)
+
+
+# -- the sections that are not about data --------------------------------------------------------------------------
+_TOP = ("org", "mirror", *SECTIONS, "limits")
+_SECRETS = re.compile(r"secret|passw|access_token|security_token|private_key|token_key", re.IGNORECASE)
+
+
+class _OrgShape(Shape):
+    client_id: str
+    login_url: str = "https://login.salesforce.com"
+    redirect_ports: Any = None
+    scopes: Any = None
+    api_version: Any = None
+
+
+class _MirrorShape(Shape):
+    path: str = "mirror.db"
+
+
+class _LimitsShape(Shape):
+    max_delete: Any = None
+    overlap: Any = None
+    api_reserve: Any = None
+
+
+class _MaxDeleteShape(Shape):
+    percent: Any
+    at_least: int = Limits().max_delete_rows
+
+
+def _config(
+    document: dict[str, Any], path: Path, digest: str, environ: Mapping[str, str], problems: Problems
+) -> Config:
+    for key in document:
+        if key not in _TOP:
+            problems.add((key,), f"no such key here{suggestion(key, _TOP)}", at_key=True)
+    if "org" not in document:
+        problems.add(("org",), "missing: say which Salesforce org (login_url, client_id)")
+    return Config(
+        org=_org(document.get("org"), problems) if "org" in document else OrgSettings("", ""),
+        mirror_path=_mirror_path(document.get("mirror", {}), path.parent, environ, problems),
+        mapping=read_mapping(document, problems),
+        limits=_limits(document.get("limits", {}), problems),
+        source=path,
+        digest=digest,
+    )
+
+
+def _org(raw: object, problems: Problems) -> OrgSettings:
+    path: KeyPath = ("org",)
+    shape = shaped(_OrgShape, _without_secrets(raw, path, problems), path, problems)
+    if shape is None:
+        return OrgSettings("", "")
+    if not shape.client_id.strip():
+        problems.add((*path, "client_id"), "empty: the consumer key of the app in Salesforce belongs here")
+    given = shape.model_fields_set
+    standard = OrgSettings("", "")
+    return OrgSettings(
+        login_url=_login_url(shape.login_url, (*path, "login_url"), problems),
+        client_id=shape.client_id.strip(),
+        redirect_ports=_ports(shape.redirect_ports, (*path, "redirect_ports"), problems)
+        if "redirect_ports" in given
+        else standard.redirect_ports,
+        scopes=_scopes(shape.scopes, (*path, "scopes"), problems) if "scopes" in given else standard.scopes,
+        api_version=_api_version(shape.api_version, (*path, "api_version"), problems)
+        if "api_version" in given
+        else standard.api_version,
+    )
+
+
+def _without_secrets(raw: object, path: KeyPath, problems: Problems) -> object:
+    if not isinstance(raw, dict):
+        return raw
+    secrets = [key for key in raw if _SECRETS.search(key) or key == "refresh_token"]
+    for key in secrets:
+        advice = (
+            "set the environment variable SFSYNC_CLIENT_SECRET instead"
+            if "secret" in key
+            else "sfsync login asks for what it needs"
+        )
+        problems.add((*path, key), f"a secret does not belong in this file; {advice}", at_key=True)
+    return {key: value for key, value in raw.items() if key not in secrets}
+
+
+def _login_url(url: str, path: KeyPath, problems: Problems) -> str:
+    """An origin: https, or http on this machine for a local org. The value itself is not repeated in messages."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        problems.add(path, "not an address like https://login.salesforce.com")
+        return ""
+    if parts.scheme not in {"http", "https"} or not host or re.search(r"\s", url.strip()):
+        problems.add(path, "not an address like https://login.salesforce.com")
+    elif parts.scheme == "http" and not _is_loopback(host):
+        problems.add(path, "http would send the login in the clear; write https://")
+    elif parts.username is not None or parts.password is not None:
+        problems.add(
+            path, "a user or password does not belong in the address; sfsync login asks for what it needs"
+        )
+    elif parts.path not in {"", "/"} or parts.query or parts.fragment:
+        problems.add(path, "only the address of the host is needed, without a path")
+    shown_host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown_host}{f':{port}' if port else ''}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _ports(raw: object, path: KeyPath, problems: Problems) -> tuple[int, ...]:
+    entries = raw if isinstance(raw, list) else [raw]
+    if not entries:
+        problems.add(path, "empty: at least one port is needed for the login's way back")
+    ports: list[int] = []
+    for index, entry in enumerate(entries):
+        where = (*path, index) if isinstance(raw, list) else path
+        port = int(entry) if isinstance(entry, str) and re.fullmatch(r"[0-9]{1,5}", entry) else entry
+        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
+            problems.add(where, f"expected a port from 1 to 65535, found {shown(entry)}")
+        elif port in ports:
+            problems.add(where, f"{port} stands here twice")
+        else:
+            ports.append(port)
+    return tuple(ports)
+
+
+def _scopes(raw: object, path: KeyPath, problems: Problems) -> tuple[str, ...]:
+    entries = raw.split() if isinstance(raw, str) else raw
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        problems.add(path, f"expected a list like [api, refresh_token], found {shown(raw)}")
+        return ()
+    for index, entry in enumerate(entries):
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", entry):
+            problems.add(
+                (*path, index), f"{shown(entry)} is no scope; one like api, refresh_token is expected"
+            )
+    if not {"api", "full"} & set(entries):
+        problems.add(path, "without api nothing can be read or written; write [api, refresh_token]")
+    return tuple(dict.fromkeys(entries))
+
+
+def _api_version(raw: object, path: KeyPath, problems: Problems) -> str:
+    text = f"{raw:.1f}" if isinstance(raw, float) else str(raw)
+    text = f"{text}.0" if isinstance(raw, int) and not isinstance(raw, bool) else text
+    if not re.fullmatch(r"[1-9][0-9]{1,2}\.0", text):
+        problems.add(path, f'expected a version like "66.0", found {shown(raw)}')
+    elif int(text.split(".")[0]) < OLDEST_API:
+        problems.add(path, f"{text} is too old: sfsync needs {OLDEST_API}.0 or later")
+    return text
+
+
+def _mirror_path(raw: object, folder: Path, environ: Mapping[str, str], problems: Problems) -> Path:
+    shape = shaped(_MirrorShape, raw, ("mirror",), problems)
+    text = shape.path.strip() if shape else "mirror.db"
+    where: KeyPath = ("mirror", "path")
+    if not text or text == ":memory:" or re.match(r"[a-z]{2,}:", text):
+        problems.add(where, f"expected a file's path, found {shown(text)}")
+        return folder
+    home = environ.get("HOME", "")
+    path = Path(home, text[2:]) if text.startswith("~/") and home else Path(text).expanduser()
+    path = folder / path
+    if path.is_dir():
+        problems.add(
+            where, f"{shown(text)} is a folder; a file is expected, like {text.rstrip('/')}/mirror.db"
+        )
+    return path
+
+
+# -- limits --------------------------------------------------------------------------------------------------------
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
+_DURATION = re.compile(r"(?:([0-9]{1,3})d)?(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?")
+_LONGEST_OVERLAP = timedelta(days=7)
+
+
+def _limits(raw: object, problems: Problems) -> Limits:
+    shape = shaped(_LimitsShape, raw, ("limits",), problems)
+    standard = Limits()
+    if shape is None:
+        return standard
+    given = shape.model_fields_set
+    share, rows = standard.max_delete, standard.max_delete_rows
+    if "max_delete" in given:
+        share, rows = _max_delete(shape.max_delete, ("limits", "max_delete"), problems)
+    overlap = standard.overlap
+    if "overlap" in given:
+        overlap = _duration(shape.overlap, ("limits", "overlap"), problems)
+    reserve = standard.api_reserve
+    if "api_reserve" in given:
+        reserve = _percent(shape.api_reserve, ("limits", "api_reserve"), problems)
+        if reserve >= 1:
+            problems.add(("limits", "api_reserve"), "100% would leave no call for sfsync")
+    return Limits(share, rows, overlap, reserve)
+
+
+def _max_delete(raw: object, path: KeyPath, problems: Problems) -> tuple[float, int]:
+    if not isinstance(raw, dict):
+        return _percent(raw, path, problems), Limits().max_delete_rows
+    shape = shaped(_MaxDeleteShape, raw, path, problems)
+    if shape is None:
+        return 0.0, 0
+    if shape.at_least < 0:
+        problems.add((*path, "at_least"), f"expected a number of rows, found {shape.at_least}")
+    return _percent(shape.percent, (*path, "percent"), problems, bare=True), shape.at_least
+
+
+def _percent(raw: object, path: KeyPath, problems: Problems, *, bare: bool = False) -> float:
+    """A share from 0 to 1, written ``10%``; a bare number only where the key itself says percent."""
+    if bare and isinstance(raw, int | float) and not isinstance(raw, bool):
+        raw = f"{raw}%"
+    match = _PERCENT.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    if match is None or float(match.group(1)) > 100:
+        problems.add(path, f"expected a share like 10%, found {shown(raw)}")
+        return 0.0
+    return float(match.group(1)) / 100
+
+
+def _duration(raw: object, path: KeyPath, problems: Problems) -> timedelta:
+    match = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) and raw.strip() else None
+    if match is None:
+        problems.add(path, f"expected a time like 15m, 90s or 2h, found {shown(raw)}")
+        return timedelta()
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if span > _LONGEST_OVERLAP:
+        problems.add(path, f"{shown(raw)} is too long: at most 7d")
+    return span

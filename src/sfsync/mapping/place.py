@@ -1,0 +1,138 @@
+"""Where in the configuration something stands, and a collector that tells every mistake with its place.
+
+Paths are tuples of keys and list positions: ``("objects", "contact", "fields", "Email", "to")``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and list positions from the top of the file down."""
+
+Spot: TypeAlias = tuple[int, int]
+"""Line and column, both counted from 1."""
+
+MOST_PROBLEMS = 100
+"""More are counted, not told: nobody reads on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Line and column of every key and every value of one file.
+
+    Attributes:
+        source: the file's name as told to people; empty where there is no file.
+    """
+
+    source: str = ""
+    keys: Mapping[Path, Spot] = field(default_factory=dict)
+    values: Mapping[Path, Spot] = field(default_factory=dict)
+
+    def of(self, path: Path, *, at_key: bool = False) -> Spot:
+        """Where the value (or the key) stands; for a path that is not in the file, its nearest parent's key."""
+        first, second = (self.keys, self.values) if at_key else (self.values, self.keys)
+        if path in first or path in second:
+            return first.get(path) or second[path]
+        for length in range(len(path) - 1, 0, -1):
+            parent = path[:length]
+            if parent in self.keys or parent in self.values:
+                return self.keys.get(parent) or self.values[parent]
+        return (1, 1)
+
+
+class Problems:
+    """Collects mistakes; nothing is raised before all of them are known."""
+
+    def __init__(self, places: Places | None = None) -> None:
+        self.places = places or Places()
+        self._found: list[tuple[Spot, str]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add(self, path: Path, sentence: str, *, at_key: bool = False, label: str = "") -> None:
+        """Keep one mistake, once.
+
+        Args:
+            path: what it is about.
+            sentence: what was found and what was expected, without the key's name.
+            at_key: point to the key rather than to its value.
+            label: what to call it, where the path's last key would not do.
+        """
+        self.at(self.places.of(path, at_key=at_key), f"{label or label_of(path)}: {sentence}")
+
+    def at(self, spot: Spot, sentence: str) -> None:
+        """Keep one mistake at a place already known, once."""
+        if (spot, sentence) not in self._found:
+            self._found.append((spot, sentence))
+
+    def told(self) -> tuple[str, ...]:
+        """Every mistake as ``sfsync.yaml:14:7 Emial: …``, in the file's order."""
+        lines = [self._line(spot, sentence) for spot, sentence in sorted(self._found)[:MOST_PROBLEMS]]
+        more = len(self._found) - len(lines)
+        return (*lines, f"and {more} more") if more > 0 else tuple(lines)
+
+    def _line(self, spot: Spot, sentence: str) -> str:
+        return f"{self.places.source}:{spot[0]}:{spot[1]} {sentence}" if self.places.source else sentence
+
+
+def label_of(path: Path) -> str:
+    """What a person calls this place: its key; for a list's entry, the list's key.
+
+    >>> label_of(("activities", "activity_types", 2))
+    'activity_types'
+    """
+    return next((str(step) for step in reversed(path) if isinstance(step, str)), "the file")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant; empty where none is near.
+
+    >>> nearest("Emial", ["Email", "Phone"])
+    'Email'
+    """
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[close[0]] if close else ""
+
+
+def suggestion(name: str, known: Iterable[str], *, most: int = 8) -> str:
+    """The end of a sentence about an unknown name: the one that is near, else those there are.
+
+    >>> suggestion("salesforce_win", ["salesforce_wins", "newest"])
+    '; did you mean salesforce_wins?'
+    >>> suggestion("x", ["newest", "oldest"])
+    '; known here: newest, oldest'
+    """
+    names = list(known)
+    near = nearest(name, names)
+    if near:
+        return f"; did you mean {near}?"
+    shown = ", ".join(names[:most])
+    return f"; known here: {shown}{' …' if len(names) > most else ''}" if names else ""
+
+
+def shown(value: object) -> str:
+    """A found value for a message, short.
+
+    >>> shown(None), shown(True), shown("a" * 50)
+    ('nothing', 'true', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…'")
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "keys with values"
+    if isinstance(value, list):
+        return "a list"
+    text = str(value)
+    text = text[:40] + "…" if len(text) > 40 else text
+    return repr(text) if isinstance(value, str) else text

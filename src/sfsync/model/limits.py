@@ -1,0 +1,25 @@
+"""The brakes and the budget of a run, as configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sfsync.model.cursor import DEFAULT_OVERLAP
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a run may go.
+
+    Attributes:
+        max_delete: the share of rows (0..1) that one run may delete or blank.
+        max_delete_rows: so many are always allowed.
+        overlap: how far behind its watermark a pull reads again.
+        api_reserve: the share (0..1) of the org's daily calls that is left for everyone else.
+    """
+
+    max_delete: float = 0.10
+    max_delete_rows: int = 20
+    overlap: timedelta = DEFAULT_OVERLAP
+    api_reserve: float = 0.20
