@@ -35,7 +35,7 @@ def oracle(merge: Merge, contest: Contest) -> object:
     base, local, remote = contest.base, contest.local, contest.remote
     if merge is Merge.STICKY_TRUE:
         return 1 if local or remote else local
-    if local == remote or remote == base:
+    if remote in (local, base):
         return local
     if local == base:
         return remote
@@ -71,14 +71,20 @@ def test_a_field_changed_on_one_side_only_survives(case: tuple[Merge, Contest]) 
 def test_both_values_of_every_conflict_are_kept(case: tuple[Merge, Contest]) -> None:
     merge, contest = case
     decision = merge_field(field_map(merge), contest)
-    both_moved = contest.base not in (MISSING, contest.local, contest.remote) and contest.local != contest.remote
+    both_moved = (
+        contest.base not in (MISSING, contest.local, contest.remote) and contest.local != contest.remote
+    )
     if both_moved and merge is not Merge.STICKY_TRUE:
         assert decision is not None
         assert decision.conflict
         assert (decision.local, decision.remote) == (contest.local, contest.remote)
 
 
-@given(st.sampled_from([Direction.BOTH, Direction.PUSH]), st.sampled_from([0, 1, MISSING]), *[st.sampled_from([0, 1])] * 2)
+@given(
+    st.sampled_from([Direction.BOTH, Direction.PUSH]),
+    st.sampled_from([0, 1, MISSING]),
+    *[st.sampled_from([0, 1])] * 2,
+)
 def test_an_opt_out_never_goes_back(direction: Direction, base: object, local: int, remote: int) -> None:
     decision = merge_field(field_map(Merge.STICKY_TRUE, direction), Contest(base, local, remote))
     assert (decision.value if decision else local) == (local or remote)
@@ -126,7 +132,10 @@ def test_a_pull_and_then_a_push_end_where_one_push_ends(triple: Triple) -> None:
 def test_a_pull_leaves_no_conflict_to_be_told_twice(triple: Triple) -> None:
     after = pulled(triple, plan_row(triple, OBJECT, RULES))
     again = plan_row(after, OBJECT, RULES)
-    assert all(decision.winner is Side.HELD or decision.rule == "the mirror owns this field" for decision in again.conflicts)
+    assert all(
+        decision.winner is Side.HELD or decision.rule == "the mirror owns this field"
+        for decision in again.conflicts
+    )
 
 
 @given(triples(met=True))
@@ -164,7 +173,9 @@ def test_a_field_absent_from_the_reply_is_left_alone(triple: Triple, column: str
 @given(triples())
 def test_an_opt_out_by_any_word_for_it_holds_on_both_sides_in_every_word(triple: Triple) -> None:
     anyone = any(
-        side.values[column] for side in (triple.local, triple.remote) for column in ("sticky_true", "opted_out")
+        side.values[column]
+        for side in (triple.local, triple.remote)
+        for column in ("sticky_true", "opted_out")
     )
     end = applied(triple, plan_row(triple, OBJECT, RULES))
     for side in (end.local, end.remote):

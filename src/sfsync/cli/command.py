@@ -113,10 +113,10 @@ _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) 
 
 
 def visible(text: str) -> str:
-    """Data made harmless for a terminal: control characters are shown, not obeyed.
+    r"""Data made harmless for a terminal: control characters are shown, not obeyed.
 
-    >>> visible("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
+    >>> visible("a\x1b[31mb")
+    'a\\x1b[31mb'
     """
     return text.translate(_CONTROL)
 
@@ -142,10 +142,18 @@ COMMON: dict[str, Any] = {
         typer.Option("--verbose", "-v", count=True, rich_help_panel=PANEL, help="Tell more; twice: a traceback on a failure."),
     ],
 }  # fmt: skip
-DEFAULTS: dict[str, Any] = {"config": None, "profile": "default", "as_json": False, "quiet": False, "verbose": 0}
+DEFAULTS: dict[str, Any] = {
+    "config": None,
+    "profile": "default",
+    "as_json": False,
+    "quiet": False,
+    "verbose": 0,
+}
 
 
-def command(app: typer.Typer, name: str, *, panel: str, **settings: Any) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+def command(
+    app: typer.Typer, name: str, *, panel: str, **settings: Any
+) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Register a function of ``(Cli, own options...)`` as a command with the common options."""
 
     def register(function: Callable[..., Answer]) -> Callable[..., None]:
@@ -155,7 +163,9 @@ def command(app: typer.Typer, name: str, *, panel: str, **settings: Any) -> Call
             for parameter in list(inspect.signature(function).parameters.values())[1:]
         ]
         common = [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[key], annotation=annotation)
+            inspect.Parameter(
+                key, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[key], annotation=annotation
+            )
             for key, annotation in COMMON.items()
         ]
 
@@ -301,7 +311,9 @@ def interrupted(cli: Cli, exit_code: int) -> int:
     """Stopped by a person or a service manager."""
     message = "interrupted; what was done is kept, and the next run goes on from here"
     if cli.as_json:
-        write_document(cli, "interrupted", exit_code, {}, errors=({"slug": "interrupted", "message": message},))
+        write_document(
+            cli, "interrupted", exit_code, {}, errors=({"slug": "interrupted", "message": message},)
+        )
     else:
         cli.err.print(message)
     return exit_code

@@ -33,7 +33,9 @@ def cell(value: object, *, width: int = _CUT) -> Text:
 
 def table(*columns: str, title: str = "") -> Table:
     """A quiet table."""
-    made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, show_edge=False)
+    made = Table(
+        box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, show_edge=False
+    )
     for column in columns:
         made.add_column(column, justify="right" if column in _COUNTS else "left", overflow="fold")
     return made
@@ -72,7 +74,8 @@ def show_report(console: Console, report: RunReport) -> None:
 
 
 def _figures(counts: ObjectReport) -> list[Text]:
-    return [Text(str(number), style="" if (number := getattr(counts, name)) else "dim") for name in _COUNTS]
+    numbers = counts.as_dict()
+    return [Text(str(numbers[name]), style="" if numbers[name] else "dim") for name in _COUNTS]
 
 
 _MARKS = {Side.LOCAL: "→ Salesforce", Side.REMOTE: "← mirror", Side.BOTH: "↔ both", Side.HELD: "? held"}
@@ -101,7 +104,9 @@ def show_plans(console: Console, plans: Iterable[RowPlan]) -> int:
         if plan.local_action is LocalAction.INSERT or plan.org_action is OrgAction.CREATE:
             shown = shown[:0]
             values = plan.to_local if plan.local_action is LocalAction.INSERT else plan.to_org
-            told = ", ".join(f"{column}={visible(str(value))}" for column, value in values.items() if value is not None)
+            told = ", ".join(
+                f"{column}={visible(str(value))}" for column, value in values.items() if value is not None
+            )
             console.print(Text("  " + (told if len(told) < 150 else told[:149] + "…")))
         if shown:
             console.print(_decisions(shown))

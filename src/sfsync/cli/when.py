@@ -28,7 +28,7 @@ def parse_when(text: str, now: datetime) -> str:
     ('2026-01-13T12:00:00Z', '2026-01-19T00:00:00Z', '2026-01-01T00:00:00Z')
     """
     at = _instant(text.strip().lower(), now)
-    if at is None or not _OLDEST <= at.year:
+    if at is None or at.year < _OLDEST:
         raise UsageError(f"{text!r} is no time that sfsync understands", hint=f"Forms: {_FORMS}.")
     if at > now:
         raise UsageError(f"{text} lies in the future", hint=f"Forms: {_FORMS}.")

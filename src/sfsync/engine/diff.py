@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sfsync.engine.pull import read
 from sfsync.engine.push import stage_fresh
 from sfsync.engine.run import Run
 from sfsync.mapping.project import Projection
+from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import OrgAction, RowPlan
 from sfsync.model.outcome import ObjectReport
 from sfsync.planning.planner import plan_row
@@ -45,25 +46,41 @@ def diff(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: 
     """
     wanted = {str(one) for one in ids}
     for object_map in run.objects(list(names)):
-        rules = run.usable.rules_for(object_map.name)
-        with ExitStack() as stack:
-            projection = Projection(object_map, object_map.columns)
-            reading = read(run, object_map, stack, since=None, full=False)
-            stage_fresh(run, object_map, projection, reading.stage, ObjectReport())
-            writes = 0
-            for triple in reading.stage.triples(contested_only=False):
-                plan = plan_row(triple, object_map, rules)
-                if wanted.isdisjoint({str(plan.local_id), str(plan.salesforce_id)}) and wanted:
-                    continue
-                if plan.decisions or not plan.is_empty or plan.skip:
-                    writes += plan.org_action is not OrgAction.NONE
-                    cost.mirror_writes += not plan.is_empty
-                    cost.storage_bytes += RECORD_BYTES * (plan.org_action is OrgAction.CREATE)
-                    yield plan
-            _add_calls(run, cost, writes)
+        writes = 0
+        for plan in _object_plans(run, object_map):
+            if wanted and wanted.isdisjoint({str(plan.local_id), str(plan.salesforce_id)}):
+                continue
+            if plan.decisions or plan.skip or not plan.is_empty:
+                writes += plan.org_action is not OrgAction.NONE
+                cost.mirror_writes += not plan.is_empty
+                cost.storage_bytes += RECORD_BYTES * (plan.org_action is OrgAction.CREATE)
+                yield plan
+        _add_calls(run, cost, writes)
     cost.tasks = run.mirror.waiting_tasks()
     cost.storage_bytes += RECORD_BYTES * cost.tasks
     _add_calls(run, cost, cost.tasks)
+
+
+def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[RowPlan]:
+    """What a pull would do to rows at rest here, then what a push would do with rows edited here."""
+    rules = run.usable.rules_for(object_map.name)
+    if rules.pulls:
+        with ExitStack() as stack:
+            reading = read(run, object_map, stack, since=None, full=False)
+            for triple in reading.stage.triples(contested_only=False):
+                if triple.local is None or not triple.local.edited_at:
+                    yield plan_row(triple, object_map, rules)
+    if rules.pushes:
+        projection = Projection(object_map, object_map.columns)
+        with run.mirror.staging(object_map, object_map.columns) as stage:
+            held_back = stage_fresh(run, object_map, projection, stage, ObjectReport())
+            for triple in stage.triples(contested_only=False, dirty_only=True):
+                plan = plan_row(triple, object_map, rules)
+                yield (
+                    replace(plan, skip="nobody can say which record this is")
+                    if plan.local_id in held_back
+                    else plan
+                )
 
 
 def _add_calls(run: Run, cost: Cost, writes: int) -> None:

@@ -44,8 +44,9 @@ class Org(Protocol):
     def fetch(
         self, sobject: str, fields: Sequence[str], ids: Sequence[SalesforceId]
     ) -> Iterator[Sequence[RawRecord]]:
-        """These records as they are now, up to 2,000 a call, deleted ones too (``IsDeleted``); an Id that the
-        org does not return at all is left out.
+        """These records as they are now, up to 2,000 a call, deleted ones too (``IsDeleted``).
+
+        An Id that the org does not return at all is left out.
         """
         ...
 
@@ -204,17 +205,17 @@ class Mirror(Protocol):
 
     # -- push ------------------------------------------------------------------------------------------------
     def dirty_ids(self, object_name: str, columns: Sequence[str]) -> Iterator[SalesforceId]:
-        """Salesforce Ids of rows where one of these columns was edited here (or that were linked and never
-        agreed on anything), in a steady order.
+        """Salesforce Ids of rows where one of these columns was edited here, in a steady order.
 
-        Not rows in open quarantine, nor rows whose only such columns are held for a person to decide, nor
+        Also of rows that were linked and never agreed on anything. Not rows in open quarantine, nor rows whose only such columns are held for a person to decide, nor
         soft-deleted ones unless the mapping deletes their records.
         """
         ...
 
     def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]:
-        """Live rows without a Salesforce Id, with the value of the match column (may be empty), ordered by
-        its match key, so that the same address stands together; not rows in open quarantine.
+        """Live rows without a Salesforce Id, with the value of the match column, which may be empty.
+
+        Ordered by its match key, so that the same address stands together; not rows in open quarantine.
         """
         ...
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sfsync.engine.ports import Changes, Row, Stage, StageSummary
+from sfsync.engine.ports import Changes, Row, Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.mapping.project import Projection
@@ -24,6 +24,7 @@ from sfsync.model.cursor import Watermark
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Triple
 from sfsync.planning import safety
+from sfsync.planning.pending import StageSummary
 from sfsync.planning.planner import fold, plan_row
 
 BATCH = 500
@@ -129,7 +130,7 @@ def guard(run: Run, reading: Reading) -> StageSummary:
     """Count what settling would take away, and stop the run where that is too much."""
     summary = reading.stage.summary()
     found = safety.Damage(blanked=summary.blanked if reading.updates else 0)
-    for plan in _plans(run, reading):
+    for plan in _plans(reading):
         found += safety.damage(plan)
     if not run.allow_mass_change:
         safety.check(
@@ -147,7 +148,7 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     stage, segment = reading.stage, reading.segment
     report = stage.settle_plain(insert=reading.inserts, update=reading.updates, segment=segment)
     report.unchanged += summary.equal
-    for plans in batched(_plans(run, reading), BATCH):
+    for plans in batched(_plans(reading), BATCH):
         followed = [_follow(run, plan) if plan.successor_id else plan for plan in plans]
         run.mirror.commit(followed, segment=segment)
         for plan in followed:
@@ -173,7 +174,7 @@ def _preview(reading: Reading, summary: StageSummary) -> ObjectReport:
     return report
 
 
-def _plans(run: Run, reading: Reading) -> Iterator[RowPlan]:
+def _plans(reading: Reading) -> Iterator[RowPlan]:
     for triple in reading.stage.triples(contested_only=True):
         yield plan_row(triple, reading.object_map, reading.rules)
 

@@ -9,20 +9,22 @@ Rows that have no Salesforce Id are looked for by address first; only who is fou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
-from sfsync.engine.ports import PendingWrite, Stage
+from sfsync.engine.ports import Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.project import Projection, RawRecord, to_org_fields
+from sfsync.mapping.project import Projection, RawRecord, canonical_values, to_org_fields
 from sfsync.mapping.schema import ObjectMap
-from sfsync.model.change import LocalAction, OrgAction, OrgWrite, RowPlan
+from sfsync.model.change import OrgAction, OrgWrite, RowPlan
 from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
-from sfsync.model.record import LocalId, SalesforceId
+from sfsync.model.record import LocalId, SalesforceId, Triple
 from sfsync.planning import safety
 from sfsync.planning.identity import choose
+from sfsync.planning.pending import PendingWrite
 from sfsync.planning.planner import plan_row
 
 LOOKUP = 300
@@ -33,6 +35,7 @@ FETCH = 2000
 
 SEVERAL_MATCHES = "SEVERAL_MATCHES"
 SAME_PERSON = "SAME_PERSON"
+UNREADABLE = "UNREADABLE_VALUE"
 
 
 def push(run: Run, names: Iterable[str] = ()) -> None:
@@ -56,7 +59,7 @@ def push_object(run: Run, object_map: ObjectMap) -> ObjectReport:
     projection = Projection(object_map, object_map.columns)
     with run.mirror.staging(object_map, object_map.columns) as stage:
         held_back = stage_fresh(run, object_map, projection, stage, report)
-        writes = _guard(run, object_map, stage, held_back)
+        writes = _guard(run, object_map, stage, held_back, report)
         batching = run.org.batching(writes)
         if writes:
             run.report.transport[f"push {object_map.name}"] = batching.transport
@@ -176,7 +179,7 @@ def _hold(
             kind="record",
             code=code,
             message=message,
-            hint="Merge or correct one of them, then `sfsync retry`.",
+            hint="Correct the row, or merge the two, then `sfsync retry`.",
             object_name=object_map.name,
             local_id=local_id,
         )
@@ -185,13 +188,31 @@ def _hold(
 def _plans(run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId]) -> Iterator[RowPlan]:
     rules = run.usable.rules_for(object_map.name)
     for triple in stage.triples(contested_only=False, dirty_only=True):
-        plan = plan_row(triple, object_map, rules)
-        if plan.local_id not in held_back:
-            yield plan
+        if triple.local is None or triple.local.local_id not in held_back:
+            yield plan_row(readable(triple, object_map)[0], object_map, rules)
 
 
-def _guard(run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId]) -> int:
-    """Count the writes, and stop the run where they would take too much away."""
+def readable(triple: Triple, object_map: ObjectMap) -> tuple[Triple, dict[str, str]]:
+    """The row with its values in canonical form: people type, and other tools write, as they please.
+
+    Returns:
+        The triple, and column -> sentence for values that are none of their column's type.
+    """
+    if triple.local is None:
+        return triple, {}
+    values, problems = canonical_values(object_map, triple.local.values)
+    return replace(triple, local=replace(triple.local, values=values)), problems
+
+
+def _guard(
+    run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId], report: ObjectReport
+) -> int:
+    """Count the writes, put aside rows that cannot be read, and stop the run where too much would be taken away."""
+    for triple in stage.triples(contested_only=False, dirty_only=True):
+        problems = readable(triple, object_map)[1]
+        if problems and triple.local is not None:
+            told = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
+            _hold(run, object_map, triple.local.local_id, UNREADABLE, told, held_back, report)
     found, writes = safety.Damage(), 0
     for plan in _plans(run, object_map, stage, held_back):
         writes += plan.org_action is not OrgAction.NONE
@@ -258,9 +279,7 @@ def _as_met(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _count(
-    run: Run, report: ObjectReport, writes: dict[int, OrgWrite], outcomes: Iterable[Outcome]
-) -> None:
+def _count(run: Run, report: ObjectReport, writes: dict[int, OrgWrite], outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         match outcome:
             case Accepted():
@@ -276,6 +295,3 @@ def _count(
             case Unknown():
                 report.skipped += 1
                 run.report.warn(f"no answer to a write: {outcome.message}; it is looked up before any repeat")
-
-
-__all__ = ["LocalAction", "push", "push_object", "stage_fresh"]

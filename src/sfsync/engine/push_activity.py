@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sfsync.engine.ports import QueuedTask
 from sfsync.engine.push import LOOKUP, push
 from sfsync.engine.run import Run, batched
 from sfsync.mapping.project import Projection, RawRecord
@@ -24,7 +23,7 @@ from sfsync.model.event import EmailEvent, match_key
 from sfsync.model.outcome import Accepted, ActivityReport, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId, Triple
 from sfsync.planning.activity import Effect, Situation, once_keys, plan_event
-from sfsync.planning.identity import choose
+from sfsync.planning.pending import QueuedTask
 from sfsync.planning.planner import plan_row
 
 KEEP = 1000
@@ -90,7 +89,11 @@ def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[
             else:
                 found.setdefault(match_key(str(raw.get(address) or "")), []).append(raw)
     for records in found.values():
-        new = [raw for raw in records if run.mirror.find_row(object_map.name, SalesforceId(str(raw["Id"]))) is None]
+        new = [
+            raw
+            for raw in records
+            if run.mirror.find_row(object_map.name, SalesforceId(str(raw["Id"]))) is None
+        ]
         triples = (Triple(object_map.name, None, None, projection.to_remote_record(raw)) for raw in new)
         run.mirror.commit([plan_row(triple, object_map, rules) for triple in triples])
     return set(found)
@@ -164,7 +167,10 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
     if not tasks:
         return
     run.mirror.mark_sending([task.activity_id for task in tasks])
-    outcomes = [_own_key(activities, outcome) for outcome in run.org.apply([_write(activities, task) for task in tasks])]
+    outcomes = [
+        _own_key(activities, outcome)
+        for outcome in run.org.apply([_write(activities, task) for task in tasks])
+    ]
     run.mirror.settle_tasks(outcomes)
     for outcome in outcomes:
         match outcome:
@@ -179,10 +185,10 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
 
 def _own_key(activities: ActivityMap, outcome: Outcome) -> Outcome:
     """A duplicate of our own key is our own Task: it arrived before, and its reply was lost."""
-    if isinstance(outcome, Rejected) and outcome.code == "DUPLICATE_VALUE" and outcome.matched_id:
-        if activities.external_id in outcome.fields or activities.external_id in outcome.message:
-            return Accepted(outcome.ref, outcome.matched_id)
-    return outcome
+    if not (isinstance(outcome, Rejected) and outcome.code == "DUPLICATE_VALUE" and outcome.matched_id):
+        return outcome
+    ours = activities.external_id in outcome.fields or activities.external_id in outcome.message
+    return Accepted(outcome.ref, outcome.matched_id) if ours else outcome
 
 
 def _write(activities: ActivityMap, task: QueuedTask) -> OrgWrite:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sfsync.engine.ports import InDoubt
 from sfsync.engine.run import Run, batched
 from sfsync.mapping.project import Projection, RawRecord
 from sfsync.mapping.schema import ObjectMap
@@ -17,6 +16,7 @@ from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, Outcome
 from sfsync.model.record import Remote, RemoteState, SalesforceId
 from sfsync.planning.doubt import happened
+from sfsync.planning.pending import InDoubt
 
 FETCH = 2000
 LOOKUP = 300
@@ -34,7 +34,9 @@ def recover(run: Run, object_map: ObjectMap) -> int:
     projection = Projection(object_map, object_map.columns)
     creates = [doubt for doubt in doubts if doubt.action == OrgAction.CREATE]
     others = [doubt for doubt in doubts if doubt.action != OrgAction.CREATE]
-    run.mirror.settle([*_written(run, object_map, projection, others), *_created(run, object_map, projection, creates)])
+    run.mirror.settle(
+        [*_written(run, object_map, projection, others), *_created(run, object_map, projection, creates)]
+    )
     return len(doubts)
 
 
@@ -57,15 +59,17 @@ def _verdict(doubt: InDoubt, remote: Remote | None) -> Outcome:
     ours = doubt.salesforce_id or SalesforceId("")
     if doubt.action == OrgAction.DELETE:
         gone = remote is None or remote.state is not RemoteState.PRESENT
-        return Accepted(doubt.ref, ours) if gone else Deferred(doubt.ref, "NOT_DONE", "the delete did not arrive")
+        return (
+            Accepted(doubt.ref, ours)
+            if gone
+            else Deferred(doubt.ref, "NOT_DONE", "the delete did not arrive")
+        )
     if remote is not None and happened(doubt.before, doubt.after, remote.values):
         return Accepted(doubt.ref, ours)
     return Deferred(doubt.ref, "NOT_DONE", "the write did not arrive")
 
 
-def _created(
-    run: Run, object_map: ObjectMap, projection: Projection, doubts: list[InDoubt]
-) -> list[Outcome]:
+def _created(run: Run, object_map: ObjectMap, projection: Projection, doubts: list[InDoubt]) -> list[Outcome]:
     """Creates: found again by the external id they carried, else by address among what appeared since."""
     if not doubts:
         return []
@@ -85,7 +89,9 @@ def _created(
             outcomes.append(Accepted(doubt.ref, SalesforceId(str(raw["Id"])), created=True))
     settled = {outcome.ref for outcome in outcomes}
     outcomes += [
-        Deferred(doubt.ref, "NOT_DONE", "the record was not created") for doubt in doubts if doubt.ref not in settled
+        Deferred(doubt.ref, "NOT_DONE", "the record was not created")
+        for doubt in doubts
+        if doubt.ref not in settled
     ]
     return outcomes
 

@@ -55,7 +55,9 @@ class Run:
         known = self.usable.objects
         for name in names:
             if name not in known:
-                raise UsageError(f"no object {name!r} in the configuration", hint=f"There are: {', '.join(known)}.")
+                raise UsageError(
+                    f"no object {name!r} in the configuration", hint=f"There are: {', '.join(known)}."
+                )
         return [object_map for name, object_map in known.items() if not names or name in names]
 
     def refuse_if_paused(self) -> None:

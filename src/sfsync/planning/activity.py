@@ -149,7 +149,9 @@ def plan_event(event: EmailEvent, people: Sequence[Person], situation: Situation
     """
     choice = _who(people, situation.objects)
     if isinstance(choice, str):
-        return Effect(event, problem=("SEVERAL_PEOPLE", choice, "Give the right one its own address, then retry."))
+        return Effect(
+            event, problem=("SEVERAL_PEOPLE", choice, "Give the right one its own address, then retry.")
+        )
     if choice is not None:
         return _effect(event, choice, situation, choice.object, situation.values_of(choice))
     return _missing(event, situation)
@@ -158,7 +160,9 @@ def plan_event(event: EmailEvent, people: Sequence[Person], situation: Situation
 def _who(people: Sequence[Person], objects: Mapping[str, ObjectMap]) -> Person | str | None:
     for name, object_map in objects.items():
         matches = [person for person in people if person.object == name]
-        picked = choose(matches, object_map.on_multiple, ids=[str(person.salesforce_id or "~") for person in matches])
+        picked = choose(
+            matches, object_map.on_multiple, ids=[str(person.salesforce_id or "~") for person in matches]
+        )
         if picked.several:
             return f"{picked.count} {object_map.table} have this address"
         if picked.chosen is not None:
@@ -180,7 +184,12 @@ def _missing(event: EmailEvent, situation: Situation) -> Effect:
     object_name = "contact" if policy is MissingPerson.CREATE_CONTACT else "lead"
     if object_name not in situation.objects:
         return Effect(
-            event, problem=("UNKNOWN_PERSON", f"no {object_name} is configured to create", "See activities.missing_person.")
+            event,
+            problem=(
+                "UNKNOWN_PERSON",
+                f"no {object_name} is configured to create",
+                "See activities.missing_person.",
+            ),
         )
     values = situation.values_of_new(object_name, event)
     effect = _effect(event, None, situation, object_name, values)
@@ -210,11 +219,15 @@ def _effect(
     return Effect(event, person, set_values=setting, add_values=adding, task=task)
 
 
-def _set(rule: EventRule, event: EmailEvent, object_map: ObjectMap, values: Mapping[str, Value]) -> dict[str, Value]:
+def _set(
+    rule: EventRule, event: EmailEvent, object_map: ObjectMap, values: Mapping[str, Value]
+) -> dict[str, Value]:
     field_map = object_map.by_column[rule.column]
     value: Value = event.timestamp
     if rule.has_value:
         value = render_value(rule.value, event) if isinstance(rule.value, str) else rule.value
+        if value is None:
+            return {}  # the event has nothing to say here
     elif field_map.type is FieldType.DATE:
         value = event.timestamp[:10]
     current = values.get(rule.column)

@@ -251,7 +251,9 @@ def _agreed(
         if column not in object_map.by_column:
             continue
         decision = decisions.get(column)
-        if (decision is None and local.values.get(column) == theirs) or (decision is not None and decision.winner is not Side.HELD):
+        if (decision is None and local.values.get(column) == theirs) or (
+            decision is not None and decision.winner is not Side.HELD
+        ):
             yield column, theirs
 
 
