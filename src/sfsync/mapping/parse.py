@@ -104,7 +104,7 @@ _Lax = Strict(False)  # strict models want an enum's member; files hold its text
 class Shape(BaseModel):
     """What every section has in common: no unknown keys, and no silent conversions."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
 
 class _FieldShape(Shape):
