@@ -89,6 +89,14 @@ class ModstampLog:
         tail = self._entries[bisect_left(self._entries, (stamp, "")) :]
         return reversed(dict.fromkeys(record_id for _, record_id in reversed(tail)))
 
+    def latest(self) -> Iterator[str]:
+        """Ids by their last stamp, the newest first, each once."""
+        seen: set[str] = set()
+        for _, record_id in reversed(self._entries):
+            if record_id not in seen:
+                seen.add(record_id)
+                yield record_id
+
     def compact(self, rows: dict[str, Row]) -> None:
         """Drop superseded entries once they outnumber the rows."""
         if len(self._entries) > 2 * len(rows) + 1000:
@@ -180,6 +188,17 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move the org's time ahead (or back)."""
         self.offset_seconds += seconds
+
+
+class Unit:
+    """A transaction under way."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Take back, at the end of the block, what was written in it."""
+        self.cancelled = True
 
 
 class OrgState:
@@ -298,19 +317,22 @@ class OrgState:
             self.dirty.add((table.kind.name, record_id))
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing: an exception inside takes back every write made inside."""
+    def transaction(self) -> Iterator["Unit"]:
+        """All or nothing: an exception inside, or ``cancel()``, takes back every write made inside."""
         with self.lock:
             outer, self._undo = self._undo, []
+            unit = Unit()
             try:
-                yield
+                yield unit
             except BaseException:
-                self._roll_back(self._undo)
-                self._undo = outer
+                unit.cancel()
                 raise
-            if outer is not None:
-                outer.extend(self._undo)
-            self._undo = outer
+            finally:
+                done, self._undo = self._undo, outer
+                if unit.cancelled:
+                    self._roll_back(done)
+                elif outer is not None:
+                    outer.extend(done)
 
     def _roll_back(self, undo: list[tuple[Table, str, Row | None, Veil | None, int | None]]) -> None:
         for table, record_id, row, veil, logged in reversed(undo):

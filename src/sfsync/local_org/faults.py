@@ -1,0 +1,220 @@
+"""Trouble on request: a plan of what goes wrong, when, and how.
+
+A plan is a list of ``{"match": {"method": "POST", "path": "regex"}, "nth": [1, 3], "fault": NAME, "args": {...}}``.
+``match`` may be left out (every request matches); ``nth`` counts the matching requests from 1, ``"every": n``
+means each n-th, ``"times": n`` stops after n. With neither, each matching request is hit. The path regex is
+searched in the decoded path and query.
+
+Faults, with their args and what they default to:
+
+- ``status``: that ``status`` (500) with a JSON error of ``code`` and ``message``, instead of handling the request.
+- ``html``: that ``status`` (503) with an HTML page.
+- ``rate_limited``: 429 with ``retry_after`` seconds, as a proxy in between would send.
+- ``request_limit``: 403 REQUEST_LIMIT_EXCEEDED.
+- ``expired_session``: 401 INVALID_SESSION_ID.
+- ``expired_cursor``: 400 INVALID_QUERY_LOCATOR.
+- ``unavailable``: 503 SERVER_UNAVAILABLE as JSON.
+- ``drop``: the connection breaks before anything is done.
+- ``lose_reply``: everything is done, then the connection breaks.
+- ``truncate``: everything is done, the reply breaks off after the ``share`` (0.5) of its bytes.
+- ``slow``: the answer waits ``seconds`` (1.0).
+- ``lock_rows``: the records at the positions ``rows`` (all, where left out) are refused with UNABLE_TO_LOCK_ROW.
+- ``refuse_rows``: the same with any ``code`` and ``message``.
+
+Source: salesforce-facts §2.4 (texts), §6.2.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .refusal import Refusal
+from .transport import Reply, RowFault, no_row_fault, refused
+
+_HTML = (
+    "<!DOCTYPE html>\n<html><head><title>Down for maintenance</title></head>\n"
+    "<body><h1>We are down for maintenance.</h1><p>Sorry for the inconvenience. We'll be back shortly.</p></body></html>\n"
+)
+_ROWS = frozenset({"lock_rows", "refuse_rows"})
+_CONNECTION = frozenset({"drop", "lose_reply", "truncate", "slow"})
+_ANSWERS: dict[str, tuple[int, str, str]] = {
+    "status": (
+        500,
+        "UNKNOWN_EXCEPTION",
+        "An unexpected error occurred. Please include this ErrorId if you contact support",
+    ),
+    "request_limit": (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+    "expired_session": (401, "INVALID_SESSION_ID", "Session expired or invalid"),
+    "expired_cursor": (400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
+    "unavailable": (503, "SERVER_UNAVAILABLE", "We are down for maintenance"),
+}
+NAMES = frozenset({*_ANSWERS, *_ROWS, *_CONNECTION, "html", "rate_limited"})
+
+
+@dataclass(slots=True)
+class Fault:
+    """One line of the plan.
+
+    Args:
+        fault: its name, see the module.
+        method: which HTTP method it hits; None for all.
+        path: a regular expression searched in path and query.
+        nth: which of the matching requests, counted from 1; empty for all.
+        every: each n-th of them.
+        times: how often at most.
+        args: what the fault takes.
+    """
+
+    fault: str
+    method: str | None = None
+    path: str = ""
+    nth: tuple[int, ...] = ()
+    every: int = 1
+    times: int | None = None
+    args: dict[str, Any] = field(default_factory=dict)
+    seen: int = 0
+    fired: int = 0
+
+    def hits(self, method: str, target: str) -> bool:
+        """Whether this request is to suffer; counts it."""
+        if self.method is not None and self.method.upper() != method:
+            return False
+        if not re.search(self.path, target):
+            return False
+        self.seen += 1
+        due = self.seen in self.nth if self.nth else self.seen % max(1, self.every) == 0
+        if not due or (self.times is not None and self.fired >= self.times):
+            return False
+        self.fired += 1
+        return True
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line as JSON, with how often it matched and fired."""
+        match = {"method": self.method, "path": self.path}
+        plan = {"match": match, "nth": list(self.nth), "every": self.every, "times": self.times}
+        return {**plan, "fault": self.fault, "args": self.args, "seen": self.seen, "fired": self.fired}
+
+
+def read_fault(line: dict[str, Any]) -> Fault:
+    """Read one line of a plan.
+
+    Raises:
+        ValueError: for an unknown fault or a bad regular expression.
+    """
+    name = line.get("fault")
+    if name not in NAMES:
+        raise ValueError(f"no such fault: {name}; known: {', '.join(sorted(NAMES))}")
+    match = line.get("match") or {}
+    path = match.get("path") or match.get("path_regex") or ""
+    try:
+        re.compile(path)
+    except re.error as error:
+        raise ValueError(f"bad path in match: {error}") from None
+    nth = line.get("nth") or ()
+    return Fault(
+        fault=str(name),
+        method=match.get("method"),
+        path=path,
+        nth=(nth,) if isinstance(nth, int) else tuple(nth),
+        every=int(line.get("every") or 1),
+        times=line.get("times"),
+        args=dict(line.get("args") or {}),
+    )
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What happens to one request.
+
+    Args:
+        delay_seconds: how long it waits first.
+        answer: what it gets instead of being handled.
+        drop: the connection breaks before it is handled.
+        lose_reply: it is handled, then the connection breaks.
+        truncate_share: how much of the reply arrives; None for all.
+        row_fault: which of its records are refused.
+    """
+
+    delay_seconds: float = 0.0
+    answer: Reply | None = None
+    drop: bool = False
+    lose_reply: bool = False
+    truncate_share: float | None = None
+    row_fault: RowFault = no_row_fault
+
+
+class FaultPlan:
+    """The plan in force; changed at run time, empty to begin with."""
+
+    def __init__(self, lines: Iterable[dict[str, Any]] = (), latency_seconds: float = 0.0) -> None:
+        self.latency_seconds = latency_seconds
+        self.faults: list[Fault] = [read_fault(line) for line in lines]
+
+    def set(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Replace the plan."""
+        self.faults = [read_fault(line) for line in lines]
+
+    def add(self, *lines: dict[str, Any]) -> None:
+        """Add to the plan."""
+        self.faults += [read_fault(line) for line in lines]
+
+    def clear(self) -> None:
+        """Let everything go well again."""
+        self.faults = []
+
+    def trouble(self, method: str, target: str) -> Trouble:
+        """What happens to a request.
+
+        Args:
+            method: its HTTP method.
+            target: its decoded path and query.
+        """
+        trouble = Trouble(delay_seconds=self.latency_seconds)
+        for fault in self.faults:
+            if fault.hits(method, target):
+                _apply(fault, trouble)
+        return trouble
+
+
+def _apply(fault: Fault, trouble: Trouble) -> None:
+    args = fault.args
+    if fault.fault == "slow":
+        trouble.delay_seconds += float(args.get("seconds", 1.0))
+    elif fault.fault == "drop":
+        trouble.drop = True
+    elif fault.fault == "lose_reply":
+        trouble.lose_reply = True
+    elif fault.fault == "truncate":
+        trouble.truncate_share = float(args.get("share", 0.5))
+    elif fault.fault in _ROWS:
+        trouble.row_fault = _row_fault(fault)
+    elif trouble.answer is None:
+        trouble.answer = _answer(fault)
+
+
+def _answer(fault: Fault) -> Reply:
+    args = fault.args
+    if fault.fault == "html":
+        status = int(args.get("status", 503))
+        return Reply(status, str(args.get("body", _HTML)).encode(), content_type="text/html;charset=UTF-8")
+    if fault.fault == "rate_limited":
+        error = {"message": "Too many requests", "errorCode": "REQUEST_LIMIT_EXCEEDED"}
+        return Reply(429, [error], {"Retry-After": str(args.get("retry_after", 1))})
+    status, code, message = _ANSWERS[fault.fault]
+    refusal = Refusal(
+        str(args.get("code", code)), str(args.get("message", message)), status=int(args.get("status", status))
+    )
+    return refused(refusal)
+
+
+def _row_fault(fault: Fault) -> RowFault:
+    rows = fault.args.get("rows")
+    code = str(fault.args.get("code", "UNABLE_TO_LOCK_ROW"))
+    message = str(fault.args.get("message", "unable to obtain exclusive access to this record"))
+
+    def check(index: int) -> None:
+        if rows is None or index in rows:
+            raise Refusal(code, message, [])
+
+    return check
