@@ -46,7 +46,6 @@ class Answer:
         data: for ``--json``.
         show: draws the same for people.
         exit_code: 0, or what contract §2 says for this outcome.
-        ends_with: a sentence for stderr, under the answer.
     """
 
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -55,11 +54,12 @@ class Answer:
     run_id: str | None = None
     warnings: tuple[str, ...] = ()
     errors: tuple[Mapping[str, Any], ...] = ()
+    outcome: str = ""
 
     @property
     def status(self) -> str:
-        """The exit code in a word."""
-        return {0: "ok", 3: "partial"}.get(self.exit_code, "failed")
+        """The outcome in a word; from the exit code where the command says no other."""
+        return self.outcome or {0: "ok", 3: "partial"}.get(self.exit_code, "failed")
 
 
 @dataclass(slots=True)
@@ -73,6 +73,7 @@ class Cli:
     quiet: bool = False
     verbose: int = 0
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)  # noqa: TID251  the top reads it, once
+    open_browser: Callable[[str], bool] | None = None
     _out: Any = None
     _err: Any = None
 

@@ -70,15 +70,16 @@ class Run:
         if since and not self.dry_run:
             raise Paused(f"sfsync is paused since {since}: nothing is written", hint="sfsync resume")
 
-    def check_org(self, org_id: str) -> None:
-        """Bind the mirror to the org it first met, and refuse any other.
+    def check_org(self, org_id: str, *, keep: bool = True) -> None:
+        """Bind the mirror to the org it first met (unless ``keep`` is off), and refuse any other.
 
         Raises:
             WrongOrg: the login belongs to another org than the mirror.
         """
         pinned = self.mirror.pinned_org()
         if not pinned:
-            self.mirror.pin_org(org_id)
+            if keep:
+                self.mirror.pin_org(org_id)
         elif pinned != org_id:
             raise WrongOrg(
                 f"this mirror belongs to the org {pinned}, but the login is for {org_id}",

@@ -1,0 +1,66 @@
+"""The application: all commands together, and how a wrong command line is answered."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sfsync.cli import data, demo, login, review, sync
+from sfsync.cli.command import Cli, write_document
+
+app = typer.Typer(
+    name="sfsync",
+    help="Keep the PenguinMails email platform and a Salesforce org in step.",
+    epilog="Try it without any account: `sfsync demo`. Exit codes and everything else: docs/cli.md.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from sfsync import __version__
+
+        typer.echo(f"sfsync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[  # noqa: ARG001  an eager option acts by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Keep the PenguinMails email platform and a Salesforce org in step."""
+
+
+for module in (data, login, sync, review, demo):
+    module.register(app)
+
+
+def run() -> None:
+    """Run the command line, and answer a wrong one as the caller asked to be answered."""
+    arguments = sys.argv[1:]
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except typer.TyperException as error:
+        code = wrong_usage(error, arguments)
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def wrong_usage(error: typer.TyperException, arguments: list[str]) -> int:
+    """Exit code 2, with the complaint on stderr, or as JSON where ``--json`` is among the arguments."""
+    if "--json" not in arguments:
+        error.show()
+        return 2
+    message = error.format_message()
+    name = next((word for word in arguments if not word.startswith("-")), "")
+    write_document(Cli(name, as_json=True), "failed", 2, {}, errors=({"slug": "usage", "message": message},))
+    return 2

@@ -1,0 +1,277 @@
+"""pull, push, push-activity, sync, diff: the verbs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sfsync.cli.command import Answer, Cli, command
+from sfsync.errors import MirrorBusy, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sfsync.cli.wiring import Session
+    from sfsync.intake.files import BadLine
+    from sfsync.model.event import EmailEvent
+
+PANEL = "Sync"
+PARTIAL = 3
+
+Objects = Annotated[
+    list[str] | None, typer.Option("--object", metavar="NAME", help="Only this object (contact, lead); may be repeated.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done and stop.")]
+MassChange = Annotated[
+    bool, typer.Option("--allow-mass-change", help="Let this run delete or blank more than limits.max_delete.")
+]
+SkipIfLocked = Annotated[
+    bool, typer.Option("--skip-if-locked", help="Exit 0 where another run is at work: for cron.")
+]
+
+
+@contextmanager
+def _unless_locked(*, skip: bool) -> Iterator[list[Answer]]:
+    """Collect a polite answer where another run holds the lock and the caller does not mind."""
+    answers: list[Answer] = []
+    try:
+        yield answers
+    except MirrorBusy as busy:
+        if not skip:
+            raise
+        answers.append(Answer({"skipped": True}, lambda console: console.print(busy.message), warnings=(busy.message,)))
+
+
+def reported(session: Session) -> Answer:
+    """A finished run as an answer: exit code 3 where something went to quarantine."""
+    from sfsync.cli.render import show_report
+
+    report = session.run.report
+    return Answer(
+        report.as_dict(),
+        lambda console: show_report(console, report),
+        exit_code=PARTIAL if report.quarantined else 0,
+        run_id=report.run_id,
+        warnings=tuple(report.warnings)
+        + ((f"{report.quarantined} in quarantine: see `sfsync quarantine`",) if report.quarantined else ()),
+    )
+
+
+def pull(
+    cli: Cli,
+    *,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="From this time instead of the watermark: 2026-01-20, 7d, 12h, yesterday."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything, and look for records that are gone.")] = False,
+    objects: Objects = None,
+    dry_run: DryRun = False,
+    allow_mass_change: MassChange = False,
+    skip_if_locked: SkipIfLocked = False,
+) -> Answer:
+    """Bring what changed in Salesforce into the mirror.
+
+    Without --since it goes on from where the last pull got to, and reads a little before that again, so that
+    records committed late are not missed.
+
+    Examples: sfsync pull · sfsync pull --since 7d --object contact · sfsync pull --full --dry-run
+    """
+    from sfsync.cli.when import parse_when
+    from sfsync.cli.wiring import local_now, working
+    from sfsync.engine.pull import pull as run_pull
+
+    if since and full:
+        raise UsageError("--since and --full do not go together")
+    start = parse_when(since, local_now()) if since else None
+    with _unless_locked(skip=skip_if_locked) as answers:
+        with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
+            run_pull(session.run, objects or (), since=start, full=full)
+        answers.append(reported(session))
+    return answers[0]
+
+
+def push(
+    cli: Cli,
+    *,
+    objects: Objects = None,
+    dry_run: DryRun = False,
+    allow_mass_change: MassChange = False,
+    skip_if_locked: SkipIfLocked = False,
+) -> Answer:
+    """Send what was edited in the mirror to Salesforce: the changed fields, nothing else.
+
+    Examples: sfsync push --dry-run · sfsync push --object contact
+    """
+    from sfsync.cli.wiring import working
+    from sfsync.engine.push import push as run_push
+
+    with _unless_locked(skip=skip_if_locked) as answers:
+        with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
+            run_push(session.run, objects or ())
+        answers.append(reported(session))
+    return answers[0]
+
+
+def sync(
+    cli: Cli,
+    *,
+    objects: Objects = None,
+    dry_run: DryRun = False,
+    allow_mass_change: MassChange = False,
+    skip_if_locked: SkipIfLocked = False,
+) -> Answer:
+    """Pull, then push, then log the activity that is queued: the line for cron.
+
+    Examples: sfsync sync · sfsync sync --skip-if-locked --quiet
+    """
+    from sfsync.cli.wiring import working
+    from sfsync.engine.sync import sync as run_sync
+
+    with _unless_locked(skip=skip_if_locked) as answers:
+        with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
+            run_sync(session.run, objects or ())
+        answers.append(reported(session))
+    return answers[0]
+
+
+def push_activity(
+    cli: Cli,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE|-]", help="Events as JSON lines or CSV; - is standard input.")
+    ] = None,
+    *,
+    type_: Annotated[str | None, typer.Option("--type", help="One event: email_sent, email_opened, …")] = None,
+    email: Annotated[str | None, typer.Option(help="One event: whose.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="One event: the campaign's name.")] = None,
+    campaign_id: Annotated[str | None, typer.Option(help="One event: the campaign's id.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="WHEN", help="One event: when; now if not given.")] = None,
+    event_id: Annotated[str | None, typer.Option("--id", help="One event: its id, the same for the same event.")] = None,
+    dry_run: DryRun = False,
+    allow_mass_change: MassChange = False,
+    skip_if_locked: SkipIfLocked = False,
+) -> Answer:
+    """Turn email events into completed Tasks, counters and flags; each event once, for ever.
+
+    Without FILE and flags it sends what is queued. Lines that cannot be read go to quarantine.
+
+    Examples: sfsync push-activity events.jsonl · cat events.csv | sfsync push-activity - ·
+    sfsync push-activity --type email_sent --email ada@example.com --campaign January
+    """
+    from sfsync.cli.wiring import working
+    from sfsync.engine.push_activity import keep, push_activity as run_push_activity
+
+    flags = {"type": type_, "email": email, "campaign_name": campaign, "campaign_id": campaign_id, "at": at, "id": event_id}
+    events = _events(file, {name: value for name, value in flags.items() if value is not None})
+    with _unless_locked(skip=skip_if_locked) as answers:
+        with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
+            if events is not None:
+                source = "flags" if file is None else "stdin" if str(file) == "-" else file.name
+                keep(session.run, _good(session, events, source), source=source)
+            run_push_activity(session.run)
+        answers.append(reported(session))
+    return answers[0]
+
+
+def _events(file: Path | None, flags: dict[str, str]) -> Iterator[EmailEvent | BadLine] | None:
+    from sfsync.cli.when import parse_when
+    from sfsync.cli.wiring import local_now
+    from sfsync.intake.files import one_event, read_events
+
+    if file is not None and flags:
+        raise UsageError("give a FILE or one event by flags, not both")
+    if file is not None:
+        return read_events(None if str(file) == "-" else file, sys.stdin.buffer, now=local_now())
+    if not flags:
+        return None
+    if "type" not in flags or "email" not in flags:
+        raise UsageError("one event needs --type and --email")
+    at = local_now()
+    timestamp = parse_when(flags.pop("at"), at) if "at" in flags else at.isoformat()
+    return iter([one_event(flags | {"timestamp": timestamp}, now=at)])
+
+
+def _good(session: Session, events: Iterator[EmailEvent | BadLine], source: str) -> Iterator[EmailEvent]:
+    """The events; what cannot be read goes to quarantine with its place."""
+    from sfsync.model.event import EmailEvent
+    from sfsync.model.outcome import ActivityReport
+
+    report = session.run.report
+    report.activity = report.activity or ActivityReport()
+    for event in events:
+        if isinstance(event, EmailEvent):
+            yield event
+            continue
+        report.activity.quarantined += 1
+        if not report.dry_run:
+            session.mirror.quarantine(
+                kind="input",
+                code="UNREADABLE_LINE",
+                message=f"{source}, line {event.line}: {event.reason}",
+                hint="Correct the line and hand the file in again: events that are known are not counted twice.",
+                payload=event.raw,
+            )
+
+
+def diff(
+    cli: Cli,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these rows: local or Salesforce ids.")] = None,
+    *,
+    objects: Objects = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many records.")] = 100,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 where anything differs.")] = False,
+) -> Answer:
+    """Show, field by field, what a sync would change: local, base, remote, who wins, and by which rule.
+
+    Then what applying it would cost in API calls and storage. Nothing is written on either side.
+
+    Examples: sfsync diff · sfsync diff --object contact 42 · sfsync diff --exit-code --quiet
+    """
+    from sfsync.cli.render import plan_document, show_plans
+    from sfsync.cli.wiring import working
+    from sfsync.engine.diff import Cost, diff as run_diff
+
+    cost = Cost()
+    with working(cli, lock=False, dry_run=True) as session:
+        plans = run_diff(session.run, objects or (), ids=ids or (), cost=cost)
+        shown = list(islice(plans, limit))
+        more = sum(1 for _ in plans)
+    report = session.run.report
+    data: dict[str, Any] = {
+        "records": [plan_document(plan) for plan in shown],
+        "not_shown": more,
+        "cost": {name: getattr(cost, name) for name in cost.__slots__},
+        "api_calls": report.api_calls,
+    }
+
+    def show(console: Console) -> None:
+        if not show_plans(console, shown):
+            console.print("No differences.")
+        if more:
+            console.print(f"… and {more} more; see --limit.", style="dim")
+        console.print(
+            f"To apply: {cost.mirror_writes} rows here, {cost.org_writes} writes to Salesforce"
+            f" ({cost.tasks} of them Tasks), {cost.api_calls} API calls, {cost.storage_bytes / 1024:,.0f} KB of storage there.",
+            style="dim",
+        )
+
+    differs = bool(shown)
+    return Answer(
+        data, show, exit_code=int(differs and exit_code), run_id=report.run_id,
+        warnings=tuple(report.warnings), outcome="different" if differs else "ok",
+    )  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "sync", panel=PANEL)(sync)
+    command(app, "pull", panel=PANEL)(pull)
+    command(app, "push", panel=PANEL)(push)
+    command(app, "push-activity", panel=PANEL)(push_activity)
+    command(app, "diff", panel=PANEL)(diff)

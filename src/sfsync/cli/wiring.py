@@ -1,0 +1,219 @@
+"""The one place where all parts meet: options and configuration in, sides ready to work out.
+
+Everything here is imported when a command runs, never for ``--help``.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sfsync.cli.command import Cli
+from sfsync.cli.progress import Bars
+from sfsync.config import Config, find_config, load_config
+from sfsync.engine.ports import Silent
+from sfsync.engine.run import Run
+from sfsync.errors import SfsyncError, UsageError
+from sfsync.model.cursor import iso
+from sfsync.model.outcome import RunReport
+
+if TYPE_CHECKING:
+    from sfsync.auth.keychain import TokenStore
+    from sfsync.auth.login import Login
+    from sfsync.mirror.store import SqliteMirror
+    from sfsync.salesforce.org import SalesforceOrg
+
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+TOKEN_STORE = "token_store"  # noqa: S105  the name of a note, not a secret
+
+
+def now() -> str:
+    """The wall clock, ``2026-01-20T10:00:00Z``."""
+    return iso(local_now())
+
+
+def local_now() -> datetime:
+    """The wall clock in this machine's time zone."""
+    return datetime.now(UTC).astimezone()  # noqa: TID251  the one place where the clock is read
+
+
+def new_run_id() -> str:
+    """A run's name: when it began, and enough chance to be the only one."""
+    return f"{now().replace('-', '').replace(':', '')}-{secrets.token_hex(3)}"
+
+
+def configuration(cli: Cli) -> Config:
+    """The configuration this command works with.
+
+    Raises:
+        ConfigError: there is none, or it has mistakes.
+    """
+    import platformdirs
+
+    folder = platformdirs.user_config_path("sfsync")
+    return load_config(find_config(cli.config, cli.environ, Path.cwd(), folder), cli.environ)
+
+
+def mirror_path(cli: Cli, config: Config) -> Path:
+    """The profile's mirror: the configured file, and one beside it for every other profile.
+
+    Raises:
+        UsageError: the profile's name cannot be part of a file's name.
+    """
+    if not _PROFILE.fullmatch(cli.profile):
+        raise UsageError(f"{cli.profile!r} is no profile name", hint="Use letters, digits, dots and dashes.")
+    path = config.mirror_path
+    return path if cli.profile == "default" else path.with_name(f"{path.stem}-{cli.profile}{path.suffix}")
+
+
+@contextmanager
+def open_mirror(cli: Cli, config: Config) -> Iterator[SqliteMirror]:
+    """The profile's mirror, with tables that fit the mapping."""
+    from sfsync.mirror.store import SqliteMirror
+
+    with SqliteMirror(mirror_path(cli, config), now=now) as mirror:
+        mirror.prepare(config.mapping)
+        yield mirror
+
+
+def token_store(cli: Cli, mirror: SqliteMirror, wanted: str | None = None, *, probe: bool = False) -> TokenStore:
+    """Where the login is kept: as asked for, else as remembered, else the first place that works."""
+    from sfsync.auth.keychain import EncryptedStore, KeyringStore, choose_store, find_key
+
+    environ = cli.environ
+
+    def database() -> TokenStore | None:
+        key = find_key(
+            key=environ.get("SFSYNC_TOKEN_KEY"),
+            key_file=_path(environ, "SFSYNC_TOKEN_KEY_FILE"),
+            credentials_directory=_path(environ, "CREDENTIALS_DIRECTORY"),
+        )
+        return EncryptedStore(mirror.tokens, key) if key else None
+
+    chosen = wanted or environ.get("SFSYNC_TOKEN_STORE") or mirror.note(TOKEN_STORE) or None
+    return choose_store(chosen, keyring=KeyringStore(environ), database=database, probe=probe)
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]) if environ.get(name) else None
+
+
+def login(cli: Cli, config: Config, mirror: SqliteMirror, store: TokenStore) -> Login:
+    """The profile's login: to be made, asked about, renewed or ended."""
+    from sfsync.auth.grants import Grants
+    from sfsync.auth.login import Login
+
+    grants = Grants(
+        config.org.login_url, config.org.client_id, client_secret=cli.environ.get("SFSYNC_CLIENT_SECRET", "")
+    )
+    lock = mirror.path.with_name(mirror.path.name + ".login.lock")
+    return Login(grants, store, login_name(cli, mirror), lock, expected_org=mirror.pinned_org())
+
+
+def login_name(cli: Cli, mirror: SqliteMirror) -> str:
+    """What the login is kept under: the profile and the mirror it belongs to, so that two projects differ."""
+    return f"{cli.profile}:{mirror.key}"
+
+
+def connect(cli: Cli, config: Config, mirror: SqliteMirror) -> tuple[SalesforceOrg, str]:
+    """The org, with a login that renews itself, and its id.
+
+    Raises:
+        AuthError: there is no working login.
+    """
+    from sfsync.salesforce.org import SalesforceOrg
+
+    held = login(cli, config, mirror, token_store(cli, mirror))
+    token = held.current()
+    org = SalesforceOrg(
+        token,
+        refresh=held.refresher(),
+        api_version=config.org.api_version,
+        limits=config.limits,
+        login_url=config.org.login_url,
+    )
+    return org, token.org_id
+
+
+@dataclass(slots=True)
+class Session:
+    """A run that is under way, with what the command line needs of it."""
+
+    run: Run
+    mirror: SqliteMirror
+    config: Config
+
+
+@contextmanager
+def working(
+    cli: Cli,
+    *,
+    dry_run: bool = False,
+    allow_mass_change: bool = False,
+    lock: bool = True,
+    org: Callable[[Config, SqliteMirror], tuple[SalesforceOrg, str]] | None = None,
+) -> Iterator[Session]:
+    """A run with both sides ready, under the mirror's lock, kept in ``runs`` with how it ended.
+
+    Args:
+        lock: whether it writes; a command that only looks does not keep others waiting.
+        org: how to reach the org, where not by the stored login.
+    """
+    config = configuration(cli)
+    with open_mirror(cli, config) as mirror:
+        report = RunReport(new_run_id(), cli.command, dry_run=dry_run)
+        connected, org_id = org(config, mirror) if org else connect(cli, config, mirror)
+        progress = Bars(cli) if cli.interactive else Silent()
+        run = Run(
+            connected, mirror, config.mapping, config.limits, report, now, progress,
+            dry_run=dry_run, allow_mass_change=allow_mass_change,
+        )  # fmt: skip
+        if not lock or dry_run:
+            run.check_org(org_id, keep=False)
+            with measured(run):
+                yield Session(run, mirror, config)
+            return
+        with mirror.lock(report.run_id, cli.command):
+            run.check_org(org_id)
+            with recorded(run, mirror):
+                yield Session(run, mirror, config)
+
+
+@contextmanager
+def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
+    """Keep the run in ``runs``: that it began, and how it ended."""
+    mirror.begin_run(run.report.run_id, run.report.command)
+    status = "failed"
+    try:
+        with measured(run):
+            yield
+        status = "partial" if run.report.quarantined else "ok"
+    except SfsyncError as error:
+        status = error.slug
+        raise
+    except BaseException as error:
+        status = type(error).__name__.lower()
+        raise
+    finally:
+        run.progress.done()
+        mirror.finish_run(run.report.run_id, status, run.report.as_dict())
+
+
+@contextmanager
+def measured(run: Run) -> Iterator[None]:
+    """Fill in what the run has cost, also where it fails."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        run.progress.done()
+        usage = run.org.usage()
+        run.report.seconds = time.monotonic() - began
+        run.report.api_calls, run.report.bytes_in = usage.api_calls, usage.bytes_in
