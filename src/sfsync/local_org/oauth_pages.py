@@ -29,7 +29,7 @@ padding:32px;box-shadow:0 1px 2px rgba(20,33,61,.06),0 18px 40px -18px rgba(20,3
 header{display:flex;align-items:center;gap:12px;margin-bottom:24px}
 header svg{flex:none;width:44px;height:44px}
 header strong{display:block;font-size:15px}header span{color:var(--soft);font-size:13px}
-h1{font-size:23px;line-height:1.25;margin:0 0 6px;letter-spacing:-.01em}
+h1{font-size:23px;line-height:1.25;margin:0 0 8px;letter-spacing:-.01em}
 p{margin:0 0 18px;color:var(--soft)}p b{color:var(--ink);font-weight:600}
 label{display:block;font-size:14px;font-weight:600;margin:0 0 6px}
 input{width:100%;font:inherit;color:inherit;background:var(--field);border:1px solid var(--line);
@@ -54,7 +54,7 @@ code{font:13px/1.5 ui-monospace,"SFMono-Regular",Menlo,Consolas,monospace;overfl
 pre{background:var(--field);border:1px solid var(--line);border-radius:10px;padding:12px 14px;margin:0 0 18px;
 white-space:pre-wrap}
 .who{font-size:14px;margin:18px 0 0}
-footer{color:var(--soft);font-size:13px;text-align:center;max-width:420px}
+footer{text-wrap:balance;color:var(--soft);font-size:13px;text-align:center;max-width:420px}
 """
 _PENGUIN = """<svg viewBox="0 0 44 44" aria-hidden="true"><rect width="44" height="44" rx="12" fill="#0b5cab"/>
 <path d="M22 7c-6 0-9 5-9 12 0 9 3 18 9 18s9-9 9-18c0-7-3-12-9-12z" fill="#14213d"/>

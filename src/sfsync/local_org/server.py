@@ -27,6 +27,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import pages, seed
 from .actions import Actor
+from .bulk import Bulk
 from .composite import Composite
 from .faults import FaultPlan, Trouble
 from .local_api import LocalApi
@@ -107,6 +108,8 @@ class LocalOrg:
         self.api = Api(self.state)
         self.api.extend(Collections(self.state).endpoints())
         self.api.extend(Composite(self.state, self.api).endpoints())
+        self.bulk = Bulk(self.state)
+        self.api.extend(self.bulk.endpoints())
         self.app = _app(self)
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
