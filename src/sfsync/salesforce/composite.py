@@ -1,0 +1,339 @@
+"""Writes by sObject Collections: 200 records a request, five requests in one ``/composite`` call.
+
+So 1,000 writes cost one API call, and every record has an answer of its own. A request that is refused as a
+whole is cut up until the record that spoils it stands alone; locked records are sent again in small batches.
+
+Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; salesforce-facts §4, §2.4, §2.6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sfsync.errors import ProtocolError
+from sfsync.mapping.project import salesforce_id
+from sfsync.model.change import OrgAction, OrgWrite
+from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.record import SalesforceId
+from sfsync.salesforce.budget import COLLECTION, COMPOSITE_COLLECTIONS
+from sfsync.salesforce.connect import Connection, inner_answers
+from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal, Repeat, refusals
+from sfsync.salesforce.retry import while_locked
+
+SMALL_COLLECTION = 25
+"""Records a request when locked ones are sent again: fewer that hold each other's locks."""
+
+MAX_CALL_CHARACTERS = 4_000_000
+"""About how much text one call may carry; Salesforce's own ceiling is not told for REST, 6 MB is usual."""
+
+MAX_CUTS = 40
+"""Calls spent at most, in one go, on finding the records that spoil whole requests."""
+
+_REFERENCE = "@{"
+_ABOUT_THE_REQUEST = {"NOT_FOUND", "INVALID_TYPE", "METHOD_NOT_ALLOWED"}
+_DUPLICATE_OF = re.compile(r"record with id: ([A-Za-z0-9]{18}|[A-Za-z0-9]{15})")
+_NO_SUCH_COLUMN = re.compile(r"No such column '([^']+)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One sObject Collections request."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one pass over the chunks leaves to do: locked writes, each with the org's words."""
+
+    locked: list[OrgWrite] = field(default_factory=list)
+    words: dict[int, Refusal] = field(default_factory=dict)
+
+
+class Collections:
+    """Applies writes of one kind (see ``kinds``) and appends what became of each to ``outcomes``.
+
+    What is known stays known: where a call raises, the writes that have no outcome yet were not executed.
+    """
+
+    def __init__(self, connection: Connection, outcomes: list[Outcome]) -> None:
+        self._connection = connection
+        self._outcomes = outcomes
+        self._cuts_left = MAX_CUTS
+
+    def apply(self, writes: Sequence[OrgWrite]) -> None:
+        """Send them all.
+
+        Raises:
+            AuthError, BudgetSpent, OrgUnavailable, OrgRefused: a call that certainly did nothing; the writes
+                without outcome are still to be done.
+        """
+        waiting = chunks(writes, COLLECTION)
+        left = _Round()
+
+        def send(_number: int) -> bool:
+            nonlocal waiting, left
+            left = self._send(waiting)
+            waiting = chunks(left.locked, SMALL_COLLECTION)
+            return bool(left.locked)
+
+        while_locked(send, self._connection.patience)
+        self._outcomes += [
+            Deferred(write.ref, left.words[write.ref].code, left.words[write.ref].message)
+            for write in left.locked
+        ]
+
+    def _send(self, waiting: Sequence[Sequence[OrgWrite]]) -> _Round:
+        left = _Round()
+        for together in calls(waiting):
+            for chunk, status, body in self._call(together):
+                self._settle(chunk, status, body, left)
+        return left
+
+    def _call(self, together: Sequence[Sequence[OrgWrite]]) -> Iterable[tuple[Sequence[OrgWrite], int, Any]]:
+        """One API call: each chunk with its HTTP status and body; nothing where the reply was lost."""
+        try:
+            if len(together) == 1:
+                return [(together[0], *self._alone(request_of(together[0])))]
+            return zip(together, *zip(*self._composite(together), strict=True), strict=True)
+        except CallFailed as failure:
+            if not failure.may_have_acted:
+                raise
+            lost = [write for chunk in together for write in chunk]
+            self._outcomes += [Unknown(write.ref, failure.message) for write in lost]
+            return []
+
+    def _alone(self, request: Request) -> tuple[int, Any]:
+        try:
+            return 200, self._connection.write(request.path, method=request.method, body=request.body)
+        except CallRefused as refused:
+            if refused.status in {401, 403}:
+                raise
+            told = {"errorCode": refused.refusal.code, "message": refused.refusal.message}
+            return refused.status, [told]
+
+    def _composite(self, together: Sequence[Sequence[OrgWrite]]) -> list[tuple[int, Any]]:
+        inner = [
+            _subrequest(request_of(chunk), self._connection.root, number)
+            for number, chunk in enumerate(together)
+        ]
+        body = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": inner}
+        answer = self._connection.write("composite", method="POST", body=body)
+        try:
+            return inner_answers(answer, len(together))
+        except ProtocolError as error:
+            raise CallFailed(error.message, repeatable=False) from error
+
+    def _settle(self, chunk: Sequence[OrgWrite], status: int, body: Any, left: _Round) -> None:
+        """Keep what became of one request's writes."""
+        if status == 200 and isinstance(body, list | None):
+            self._settle_each(chunk, body or [], left)
+            return
+        told = refusals(body)
+        refusal = told[0] if told else Refusal("", f"HTTP {status}")
+        if refusal.repeat is Repeat.LATER or status == 503:
+            self._keep_locked(chunk, refusal, left)
+        elif status == 200 or status >= 500:
+            self._outcomes += [
+                Unknown(write.ref, f"{refusal.code} {refusal.message}".strip()) for write in chunk
+            ]
+        else:
+            self._cut(chunk, refusal, left)
+
+    def _settle_each(self, chunk: Sequence[OrgWrite], items: Sequence[Any], left: _Round) -> None:
+        if len(items) != len(chunk):
+            lost = "the org answered for another number of records than were sent"
+            self._outcomes += [Unknown(write.ref, lost) for write in chunk]
+            return
+        for write, item in zip(chunk, items, strict=True):
+            outcome = outcome_of(write, item)
+            if isinstance(outcome, Refusal):
+                self._keep_locked([write], outcome, left)
+            else:
+                self._outcomes.append(outcome)
+
+    def _keep_locked(self, chunk: Iterable[OrgWrite], refusal: Refusal, left: _Round) -> None:
+        for write in chunk:
+            left.locked.append(write)
+            left.words[write.ref] = refusal
+
+    def _cut(self, chunk: Sequence[OrgWrite], refusal: Refusal, left: _Round) -> None:
+        """A whole request was refused, and nothing of it done: find the records that spoil it."""
+        spoilt = _spoilt_by(chunk, refusal)
+        self._outcomes += [_rejected(write, refusal) for write in spoilt]
+        refs = {write.ref for write in spoilt}
+        rest = [write for write in chunk if write.ref not in refs]
+        if not rest:
+            return
+        if self._cuts_left <= 0:
+            self._keep_locked(rest, refusal, left)
+            return
+        self._cuts_left -= 1
+        size = len(rest) if spoilt else -(-len(rest) // COMPOSITE_COLLECTIONS)
+        for part, status, body in self._call(_batches(rest, size)):
+            self._settle(part, status, body, left)
+
+
+def kinds(writes: Iterable[OrgWrite]) -> list[list[OrgWrite]]:
+    """Writes that may travel together: the same action, object and key field; in order of first appearance.
+
+    Raises:
+        ValueError: a write that says to do nothing, or an update without Id.
+    """
+    found: dict[tuple[OrgAction, str, str], list[OrgWrite]] = defaultdict(list)
+    for write in writes:
+        if write.action is OrgAction.NONE:
+            raise ValueError("a write must create, update or delete")
+        if write.action is not OrgAction.CREATE and not write.salesforce_id:
+            raise ValueError(f"{write.action} needs a Salesforce Id")
+        key_field = write.key_field if write.action is OrgAction.CREATE else ""
+        found[write.action, write.sobject, key_field].append(write)
+    return list(found.values())
+
+
+def chunks(writes: Iterable[OrgWrite], size: int) -> list[list[OrgWrite]]:
+    """Writes of one kind in requests of at most ``size``; the same record never twice in one request.
+
+    A key that comes twice in one upsert is refused the second time, and two updates of one record in one
+    request have no order. Source: salesforce-facts §4.
+    """
+    seen: Counter[str] = Counter()
+    rounds: dict[int, list[OrgWrite]] = defaultdict(list)
+    for write in writes:
+        record = write.salesforce_id or write.key_value.casefold()
+        rounds[seen[record] if record else 0].append(write)
+        seen[record] += 1
+    return [chunk for _, each in sorted(rounds.items()) for chunk in _batches(each, size)]
+
+
+def calls(waiting: Sequence[Sequence[OrgWrite]]) -> Iterator[list[Sequence[OrgWrite]]]:
+    """Which chunks share a ``/composite`` call.
+
+    A text holding ``@{`` would be taken for a reference between subrequests, so such a chunk travels alone.
+    """
+    together: list[Sequence[OrgWrite]] = []
+    weight = 0
+    for chunk in waiting:
+        texts = [value for write in chunk for value in write.fields.values() if isinstance(value, str)]
+        heavy = sum(map(len, texts))
+        if any(_REFERENCE in text for text in texts):
+            yield [chunk]
+            continue
+        if together and (len(together) == COMPOSITE_COLLECTIONS or weight + heavy > MAX_CALL_CHARACTERS):
+            yield together
+            together, weight = [], 0
+        together.append(chunk)
+        weight += heavy
+    if together:
+        yield together
+
+
+def request_of(chunk: Sequence[OrgWrite]) -> Request:
+    """The sObject Collections request for writes of one kind, at most 200."""
+    first = chunk[0]
+    if first.action is OrgAction.DELETE:
+        ids = ",".join(str(write.salesforce_id) for write in chunk)
+        return Request("DELETE", f"composite/sobjects?ids={ids}&allOrNone=false", None)
+    body = {"allOrNone": False, "records": [_record(write) for write in chunk]}
+    if first.action is OrgAction.UPDATE:
+        return Request("PATCH", "composite/sobjects", body)
+    if first.key_field:
+        return Request("PATCH", f"composite/sobjects/{first.sobject}/{first.key_field}", body)
+    return Request("POST", "composite/sobjects", body)
+
+
+def outcome_of(write: OrgWrite, item: Any) -> Outcome | Refusal:
+    """What one element of a collections reply means; a ``Refusal`` where it may be sent again."""
+    if not isinstance(item, Mapping):
+        return Unknown(write.ref, "the org's answer for this record makes no sense")
+    if item.get("success") is True:
+        record_id = item.get("id") or write.salesforce_id
+        if not record_id:
+            return Unknown(write.ref, "the org did it, and did not say to which record")
+        created = item.get("created", write.action is OrgAction.CREATE) is True
+        return Accepted(write.ref, salesforce_id(str(record_id)), created=created)
+    told = refusals(item.get("errors"))
+    refusal = told[0] if told else Refusal("", "refused without a reason")
+    if refusal.repeat is Repeat.LATER:
+        return refusal
+    if write.action is OrgAction.DELETE and refusal.code == "ENTITY_IS_DELETED" and write.salesforce_id:
+        return Accepted(write.ref, write.salesforce_id)
+    return _rejected(write, refusal)
+
+
+def matched_id(refusal: Refusal, sobject: str) -> SalesforceId | None:
+    """The one record of this object that a duplicate refusal names; ``None`` for none or several.
+
+    A duplicate rule on Contact may match Leads; these are not the same person's record to link to. The key is
+    misspelt ``duplicateResut`` in REST; either spelling is read.
+
+    Source: salesforce-facts §2.6 (shape), §2.4 (DUPLICATE_VALUE's text).
+    """
+    if refusal.code == "DUPLICATE_VALUE":
+        found = _DUPLICATE_OF.search(refusal.message)
+        return salesforce_id(found[1]) if found else None
+    ids = {
+        salesforce_id(str(record["Id"]))
+        for result in refusal.extra.values()
+        for record in _matched_records(result)
+        if record.get("Id") and _type_of(record) in {sobject, ""}
+    }
+    return ids.pop() if len(ids) == 1 else None
+
+
+def _matched_records(result: Any) -> Iterator[Mapping[str, Any]]:
+    matches = result.get("matchResults") if isinstance(result, Mapping) else None
+    for match in matches or ():
+        for matched in match.get("matchRecords") or ():
+            record = matched.get("record")
+            if isinstance(record, Mapping):
+                yield record
+
+
+def _type_of(record: Mapping[str, Any]) -> str:
+    attributes = record.get("attributes")
+    return str(attributes.get("type", "")) if isinstance(attributes, Mapping) else ""
+
+
+def _record(write: OrgWrite) -> dict[str, Any]:
+    record: dict[str, Any] = {"attributes": {"type": write.sobject}, **write.fields}
+    if write.action is OrgAction.UPDATE:
+        record["id"] = write.salesforce_id
+    elif write.key_field:
+        record[write.key_field] = write.key_value
+    return record
+
+
+def _subrequest(request: Request, root: str, number: int) -> dict[str, Any]:
+    """A collections request inside ``/composite``, which inherits no header that changes behaviour."""
+    told: dict[str, Any] = {
+        "method": request.method,
+        "url": root + request.path,
+        "referenceId": f"c{number}",
+        "httpHeaders": {"Sforce-Auto-Assign": "FALSE", "Sforce-Call-Options": "client=sfsync"},
+    }
+    return told if request.body is None else {**told, "body": request.body}
+
+
+def _rejected(write: OrgWrite, refusal: Refusal) -> Rejected:
+    return Rejected(
+        write.ref, refusal.code, refusal.message, refusal.fields, matched_id(refusal, write.sobject)
+    )
+
+
+def _spoilt_by(chunk: Sequence[OrgWrite], refusal: Refusal) -> list[OrgWrite]:
+    """The writes that are known to be what a refusal of the whole request is about; may be none."""
+    if len(chunk) == 1 or refusal.code in _ABOUT_THE_REQUEST:
+        return list(chunk)
+    column = _NO_SUCH_COLUMN.search(refusal.message)
+    return [write for write in chunk if column and column[1] in write.fields]
+
+
+def _batches(writes: Sequence[OrgWrite], size: int) -> list[list[OrgWrite]]:
+    return [list(writes[start : start + size]) for start in range(0, len(writes), size)]

@@ -1,0 +1,219 @@
+"""A login -> simple-salesforce's client on our session, and the few doors that every call goes through.
+
+simple-salesforce makes the addresses, sends the calls and parses the answers; the session under it does what it
+lacks. It is imported at the first call, because that takes a third of a second.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import requests
+
+from sfsync.errors import ProtocolError
+from sfsync.salesforce.budget import COMPOSITE_COLLECTIONS
+from sfsync.salesforce.faults import CallFailed, error_of
+from sfsync.salesforce.retry import Patience, reading, writing
+from sfsync.salesforce.transport import OrgSession
+
+if TYPE_CHECKING:
+    from simple_salesforce.api import Salesforce
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a query.
+
+    Attributes:
+        records: as parsed, with ``attributes`` and nested parents.
+        total: how many records the whole query has.
+        next_url: where the next page is; empty on the last.
+    """
+
+    records: list[dict[str, Any]]
+    total: int
+    next_url: str
+
+
+class Connection:
+    """simple-salesforce on a guarded session, with patience.
+
+    Args:
+        api_version: ``67.0``.
+    """
+
+    def __init__(
+        self, session: OrgSession, *, api_version: str = "67.0", patience: Patience | None = None
+    ) -> None:
+        self.session = session
+        self.api_version = api_version.lstrip("v")
+        self.patience = patience or Patience()
+
+    @cached_property
+    def client(self) -> Salesforce:
+        """simple-salesforce's own client; it knows nothing of time-outs, repeats and new tokens, its session does."""
+        from simple_salesforce.api import Salesforce
+
+        token = self.session.token
+        return Salesforce(
+            session_id=token.access_token,
+            instance_url=token.instance_url,
+            version=self.api_version,
+            session=self.session,
+            parse_float=finite,
+            object_pairs_hook=None,
+        )
+
+    @property
+    def root(self) -> str:
+        """The path that all resources are under: ``/services/data/v67.0/``."""
+        return f"/services/data/v{self.api_version}/"
+
+    def read(self, path: str, *, method: str = "GET", body: Any = None) -> Any:
+        """The parsed answer to a call that changes nothing, whatever its verb; patiently."""
+        return reading(lambda: self._call(method, path, body), self.patience)
+
+    def write(self, path: str, *, method: str, body: Any = None) -> Any:
+        """The parsed answer to a call that writes; repeated only where that cannot do it twice."""
+        return writing(lambda: self._call(method, path, body), self.patience)
+
+    def query(self, statement: str, *, everything: bool = False) -> Page:
+        """The first page of a query; ``everything``: deleted and archived records too (queryAll)."""
+        return reading(
+            lambda: page(_answer(lambda: self.client.query(statement, include_deleted=everything))),
+            self.patience,
+        )
+
+    def next_page(self, next_url: str) -> Page:
+        """The page that an earlier one pointed to."""
+        return reading(
+            lambda: page(_answer(lambda: self.client.query_more(next_url, identifier_is_url=True))),
+            self.patience,
+        )
+
+    def pages(self, statements: Sequence[str], *, everything: bool = False) -> Iterator[Page]:
+        """All pages of several queries, up to five queries a call.
+
+        Source: REST API Developer Guide, Composite (up to 5 of 25 subrequests may be queries); salesforce-facts
+        §4. Each subrequest's address keeps to the limit of a plain query, so nothing hangs on whether
+        ``/composite`` lifts it.
+        """
+        for start in range(0, len(statements), COMPOSITE_COLLECTIONS):
+            some = statements[start : start + COMPOSITE_COLLECTIONS]
+            firsts = (
+                [self.query(some[0], everything=everything)]
+                if len(some) == 1
+                else self._queries(some, everything=everything)
+            )
+            for first in firsts:
+                yield first
+                following = first.next_url
+                while following:
+                    more = self.next_page(following)
+                    yield more
+                    following = more.next_url
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        body: Any = None,
+    ) -> requests.Response:
+        """One call without simple-salesforce, without repeats: for Bulk, which it cannot carry on our session."""
+        url = f"{self.session.token.instance_url.rstrip('/')}{self.root}{path}"
+        return self.session.request(method, url, headers=headers, data=data, json=body)
+
+    def _call(self, method: str, path: str, body: Any) -> Any:
+        extra = {} if body is None else {"json": body}
+        return _answer(lambda: self.client.restful(path, method=method, **extra))
+
+    def _queries(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
+        resource = f"{self.root}{'queryAll' if everything else 'query'}/?q="
+        requested = [
+            {"method": "GET", "url": resource + quote(statement, safe=""), "referenceId": f"q{number}"}
+            for number, statement in enumerate(statements)
+        ]
+
+        def once() -> list[Page]:
+            answer = self._call("POST", "composite", {"allOrNone": False, "compositeRequest": requested})
+            return [page(body) for body in inner_bodies(answer, len(requested))]
+
+        return reading(once, self.patience)
+
+
+def page(answer: Any) -> Page:
+    """A query's answer, checked.
+
+    Raises:
+        ProtocolError: it has not the shape of one.
+    """
+    if isinstance(answer, dict):
+        records, total, done = answer.get("records"), answer.get("totalSize"), answer.get("done")
+        following = answer.get("nextRecordsUrl") or ""
+        if (
+            isinstance(records, list)
+            and isinstance(total, int)
+            and isinstance(done, bool)
+            and done == (not following)
+            and all(isinstance(record, dict) for record in records)
+        ):
+            return Page(records, total, str(following))
+    raise ProtocolError("the org's answer to a query has not the shape of one; nothing of it was used")
+
+
+def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
+    """``(HTTP status, body)`` of each request inside a ``/composite`` answer, in order.
+
+    Raises:
+        ProtocolError: it has not that shape, or not as many as were sent.
+    """
+    told = answer.get("compositeResponse") if isinstance(answer, dict) else None
+    if not isinstance(told, list) or len(told) != expected:
+        raise ProtocolError("the org's answer to a composite call has not the shape of one")
+    return [
+        (int(inner.get("httpStatusCode", 0)), inner.get("body")) if isinstance(inner, dict) else (0, None)
+        for inner in told
+    ]
+
+
+def inner_bodies(answer: Any, expected: int) -> list[Any]:
+    """The bodies inside a ``/composite`` answer, where all went well.
+
+    Raises:
+        SfsyncError: the first failure inside, as if it had been a call of its own.
+    """
+    bodies = []
+    for status, body in inner_answers(answer, expected):
+        if status != 200:
+            raise error_of(status, body, what="a read")
+        bodies.append(body)
+    return bodies
+
+
+def finite(text: str) -> float:
+    """A JSON number with a fraction or an exponent.
+
+    Raises:
+        ProtocolError: it is beyond what a float holds.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ProtocolError(f"the org sent a number beyond all bounds: {text[:40]}")
+    return number
+
+
+def _answer(call: Callable[[], Any]) -> Any:
+    """What a client's call answers, its own failures translated."""
+    try:
+        return call()
+    except json.JSONDecodeError as error:
+        raise CallFailed("the org's answer is cut short or garbled") from error

@@ -1,0 +1,273 @@
+"""Salesforce's refusals, and the network's, in sfsync's words: one table, and the errors it leads to.
+
+Everything that goes wrong between here and the org leaves this package as one of ``sfsync.errors``; where
+more is known, as a subclass that says what may be done next. Refused records are values, made in
+``composite`` and ``bulk`` with the same table.
+
+Source: salesforce-facts §2.4 (codes, HTTP statuses, what heals), §2.6 (duplicates), §9 (limits).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sfsync.errors import BudgetSpent, GrantRevoked, OrgRefused, OrgUnavailable, SfsyncError
+
+
+class Repeat(StrEnum):
+    """Whether trying again can help."""
+
+    NEVER = "never"  # the data, the rights or the request are wrong
+    LATER = "later"  # a lock, a limit of the moment, an overload: back off and send it again
+    STOP = "stop"  # the day's calls are spent
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One error code: what it means, whether it heals, and what a person can do about it."""
+
+    meaning: str
+    repeat: Repeat = Repeat.NEVER
+    hint: str = ""
+
+
+_CHECK = "sfsync org check tells which fields do not fit"
+_RIGHTS = "ask an admin for the permission set that sfsync org setup makes"
+
+FAULTS: Mapping[str, Fault] = {
+    "INVALID_SESSION_ID": Fault("the access token has ended", Repeat.NEVER, "sfsync login"),
+    "REQUEST_LIMIT_EXCEEDED": Fault(
+        "the org's API calls are used up", Repeat.STOP, "wait for the 24 hours to move on"
+    ),
+    "API_DISABLED_FOR_ORG": Fault("this edition of Salesforce has no API", hint="ask an admin"),
+    "API_CURRENTLY_DISABLED": Fault("the API is switched off", hint="ask an admin"),
+    "INSUFFICIENT_ACCESS": Fault("the user lacks a permission", hint=_RIGHTS),
+    "UNABLE_TO_LOCK_ROW": Fault("somebody else is writing this record or its parent", Repeat.LATER),
+    "SERVER_UNAVAILABLE": Fault("the org is overloaded or under maintenance", Repeat.LATER),
+    "UNKNOWN_EXCEPTION": Fault("an internal error of Salesforce"),
+    "QUERY_TIMEOUT": Fault("the query took too long", Repeat.LATER),
+    "EXCEEDED_ID_LIMIT": Fault("too many records in one request"),
+    "DUPLICATES_DETECTED": Fault(
+        "a duplicate rule found a record like this one",
+        hint="link or merge the two in Salesforce, then sfsync retry",
+    ),
+    "DUPLICATE_VALUE": Fault(
+        "another record has this value in a unique field", hint="look at the record named, then sfsync retry"
+    ),
+    "DUPLICATE_EXTERNAL_ID": Fault(
+        "several records have this external id", hint="make it unique in Salesforce, then sfsync retry"
+    ),
+    "REQUIRED_FIELD_MISSING": Fault(
+        "a required field is blank", hint="fill it in, or map it with a placeholder, then sfsync retry"
+    ),
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": Fault(
+        "a validation rule of this org refused it", hint="change the value, then sfsync retry"
+    ),
+    "FIELD_INTEGRITY_EXCEPTION": Fault(
+        "the values do not go together", hint="change the value, then sfsync retry"
+    ),
+    "INVALID_EMAIL_ADDRESS": Fault("not an email address", hint="correct the address, then sfsync retry"),
+    "STRING_TOO_LONG": Fault("longer than the field", hint="shorten the value, then sfsync retry"),
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": Fault(
+        "not among the values of a restricted picklist", hint="use one of its values, then sfsync retry"
+    ),
+    "NUMBER_OUTSIDE_VALID_RANGE": Fault("a number too big for the field"),
+    "JSON_PARSER_ERROR": Fault("a value is not of the field's type", hint=_CHECK),
+    "INVALID_FIELD": Fault("no such field, or hidden from this user", hint=_CHECK),
+    "INVALID_FIELD_FOR_INSERT_UPDATE": Fault("this user may not write the field", hint=_CHECK),
+    "INVALID_TYPE": Fault("no such object, or hidden from this user", hint=_CHECK),
+    "NOT_FOUND": Fault("no such record or resource"),
+    "ENTITY_IS_DELETED": Fault("the record is deleted", hint="restore it from the recycle bin, or pull"),
+    "MALFORMED_ID": Fault("not a record Id"),
+    "INVALID_CROSS_REFERENCE_KEY": Fault("a record it refers to is gone, or hidden from this user"),
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": Fault(
+        "a record it refers to may not be used by this user", hint=_RIGHTS
+    ),
+    "INSUFFICIENT_ACCESS_OR_READONLY": Fault("this user may not write the record", hint=_RIGHTS),
+    "CANNOT_UPDATE_CONVERTED_LEAD": Fault("the Lead is converted, and read-only", hint="sfsync pull"),
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": Fault("an Apex trigger of this org refused it"),
+    "CANNOT_EXECUTE_FLOW_TRIGGER": Fault("a flow of this org failed on it"),
+    "APEX_ERROR": Fault("code of this org failed on it"),
+    "TXN_SECURITY_METERING_ERROR": Fault("a security policy of this org refused it"),
+    "LIMIT_EXCEEDED": Fault("too much in one request"),
+    "STORAGE_LIMIT_EXCEEDED": Fault(
+        "the org's data storage is full", hint="free space in the org, then sfsync retry"
+    ),
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK": Fault("another record's failure undid it", Repeat.LATER),
+    "PROCESSING_HALTED": Fault("another record's failure stopped it", Repeat.LATER),
+    "BATCH_PROCESSING_HALTED": Fault("another record's failure stopped it", Repeat.LATER),
+    "INVALID_QUERY_LOCATOR": Fault("the query's place is lost"),
+    "MALFORMED_QUERY": Fault("a query that Salesforce cannot read"),
+}
+"""What the codes mean; a code that is not here never heals by itself."""
+
+_HIDES_A_LOCK = {"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER"}
+_CONCURRENT = re.compile(r"concurrent", re.IGNORECASE)
+_NEVER_HEALS = ("not valid for use with the REST API", "not attached to Agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One error as the org words it.
+
+    Attributes:
+        code: ``errorCode`` of a call, ``statusCode`` of a record in a collections reply.
+        extra: further keys, such as ``duplicateResut``.
+    """
+
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, told: object) -> Refusal:
+        """From one element of an error list; whatever its shape, never an exception."""
+        if not isinstance(told, Mapping):
+            return cls("", str(told)[:500])
+        code = told.get("errorCode") or told.get("statusCode") or told.get("exceptionCode") or ""
+        message = told.get("message") or told.get("exceptionMessage") or ""
+        names = told.get("fields")
+        fields = tuple(map(str, names)) if isinstance(names, list) else ()
+        extra = {key: value for key, value in told.items() if key.lower().startswith("duplicateresu")}
+        return cls(str(code), str(message), fields, extra)
+
+    @property
+    def repeat(self) -> Repeat:
+        """Whether sending it again can help.
+
+        A lock may hide inside the text of a trigger's or a flow's failure. A limit on requests running at once
+        passes by itself; the day's limit does not.
+        """
+        if self.code in _HIDES_A_LOCK and "UNABLE_TO_LOCK_ROW" in self.message:
+            return Repeat.LATER
+        if self.code == "REQUEST_LIMIT_EXCEEDED" and _CONCURRENT.search(self.message):
+            return Repeat.LATER
+        return FAULTS.get(self.code, _UNLISTED).repeat
+
+
+_UNLISTED = Fault("")
+
+
+class CallFailed(OrgUnavailable):
+    """A call brought no usable answer.
+
+    Args:
+        may_have_acted: the org may have received and executed it.
+        repeatable: another try can help.
+        delay_seconds: how long the org asked us to wait; ``None`` where it did not.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        may_have_acted: bool = True,
+        repeatable: bool = True,
+        delay_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint or "the next run goes on from here")
+        self.may_have_acted = may_have_acted
+        self.repeatable = repeatable
+        self.delay_seconds = delay_seconds
+
+
+class CallRefused(OrgRefused):
+    """The org refused a whole call; nothing of it was done.
+
+    Attributes:
+        status: the HTTP status, or that of the request inside ``/composite``.
+        refusal: the first error, in the org's own words.
+    """
+
+    def __init__(self, status: int, refusal: Refusal, *, what: str = "the call") -> None:
+        fault = FAULTS.get(refusal.code, _UNLISTED)
+        told = f"{refusal.code}: {refusal.message}" if refusal.code else refusal.message or f"HTTP {status}"
+        super().__init__(f"Salesforce refused {what}: {told}", code=refusal.code, hint=fault.hint)
+        self.status = status
+        self.refusal = refusal
+
+
+def hint(code: str) -> str:
+    """What a person can do about a refused record; empty where nothing is known.
+
+    >>> hint("STORAGE_LIMIT_EXCEEDED")
+    'free space in the org, then sfsync retry'
+    """
+    return FAULTS.get(code, _UNLISTED).hint
+
+
+def refusals(body: object) -> tuple[Refusal, ...]:
+    """The errors of a reply's body, in whatever shape it has: a list, one object, or nothing."""
+    told = body if isinstance(body, list) else [body] if isinstance(body, Mapping) and body else []
+    return tuple(Refusal.read(each) for each in told)
+
+
+def session_ended(status: int, body: object) -> bool:
+    """Whether a reply says that a new access token is needed.
+
+    Bulk answers 400 ``InvalidSessionId`` where REST answers 401. A 401, or a 403, whose body is no error list
+    (an HTML page) may be just that, and is worth one new token.
+
+    Raises:
+        GrantRevoked: where the text says that no new token will help.
+
+    Source: salesforce-facts §2.4 (texts that never heal), jsforce; reliability notes on Bulk's 400.
+    """
+    told = refusals(body)
+    if any(text in refusal.message for refusal in told for text in _NEVER_HEALS):
+        raise GrantRevoked(
+            f"Salesforce refuses this login for good: {told[0].message}",
+            hint="check the app's policies in Salesforce, then sfsync login",
+        )
+    codes = {refusal.code.upper().replace("_", "") for refusal in told}
+    if "INVALIDSESSIONID" in codes:
+        return True
+    return status == 401 or (status == 403 and not told)
+
+
+def error_of(
+    status: int, body: object, *, what: str = "the call", delay_seconds: float | None = None
+) -> SfsyncError:
+    """The error for a reply that is not a success.
+
+    A 503, a 429 and a refusal for too many requests at once come from the org's front door, before anything
+    of the request is executed; so they are certain not to have acted, and even a write may be sent again.
+    A 500, 502 or 504 may come after the work was done.
+
+    Args:
+        body: the parsed JSON, or ``None`` where it was none (an HTML page is never shown).
+        delay_seconds: what Retry-After asked for.
+
+    Source: salesforce-facts §2.4 (SERVER_UNAVAILABLE, REQUEST_LIMIT_EXCEEDED); RFC 9110 §15.6.4.
+    """
+    told = refusals(body)
+    first = told[0] if told else Refusal("", "")
+    words = f": {first.code}: {first.message}" if first.code else ""
+    if first.repeat is Repeat.STOP:
+        return BudgetSpent(
+            f"the org's API calls of the last 24 hours are used up{words}",
+            hint="wait for the 24 hours to move on; the next run goes on from here",
+        )
+    if status in {429, 503} or (status == 403 and first.repeat is Repeat.LATER):
+        return CallFailed(
+            f"the org cannot take {what} now (HTTP {status}){words}",
+            may_have_acted=False,
+            delay_seconds=delay_seconds,
+        )
+    if status >= 500 or status == 420:
+        return CallFailed(
+            f"the org failed on {what} (HTTP {status}){words}",
+            hint="see status.salesforce.com; the next run goes on from here",
+            delay_seconds=delay_seconds,
+        )
+    if first.repeat is Repeat.LATER:
+        return CallFailed(f"the org refused {what} for now{words}", may_have_acted=False)
+    if not told:
+        first = Refusal("", f"HTTP {status}, with a page that is not from its API")
+    return CallRefused(status, first, what=what)

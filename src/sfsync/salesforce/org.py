@@ -1,0 +1,261 @@
+"""``SalesforceOrg``: what the verbs need from a Salesforce org, behind one door.
+
+It satisfies ``engine.ports.Org`` by shape. It chooses the cheapest way for each job by API calls, keeps nothing
+between two of them but the login and the count of calls, and gives raw records: what they mean is the mapping's
+business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sfsync.errors import OrgRefused, ProtocolError, SfsyncError
+from sfsync.mapping.check import FieldFacts, SObjectFacts
+from sfsync.mapping.project import salesforce_id
+from sfsync.mapping.schema import ActivityMap
+from sfsync.model.change import OrgWrite
+from sfsync.model.cursor import Watermark
+from sfsync.model.outcome import Deferred, Outcome
+from sfsync.model.record import SalesforceId
+from sfsync.model.token import Token
+from sfsync.model.traffic import Batching, Changes, Usage
+from sfsync.salesforce import soql
+from sfsync.salesforce.budget import COMPOSITE_WRITES
+from sfsync.salesforce.composite import Collections, kinds
+from sfsync.salesforce.connect import Connection, Page
+from sfsync.salesforce.faults import CallRefused
+from sfsync.salesforce.records import Flattener
+from sfsync.salesforce.retry import Patience
+from sfsync.salesforce.transport import OrgSession, Refresh
+
+RawPage = Sequence[Mapping[str, Any]]
+
+REFERENCE = "sfsync-ref:"
+"""What a Task's Description names its key by, where the org has no external id for Tasks."""
+
+MAX_RESUMES = 20
+"""How often one reading goes on from where its cursor was lost."""
+
+_ORDER = ("SystemModstamp", "Id")
+
+
+class SalesforceOrg:
+    """One org, seen by one user.
+
+    Args:
+        connection: the way to it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def describe(self, sobject: str) -> SObjectFacts:
+        """What the org says of an object: its fields, as this user sees them. One API call.
+
+        Raises:
+            OrgRefused: no such object, or hidden from this user.
+        """
+        told = self._connection.read(f"sobjects/{soql.named(sobject)}/describe")
+        fields = told.get("fields") if isinstance(told, Mapping) else None
+        if not isinstance(fields, list):
+            raise ProtocolError(f"the org's description of {sobject} has not the shape of one")
+        facts = [_field_facts(field) for field in fields]
+        return SObjectFacts(str(told.get("name") or sobject), {field.name: field for field in facts})
+
+    def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
+        """Records stamped at or after ``since``, deleted ones too, oldest stamp first; ``None``: all live ones.
+
+        The first page is read at once; one API call where that is all. A lost cursor is found again by the
+        last record's stamp and Id.
+
+        Source: salesforce-facts §6.1 (whole seconds, ``>=``), §6.2 (order, org's clock), §3 (cursors).
+        """
+        wanted = _with_keys(fields)
+        where = "" if since is None else f"SystemModstamp >= {soql.stamp(since)}"
+        before = self._connection.session.org_now()
+        first = self._connection.query(
+            soql.select(sobject, wanted, where, _ORDER), everything=since is not None
+        )
+        as_of = before or self._connection.session.org_now() or datetime.fromtimestamp(0, UTC)
+        pages = self._from(first, sobject, wanted, where, everything=since is not None)
+        return Changes(pages, Watermark(as_of.replace(microsecond=0)), first.total, "rest")
+
+    def fetch(self, sobject: str, fields: Sequence[str], ids: Sequence[SalesforceId]) -> Iterator[RawPage]:
+        """These records as they are now, about 2,000 a call, deleted ones too; parents included.
+
+        By queryAll on the Ids, five queries in one ``/composite`` call: that tells deleted and merged records
+        in the same call, which a collections retrieve answers with null.
+        """
+        statements = soql.selects_in(sobject, _with_keys(fields), "Id", dict.fromkeys(ids))
+        return self._flat(list(statements), fields, everything=True)
+
+    def find(self, sobject: str, fields: Sequence[str], by: str, keys: Sequence[str]) -> Iterator[RawPage]:
+        """Live records whose field ``by`` is one of ``keys``, ignoring case; well over a thousand keys a call.
+
+        Source: salesforce-facts §3 (comparison ignores case).
+        """
+        distinct = {key.casefold(): key for key in keys if key.strip()}
+        statements = soql.selects_in(sobject, _with_keys(fields), by, distinct.values())
+        return self._flat(list(statements), fields, everything=False)
+
+    def batching(self, action_count: int) -> Batching:
+        """The cheapest way for so many writes, by API calls."""
+        return Batching("collections", max(1, min(action_count, COMPOSITE_WRITES)))
+
+    def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
+        """Send these writes; one outcome for each, by ``ref``, in any order.
+
+        Raises:
+            AuthError, BudgetSpent, OrgUnavailable, OrgRefused: before anything was done; once something was,
+                the rest is ``Deferred`` instead.
+        """
+        outcomes: list[Outcome] = []
+        try:
+            for kind in kinds(writes):
+                Collections(self._connection, outcomes).apply(kind)
+        except SfsyncError as error:
+            if not outcomes:
+                raise
+            known = {outcome.ref for outcome in outcomes}
+            code = error.code if isinstance(error, OrgRefused) and error.code else error.slug
+            outcomes += [
+                Deferred(write.ref, code, error.message) for write in writes if write.ref not in known
+            ]
+        return outcomes
+
+    def find_tasks(
+        self, activities: ActivityMap, keys: Sequence[str], who_ids: Sequence[SalesforceId], since: str
+    ) -> dict[str, SalesforceId]:
+        """Which of these event keys are already Tasks: ``{key: Task Id}``; archived and deleted ones count.
+
+        By the external id, else by the reference line in the Description of these people's Tasks created
+        since: a Description can be read but not asked for.
+
+        Source: salesforce-facts §7.3 (archiving, Activity's external ids), §3 (Description is not filterable).
+        """
+        if activities.external_id:
+            by, told = activities.external_id, _by_external_id(activities.external_id)
+            statements = soql.selects_in(activities.sobject, ["Id", by], by, dict.fromkeys(keys))
+        else:
+            told = _by_reference
+            created = f"CreatedDate >= {soql.stamp(since)}"
+            statements = soql.selects_in(
+                activities.sobject, ["Id", "Description"], "WhoId", dict.fromkeys(who_ids), also=created
+            )
+        wanted = {key.casefold(): key for key in keys}
+        found: dict[str, SalesforceId] = {}
+        for page in self._connection.pages(list(statements), everything=True):
+            for record in page.records:
+                key = wanted.get(told(record).casefold())
+                if key is not None:
+                    found.setdefault(key, salesforce_id(str(record["Id"])))
+        return found
+
+    def usage(self) -> Usage:
+        """Calls and bytes so far, and the org's own count as last told."""
+        return self._connection.session.usage()
+
+    def _flat(
+        self, statements: Sequence[str], fields: Sequence[str], *, everything: bool
+    ) -> Iterator[RawPage]:
+        flatten = Flattener(fields)
+        for page in self._connection.pages(statements, everything=everything):
+            if page.records:
+                yield flatten(page.records)
+
+    def _from(
+        self, first: Page, sobject: str, fields: Sequence[str], where: str, *, everything: bool
+    ) -> Iterator[RawPage]:
+        """The pages of a query in keyset order, whatever becomes of its cursor."""
+        flatten = Flattener(fields)
+        page, seen, resumes = first, 0, 0
+        while True:
+            records = flatten(page.records)
+            seen += len(records)
+            if records:
+                yield records
+                last = records[-1]
+            if not page.next_url and seen >= page.total:
+                return
+            try:
+                if page.next_url:
+                    page = self._connection.next_page(page.next_url)
+                    continue
+            except CallRefused as refused:
+                if refused.code != "INVALID_QUERY_LOCATOR":
+                    raise
+            resumes += 1
+            if resumes > MAX_RESUMES:
+                raise ProtocolError(f"the org lost its place in {sobject} again and again")
+            rest = soql.after(str(last["SystemModstamp"]), str(last["Id"]))
+            condition = f"{where} AND {rest}" if where else rest
+            page = self._connection.query(
+                soql.select(sobject, fields, condition, _ORDER), everything=everything
+            )
+            seen = 0
+            if not page.records:
+                return
+
+
+def open_org(
+    token: Token,
+    refresh: Refresh,
+    *,
+    api_version: str = "67.0",
+    reserve: float = 0.20,
+    patience: Patience | None = None,
+    timeouts_seconds: tuple[float, float] = (10.0, 120.0),
+) -> SalesforceOrg:
+    """The org that this login is for; nothing is sent yet.
+
+    Args:
+        refresh: given the token that the org no longer takes, gives a newer one.
+        reserve: the share of the org's daily calls that is left for everyone else.
+    """
+    session = OrgSession(token, refresh, reserve=reserve, timeouts_seconds=timeouts_seconds)
+    return SalesforceOrg(Connection(session, api_version=api_version, patience=patience))
+
+
+def _with_keys(fields: Sequence[str]) -> list[str]:
+    """The fields to ask for, each once, with those that reading in order needs."""
+    return list(dict.fromkeys(("Id", "SystemModstamp", *fields)))
+
+
+def _by_external_id(field: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda record: str(record.get(field) or "")
+
+
+def _by_reference(record: Mapping[str, Any]) -> str:
+    """The key that a Task's Description names."""
+    for line in str(record.get("Description") or "").splitlines():
+        if line.startswith(REFERENCE):
+            return line.removeprefix(REFERENCE).strip()
+    return ""
+
+
+def _field_facts(told: Mapping[str, Any]) -> FieldFacts:
+    """One field of a describe. Source: REST API Developer Guide, "sObject Describe"; salesforce-facts §7."""
+    values = told.get("picklistValues") or ()
+    required = (
+        told.get("createable") is True
+        and told.get("nillable") is False
+        and told.get("defaultedOnCreate") is not True
+    )
+    return FieldFacts(
+        name=str(told["name"]),
+        type=str(told.get("type", "string")),
+        length=int(told.get("length") or 0),
+        createable=told.get("createable") is True,
+        updateable=told.get("updateable") is True,
+        nillable=told.get("nillable") is not False,
+        external_id=told.get("externalId") is True,
+        id_lookup=told.get("idLookup") is True,
+        unique=told.get("unique") is True,
+        filterable=told.get("filterable") is not False,
+        required=required,
+        restricted=told.get("restrictedPicklist") is True,
+        picklist=tuple(str(value.get("value")) for value in values if value.get("active") is not False),
+        relationship=str(told.get("relationshipName") or ""),
+    )

@@ -1,0 +1,106 @@
+"""What may be repeated, and after how many seconds; stamina does the waiting.
+
+A read may always be repeated. A write may only be where it is certain that the org did nothing with it: the
+connection was never made, or the front door turned it away. Everything else about a write without a reply is
+for the caller to look up.
+
+Source: salesforce-facts §2.4 (what heals; jsforce's practice: 0.5 s doubling, 5 tries, never POST or PATCH).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import stamina
+
+from sfsync.salesforce.faults import CallFailed
+
+MAX_OBEYED_SECONDS = 120.0
+"""A longer Retry-After ends the run: the next one goes on from here."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to go on trying.
+
+    Attributes:
+        tries: calls altogether.
+        seconds: no further try after so many.
+        first_wait_seconds: doubled each time, with as much again as jitter at most, up to ``longest_wait_seconds``.
+    """
+
+    tries: int = 5
+    seconds: float = 120.0
+    first_wait_seconds: float = 0.5
+    longest_wait_seconds: float = 30.0
+
+    def caller(self) -> stamina.RetryingCaller:
+        """The one who waits and repeats."""
+        return stamina.RetryingCaller(
+            attempts=self.tries,
+            timeout=self.seconds,
+            wait_initial=self.first_wait_seconds,
+            wait_max=self.longest_wait_seconds,
+            wait_jitter=self.first_wait_seconds,
+            wait_exp_base=2,
+        )
+
+
+def read_again(error: Exception) -> bool | float:
+    """Whether a read is worth another try: ``False``, ``True`` for the usual wait, or the seconds asked for."""
+    if not isinstance(error, CallFailed) or not error.repeatable:
+        return False
+    if error.delay_seconds is None:
+        return True
+    return error.delay_seconds if error.delay_seconds <= MAX_OBEYED_SECONDS else False
+
+
+def write_again(error: Exception) -> bool | float:
+    """Whether a write may be sent again: as for a read, where it is certain that the org did not act on it."""
+    if isinstance(error, CallFailed) and error.may_have_acted:
+        return False
+    return read_again(error)
+
+
+def reading(call: Callable[[], T], patience: Patience) -> T:
+    """Do a read, patiently.
+
+    Raises:
+        SfsyncError: the last try's error.
+    """
+    return patience.caller()(read_again, call)
+
+
+def writing(call: Callable[[], T], patience: Patience) -> T:
+    """Do a write, again only where that cannot do it twice.
+
+    Raises:
+        SfsyncError: the last try's error; ``CallFailed.may_have_acted`` says whether it has to be looked up.
+    """
+    return patience.caller()(write_again, call)
+
+
+class StillLocked(Exception):  # noqa: N818 - the state of things, seen by ``while_locked`` alone
+    """Some records were refused for a lock; they may be sent again."""
+
+
+def while_locked(send: Callable[[int], bool], patience: Patience, *, rounds: int = 4) -> None:
+    """Send until nothing is locked any more, or the rounds are over, with growing gaps.
+
+    Args:
+        send: takes the round's number, from 0, and says whether locked records are left.
+    """
+    number = iter(range(rounds))
+
+    def once() -> None:
+        if send(next(number)):
+            raise StillLocked
+
+    try:
+        Patience(rounds, patience.seconds, patience.first_wait_seconds).caller()(StillLocked, once)
+    except StillLocked:
+        return

@@ -1,0 +1,319 @@
+"""The one HTTP session that everything to the org travels on, simple-salesforce's calls included.
+
+It gives what a plain session lacks: time-outs and a deadline, one new access token where the old one has ended,
+no redirects, no foreign host, a cap on bodies, the count of calls and bytes, the org's clock and budget. Its
+failures are sfsync's errors. Repeating is left to ``retry``.
+
+The Bearer is set by an auth object at the last moment, so that neither ``~/.netrc`` nor a header that a library
+copied earlier can replace it.
+
+Source: salesforce-facts §10.3 (traps of simple-salesforce and requests), §2.5, §2.6 (headers).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as PoolTimeout
+
+from sfsync.errors import ConfigError, GrantRevoked, OrgUnavailable, ProtocolError, SfsyncError, WrongOrg
+from sfsync.model.token import Token
+from sfsync.model.traffic import Usage
+from sfsync.salesforce.budget import Budget, usage
+from sfsync.salesforce.faults import CallFailed, error_of, session_ended
+
+log = logging.getLogger(__name__)
+
+Refresh = Callable[[Token], Token]
+"""Given the token that the org no longer takes, a newer one; raises ``AuthError`` where there is none."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+HEADERS = {
+    "Sforce-Call-Options": "client=sfsync",
+    "Sforce-Auto-Assign": "FALSE",
+    "X-PrettyPrint": "0",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "sfsync",
+}
+"""Sent with every call: tag the traffic, never reassign a Lead, no padding. Source: salesforce-facts §2.6."""
+
+_PIECE = 256 * 1024
+
+
+class OrgSession(requests.Session):
+    """A session that goes to one org only.
+
+    Args:
+        token: the login to start with.
+        refresh: gives a new token when the org no longer takes this one.
+        reserve: the share of the org's daily calls that is left for everyone else; checked before each call.
+        timeouts_seconds: to connect, and between two bytes of the answer.
+        deadline_seconds: for a whole exchange. Salesforce ends any call after ten minutes itself.
+        max_body_bytes: the largest answer that is read, unpacked.
+
+    Raises:
+        ConfigError: the token's instance is neither https nor on this computer.
+    """
+
+    def __init__(
+        self,
+        token: Token,
+        refresh: Refresh,
+        *,
+        reserve: float = 0.20,
+        timeouts_seconds: tuple[float, float] = (10.0, 120.0),
+        deadline_seconds: float = 660.0,
+        max_body_bytes: int = 256 * 1024 * 1024,
+    ) -> None:
+        super().__init__()
+        self.token = token
+        self.budget = Budget(reserve=reserve)
+        self.api_calls = 0
+        self.bytes_in = 0
+        self.timeouts_seconds = timeouts_seconds
+        self.deadline_seconds = deadline_seconds
+        self.max_body_bytes = max_body_bytes
+        self._refresh = refresh
+        self._told_at: tuple[datetime, float] | None = None
+        self._origin = _origin_of(token)
+        self._hosts = {_host(self._origin)}
+        self.trust_env = self._origin.hostname not in LOOPBACK
+        self.auth = _Bearer(self)
+        self.headers.update(HEADERS)
+
+    def usage(self) -> Usage:
+        """What this session has cost so far."""
+        return Usage(self.api_calls, self.bytes_in, self.budget.used, self.budget.limit)
+
+    def org_now(self) -> datetime | None:
+        """The org's clock, never ahead of it; ``None`` before the first answer.
+
+        From the last ``Date`` header and the time since; a header is stamped before it arrives, so this is
+        late by a moment at most, which is the safe side for a watermark.
+        """
+        if self._told_at is None:
+            return None
+        at, heard = self._told_at
+        return at + timedelta(seconds=time.monotonic() - heard)
+
+    def request(  # type: ignore[override]  # its two dozen optional arguments pass through
+        self, method: str, url: str, **kwargs: Any
+    ) -> requests.Response:
+        """Make one call, with a new access token and one replay where the old one has ended.
+
+        A 401 is answered before anything of the request is executed, so that a write may be replayed too.
+
+        Returns:
+            A reply with a status below 300, its body read.
+
+        Raises:
+            CallFailed: no usable answer.
+            CallRefused: the org said no to the whole call.
+            AuthError: there is no working login.
+            BudgetSpent: the reserve would be touched, or the day's calls are spent.
+            ProtocolError: a redirect, another host, or a body that is too large.
+        """
+        response = self._exchange(method, url, kwargs)
+        if response.status_code >= 300 and session_ended(response.status_code, _parsed(response)):
+            self._renew()
+            response = self._exchange(method, url, kwargs)
+            _refuse_ended(response)
+        if response.status_code >= 300:
+            raise self._error(method, response)
+        if "html" in response.headers.get("Content-Type", "").lower():
+            raise CallFailed(
+                f"{self._origin.hostname} answered with a web page instead of data: maintenance, or a proxy",
+            )
+        _check_encoding(response)
+        return response
+
+    def _exchange(self, method: str, url: str, kwargs: dict[str, Any]) -> requests.Response:
+        self.budget.check()
+        target = self._target(url)
+        headers = {**(kwargs.get("headers") or {}), "X-PrettyPrint": "0", "Authorization": None}
+        wanted = {
+            **kwargs,
+            "headers": headers,
+            "allow_redirects": False,
+            "stream": True,
+            "timeout": self.timeouts_seconds,
+        }
+        started = time.monotonic()
+        self.api_calls += 1
+        try:
+            response = super().request(method, target, **wanted)
+            self._read_body(response, started)
+        except (requests.RequestException, HTTPError) as error:
+            raise _lost(error, self._origin.hostname or "") from error
+        self._learn(response)
+        took = time.monotonic() - started
+        log.debug("%s %s -> %d, %.0f ms", method, urlsplit(target).path, response.status_code, took * 1000)
+        return response
+
+    def _target(self, url: str) -> str:
+        """The address on the org's present origin; simple-salesforce always says https, and keeps an old host."""
+        asked = urlsplit(url)
+        if _host(asked) not in self._hosts:
+            raise ProtocolError(
+                f"a call to {asked.hostname} was refused: this login is for {self._origin.hostname}"
+            )
+        return asked._replace(scheme=self._origin.scheme, netloc=self._origin.netloc).geturl()
+
+    def _read_body(self, response: requests.Response, started: float) -> None:
+        """Read the body piece by piece, so that neither a flood nor a trickle goes on for ever."""
+        pieces: list[bytes] = []
+        size = 0
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > self.max_body_bytes:
+                response.close()
+                raise ProtocolError(f"the org sent more than {self.max_body_bytes} bytes in one answer")
+            if time.monotonic() - started > self.deadline_seconds:
+                response.close()
+                raise CallFailed(f"the answer took more than {self.deadline_seconds:.0f} seconds")
+        self.bytes_in += response.raw.tell()
+        response.raw.release_conn()
+        # requests has no public way to hand over a body that was read under a cap
+        response._content = b"".join(pieces)  # noqa: SLF001
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def _learn(self, response: requests.Response) -> None:
+        told = usage(response.headers.get("Sforce-Limit-Info", ""))
+        if told:
+            self.budget = replace(self.budget, used=told[0], limit=told[1])
+        at = _http_date(response.headers.get("Date", ""))
+        if at is not None:
+            self._told_at = (at, time.monotonic())
+
+    def _renew(self) -> None:
+        stale = self.token
+        renewed = self._refresh(stale)
+        if stale.org_id and renewed.org_id != stale.org_id:
+            raise WrongOrg(
+                f"the renewed login is for org {renewed.org_id}, not for {stale.org_id}", hint="sfsync login"
+            )
+        self.token = renewed
+        self._origin = _origin_of(renewed)
+        self._hosts.add(_host(self._origin))
+
+    def _error(self, method: str, response: requests.Response) -> SfsyncError:
+        if response.is_redirect or response.status_code in {301, 302, 303, 307, 308}:
+            elsewhere = urlsplit(response.headers.get("Location", "")).hostname or "elsewhere"
+            return ProtocolError(
+                f"{self._origin.hostname} redirected a call to {elsewhere}; refused, the login was not sent there",
+                hint="the org's address may have changed: sfsync login",
+            )
+        return error_of(
+            response.status_code,
+            _parsed(response),
+            what="a read" if method.upper() == "GET" else "a request",
+            delay_seconds=_retry_after(response),
+        )
+
+
+class _Bearer(AuthBase):
+    """Sets the Bearer of the moment; as an auth object it goes before ``~/.netrc``."""
+
+    def __init__(self, session: OrgSession) -> None:
+        self._session = session
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._session.token.access_token}"
+        return request
+
+
+def _origin_of(token: Token) -> SplitResult:
+    origin = urlsplit(token.instance_url)
+    if origin.scheme != "https" and not (origin.scheme == "http" and origin.hostname in LOOPBACK):
+        raise ConfigError(
+            f"the login's instance is {origin.scheme}://{origin.hostname}: only https is used, or http on this computer"
+        )
+    return origin
+
+
+def _host(url: SplitResult) -> tuple[str, int]:
+    return (url.hostname or "", url.port or 443)
+
+
+def _refuse_ended(response: requests.Response) -> None:
+    if response.status_code in {400, 401} and session_ended(response.status_code, _parsed(response)):
+        raise GrantRevoked("Salesforce refuses this login, and a new access token too", hint="sfsync login")
+
+
+def _check_encoding(response: requests.Response) -> None:
+    """Salesforce speaks UTF-8; what is anything else would otherwise be read with replacement characters."""
+    response.encoding = "utf-8"
+    try:
+        response.content.decode()
+    except UnicodeDecodeError as error:
+        raise CallFailed("the org's answer is not UTF-8: cut short or garbled") from error
+
+
+def _parsed(response: requests.Response) -> object:
+    """The JSON body of an error, or ``None``: an HTML page is never looked at."""
+    if "html" in response.headers.get("Content-Type", "").lower():
+        return None
+    try:
+        body: object = json.loads(response.content)
+    except ValueError:
+        return None
+    return body
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds to wait, from a number or a date; ``None`` for none, or one that makes no sense."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    until, now = _http_date(text), _http_date(response.headers.get("Date", ""))
+    if until is None or now is None or until < now:
+        return None
+    return (until - now).total_seconds()
+
+
+def _lost(error: Exception, host: str) -> OrgUnavailable:
+    """What became of a call that brought no answer; ``may_have_acted`` unless no connection was made."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return CallFailed(
+            f"the certificate of {host} cannot be trusted",
+            hint="check the clock, the proxy and REQUESTS_CA_BUNDLE",
+            may_have_acted=False,
+            repeatable=False,
+        )
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return CallFailed(f"{host} could not be reached", may_have_acted=False)
+    if isinstance(error, requests.ConnectionError) and _never_connected(error):
+        return CallFailed(
+            f"{host} could not be reached",
+            hint="check the network and the org's address",
+            may_have_acted=False,
+        )
+    if isinstance(error, requests.Timeout | PoolTimeout):
+        return CallFailed(f"{host} did not answer in time")
+    return CallFailed(f"the connection to {host} broke off")
+
+
+def _never_connected(error: requests.ConnectionError) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", cause), NewConnectionError)
