@@ -1,0 +1,1 @@
+"""How email events and contacts arrive: files, standard input, signed webhooks."""

@@ -39,7 +39,7 @@ from sfsync.mapping.schema import (
     RecordRule,
     SyncRules,
 )
-from sfsync.mapping.template import EVENT_NAMES, NAMES, alone, segments
+from sfsync.mapping.template import EVENT_NAMES, NAMES, segments
 from sfsync.model.event import EventType
 from sfsync.model.record import Value
 
@@ -692,7 +692,7 @@ def _event_rule(
         return None
     if action is Action.INCREMENT_FIELD:
         return _increment(event, shape, field, path, problems)
-    has_value = "value" in shape.model_fields_set
+    has_value = "value" in shape.model_fields_set and not _is_event_time(shape.value, field)
     value = _rule_value(shape.value, field, (*path, "value"), problems) if has_value else None
     if not has_value and field.type not in {FieldType.DATETIME, FieldType.DATE, FieldType.TEXT}:
         problems.add(path, f"{shape.field} is {field.type} and cannot hold the event's time; add a value")
@@ -776,14 +776,13 @@ def _increment(
 
 
 def _rule_value(raw: Any, field: FieldMap, path: Path, problems: Problems) -> Value:
-    if isinstance(raw, dict | list):
-        problems.add(path, f"expected a single value, found {shown(raw)}")
+    if raw is None or isinstance(raw, dict | list):
+        told = "a rule cannot blank a field" if raw is None else "expected a single value"
+        problems.add(path, f"{told}, found {shown(raw)}; without `value` the event's time is written")
         return None
-    if isinstance(raw, str) and (field.type is FieldType.TEXT or raw.strip("{}") == "event_timestamp"):
-        if not _check_template(raw, EVENT_NAMES, path, problems):
-            return None
-        if field.type is FieldType.TEXT or _is_time_for(raw, field):
-            return raw
+    if isinstance(raw, str) and field.type is FieldType.TEXT:
+        _check_template(raw, EVENT_NAMES, path, problems)
+        return raw
     try:
         value = canonical(field.type, raw)
     except ValueError as error:
@@ -794,8 +793,10 @@ def _rule_value(raw: Any, field: FieldMap, path: Path, problems: Problems) -> Va
     return value
 
 
-def _is_time_for(template: str, field: FieldMap) -> bool:
-    return alone(template) == "event_timestamp" and field.type in {FieldType.DATE, FieldType.DATETIME}
+def _is_event_time(raw: object, field: FieldMap) -> bool:
+    """Whether a value says what is done without one: a time field gets the event's time."""
+    is_time = field.type in {FieldType.DATE, FieldType.DATETIME}
+    return is_time and isinstance(raw, str) and raw in {"event_timestamp", "{event_timestamp}"}
 
 
 def record_actions(object_name: str) -> dict[str, tuple[RecordEvent, Action]]:

@@ -1,0 +1,210 @@
+r"""Bytes of any size -> lines of text and CSV rows, in constant memory; a bad one never spoils the next.
+
+``\n``, ``\r\n`` and a lone ``\r`` all end a line. A line longer than ``MAX_LINE_BYTES`` is skipped without
+being held. A quote that is opened in a CSV file and never closed costs its own line, not the rest of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from sfsync.errors import InputError
+
+MAX_LINE_BYTES: Final = 1024 * 1024
+MAX_ROW_LINES: Final = 1000
+"""More physical lines than this in one CSV row: a quote was forgotten."""
+SHOWN: Final = 200
+_CHUNK: Final = 256 * 1024
+_UNCLOSED = "a quote is opened here and never closed"
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that says nothing usable.
+
+    Attributes:
+        line: counted from 1.
+        reason: a sentence for people.
+        raw: its beginning.
+        column: which value is wrong, where it is one.
+    """
+
+    line: int
+    reason: str
+    raw: str = ""
+    column: str = ""
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {f'{self.column}: ' if self.column else ''}{self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One physical line.
+
+    Attributes:
+        ended: a line end followed; without one it is the last, and may be half written.
+    """
+
+    number: int
+    text: str
+    ended: bool = True
+
+
+def bad(number: int, reason: str, raw: str, column: str = "") -> BadLine:
+    """A ``BadLine`` with no more of the line than is shown."""
+    return BadLine(number, reason, raw[:SHOWN], column)
+
+
+# -- lines -----------------------------------------------------------------------------------------------------
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """As they come: a pipe that is still written to is read without waiting for more."""
+    read = getattr(stream, "read1", stream.read)
+    while chunk := read(_CHUNK):
+        yield chunk
+
+
+def _split(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Lines with their ends; ``(part, False)`` for the first part of one that is too long, the rest skipped."""
+    held = b""
+    skipping = False
+    for chunk in chunks:
+        pieces = (held + chunk).splitlines(keepends=True)
+        # The last piece may go on in the next chunk; so may "\r", which "\n" may follow.
+        held = pieces.pop() if not pieces[-1].endswith(b"\n") else b""
+        for piece in pieces:
+            if skipping:
+                skipping = False
+            elif len(piece) > MAX_LINE_BYTES:
+                yield piece[:SHOWN], False
+            else:
+                yield piece, True
+        if len(held) > MAX_LINE_BYTES:
+            if not skipping:
+                yield held[:SHOWN], False
+            skipping, held = True, b"\r" if held.endswith(b"\r") else b""
+    if held and not skipping:
+        yield held, True
+
+
+def read_lines(stream: BinaryIO) -> Iterator[Line | BadLine]:
+    """Every line, decoded; those that cannot be are told. A byte order mark is dropped.
+
+    Raises:
+        InputError: what comes first shows that this is no UTF-8 text file.
+    """
+    for number, (piece, whole) in enumerate(_split(_checked(_chunks(stream))), start=1):
+        content = piece.rstrip(b"\r\n")
+        if not whole:
+            raw = content.decode("utf-8", "replace")
+            yield bad(number, f"longer than {MAX_LINE_BYTES // 1024} KiB, which no line of this kind is", raw)
+        elif b"\x00" in content:
+            yield bad(
+                number, "holds a NUL character; is this a text file?", content.decode("utf-8", "replace")
+            )
+        else:
+            try:
+                yield Line(number, content.decode(), len(content) < len(piece))
+            except UnicodeDecodeError as error:
+                raw = content.decode("latin-1")
+                told = f"is not UTF-8 at character {error.start + 1} (Latin-1?); save the file as UTF-8"
+                yield bad(number, told, raw)
+
+
+def _checked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same chunks without the byte order mark, after a look at the first."""
+    first = b""
+    for chunk in chunks:
+        first += chunk
+        if len(first) >= 4:
+            break
+    for magic, told in _FOREIGN.items():
+        if first.startswith(magic):
+            raise InputError(told)
+    first = first.removeprefix(_BOM)
+    if first:
+        yield first
+    yield from chunks
+
+
+_FOREIGN: Final = {
+    b"\xff\xfe": "this is UTF-16; save the file as UTF-8",
+    b"\xfe\xff": "this is UTF-16; save the file as UTF-8",
+    b"\x1f\x8b": "this is a gzip file; unpack it first: gunzip -c FILE | sfsync … -",
+    b"PK\x03\x04": "this is a zip archive or a spreadsheet; export it as CSV first",
+    b"SQLi": "this is an SQLite database, not a text file",
+    b"%PDF": "this is a PDF, not a text file",
+}
+
+
+# -- CSV -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One CSV row and the physical line it starts in."""
+
+    number: int
+    cells: list[str]
+    raw: str
+    ended: bool = True
+
+
+def read_rows(lines: Iterable[Line | BadLine], delimiter: str) -> Iterator[Row | BadLine]:
+    """CSV rows; quoted cells may hold line ends, delimiters and doubled quotes. Blank lines are skipped."""
+    waiting: deque[Line | BadLine] = deque()
+    source = iter(lines)
+    while True:
+        line = waiting.popleft() if waiting else next(source, None)
+        if line is None:
+            return
+        if isinstance(line, BadLine):
+            yield line
+        elif '"' not in line.text:
+            if line.text.strip():
+                yield Row(line.number, line.text.split(delimiter), line.text, line.ended)
+        else:
+            yield _quoted_row(line, source, waiting, delimiter)
+
+
+def _quoted_row(
+    first: Line, source: Iterator[Line | BadLine], waiting: deque[Line | BadLine], delimiter: str
+) -> Row | BadLine:
+    """A row with quotes, together with as many of the next lines as its quotes hold."""
+    parts, taken = [first.text], deque[Line | BadLine]()
+    quotes, size, last = first.text.count('"'), len(first.text), first
+    reason = ""
+    while True:
+        if quotes % 2 == 0 or not taken:
+            cells, reason = _cells("\n".join(parts), delimiter)
+            if cells is not None:
+                return Row(first.number, cells, "\n".join(parts), last.ended)
+            if reason:
+                reason = _UNCLOSED if taken else reason
+                break
+        line = waiting.popleft() if waiting else next(source, None)
+        if line is not None:
+            taken.append(line)
+        if not isinstance(line, Line) or len(taken) > MAX_ROW_LINES or size > MAX_LINE_BYTES:
+            reason = _UNCLOSED
+            break
+        parts.append(line.text)
+        quotes, size, last = quotes + line.text.count('"'), size + len(line.text), line
+    waiting.extendleft(reversed(taken))
+    return bad(first.number, reason, first.text)
+
+
+def _cells(text: str, delimiter: str) -> tuple[list[str] | None, str]:
+    """The cells, or why not; neither where the text ends inside quotes."""
+    try:
+        return next(csv.reader([text], delimiter=delimiter, strict=True)), ""
+    except csv.Error as error:
+        told = str(error)
+    if "unexpected end" in told:
+        return None, ""
+    if "expected after" in told:
+        return None, "something follows a closing quote; a quote inside a quoted value is written twice"
+    return None, f"cannot be read as CSV ({told})"
