@@ -283,16 +283,18 @@ class Grants:
             session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
             try:
                 prepared = session.prepare_request(request)
-                options = session.merge_environment_settings(prepared.url, {}, True, None, None)
-                response = session.send(
+                options = session.merge_environment_settings(
+                    prepared.url, {}, stream=True, verify=None, cert=None
+                )
+                with session.send(
                     prepared,
                     timeout=(self._connect_seconds, self._read_seconds),
                     allow_redirects=False,
                     **options,
-                )
-                return _Reply(
-                    response.status_code, self._body(response), response.headers.get("Location", "")
-                )
+                ) as response:
+                    return _Reply(
+                        response.status_code, self._body(response), response.headers.get("Location", "")
+                    )
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as trouble:
                 failure = _unreachable(trouble, step, host_of(request.url))
         raise failure  # outside of the except: the cause holds the request, and with it the secrets
@@ -309,11 +311,12 @@ class Grants:
 
 def _signed(pem: str, *, issuer: str, subject: str, audience: str, issued_at: int) -> str:
     from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
+    from joserfc.jwk import RSAKey
 
     try:
         return str(
             sign_jwt_bearer_assertion(
-                pem,
+                RSAKey.import_key(pem),
                 issuer=issuer,
                 audience=audience,
                 subject=subject,

@@ -35,7 +35,8 @@ DEFAULT_DEADLINE_SECONDS = 180.0
 _HANDLER_SECONDS = 5.0
 _VERDICT_SECONDS = 90.0
 _LAST_PAGE_SECONDS = 2.0
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.02  # how soon a server notices that it is to stop
+_PASTE_SECONDS = 0.2
 _LONGEST_CODE = 4096
 _NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.ENODEV})
 
@@ -155,7 +156,7 @@ class Listener:
         while (left := deadline - time.monotonic()) > 0:
             if self._desk.arrived.wait(0 if paste else min(left, 1.0)):
                 return self._desk.code()
-            pasted = paste(min(left, 2 * _POLL_SECONDS)) if paste else None
+            pasted = paste(min(left, _PASTE_SECONDS)) if paste else None
             if pasted and pasted.strip():
                 return read_pasted(pasted, self._desk.state, self._desk.host)
         raise self._desk.nobody_came(deadline_seconds, self.redirect_uri)
