@@ -75,6 +75,8 @@ def row_values(draw: st.DrawFn) -> dict:
 def triples(draw: st.DrawFn, *, met: bool | None = None) -> Triple:
     has_base = draw(st.booleans()) if met is None else met
     base = Base(draw(row_values())) if has_base else None
-    local = Local(LocalId(1), draw(row_values()), edited_at=draw(st.sampled_from(["", "2026-01-02T00:00:00Z"])))
+    local = Local(
+        LocalId(1), draw(row_values()), edited_at=draw(st.sampled_from(["", "2026-01-02T00:00:00Z"]))
+    )
     remote = Remote(ID, draw(row_values()), modified_at="2026-01-02T00:00:00Z")
     return Triple("contact", base, local, remote)

@@ -32,7 +32,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     *,
-    version: Annotated[  # noqa: ARG001  an eager option acts by its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
@@ -58,7 +58,9 @@ def run() -> None:
 def wrong_usage(error: typer.TyperException, arguments: list[str]) -> int:
     """Exit code 2, with the complaint on stderr, or as JSON where ``--json`` is among the arguments."""
     if "--json" not in arguments:
-        error.show()
+        from typer.rich_utils import rich_format_error
+
+        rich_format_error(error)  # type: ignore[arg-type]
         return 2
     message = error.format_message()
     name = next((word for word in arguments if not word.startswith("-")), "")

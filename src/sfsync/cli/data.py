@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,12 @@ from sfsync.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sfsync.intake.lines import BadLine
+    from sfsync.mirror.store import SqliteMirror
+
 PANEL = "Start"
+BATCH = 1000
+"""Rows a transaction."""
 
 
 def init(
@@ -25,7 +31,9 @@ def init(
     login_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Where to log in [https://login.salesforce.com].")
     ] = None,
-    client_id: Annotated[str | None, typer.Option(help="The consumer key of your app [$SFSYNC_CLIENT_ID].")] = None,
+    client_id: Annotated[
+        str | None, typer.Option(help="The consumer key of your app [$SFSYNC_CLIENT_ID].")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file that is there.")] = False,
 ) -> Answer:
     """Write a commented sfsync.yaml, ready to use.
@@ -63,8 +71,12 @@ def import_file(
     cli: Cli,
     file: Annotated[Path, typer.Argument(metavar="FILE|-", help="CSV or JSON lines; - is standard input.")],
     *,
-    object_name: Annotated[str, typer.Option("--object", metavar="NAME", help="What the records are.")] = "contact",
-    ignore_unknown: Annotated[bool, typer.Option("--ignore-unknown", help="Skip columns that are not mapped.")] = False,
+    object_name: Annotated[
+        str, typer.Option("--object", metavar="NAME", help="What the records are.")
+    ] = "contact",
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="Skip columns that are not mapped.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Check the file and stop.")] = False,
 ) -> Answer:
     """Bring contacts or leads from a file into the mirror, matched by the object's match key.
@@ -75,35 +87,32 @@ def import_file(
     Examples: sfsync import people.csv · sfsync import leads.jsonl --object lead
     """
     from sfsync.cli.wiring import configuration, new_run_id, open_mirror
-    from sfsync.intake.files import BadLine, read_records
+    from sfsync.engine.run import batched
+    from sfsync.intake.files import read_records
+    from sfsync.intake.lines import BadLine
 
     config = configuration(cli)
     known = config.mapping.objects
     if object_name not in known:
-        raise UsageError(f"no object {object_name!r} in the configuration", hint=f"There are: {', '.join(known)}.")
-    counts = {"created": 0, "updated": 0, "unchanged": 0, "quarantined": 0}
+        raise UsageError(
+            f"no object {object_name!r} in the configuration", hint=f"There are: {', '.join(known)}."
+        )
+    counts = Counter({"created": 0, "updated": 0, "unchanged": 0, "quarantined": 0})
     with open_mirror(cli, config) as mirror, mirror.lock(new_run_id(), "import"):
         records = read_records(
-            None if str(file) == "-" else file, sys.stdin.buffer, known[object_name], ignore_unknown=ignore_unknown
+            sys.stdin.buffer if str(file) == "-" else file, known[object_name], ignore_unknown=ignore_unknown
         )
-        good = []
-        for record in records:
-            if isinstance(record, BadLine):
-                counts["quarantined"] += 1
-                if not dry_run:
-                    mirror.quarantine(
-                        kind="input",
-                        code="UNREADABLE_LINE",
-                        message=f"{file.name}, line {record.line}: {record.reason}",
-                        hint="Correct the line and import the file again: rows that are known are not doubled.",
-                        object_name=object_name,
-                        payload=record.raw,
-                    )
+        for batch in batched(records, BATCH):
+            good = [record[1] for record in batch if not isinstance(record, BadLine)]
+            counts["quarantined"] += len(batch) - len(good)
+            if dry_run:
+                counts["read"] += len(good)
                 continue
-            good.append(record[1])
-            if len(good) >= 1000:
-                _import(mirror, object_name, good, counts, dry_run=dry_run)
-        _import(mirror, object_name, good, counts, dry_run=dry_run)
+            for record in batch:
+                if isinstance(record, BadLine):
+                    _put_aside(mirror, file.name, object_name, record)
+            for name, number in mirror.import_records(object_name, good).items():
+                counts[name] += number
 
     def show(console: Console) -> None:
         console.print(", ".join(f"{number} {name}" for name, number in counts.items()))
@@ -112,6 +121,17 @@ def import_file(
         {object_name: counts, "dry_run": dry_run}, show, exit_code=3 if counts["quarantined"] else 0,
         warnings=(f"{counts['quarantined']} lines could not be read: see `sfsync quarantine`",) if counts["quarantined"] else (),
     )  # fmt: skip
+
+
+def _put_aside(mirror: SqliteMirror, name: str, object_name: str, record: BadLine) -> None:
+    mirror.quarantine(
+        kind="input",
+        code="UNREADABLE_LINE",
+        message=f"{name}, line {record.line}: {record.reason}",
+        hint="Correct the line and import the file again: rows that are known are not doubled.",
+        object_name=object_name,
+        payload=record.raw,
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -31,15 +31,33 @@ def local_org(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 for any free port.")] = 8700,
     seed: Annotated[int, typer.Option(help="The sample people; the same number gives the same ones.")] = 7,
     contacts: Annotated[int, typer.Option(min=0, help="How many sample contacts.")] = 60,
-    leads: Annotated[int | None, typer.Option(min=0, help="How many sample leads [fits the contacts].")] = None,
-    latency: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long each answer waits.")] = 0.0,
-    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="A fault plan, as JSON (docs/local-org.md).")] = None,
-    state: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the org in this file between runs.")] = None,
-    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Skip the login and Allow pages.")] = False,
-    no_custom_fields: Annotated[bool, typer.Option("--no-custom-fields", help="An org without PenguinMails' fields.")] = False,
-    no_task_external_id: Annotated[bool, typer.Option("--no-task-external-id", help="An org without the Task's external id.")] = False,
-    hide_opt_out: Annotated[bool, typer.Option("--hide-opt-out", help="HasOptedOutOfEmail is not visible.")] = False,
-    rotate_refresh_tokens: Annotated[bool, typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token.")] = False,
+    leads: Annotated[
+        int | None, typer.Option(min=0, help="How many sample leads [fits the contacts].")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long each answer waits.")
+    ] = 0.0,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A fault plan, as JSON (docs/local-org.md).")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the org in this file between runs.")
+    ] = None,
+    auto_approve: Annotated[
+        bool, typer.Option("--auto-approve", help="Skip the login and Allow pages.")
+    ] = False,
+    no_custom_fields: Annotated[
+        bool, typer.Option("--no-custom-fields", help="An org without PenguinMails' fields.")
+    ] = False,
+    no_task_external_id: Annotated[
+        bool, typer.Option("--no-task-external-id", help="An org without the Task's external id.")
+    ] = False,
+    hide_opt_out: Annotated[
+        bool, typer.Option("--hide-opt-out", help="HasOptedOutOfEmail is not visible.")
+    ] = False,
+    rotate_refresh_tokens: Annotated[
+        bool, typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token.")
+    ] = False,
 ) -> Answer:
     """Serve a small Salesforce on this machine, for trying things and for tests. Ctrl-C ends it.
 
@@ -65,7 +83,9 @@ def local_org(
                 cli.out.print(f"  sfsync init --login-url {org.url} --client-id sfsync-local && sfsync login")
             threading.Event().wait()
     except OSError as error:
-        raise UsageError(f"port {port} cannot be used: {error.strerror}", hint="Take another with --port.") from error
+        raise UsageError(
+            f"port {port} cannot be used: {error.strerror}", hint="Take another with --port."
+        ) from error
     return Answer()
 
 
@@ -82,7 +102,9 @@ def _plan(path: Path | None) -> tuple[dict[str, Any], ...]:
 def demo(
     cli: Cli,
     *,
-    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where to work; it is kept.")] = Path("sfsync-demo"),
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where to work; it is kept.")] = Path(
+        "sfsync-demo"
+    ),
     seed: Annotated[int, typer.Option(help="Which sample people.")] = 7,
 ) -> Answer:
     """Show the whole job on an embedded local org: no account, no configuration, under 20 seconds.
@@ -114,7 +136,9 @@ def _fresh_folder(wanted: Path) -> Path:
         except OSError as error:
             raise UsageError(f"{place} cannot be made: {error.strerror}", hint="Use --folder.") from error
         return place.resolve()
-    raise UsageError(f"{wanted} and a thousand after it are there already", hint="Remove some, or use --folder.")
+    raise UsageError(
+        f"{wanted} and a thousand after it are there already", hint="Remove some, or use --folder."
+    )
 
 
 @dataclass(slots=True)
@@ -152,7 +176,10 @@ class Show:
         events = self._events()
         file = self.place / "events.jsonl"
         file.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
-        self.title(f"Turn {len(events)} email events into Tasks and counters", "one of them of somebody nobody knows yet")
+        self.title(
+            f"Turn {len(events)} email events into Tasks and counters",
+            "one of them of somebody nobody knows yet",
+        )
         self.run("push-activity events.jsonl", lambda cli: push_activity(cli, file))
         tasks = self.org.state.table("Task").rows
         self.tell(f"Salesforce now has {len(tasks)} completed Tasks.")
@@ -173,16 +200,23 @@ class Show:
 
         ada, bob = self.people(2)
         self.title("Edit both sides", "Salesforce wins what sales people type; both values are kept")
-        self.sql("UPDATE contacts SET job_title = 'Chief Penguin', phone = '+1 555 0100' WHERE salesforce_id = ?", ada)
+        self.sql(
+            "UPDATE contacts SET job_title = 'Chief Penguin', phone = '+1 555 0100' WHERE salesforce_id = ?",
+            ada,
+        )
         self.tell(f"In the mirror, with sqlite3:  {self.name(ada)} gets a new title and phone.")
         self.org.as_user().edit(ada, {"Title": "Head of Ice"})
         self.org.as_user().edit(bob, {"MailingCity": "Longyearbyen"})
-        self.tell(f"In Salesforce:  {self.name(ada)} gets another title; {self.name(bob)} moves to Longyearbyen.")
+        self.tell(
+            f"In Salesforce:  {self.name(ada)} gets another title; {self.name(bob)} moves to Longyearbyen."
+        )
         self.run("diff", diff)
         self.run("sync", sync)
         self.run("conflicts", conflicts)
         here, there = self.mirror_row(ada), self.org_row(ada)
-        self.check(here["job_title"] == there["Title"] == "Head of Ice", "the title is Salesforce's on both sides")
+        self.check(
+            here["job_title"] == there["Title"] == "Head of Ice", "the title is Salesforce's on both sides"
+        )
         self.check(there["Phone"] == "+1 555 0100", "the phone typed in the mirror arrived")
 
     def consent(self) -> None:
@@ -200,7 +234,10 @@ class Show:
         self.tell("In Salesforce, somebody unticks both boxes.")
         self.run("sync", sync)
         there = self.org_row(who)
-        self.check(bool(there["HasOptedOutOfEmail"] and there["PenguinMails_Unsubscribed__c"]), "still opted out in Salesforce")
+        self.check(
+            bool(there["HasOptedOutOfEmail"] and there["PenguinMails_Unsubscribed__c"]),
+            "still opted out in Salesforce",
+        )
         self.check(self.mirror_row(who)["unsubscribed"] == 1, "still opted out in the mirror")
 
     def follow(self) -> None:
@@ -218,14 +255,20 @@ class Show:
         contact = sales.convert(lead).contact_id
         self.tell(f"{told}, a lead converted.")
         self.run("sync", sync)
-        self.check(bool(self.mirror_row(gone)["deleted_at"]), "the deleted contact is soft-deleted in the mirror")
-        self.check(bool(self.mirror_row(loser)["deleted_at"]), "the merged one too, and points to its survivor")
+        self.check(
+            bool(self.mirror_row(gone)["deleted_at"]), "the deleted contact is soft-deleted in the mirror"
+        )
+        self.check(
+            bool(self.mirror_row(loser)["deleted_at"]), "the merged one too, and points to its survivor"
+        )
         self.check(bool(self.mirror_row(lead, "leads")["deleted_at"]), "the lead lives on as a contact")
         self.run(
             f"push-activity --type email_replied --email {address}",
             lambda cli: push_activity(cli, type_="email_replied", email=address, campaign="January"),
         )
-        replies = [task for task in self.org.state.table("Task").rows.values() if task.get("WhoId") == contact]
+        replies = [
+            task for task in self.org.state.table("Task").rows.values() if task.get("WhoId") == contact
+        ]
         self.check(bool(replies), "its next email is logged on that contact")
 
     def nothing_left(self) -> None:
@@ -252,11 +295,13 @@ class Show:
         if not (self.cli.quiet or self.cli.as_json):
             self.cli.out.print(f"   {sentence}", soft_wrap=True)
 
-    def check(self, holds: bool, what: str) -> None:  # noqa: FBT001  reads as what it is
+    def check(self, holds: bool, what: str) -> None:
         """Look at both sides, and stop where the demo's own promise does not hold."""
         self.told[-1]["checks"].append(what)
         if not holds:
-            raise SfsyncError(f"the demo expected this and did not find it: {what}", hint=f"Look into {self.place}.")
+            raise SfsyncError(
+                f"the demo expected this and did not find it: {what}", hint=f"Look into {self.place}."
+            )
         self.tell(f"✓ {what}")
 
     def run(self, line: str, work: Callable[[Cli], Answer]) -> None:
@@ -268,7 +313,7 @@ class Show:
             self.cli.out.print(Text(f"   $ sfsync {line}", style="green"))
         silent = self.cli.quiet or self.cli.as_json
         environ = {"SFSYNC_TOKEN_KEY": self.key, "PATH": self.cli.environ.get("PATH", "")}
-        cli = Cli(line.split()[0], config=self.place / "sfsync.yaml", quiet=silent, environ=environ)
+        cli = Cli(line.split(maxsplit=1)[0], config=self.place / "sfsync.yaml", quiet=silent, environ=environ)
         cli.open_browser = play_browser
         code = perform(cli, lambda: work(cli))
         if code:
@@ -312,7 +357,13 @@ class Show:
             query = "SELECT email FROM leads WHERE email IS NOT NULL ORDER BY salesforce_id LIMIT 4"
             people += [row[0] for row in connection.execute(query)]
         people.append("new.reader@example.com")
-        kinds = {"email_sent": 1, "email_opened": 2, "email_clicked": 3, "email_replied": 7, "email_bounced": 11}
+        kinds = {
+            "email_sent": 1,
+            "email_opened": 2,
+            "email_clicked": 3,
+            "email_replied": 7,
+            "email_bounced": 11,
+        }
         return [
             {
                 "id": f"demo-{kind.removeprefix('email_')}-{number}",

@@ -20,16 +20,21 @@ def login(
     *,
     no_browser: Annotated[
         bool,
-        typer.Option("--no-browser", help="Print the address, and take the one that the browser ends on by paste."),
+        typer.Option(
+            "--no-browser", help="Print the address, and take the one that the browser ends on by paste."
+        ),
     ] = False,
     token_store: Annotated[
         str | None,
         typer.Option(
-            metavar="keyring|database", envvar="SFSYNC_TOKEN_STORE",
+            metavar="keyring|database",
+            envvar="SFSYNC_TOKEN_STORE",
             help="Where the login is kept; else the first that works.",
         ),
     ] = None,
-    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for the browser.")] = 180,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for the browser.")
+    ] = 180,
 ) -> Answer:
     """Log in to Salesforce with the browser. The login is kept in the keyring, or encrypted in the mirror.
 

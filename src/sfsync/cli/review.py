@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
-from sfsync.cli.command import Answer, Cli, command
-from sfsync.errors import UsageError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 PANEL = "Review"

@@ -25,11 +25,13 @@ PANEL = "Sync"
 PARTIAL = 3
 
 Objects = Annotated[
-    list[str] | None, typer.Option("--object", metavar="NAME", help="Only this object (contact, lead); may be repeated.")
+    list[str] | None,
+    typer.Option("--object", metavar="NAME", help="Only this object (contact, lead); may be repeated."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done and stop.")]
 MassChange = Annotated[
-    bool, typer.Option("--allow-mass-change", help="Let this run delete or blank more than limits.max_delete.")
+    bool,
+    typer.Option("--allow-mass-change", help="Let this run delete or blank more than limits.max_delete."),
 ]
 SkipIfLocked = Annotated[
     bool, typer.Option("--skip-if-locked", help="Exit 0 where another run is at work: for cron.")
@@ -45,7 +47,7 @@ def _unless_locked(*, skip: bool) -> Iterator[list[Answer]]:
     except MirrorBusy as busy:
         if not skip:
             raise
-        answers.append(Answer({"skipped": True}, lambda console: console.print(busy.message), warnings=(busy.message,)))
+        answers.append(Answer({"skipped": True}, warnings=(busy.message,)))
 
 
 def reported(session: Session) -> Answer:
@@ -68,9 +70,13 @@ def pull(
     *,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="From this time instead of the watermark: 2026-01-20, 7d, 12h, yesterday."),
+        typer.Option(
+            metavar="WHEN", help="From this time instead of the watermark: 2026-01-20, 7d, 12h, yesterday."
+        ),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read everything, and look for records that are gone.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read everything, and look for records that are gone.")
+    ] = False,
     objects: Objects = None,
     dry_run: DryRun = False,
     allow_mass_change: MassChange = False,
@@ -144,15 +150,20 @@ def sync(
 def push_activity(
     cli: Cli,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE|-]", help="Events as JSON lines or CSV; - is standard input.")
+        Path | None,
+        typer.Argument(metavar="[FILE|-]", help="Events as JSON lines or CSV; - is standard input."),
     ] = None,
     *,
-    type_: Annotated[str | None, typer.Option("--type", help="One event: email_sent, email_opened, …")] = None,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="One event: email_sent, email_opened, …")
+    ] = None,
     email: Annotated[str | None, typer.Option(help="One event: whose.")] = None,
     campaign: Annotated[str | None, typer.Option(help="One event: the campaign's name.")] = None,
     campaign_id: Annotated[str | None, typer.Option(help="One event: the campaign's id.")] = None,
     at: Annotated[str | None, typer.Option(metavar="WHEN", help="One event: when; now if not given.")] = None,
-    event_id: Annotated[str | None, typer.Option("--id", help="One event: its id, the same for the same event.")] = None,
+    event_id: Annotated[
+        str | None, typer.Option("--id", help="One event: its id, the same for the same event.")
+    ] = None,
     dry_run: DryRun = False,
     allow_mass_change: MassChange = False,
     skip_if_locked: SkipIfLocked = False,
@@ -165,9 +176,17 @@ def push_activity(
     sfsync push-activity --type email_sent --email ada@example.com --campaign January
     """
     from sfsync.cli.wiring import working
-    from sfsync.engine.push_activity import keep, push_activity as run_push_activity
+    from sfsync.engine.push_activity import keep
+    from sfsync.engine.push_activity import push_activity as run_push_activity
 
-    flags = {"type": type_, "email": email, "campaign_name": campaign, "campaign_id": campaign_id, "at": at, "id": event_id}
+    flags = {
+        "type": type_,
+        "email": email,
+        "campaign_name": campaign,
+        "campaign_id": campaign_id,
+        "at": at,
+        "id": event_id,
+    }
     events = _events(file, {name: value for name, value in flags.items() if value is not None})
     with _unless_locked(skip=skip_if_locked) as answers:
         with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
@@ -181,20 +200,24 @@ def push_activity(
 
 def _events(file: Path | None, flags: dict[str, str]) -> Iterator[EmailEvent | BadLine] | None:
     from sfsync.cli.when import parse_when
-    from sfsync.cli.wiring import local_now
-    from sfsync.intake.files import one_event, read_events
+    from sfsync.cli.wiring import local_now, now
+    from sfsync.intake.files import BadValueError, event_from, read_events
 
     if file is not None and flags:
         raise UsageError("give a FILE or one event by flags, not both")
     if file is not None:
-        return read_events(None if str(file) == "-" else file, sys.stdin.buffer, now=local_now())
+        return read_events(sys.stdin.buffer if str(file) == "-" else file, now=now())
     if not flags:
         return None
     if "type" not in flags or "email" not in flags:
         raise UsageError("one event needs --type and --email")
-    at = local_now()
-    timestamp = parse_when(flags.pop("at"), at) if "at" in flags else at.isoformat()
-    return iter([one_event(flags | {"timestamp": timestamp}, now=at)])
+    at = flags.pop("at", None)
+    moment = now()
+    flags["timestamp"] = parse_when(at, local_now()) if at else moment
+    try:
+        return iter([event_from(flags, latest=moment)])
+    except BadValueError as error:
+        raise UsageError(f"--{error.column or 'type'}: {error.reason}") from error
 
 
 def _good(session: Session, events: Iterator[EmailEvent | BadLine], source: str) -> Iterator[EmailEvent]:
@@ -221,7 +244,9 @@ def _good(session: Session, events: Iterator[EmailEvent | BadLine], source: str)
 
 def diff(
     cli: Cli,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these rows: local or Salesforce ids.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Only these rows: local or Salesforce ids.")
+    ] = None,
     *,
     objects: Objects = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many records.")] = 100,
@@ -235,7 +260,8 @@ def diff(
     """
     from sfsync.cli.render import plan_document, show_plans
     from sfsync.cli.wiring import working
-    from sfsync.engine.diff import Cost, diff as run_diff
+    from sfsync.engine.diff import Cost
+    from sfsync.engine.diff import diff as run_diff
 
     cost = Cost()
     with working(cli, lock=False, dry_run=True) as session:

@@ -83,7 +83,9 @@ def open_mirror(cli: Cli, config: Config) -> Iterator[SqliteMirror]:
         yield mirror
 
 
-def token_store(cli: Cli, mirror: SqliteMirror, wanted: str | None = None, *, probe: bool = False) -> TokenStore:
+def token_store(
+    cli: Cli, mirror: SqliteMirror, wanted: str | None = None, *, probe: bool = False
+) -> TokenStore:
     """Where the login is kept: as asked for, else as remembered, else the first place that works."""
     from sfsync.auth.keychain import EncryptedStore, KeyringStore, choose_store, find_key
 
@@ -128,16 +130,12 @@ def connect(cli: Cli, config: Config, mirror: SqliteMirror) -> tuple[SalesforceO
     Raises:
         AuthError: there is no working login.
     """
-    from sfsync.salesforce.org import SalesforceOrg
+    from sfsync.salesforce.org import open_org
 
     held = login(cli, config, mirror, token_store(cli, mirror))
     token = held.current()
-    org = SalesforceOrg(
-        token,
-        refresh=held.refresher(),
-        api_version=config.org.api_version,
-        limits=config.limits,
-        login_url=config.org.login_url,
+    org = open_org(
+        token, held.refresher(), api_version=config.org.api_version, reserve=config.limits.api_reserve
     )
     return org, token.org_id
 

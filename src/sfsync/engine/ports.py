@@ -19,12 +19,12 @@ from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
 from sfsync.model.limits import Limits as Limits  # noqa: PLC0414  # the verbs take their brakes from here
 from sfsync.model.outcome import ObjectReport, Outcome
-from sfsync.model.record import Base, Local, LocalId, Remote, SalesforceId, Triple
+from sfsync.model.record import LocalId, Remote, SalesforceId, Triple
 from sfsync.model.traffic import Batching as Batching  # noqa: PLC0414  # the verbs take these from here
 from sfsync.model.traffic import Changes as Changes  # noqa: PLC0414
 from sfsync.model.traffic import Usage as Usage  # noqa: PLC0414
 from sfsync.planning.activity import Effect, Person
-from sfsync.planning.pending import InDoubt, PendingWrite, QueuedTask, StageSummary
+from sfsync.planning.pending import InDoubt, PendingWrite, QueuedTask, Row, StageSummary
 
 
 class Org(Protocol):
@@ -120,15 +120,6 @@ class Stage(Protocol):
         Otherwise every staged record that differs from its row, and every dirty row.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the mirror beside what was last agreed; ``base`` is ``None`` where the sides never met."""
-
-    local: Local
-    base: Base | None
-    salesforce_id: SalesforceId | None
 
 
 class Mirror(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfsync.model.change import OrgWrite, RowPlan
-from sfsync.model.record import LocalId, SalesforceId, Value
+from sfsync.model.record import Base, Local, LocalId, SalesforceId, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,15 @@ class StageSummary:
     equal: int
     contested: int
     blanked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the mirror beside what was last agreed; ``base`` is ``None`` where the sides never met."""
+
+    local: Local
+    base: Base | None
+    salesforce_id: SalesforceId | None
 
 
 @dataclass(frozen=True, slots=True)

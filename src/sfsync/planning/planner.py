@@ -19,7 +19,7 @@ from sfsync.mapping.schema import (
     SyncRules,
 )
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
-from sfsync.model.record import MISSING, Base, Local, Remote, RemoteState, Triple, Value
+from sfsync.model.record import MISSING, Base, Local, Missing, Remote, RemoteState, Triple, Value
 from sfsync.planning.merge import ONLY_HERE, merge_field
 from sfsync.planning.policy import Contest
 
@@ -139,7 +139,7 @@ def _lost_edits(triple: Triple, object_map: ObjectMap) -> tuple[FieldDecision, .
     return tuple(
         FieldDecision(column, old, new, None, new, Side.REMOTE, DELETED_THERE, conflict=True)
         for column in object_map.columns
-        if (new := local.values.get(column)) != (old := base.values.get(column)) and new is not None
+        if (new := local.values.get(column)) != (old := _agreed_value(base, column)) and new is not None
     )
 
 
@@ -191,18 +191,23 @@ def _decisions(
         if field_map is None:
             continue
         ours = local.values.get(column)
-        agreed = MISSING if base is None else base.values.get(column)
+        agreed = _agreed_value(base, column)
         contest = Contest(agreed, ours, theirs, local.edited_at, remote.modified_at)
         decision = merge_field(field_map, contest)
         merged[column] = decision.value if decision else ours
         if decision:
             decisions[column] = decision
     for column, value in _opt_out(object_map, merged).items():
-        agreed = MISSING if base is None else base.values.get(column)
+        agreed = _agreed_value(base, column)
         decisions[column] = FieldDecision(
             column, agreed, local.values.get(column), remote.values.get(column), value, Side.BOTH, OPT_OUT
         )
     return decisions
+
+
+def _agreed_value(base: Base | None, column: str) -> Value | Missing:
+    """What both sides last agreed on for one field; a column that was never read has no base of its own."""
+    return MISSING if base is None else base.values.get(column, MISSING)
 
 
 def _opt_out(object_map: ObjectMap, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -286,7 +291,7 @@ def fold(
     if any(local.values.get(column) for column in object_map.opt_out):
         setting |= {column: 1 for column in survivor_map.opt_out if survivor.get(column) != 1}
     for column, ours in local.values.items():
-        agreed = base.values.get(column) if base else None
+        agreed = _agreed_value(base, column)
         if base is None or ours == agreed or column in object_map.opt_out:
             continue
         target = survivor_map.by_column.get(column)
