@@ -28,7 +28,7 @@ COMPOSITE_COLLECTIONS = 5
 
 COMPOSITE_WRITES = COLLECTION * COMPOSITE_COLLECTIONS
 
-EXPECTED_POLLS = 4
+EXPECTED_POLLS = 5
 """How often a Bulk job of ordinary size is asked for its state, with growing gaps."""
 
 _USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)")

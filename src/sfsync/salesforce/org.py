@@ -7,8 +7,10 @@ business.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sfsync.errors import OrgRefused, ProtocolError, SfsyncError
@@ -22,23 +24,31 @@ from sfsync.model.record import SalesforceId
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching, Changes, Usage
 from sfsync.salesforce import soql
-from sfsync.salesforce.budget import COMPOSITE_WRITES
-from sfsync.salesforce.composite import Collections, kinds
-from sfsync.salesforce.connect import Connection, Page
+from sfsync.salesforce.budget import (
+    COMPOSITE_WRITES,
+    bulk_ingest_calls,
+    bulk_query_calls,
+    collection_calls,
+    rest_query_calls,
+)
+from sfsync.salesforce.bulk import Bulk, OnJob, Polling, expressible
+from sfsync.salesforce.composite import Collections, chunks, kinds
+from sfsync.salesforce.connect import Connection
 from sfsync.salesforce.faults import CallRefused
+from sfsync.salesforce.keyset import Reading
 from sfsync.salesforce.records import Flattener
 from sfsync.salesforce.retry import Patience
 from sfsync.salesforce.transport import OrgSession, Refresh
+
+log = logging.getLogger(__name__)
 
 RawPage = Sequence[Mapping[str, Any]]
 
 REFERENCE = "sfsync-ref:"
 """What a Task's Description names its key by, where the org has no external id for Tasks."""
 
-MAX_RESUMES = 20
-"""How often one reading goes on from where its cursor was lost."""
-
-_ORDER = ("SystemModstamp", "Id")
+BULK_WRITES = 50_000
+"""Writes that one Bulk job takes: few enough to hold in memory and under the size of an upload."""
 
 
 class SalesforceOrg:
@@ -46,10 +56,28 @@ class SalesforceOrg:
 
     Args:
         connection: the way to it.
+        bulk_query_from: read by Bulk from so many records on; by default where it takes fewer calls.
+        bulk_write_from: write by Bulk from so many records of one kind on; by default where it takes fewer calls.
+        polling: how often Bulk jobs are asked for their state.
+        sleep: waits so many seconds between two such questions.
+        on_job: told each Bulk ingest job's id, with its writes, before data is sent.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        bulk_query_from: int | None = None,
+        bulk_write_from: int | None = None,
+        polling: Polling | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        on_job: OnJob | None = None,
+    ) -> None:
         self._connection = connection
+        self._bulk = Bulk(connection, polling=polling, sleep=sleep)
+        self._bulk_query_from = bulk_query_from
+        self._bulk_write_from = bulk_write_from
+        self._on_job = on_job
 
     def describe(self, sobject: str) -> SObjectFacts:
         """What the org says of an object: its fields, as this user sees them. One API call.
@@ -67,20 +95,30 @@ class SalesforceOrg:
     def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
         """Records stamped at or after ``since``, deleted ones too, oldest stamp first; ``None``: all live ones.
 
-        The first page is read at once; one API call where that is all. A lost cursor is found again by the
-        last record's stamp and Id.
+        The first page is read at once; one API call where that is all. The rest comes by Bulk where that
+        takes fewer calls, and then in no order.
+
+        Raises:
+            BudgetSpent: the rest would touch the reserve.
 
         Source: salesforce-facts §6.1 (whole seconds, ``>=``), §6.2 (order, org's clock), §3 (cursors).
         """
-        wanted = _with_keys(fields)
-        where = "" if since is None else f"SystemModstamp >= {soql.stamp(since)}"
-        before = self._connection.session.org_now()
-        first = self._connection.query(
-            soql.select(sobject, wanted, where, _ORDER), everything=since is not None
+        reading = Reading(
+            sobject=sobject,
+            fields=_with_keys(fields),
+            where="" if since is None else f"SystemModstamp >= {soql.stamp(since)}",
+            everything=since is not None,
         )
-        as_of = before or self._connection.session.org_now() or datetime.fromtimestamp(0, UTC)
-        pages = self._from(first, sobject, wanted, where, everything=since is not None)
-        return Changes(pages, Watermark(as_of.replace(microsecond=0)), first.total, "rest")
+        before = self._connection.session.org_now()
+        first = self._connection.query(reading.statement(), everything=reading.everything)
+        as_of = Watermark((before or self._first_heard()).replace(microsecond=0))
+        rest = first.total - len(first.records)
+        by_bulk = bool(first.next_url) and self._reads_by_bulk(first.total, rest)
+        needed = bulk_query_calls(rest) if by_bulk else rest_query_calls(rest) if rest > 0 else 0
+        self._connection.session.budget.check(needed)
+        if by_bulk:
+            return Changes(reading.by_bulk(self._connection, self._bulk, first), as_of, first.total, "bulk")
+        return Changes(reading.by_rest(self._connection, first), as_of, first.total, "rest")
 
     def fetch(self, sobject: str, fields: Sequence[str], ids: Sequence[SalesforceId]) -> Iterator[RawPage]:
         """These records as they are now, about 2,000 a call, deleted ones too; parents included.
@@ -101,8 +139,13 @@ class SalesforceOrg:
         return self._flat(list(statements), fields, everything=False)
 
     def batching(self, action_count: int) -> Batching:
-        """The cheapest way for so many writes, by API calls."""
-        return Batching("collections", max(1, min(action_count, COMPOSITE_WRITES)))
+        """The cheapest way for so many writes, by API calls.
+
+        Source: salesforce-facts §5.3.
+        """
+        if self._writes_by_bulk(action_count):
+            return Batching("bulk", BULK_WRITES)
+        return Batching("collections", COMPOSITE_WRITES)
 
     def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
         """Send these writes; one outcome for each, by ``ref``, in any order.
@@ -114,7 +157,7 @@ class SalesforceOrg:
         outcomes: list[Outcome] = []
         try:
             for kind in kinds(writes):
-                Collections(self._connection, outcomes).apply(kind)
+                self._apply_kind(kind, outcomes)
         except SfsyncError as error:
             if not outcomes:
                 raise
@@ -124,6 +167,46 @@ class SalesforceOrg:
                 Deferred(write.ref, code, error.message) for write in writes if write.ref not in known
             ]
         return outcomes
+
+    def collect_job(self, job_id: str, writes: Sequence[OrgWrite]) -> list[Outcome]:
+        """What became of the writes of a Bulk job that an earlier process closed, told by ``on_job``."""
+        return self._bulk.collect(job_id, writes)
+
+    def _apply_kind(self, writes: Sequence[OrgWrite], outcomes: list[Outcome]) -> None:
+        rest = writes
+        if self._writes_by_bulk(len(writes)):
+            first, *_ = chunks(writes, len(writes))
+            by_bulk = [write for write in first if expressible(write)]
+            try:
+                outcomes += self._bulk.ingest(by_bulk, self._on_job) if by_bulk else []
+                known = {write.ref for write in by_bulk}
+                rest = [write for write in writes if write.ref not in known]
+            except CallRefused as refused:
+                log.info("Bulk is not to be had here, so collections are used: %s", refused.message)
+        Collections(self._connection, outcomes).apply(rest)
+
+    def _writes_by_bulk(self, count: int) -> bool:
+        if self._bulk_write_from is not None:
+            return count >= self._bulk_write_from
+        return collection_calls(count) > bulk_ingest_calls()
+
+    def _reads_by_bulk(self, total: int, rest: int) -> bool:
+        if self._bulk_query_from is not None:
+            return total >= self._bulk_query_from
+        return rest_query_calls(rest) > bulk_query_calls(rest)
+
+    def _first_heard(self) -> datetime:
+        """The org's clock by its first answer: later than the question by less than the overlap makes up for.
+
+        Raises:
+            ProtocolError: the answer had no date.
+        """
+        now = self._connection.session.org_now()
+        if now is None:
+            raise ProtocolError(
+                "the org's answers carry no Date header, so there is no telling how far a pull got"
+            )
+        return now
 
     def find_tasks(
         self, activities: ActivityMap, keys: Sequence[str], who_ids: Sequence[SalesforceId], since: str
@@ -164,39 +247,6 @@ class SalesforceOrg:
         for page in self._connection.pages(statements, everything=everything):
             if page.records:
                 yield flatten(page.records)
-
-    def _from(
-        self, first: Page, sobject: str, fields: Sequence[str], where: str, *, everything: bool
-    ) -> Iterator[RawPage]:
-        """The pages of a query in keyset order, whatever becomes of its cursor."""
-        flatten = Flattener(fields)
-        page, seen, resumes = first, 0, 0
-        while True:
-            records = flatten(page.records)
-            seen += len(records)
-            if records:
-                yield records
-                last = records[-1]
-            if not page.next_url and seen >= page.total:
-                return
-            try:
-                if page.next_url:
-                    page = self._connection.next_page(page.next_url)
-                    continue
-            except CallRefused as refused:
-                if refused.code != "INVALID_QUERY_LOCATOR":
-                    raise
-            resumes += 1
-            if resumes > MAX_RESUMES:
-                raise ProtocolError(f"the org lost its place in {sobject} again and again")
-            rest = soql.after(str(last["SystemModstamp"]), str(last["Id"]))
-            condition = f"{where} AND {rest}" if where else rest
-            page = self._connection.query(
-                soql.select(sobject, fields, condition, _ORDER), everything=everything
-            )
-            seen = 0
-            if not page.records:
-                return
 
 
 def open_org(

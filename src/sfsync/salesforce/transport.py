@@ -15,7 +15,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -86,12 +87,22 @@ class OrgSession(requests.Session):
         self.deadline_seconds = deadline_seconds
         self.max_body_bytes = max_body_bytes
         self._refresh = refresh
+        self._guarded = True
         self._told_at: tuple[datetime, float] | None = None
         self._origin = _origin_of(token)
         self._hosts = {_host(self._origin)}
         self.trust_env = self._origin.hostname not in LOOPBACK
         self.auth = _Bearer(self)
         self.headers.update(HEADERS)
+
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Inside, what has begun is brought to its end: a few calls may touch the reserve."""
+        before, self._guarded = self._guarded, False
+        try:
+            yield
+        finally:
+            self._guarded = before
 
     def usage(self) -> Usage:
         """What this session has cost so far."""
@@ -140,7 +151,8 @@ class OrgSession(requests.Session):
         return response
 
     def _exchange(self, method: str, url: str, kwargs: dict[str, Any]) -> requests.Response:
-        self.budget.check()
+        if self._guarded:
+            self.budget.check()
         target = self._target(url)
         headers = {**(kwargs.get("headers") or {}), "X-PrettyPrint": "0", "Authorization": None}
         wanted = {
