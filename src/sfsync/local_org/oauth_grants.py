@@ -30,7 +30,8 @@ SCOPES = {
     "full": "Do everything you may do",
 }
 _LASTING = frozenset({"refresh_token", "offline_access"})
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z")
+# RFC 7636 ends at 128, but jsforce sends 171 (128 random bytes in base64url) and Salesforce takes them.
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,256}\Z")
 _EXPIRED_TOKEN = "expired access/refresh token"  # noqa: S105 - the text of an error
 _PURGE_ABOVE = 1000
 

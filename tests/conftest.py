@@ -1,0 +1,47 @@
+"""What tests in several folders need."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+JSFORCE = Path(__file__).parent / "system" / "jsforce"
+NodeClient = Callable[..., dict[str, Any]]
+
+
+def _node_is_missing() -> str | None:
+    if shutil.which("node") is None:
+        return "Node.js is not installed"
+    if not (JSFORCE / "node_modules" / "jsforce").is_dir():
+        return "jsforce is not installed: run npm ci in tests/system/jsforce"
+    return None
+
+
+@pytest.fixture(scope="session")
+def node_client() -> NodeClient:
+    """A way to run one job of the jsforce client; without Node a test is skipped, or fails where CI=true."""
+    missing = _node_is_missing()
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(f"{missing}, and in CI nothing may be skipped")
+    if missing:
+        pytest.skip(missing)
+
+    def run(job: str, **given: Any) -> dict[str, Any]:
+        done = subprocess.run(
+            ["node", str(JSFORCE / "client.mjs")],
+            input=json.dumps({"job": job, **given}),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    return run
