@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sfsync.engine.ports import Changes, Row, Stage
+from sfsync.engine.ports import Changes, Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.mapping.project import Projection
@@ -24,7 +24,7 @@ from sfsync.model.cursor import Watermark
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Triple
 from sfsync.planning import safety
-from sfsync.planning.pending import StageSummary
+from sfsync.planning.pending import Row, StageSummary
 from sfsync.planning.planner import fold, plan_row
 
 BATCH = 500

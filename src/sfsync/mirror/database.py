@@ -1,0 +1,282 @@
+"""The mirror's file: opened with care, written in immediate transactions, its errors put into our words.
+
+The file is born 0600 under any umask, before SQLite sees it; SQLite gives its journal the same mode. It keeps
+the rollback journal and ``synchronous = EXTRA``: SQLite before 3.51.3 can corrupt a write-ahead log with two
+writers (reliability §1), and one writer with durable commits is all that a sync needs.
+
+A transaction raises a guard while it runs, so that the triggers which notice people's edits (see ``tables``)
+let sfsync's own writes pass. The guard is a row of the same file, set and cleared inside the transaction: no
+other connection ever sees it up, and a crash takes it back with the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
+
+Clock: TypeAlias = Callable[[], str]
+"""Now, as ``2026-01-20T10:00:00Z``."""
+
+Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
+
+CACHE_KIB = 32_000
+"""Page cache, fixed: memory does not grow with the mirror."""
+
+_SAFE_WAL = (3, 51, 3)
+_GUARD_UP = "UPDATE _sync SET guard = 1"
+_GUARD_DOWN = "UPDATE _sync SET guard = 0"
+
+
+class Database:
+    """One connection to the mirror's file.
+
+    Args:
+        path: the file; it is made, and its folder too, where there is none.
+        now: the clock.
+        busy_seconds: how long to wait for another program that is writing.
+
+    Raises:
+        MirrorError: the file cannot be used.
+        MirrorBusy: another program keeps writing.
+    """
+
+    def __init__(self, path: Path, *, now: Clock, busy_seconds: float = 10.0) -> None:
+        self.path = path
+        self.now = now
+        _make_private(path)
+        with self._translated():
+            self._connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
+            try:
+                self._settle_in()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _settle_in(self) -> None:
+        self._connection.execute("PRAGMA synchronous = EXTRA")
+        self._connection.execute("PRAGMA temp_store = FILE")
+        self._connection.execute("PRAGMA trusted_schema = OFF")
+        self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        mode = self._connection.execute("PRAGMA journal_mode").fetchone()[0]
+        if mode == "wal" and sqlite3.sqlite_version_info < _SAFE_WAL:
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The bare connection, for schema steps."""
+        return self._connection
+
+    def close(self) -> None:
+        """Close the file; a transaction left open is taken back."""
+        self._connection.close()
+
+    # -- reading -----------------------------------------------------------------------------------------------
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """Every row of a query, as tuples."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Parameters = ()) -> Any | None:
+        """The first row, or ``None``."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).fetchone()
+
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The first column of the first row, or ``None``."""
+        found = self.row(sql, parameters)
+        return None if found is None else found[0]
+
+    # -- writing -----------------------------------------------------------------------------------------------
+    def run(self, sql: str, parameters: Parameters = ()) -> int:
+        """One statement; how many rows it touched."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).rowcount
+
+    def insert(self, sql: str, parameters: Parameters = ()) -> int:
+        """One INSERT; the new row's id."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).lastrowid or 0
+
+    def run_many(self, sql: str, parameters: Iterable[Parameters]) -> int:
+        """One statement for many rows; how many rows it touched."""
+        with self._translated():
+            return self._connection.executemany(sql, parameters).rowcount
+
+    @contextmanager
+    def transaction(self, *, edits: bool = False) -> Iterator[None]:
+        """Everything in the block, or nothing.
+
+        Args:
+            edits: what is written to mapped rows counts as edited here, to be pushed.
+
+        Raises:
+            MirrorBusy: another program kept the file locked for too long.
+            MirrorError: no space, no permission, a damaged file.
+        """
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                if not edits:
+                    self._connection.execute(_GUARD_UP)
+                yield
+                if not edits:
+                    self._connection.execute(_GUARD_DOWN)
+                self._commit()
+            except BaseException:
+                self._take_back()
+                raise
+
+    @contextmanager
+    def as_edits(self) -> Iterator[None]:
+        """Inside a transaction: what is written in this block counts as edited here."""
+        self.run(_GUARD_DOWN)
+        yield
+        self.run(_GUARD_UP)
+
+    @contextmanager
+    def temporary(self) -> Iterator[None]:
+        """A transaction over temporary tables alone: the mirror's file is not locked."""
+        with self._translated():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+                self._commit()
+            except BaseException:
+                self._take_back()
+                raise
+
+    def _commit(self) -> None:
+        if not self._connection.in_transaction:
+            raise MirrorError(f"{self.path}: SQLite took the transaction back; nothing of it was kept")
+        self._connection.execute("COMMIT")
+
+    def _take_back(self) -> None:
+        # a full disk or an I/O error has rolled back already: going on would be autocommit, one half at a time
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise in_our_words(error, self.path) from error
+
+
+def in_our_words(error: sqlite3.Error, path: Path) -> SfsyncError:
+    """What an error of SQLite means for a person."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    for start, (sentence, hint) in _MEANINGS.items():
+        if name.startswith(start):
+            if start in ("SQLITE_BUSY", "SQLITE_LOCKED"):
+                return MirrorBusy(f"{path}: {sentence}", hint=hint)
+            return MirrorError(f"{path}: {sentence}", hint=hint)
+    return MirrorError(
+        f"{path}: {error}", hint="Look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`."
+    )
+
+
+_MEANINGS = {
+    "SQLITE_BUSY": (
+        "another program is writing in the mirror",
+        "Wait until it is done, or close the tool that holds a transaction open, then try again.",
+    ),
+    "SQLITE_LOCKED": (
+        "the mirror is locked by another part of this program",
+        "Try again; please report it if it stays so.",
+    ),
+    "SQLITE_FULL": (
+        "the disk is full; nothing half-written was kept",
+        "Make room, then run the same command again.",
+    ),
+    "SQLITE_READONLY": (
+        "the mirror cannot be written",
+        "Give yourself write permission on the file and on its folder.",
+    ),
+    "SQLITE_CANTOPEN": (
+        "the mirror cannot be opened",
+        "Look at the permissions of the file and of its folder.",
+    ),
+    "SQLITE_PERM": ("the mirror cannot be opened", "Look at the permissions of the file and of its folder."),
+    "SQLITE_NOTADB": (
+        "this file is not an SQLite database",
+        "Point mirror.path at another file, or restore a backup.",
+    ),
+    "SQLITE_CORRUPT": (
+        "the mirror is damaged",
+        "Restore a backup, or move the file away: `sfsync pull --full` reads everything again.",
+    ),
+    "SQLITE_IOERR": (
+        "reading or writing the mirror failed",
+        "Look at the disk, then run the same command again.",
+    ),
+}
+
+
+def _make_private(path: Path) -> None:
+    """Create the file 0600 and its folder 0700 where they are missing; an existing file is made 0600.
+
+    Raises:
+        MirrorError: the path leads, by a link, to somebody else's file, or cannot be made.
+    """
+    try:
+        _make_folder(path.parent)
+        _refuse_foreign(path)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError as error:
+        if path.exists() and os.access(path, os.R_OK):
+            return  # reading may be all that is wanted; a write says so itself
+        raise MirrorError(
+            f"{path}: no permission to open the mirror",
+            hint="Look at the permissions of the file and of its folder.",
+        ) from error
+    except OSError as error:
+        if error.errno == 30 and path.exists():  # EROFS: as above
+            return
+        raise MirrorError(
+            f"{path}: the mirror cannot be opened: {error.strerror}", hint="Choose another mirror.path."
+        ) from error
+    try:
+        found = os.fstat(handle)
+        if (
+            stat.S_ISREG(found.st_mode)
+            and found.st_uid == os.geteuid()
+            and stat.S_IMODE(found.st_mode) & 0o077
+        ):
+            os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.exists():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _refuse_foreign(path: Path) -> None:
+    if not path.is_symlink():
+        return
+    target = path.resolve()
+    if not target.exists() or target.stat().st_uid != os.geteuid():
+        raise MirrorError(
+            f"{path}: a link to {target}, which is not your file",
+            hint="Name the file itself as mirror.path.",
+        )
+
+
+def quoted(name: str) -> str:
+    """A name as SQL wants it.
+
+    >>> print(quoted("first_name"))
+    "first_name"
+    """
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,225 @@
+"""The fixed tables, in named steps that are only ever added to.
+
+Mapped tables (``contacts``, ``leads``) are not here: ``tables`` makes them fit the configuration. All pending
+steps run in one immediate transaction, each recorded by sqlite-utils beside what it did; ``user_version``
+counts them, so that an up-to-date mirror is recognised without importing sqlite-utils at all.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from typing import TYPE_CHECKING
+
+from sfsync.errors import MirrorError
+from sfsync.mirror.database import Database, in_our_words
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database as SchemaDatabase
+    from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x73667379
+"""``sfsy``, in the file's header: whose database this is."""
+
+SCHEMA = 1
+"""How many steps there are."""
+
+FIXED = """
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE contact_segments (
+    segment_id INTEGER NOT NULL,
+    contact_id INTEGER,
+    lead_id INTEGER,
+    added_at TEXT,
+    UNIQUE (segment_id, contact_id),
+    UNIQUE (segment_id, lead_id)
+) STRICT;
+CREATE INDEX _segments_of_contact ON contact_segments (contact_id);
+CREATE INDEX _segments_of_lead ON contact_segments (lead_id);
+CREATE TABLE events (
+    id TEXT PRIMARY KEY,
+    type TEXT NOT NULL,
+    email TEXT NOT NULL,
+    match_key TEXT NOT NULL,
+    campaign_id TEXT NOT NULL DEFAULT '',
+    campaign_name TEXT NOT NULL DEFAULT '',
+    timestamp TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    source TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'handled', 'quarantined')),
+    object TEXT,
+    person_id INTEGER,
+    note TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX _events_waiting ON events (timestamp, id) WHERE state = 'new';
+CREATE INDEX _events_by_address ON events (match_key);
+CREATE INDEX _events_of_person ON events (object, person_id);
+CREATE TABLE activities (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id TEXT NOT NULL,
+    key TEXT NOT NULL UNIQUE,
+    object TEXT NOT NULL,
+    person_id INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    subject TEXT NOT NULL DEFAULT '',
+    fields TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sending', 'done', 'quarantined')),
+    task_id TEXT,
+    queued_at TEXT NOT NULL,
+    sent_at TEXT NOT NULL DEFAULT '',
+    settled_at TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX _activities_waiting ON activities (id) WHERE state IN ('queued', 'sending');
+CREATE INDEX _activities_of_person ON activities (object, person_id);
+CREATE INDEX _activities_of_event ON activities (event_id);
+CREATE TABLE conflicts (
+    id INTEGER PRIMARY KEY,
+    object TEXT NOT NULL,
+    person_id INTEGER NOT NULL,
+    salesforce_id TEXT,
+    "column" TEXT NOT NULL,
+    base ANY,
+    local ANY,
+    remote ANY,
+    value ANY,
+    winner TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('decided', 'open', 'settled')),
+    run_id TEXT NOT NULL DEFAULT '',
+    found_at TEXT NOT NULL,
+    settled_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE UNIQUE INDEX _conflicts_open ON conflicts (object, person_id, "column") WHERE state = 'open';
+CREATE INDEX _conflicts_of_person ON conflicts (object, person_id);
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    object TEXT NOT NULL DEFAULT '',
+    person_id INTEGER,
+    event_id TEXT NOT NULL DEFAULT '',
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    hint TEXT NOT NULL DEFAULT '',
+    payload TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'ignored', 'settled')),
+    run_id TEXT NOT NULL DEFAULT '',
+    quarantined_at TEXT NOT NULL,
+    settled_at TEXT NOT NULL DEFAULT '',
+    _edit INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX _quarantine_of_person ON quarantine (object, person_id) WHERE state <> 'settled';
+CREATE INDEX _quarantine_of_event ON quarantine (event_id) WHERE state <> 'settled';
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    command TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    finished_at TEXT NOT NULL DEFAULT '',
+    status TEXT NOT NULL DEFAULT 'running',
+    exit_code INTEGER,
+    report TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX _runs_by_start ON runs (started_at);
+CREATE TABLE _sync (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    guard INTEGER NOT NULL DEFAULT 0,
+    edit INTEGER NOT NULL DEFAULT 0,
+    mirror_key TEXT NOT NULL,
+    org_id TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE _notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE _watermarks (object TEXT PRIMARY KEY, at TEXT NOT NULL, columns TEXT NOT NULL) STRICT;
+CREATE TABLE _mapping (object TEXT PRIMARY KEY, "table" TEXT NOT NULL, columns TEXT NOT NULL) STRICT;
+CREATE TABLE _facts (sobject TEXT PRIMARY KEY, facts TEXT NOT NULL, asked_at TEXT NOT NULL) STRICT;
+CREATE TABLE _outbox (
+    ref INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL DEFAULT '',
+    object TEXT NOT NULL,
+    person_id INTEGER NOT NULL,
+    salesforce_id TEXT,
+    action TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('sending', 'unknown', 'accepted', 'rejected')),
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    edit INTEGER NOT NULL DEFAULT 0,
+    sent_at TEXT NOT NULL,
+    settled_at TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX _outbox_in_doubt ON _outbox (object, ref) WHERE state IN ('sending', 'unknown');
+CREATE INDEX _outbox_of_run ON _outbox (run_id);
+CREATE INDEX _outbox_of_person ON _outbox (object, person_id);
+CREATE TABLE _links (
+    object TEXT NOT NULL,
+    salesforce_id TEXT NOT NULL,
+    successor_object TEXT NOT NULL,
+    successor_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    found_at TEXT NOT NULL,
+    PRIMARY KEY (object, salesforce_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _tokens (profile TEXT PRIMARY KEY, blob BLOB NOT NULL, kept_at TEXT NOT NULL) STRICT;
+"""
+
+
+def migrate(database: Database) -> None:
+    """Bring the fixed tables up to date; one read where they are.
+
+    Raises:
+        MirrorError: the file belongs to another program, or to a newer sfsync.
+    """
+    version = int(database.value("PRAGMA user_version"))
+    owner = int(database.value("PRAGMA application_id"))
+    if owner == APPLICATION_ID and version == SCHEMA:
+        return
+    _refuse_strangers(database, owner, version)
+    _apply(database)
+
+
+def _refuse_strangers(database: Database, owner: int, version: int) -> None:
+    if owner == APPLICATION_ID:
+        if version > SCHEMA:
+            raise MirrorError(
+                f"{database.path}: this mirror was written by a newer sfsync (schema {version}, this one knows {SCHEMA})",
+                hint="Update sfsync: it never takes a mirror back to an older form.",
+            )
+        return
+    if owner or version or database.value("SELECT count(*) FROM sqlite_master"):
+        raise MirrorError(
+            f"{database.path}: this database belongs to another program",
+            hint="Point mirror.path at a file of its own; sfsync makes it.",
+        )
+
+
+def _apply(database: Database) -> None:
+    from sqlite_utils import Database as SchemaDatabase
+
+    with database.transaction(edits=True):
+        # another process may have been quicker
+        if int(database.value("PRAGMA user_version")) == SCHEMA:
+            return
+        try:
+            _steps().apply(SchemaDatabase(database.connection, execute_plugins=False))
+        except sqlite3.Error as error:
+            raise in_our_words(error, database.path) from error
+        database.run(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.run(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _steps() -> Migrations:
+    from sqlite_utils.migrations import Migrations
+
+    steps = Migrations("sfsync")
+
+    @steps(name="0001_fixed_tables")
+    def fixed_tables(schema: SchemaDatabase) -> None:
+        for statement in FIXED.split(";"):
+            if statement.strip():
+                schema.execute(statement)
+        schema.execute("INSERT INTO _sync (id, mirror_key) VALUES (1, ?)", [secrets.token_hex(4)])
+
+    return steps

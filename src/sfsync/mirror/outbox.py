@@ -1,0 +1,219 @@
+"""Writes on their way to the org: the intent is durable before anything leaves, the outcome before the next batch.
+
+A row of ``_outbox`` holds what was sent, what it was judged against and the plan behind it, so that a crash at
+any instant leaves enough to finish the job. Once settled it is the history that ``undo`` and ``explain`` read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sfsync.mirror import conflicts, quarantine, records
+from sfsync.mirror.database import Database
+from sfsync.mirror.tables import MappedTable
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
+from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.record import MISSING, LocalId, Missing, SalesforceId, Value
+from sfsync.planning.pending import InDoubt, PendingWrite
+
+ALREADY_LINKED = "ALREADY_LINKED"
+
+_IN_DOUBT = "state IN ('sending', 'unknown')"
+
+
+class Outbox:
+    """Keeps and settles writes.
+
+    Args:
+        tables: all mapped tables, by object.
+        run_id: the run they belong to.
+    """
+
+    def __init__(self, database: Database, tables: Mapping[str, MappedTable], run_id: str) -> None:
+        self._database = database
+        self._tables = tables
+        self._run_id = run_id
+
+    # -- before ------------------------------------------------------------------------------------------------
+    def journal(self, writes: Sequence[PendingWrite]) -> list[OrgWrite]:
+        """Keep what is about to be sent; the returned writes carry their ``ref``."""
+        with self._database.transaction():
+            return [replace(pending.write, ref=self._keep(pending)) for pending in writes]
+
+    def _keep(self, pending: PendingWrite) -> int:
+        plan, database = pending.plan, self._database
+        table = self._tables[plan.object]
+        edit = database.value(f"SELECT _edit FROM {table.base} WHERE id = ?", [plan.local_id])
+        return database.insert(
+            "INSERT INTO _outbox (run_id, object, person_id, salesforce_id, action, state, before, after, plan,"
+            " edit, sent_at) VALUES (?, ?, ?, ?, ?, 'sending', ?, ?, ?, ?, ?)",
+            [
+                self._run_id,
+                plan.object,
+                plan.local_id,
+                pending.write.salesforce_id or plan.salesforce_id,
+                pending.write.action.value,
+                json.dumps(before(plan)),
+                json.dumps(dict(plan.to_org)),
+                json.dumps(as_stored(plan)),
+                edit or 0,
+                database.now(),
+            ],
+        )
+
+    # -- after -------------------------------------------------------------------------------------------------
+    def settle(self, outcomes: Iterable[Outcome]) -> None:
+        """Settle journaled writes in one transaction; one that is settled already stays so."""
+        with self._database.transaction():
+            for outcome in outcomes:
+                self._settle(outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        kept = self._database.row(
+            f"SELECT object, person_id, action, plan, edit, after FROM _outbox WHERE ref = ? AND {_IN_DOUBT}",
+            [outcome.ref],
+        )
+        if kept is None:
+            return
+        table, local_id, action = self._tables[kept[0]], LocalId(kept[1]), OrgAction(kept[2])
+        match outcome:
+            case Accepted():
+                self._accept(table, local_id, action, from_stored(json.loads(kept[3])), outcome)
+            case Rejected():
+                self._close(outcome.ref, "rejected", f"{outcome.code}: {outcome.message}")
+                self._put_aside(table, local_id, outcome.code, outcome.message, kept[5], kept[4])
+            case Deferred():
+                self._database.run("DELETE FROM _outbox WHERE ref = ?", [outcome.ref])
+            case Unknown():
+                self._database.run(
+                    "UPDATE _outbox SET state = 'unknown', error = ? WHERE ref = ?",
+                    [outcome.message, outcome.ref],
+                )
+
+    def _accept(
+        self, table: MappedTable, local_id: LocalId, action: OrgAction, plan: RowPlan, outcome: Accepted
+    ) -> None:
+        database = self._database
+        self._close(outcome.ref, "accepted", "", outcome.salesforce_id)
+        if database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [local_id]) is None:
+            return  # hard-deleted meanwhile: the next pull brings the record in
+        if action is OrgAction.DELETE:
+            records.forget_base(database, table, local_id)
+            return
+        if not records.link(database, table, local_id, outcome.salesforce_id):
+            message = f"another row of the mirror holds {outcome.salesforce_id}"
+            self._put_aside(table, local_id, ALREADY_LINKED, message, "", 0)
+            return
+        records.keep_base(database, table, local_id)
+        if plan.local_action is LocalAction.RESTORE:
+            database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
+        records.write(database, table, local_id, plan.to_local, records.seen_values(plan.decisions))
+        agreed = {**plan.new_base, **plan.to_org}
+        records.agree(database, table, local_id, agreed, records.held_columns(plan))
+        quarantine.over(database, table.object, local_id)
+        records.prune(database, table, local_id)
+        conflicts.record(database, plan, local_id, self._run_id)
+
+    def _close(self, ref: int, state: str, error: str, salesforce_id: SalesforceId | None = None) -> None:
+        self._database.run(
+            "UPDATE _outbox SET state = ?, error = ?, settled_at = ?, plan = '',"
+            " salesforce_id = coalesce(?, salesforce_id) WHERE ref = ?",
+            [state, error, self._database.now(), salesforce_id, ref],
+        )
+
+    def _put_aside(
+        self, table: MappedTable, local_id: LocalId, code: str, message: str, payload: str, edit: int
+    ) -> None:
+        refusal = quarantine.Refusal(
+            quarantine.RECORD,
+            code,
+            message,
+            object=table.object,
+            local_id=local_id,
+            payload=payload,
+            edit=edit,
+        )
+        quarantine.put_aside(self._database, refusal, self._run_id)
+
+    def in_doubt(self, object_name: str) -> list[InDoubt]:
+        """Journaled writes without an outcome, oldest first."""
+        found = self._database.rows(
+            "SELECT ref, object, person_id, salesforce_id, action, before, after, sent_at FROM _outbox"
+            f" WHERE object = ? AND {_IN_DOUBT} ORDER BY ref",
+            [object_name],
+        )
+        return [
+            InDoubt(ref, name, LocalId(person), linked, action, json.loads(was), json.loads(sent), sent_at)
+            for ref, name, person, linked, action, was, sent, sent_at in found
+        ]
+
+
+def before(plan: RowPlan) -> dict[str, Value]:
+    """What the org held where the plan writes, as far as it was known."""
+    return {
+        decision.column: decision.remote
+        for decision in plan.decisions
+        if decision.column in plan.to_org and decision.remote is not MISSING
+    }
+
+
+# -- a plan, kept ------------------------------------------------------------------------------------------------
+_MISSING_MARK = {"missing": True}
+
+
+def as_stored(plan: RowPlan) -> dict[str, Any]:
+    """What settling needs of a plan, as JSON can hold it."""
+    return {
+        "object": plan.object,
+        "local_id": plan.local_id,
+        "salesforce_id": plan.salesforce_id,
+        "local_action": plan.local_action.value,
+        "org_action": plan.org_action.value,
+        "to_local": dict(plan.to_local),
+        "to_org": dict(plan.to_org),
+        "new_base": dict(plan.new_base),
+        "decisions": [
+            [
+                d.column,
+                _stored(d.base),
+                _stored(d.local),
+                _stored(d.remote),
+                d.value,
+                d.winner.value,
+                d.rule,
+                d.conflict,
+            ]
+            for d in plan.decisions
+        ],
+    }
+
+
+def from_stored(stored: Mapping[str, Any]) -> RowPlan:
+    """The reverse of ``as_stored``."""
+    return RowPlan(
+        object=stored["object"],
+        local_id=stored["local_id"],
+        salesforce_id=stored["salesforce_id"],
+        local_action=LocalAction(stored["local_action"]),
+        org_action=OrgAction(stored["org_action"]),
+        decisions=tuple(
+            FieldDecision(
+                column, _read(base), _read(local), _read(remote), value, Side(winner), rule, conflict
+            )
+            for column, base, local, remote, value, winner, rule, conflict in stored["decisions"]
+        ),
+        to_local=stored["to_local"],
+        to_org=stored["to_org"],
+        new_base=stored["new_base"],
+    )
+
+
+def _stored(value: Value | Missing) -> Any:
+    return _MISSING_MARK if value is MISSING else value
+
+
+def _read(stored: Any) -> Value | Missing:
+    return MISSING if stored == _MISSING_MARK else stored

@@ -1,0 +1,152 @@
+"""What was refused, and why: in the org's own words, with a hint.
+
+A row in quarantine is not sent again until somebody edits it (its edit number is past the one it was refused
+with) or says ``retry``. One row, event or Task has one open entry, brought up to date when it is refused again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sfsync.mirror.database import Database
+from sfsync.model.record import LocalId
+
+RECORD = "record"
+EVENT = "event"
+ACTIVITY = "activity"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something to be put aside.
+
+    Attributes:
+        kind: ``record``, ``event`` or ``activity``.
+        event_id: the event, or for a Task its key.
+        payload: what was refused, as JSON, for people.
+        edit: the edit number the row was refused with.
+    """
+
+    kind: str
+    code: str
+    message: str
+    hint: str = ""
+    object: str = ""
+    local_id: LocalId | None = None
+    event_id: str = ""
+    payload: str = ""
+    edit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One entry of the quarantine, for people."""
+
+    id: int
+    kind: str
+    object: str
+    local_id: LocalId | None
+    event_id: str
+    email: str
+    code: str
+    message: str
+    hint: str
+    payload: str
+    state: str
+    run_id: str
+    quarantined_at: str
+
+
+HINTS = {
+    "REQUIRED_FIELD_MISSING": "Fill in the field, or give it a placeholder in sfsync.yaml.",
+    "STRING_TOO_LONG": "Shorten the value in the mirror; `sfsync org check` names each field's length.",
+    "INVALID_EMAIL_ADDRESS": "Correct the address in the mirror.",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "Use one of the picklist's values, or ask an admin to add this one.",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "The org's own rule refused it: change the value as the message says.",
+    "FIELD_INTEGRITY_EXCEPTION": "Change the value as the message says.",
+    "DUPLICATES_DETECTED": "The org has this person already: merge the two there, then `sfsync pull` and `sfsync retry`.",
+    "DUPLICATE_VALUE": "Another record holds this unique value: correct one of the two, then `sfsync retry`.",
+    "INSUFFICIENT_ACCESS_OR_READONLY": "Give the integration user edit rights on the record, then `sfsync retry`.",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "Give the integration user rights on the related record.",
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "The user may not write the field: `sfsync org check` says which permission.",
+    "CANNOT_UPDATE_CONVERTED_LEAD": "The Lead was converted: `sfsync pull` follows it to its Contact.",
+    "ENTITY_IS_DELETED": "The record was deleted in Salesforce: `sfsync pull` takes that over.",
+    "INVALID_CROSS_REFERENCE_KEY": "The record it points to is gone or hidden: `sfsync pull`, then `sfsync retry`.",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "Automation in the org failed: show an admin the message.",
+    "STORAGE_LIMIT_EXCEEDED": "The org is full: free some storage there, then `sfsync retry`.",
+    "NUMBER_OUTSIDE_VALID_RANGE": "Correct the number in the mirror.",
+    "OPERATION_WITH_INACTIVE_USER_EXCEPTION": "The record's owner is inactive: ask an admin to reassign it.",
+    "INACTIVE_OWNER_OR_USER": "The record's owner is inactive: ask an admin to reassign it.",
+}
+DEFAULT_HINT = "Correct the row in the mirror, or the org, then `sfsync retry`."
+
+
+def hint_for(code: str) -> str:
+    """What to do about an error code of the org."""
+    return HINTS.get(code, DEFAULT_HINT)
+
+
+def put_aside(database: Database, refusal: Refusal, run_id: str) -> None:
+    """Keep a refusal, inside a transaction; an open entry for the same thing is brought up to date."""
+    entry = _open_entry(database, refusal)
+    told = [
+        refusal.code,
+        refusal.message,
+        refusal.hint or hint_for(refusal.code),
+        refusal.payload,
+        run_id,
+        database.now(),
+        refusal.edit,
+    ]
+    if entry is not None:
+        database.run(
+            "UPDATE quarantine SET code = ?, message = ?, hint = ?, payload = ?, run_id = ?, quarantined_at = ?,"
+            " _edit = ?, state = 'open' WHERE id = ?",
+            [*told, entry],
+        )
+        return
+    database.run(
+        "INSERT INTO quarantine (code, message, hint, payload, run_id, quarantined_at, _edit,"
+        " kind, object, person_id, event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [*told, refusal.kind, refusal.object, refusal.local_id, refusal.event_id],
+    )
+
+
+def _open_entry(database: Database, refusal: Refusal) -> int | None:
+    if refusal.event_id:
+        found = database.value(
+            "SELECT id FROM quarantine WHERE event_id = ? AND kind = ? AND state <> 'settled'",
+            [refusal.event_id, refusal.kind],
+        )
+    elif refusal.local_id is not None:
+        found = database.value(
+            "SELECT id FROM quarantine WHERE object = ? AND person_id = ? AND kind = ? AND state <> 'settled'",
+            [refusal.object, refusal.local_id, refusal.kind],
+        )
+    else:
+        return None
+    return None if found is None else int(found)
+
+
+def over(database: Database, object_name: str, local_id: LocalId) -> None:
+    """The row was taken, or agrees again: its refusal is over."""
+    database.run(
+        "UPDATE quarantine SET state = 'settled', settled_at = ?"
+        " WHERE object = ? AND person_id = ? AND kind = 'record' AND state <> 'settled'",
+        [database.now(), object_name, local_id],
+    )
+
+
+def over_for(database: Database, kind: str, event_id: str) -> None:
+    """The event was handled, or the Task taken: its refusal is over."""
+    database.run(
+        "UPDATE quarantine SET state = 'settled', settled_at = ?"
+        " WHERE event_id = ? AND kind = ? AND state <> 'settled'",
+        [database.now(), event_id, kind],
+    )
+
+
+def at_this_edit(database: Database, base: str, refusal: Refusal) -> Refusal:
+    """The refusal with the row's edit number: only a later edit brings the row back."""
+    edit = database.value(f"SELECT _edit FROM {base} WHERE id = ?", [refusal.local_id])
+    return replace(refusal, edit=int(edit or 0))

@@ -1,0 +1,381 @@
+"""Local rows with their base beside them: reading them, and applying the mirror's half of a plan.
+
+Everything here runs inside a transaction of the caller's. Whatever a plan says, a value that somebody wrote
+after it was made is not overwritten: a column takes the plan's value only while it still holds the one that the
+plan saw. The base moves all the same, so such a row stays edited and is judged again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sfsync.mirror import conflicts, quarantine
+from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.tables import ALL, MappedTable, read_back, spelled
+from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
+from sfsync.model.record import MISSING, Base, Local, LocalId, SalesforceId, Value, Values
+from sfsync.planning.pending import Row
+
+
+# -- reading ---------------------------------------------------------------------------------------------------
+def row_columns(table: MappedTable, columns: Sequence[str]) -> str:
+    """What ``read_row`` reads, from ``r`` (the row) and ``b`` (its base, perhaps absent)."""
+    return (
+        f"r.id, r.salesforce_id, r.deleted_at, {table.listed('r', columns)},"
+        f" b.id, b.deleted_at, b._edited_at, b._unmet, {table.listed('b', columns)}"
+    )
+
+
+def row_width(columns: Sequence[str]) -> int:
+    """How many columns ``row_columns`` are."""
+    return 7 + 2 * len(columns)
+
+
+def read_row(found: Sequence[Value], columns: Sequence[str]) -> Row:
+    """The row and its base, from the columns of ``row_columns``."""
+    width = len(columns)
+    local_id, salesforce_id, deleted_at = found[0], found[1], found[2]
+    values = dict(zip(columns, found[3 : 3 + width], strict=True))
+    base_id, base_deleted_at, edited_at, unmet = found[3 + width : 7 + width]
+    local = Local(LocalId(int(local_id or 0)), values, _text(deleted_at), str(edited_at or ""))
+    linked = SalesforceId(str(salesforce_id)) if salesforce_id is not None else None
+    if base_id is None:
+        return Row(local, Base(values, _text(deleted_at)), linked)
+    if unmet == ALL:
+        return Row(local, None, linked)
+    agreed = dict(zip(columns, found[7 + width : 7 + 2 * width], strict=True))
+    for column in read_back(str(unmet)):
+        agreed.pop(column, None)
+    return Row(local, Base(agreed, _text(base_deleted_at)), linked)
+
+
+def _text(value: Value) -> str | None:
+    return None if value is None else str(value)
+
+
+def find(database: Database, table: MappedTable, where: str, parameters: Sequence[Value]) -> Row | None:
+    """The first row for which ``where`` holds, over ``r`` and ``b``."""
+    found = database.row(
+        f"SELECT {row_columns(table, table.columns)} FROM {table.name} AS r"
+        f" LEFT JOIN {table.base} AS b ON b.id = r.id WHERE {where} ORDER BY r.id LIMIT 1",
+        parameters,
+    )
+    return None if found is None else read_row(found, table.columns)
+
+
+def id_of(database: Database, table: MappedTable, salesforce_id: SalesforceId) -> LocalId | None:
+    """The row of a record."""
+    found = database.value(f"SELECT id FROM {table.name} WHERE salesforce_id = ?", [salesforce_id])
+    return None if found is None else LocalId(found)
+
+
+def dirty(table: MappedTable, columns: Sequence[str]) -> str:
+    """SQL over ``r`` and ``b``: the row holds something that the org should hear of.
+
+    Not a row in quarantine that nobody has edited since, nor one that differs only in fields which wait for a
+    person's decision.
+    """
+    moved = " OR ".join(
+        f"((r.{quoted(name)} IS NOT b.{quoted(name)} OR instr(b._unmet, ',{_literal(name)},'))"
+        f" AND NOT instr(b._held, ',{_literal(name)},'))"
+        for name in columns
+    )
+    deletes = "b.deleted_at IS NULL" if table.object_map.on_local_delete == "delete" else "0"
+    live = f"b.deleted_at IS NOT NULL OR b._unmet = '*' OR {moved or '0'}"
+    return (
+        f"CASE WHEN r.deleted_at IS NOT NULL THEN {deletes} AND r.salesforce_id IS NOT NULL ELSE ({live}) END"
+        f" AND NOT {put_aside(table)}"
+    )
+
+
+def put_aside(table: MappedTable) -> str:
+    """SQL over ``r`` and ``b``: the row is in quarantine and nobody has edited it since."""
+    return (
+        "EXISTS (SELECT 1 FROM quarantine AS q WHERE q.kind = 'record' AND q.state <> 'settled'"
+        f" AND q.object = '{_literal(table.object)}' AND q.person_id = r.id AND q._edit >= coalesce(b._edit, 0))"
+    )
+
+
+def _literal(text: str) -> str:
+    return text.replace("'", "''")
+
+
+# -- writing ---------------------------------------------------------------------------------------------------
+def insert(
+    database: Database, table: MappedTable, values: Values, salesforce_id: SalesforceId | None = None
+) -> LocalId:
+    """A new row."""
+    names = list(values)
+    marks = ", ".join("?" * (len(names) + 1))
+    listed = ", ".join(["salesforce_id", *(quoted(name) for name in names)])
+    return LocalId(
+        database.insert(
+            f"INSERT INTO {table.name} ({listed}) VALUES ({marks})",
+            [salesforce_id, *(values[name] for name in names)],
+        )
+    )
+
+
+def write(
+    database: Database,
+    table: MappedTable,
+    local_id: LocalId,
+    values: Mapping[str, Value],
+    seen: Mapping[str, Value] | None = None,
+) -> None:
+    """Set columns of a row; one that is named in ``seen`` only while it still holds that value."""
+    if not values:
+        return
+    parts: list[str] = []
+    parameters: list[Value] = []
+    for column, value in values.items():
+        name = quoted(column)
+        if seen is not None and column in seen:
+            parts.append(f"{name} = CASE WHEN {name} IS ? THEN ? ELSE {name} END")
+            parameters += [seen[column], value]
+        else:
+            parts.append(f"{name} = ?")
+            parameters.append(value)
+    database.run(f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id])
+
+
+def keep_base(database: Database, table: MappedTable, local_id: LocalId) -> None:
+    """Make sure that a base row is there: the row as it stands, where nobody has edited it."""
+    database.run(
+        f"INSERT INTO {table.base} (id, {table.listed()}, deleted_at, _salesforce_id)"
+        f" SELECT id, {table.listed()}, deleted_at, salesforce_id FROM {table.name}"
+        f" WHERE id = ? AND NOT EXISTS (SELECT 1 FROM {table.base} WHERE id = ?)",
+        [local_id, local_id],
+    )
+
+
+def agree(
+    database: Database, table: MappedTable, local_id: LocalId, values: Mapping[str, Value], held: set[str]
+) -> None:
+    """Both sides hold these values now; the base, which is there, moves to them.
+
+    A column that nobody ever agreed on, is not named and is blank here counts as agreed: there is nothing to
+    lose. One that holds a value stays unmet.
+    """
+    kept = database.row(f"SELECT _unmet, _held FROM {table.base} WHERE id = ?", [local_id])
+    if kept is None:
+        return
+    named = {column: value for column, value in values.items() if column in table.columns}
+    unmet = (set(table.columns) if kept[0] == ALL else read_back(kept[0])) - named.keys()
+    if unmet - held:
+        named |= _blank_here(database, table, local_id, sorted(unmet - held))
+    now_held = (read_back(kept[1]) - named.keys()) | held
+    parts = "".join(f"{quoted(column)} = ?, " for column in named)
+    database.run(
+        f"UPDATE {table.base} SET {parts}_unmet = ?, _held = ?,"
+        f" _salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?),"
+        f" deleted_at = CASE WHEN (SELECT deleted_at FROM {table.name} WHERE id = ?) IS NULL THEN NULL"
+        " ELSE deleted_at END WHERE id = ?",
+        [*named.values(), spelled(unmet - named.keys()), spelled(now_held), local_id, local_id, local_id],
+    )
+
+
+def _blank_here(
+    database: Database, table: MappedTable, local_id: LocalId, columns: Sequence[str]
+) -> dict[str, Value]:
+    found = database.row(f"SELECT {table.listed('', columns)} FROM {table.name} WHERE id = ?", [local_id])
+    return {column: None for column, value in zip(columns, found or (), strict=False) if value is None}
+
+
+def prune(database: Database, table: MappedTable, local_id: LocalId) -> None:
+    """Drop the base where it says nothing any more: the row is as agreed, and a refusal of it is over."""
+    equal = " AND ".join(f"r.{quoted(name)} IS b.{quoted(name)}" for name in (*table.columns, "deleted_at"))
+    gone = database.run(
+        f"DELETE FROM {table.base} WHERE id = ? AND EXISTS (SELECT 1 FROM {table.name} AS r, {table.base} AS b"
+        f" WHERE r.id = ? AND b.id = r.id AND b._unmet = '' AND {equal})",
+        [local_id, local_id],
+    )
+    if gone:
+        quarantine.over(database, table.object, local_id)
+
+
+def forget_base(database: Database, table: MappedTable, local_id: LocalId) -> None:
+    """Nothing is left to agree on: the record is gone on both sides."""
+    database.run(f"DELETE FROM {table.base} WHERE id = ?", [local_id])
+    quarantine.over(database, table.object, local_id)
+
+
+def link(database: Database, table: MappedTable, local_id: LocalId, salesforce_id: SalesforceId) -> bool:
+    """Give a row its record.
+
+    Returns:
+        Whether the row has it now. Another row that holds the Id makes room where nobody has edited it: it is
+        the copy that a pull made before the reply to a create was known.
+    """
+    other = id_of(database, table, salesforce_id)
+    if other == local_id:
+        return True
+    if other is not None and not _make_room(database, table, other, local_id):
+        return False
+    touched = database.run(
+        f"UPDATE {table.name} SET salesforce_id = ? WHERE id = ? AND salesforce_id IS NULL",
+        [salesforce_id, local_id],
+    )
+    return bool(touched)
+
+
+def _make_room(database: Database, table: MappedTable, other: LocalId, local_id: LocalId) -> bool:
+    if database.value(f"SELECT 1 FROM {table.base} WHERE id = ?", [other]):
+        return False
+    move_person(database, table, other, table, local_id)
+    database.run(f"DELETE FROM {table.name} WHERE id = ?", [other])
+    return True
+
+
+def move_person(
+    database: Database, old: MappedTable, old_id: LocalId, new: MappedTable, new_id: LocalId
+) -> None:
+    """What hangs on one row hangs on another from now on: events, activities, segments."""
+    where = [new.object, new_id, old.object, old_id]
+    database.run("UPDATE events SET object = ?, person_id = ? WHERE object = ? AND person_id = ?", where)
+    database.run("UPDATE activities SET object = ?, person_id = ? WHERE object = ? AND person_id = ?", where)
+    if old.person_column and new.person_column:
+        database.run(
+            f"INSERT OR IGNORE INTO contact_segments (segment_id, {new.person_column}, added_at)"
+            f" SELECT segment_id, ?, added_at FROM contact_segments WHERE {old.person_column} = ?",
+            [new_id, old_id],
+        )
+
+
+def join_segment(database: Database, table: MappedTable, local_id: LocalId, segment: str) -> None:
+    """Put a row into a segment, which is made at need."""
+    if not segment or not table.person_column:
+        return
+    database.run(
+        f"INSERT OR IGNORE INTO contact_segments (segment_id, {table.person_column}, added_at) VALUES (?, ?, ?)",
+        [segment_id(database, segment), local_id, database.now()],
+    )
+
+
+def segment_id(database: Database, segment: str) -> int:
+    """The id of a segment, which is made at need."""
+    database.run("INSERT OR IGNORE INTO segments (name) VALUES (?)", [segment])
+    return int(database.value("SELECT id FROM segments WHERE name = ?", [segment]))
+
+
+# -- plans -----------------------------------------------------------------------------------------------------
+class Committer:
+    """Applies the mirror's half of plans.
+
+    Args:
+        tables: all mapped tables, by object.
+        run_id: the run that conflicts are noted under.
+    """
+
+    def __init__(self, database: Database, tables: Mapping[str, MappedTable], run_id: str) -> None:
+        self._database = database
+        self._tables = tables
+        self._run_id = run_id
+
+    def commit(self, plans: Iterable[RowPlan], segment: str) -> None:
+        """Apply them; a plan that says why it is skipped is left alone."""
+        for plan in plans:
+            if not plan.skip:
+                self._apply(self._tables[plan.object], plan, segment)
+
+    def _apply(self, table: MappedTable, plan: RowPlan, segment: str) -> None:
+        if plan.local_action is LocalAction.INSERT:
+            self._insert(table, plan, segment)
+        elif plan.local_id is not None:
+            if plan.local_action is LocalAction.SOFT_DELETE:
+                self._soft_delete(table, plan, plan.local_id)
+            else:
+                self._update(table, plan, plan.local_id)
+
+    def _insert(self, table: MappedTable, plan: RowPlan, segment: str) -> None:
+        database = self._database
+        if plan.salesforce_id is not None and id_of(database, table, plan.salesforce_id) is not None:
+            return  # it came in by another way meanwhile; the next pull compares
+        local_id = insert(database, table, plan.to_local, plan.salesforce_id)
+        join_segment(database, table, local_id, segment)
+        if any(plan.to_local.get(column) != value for column, value in plan.new_base.items()):
+            keep_base(database, table, local_id)
+            agree(database, table, local_id, plan.new_base, held_columns(plan))
+        conflicts.record(database, plan, local_id, self._run_id)
+
+    def _update(self, table: MappedTable, plan: RowPlan, local_id: LocalId) -> None:
+        database = self._database
+        row = database.row(f"SELECT deleted_at FROM {table.name} WHERE id = ?", [local_id])
+        if row is None:
+            return
+        if plan.is_empty and not plan.decisions and row[0] is not None:
+            forget_base(database, table, local_id)  # gone on both sides
+            return
+        if plan.salesforce_id is not None and not self._linked(table, plan.salesforce_id, local_id):
+            return
+        keep_base(database, table, local_id)
+        if plan.local_action is LocalAction.RESTORE:
+            database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
+        write(database, table, local_id, plan.to_local, seen_values(plan.decisions))
+        agree(database, table, local_id, plan.new_base, held_columns(plan))
+        prune(database, table, local_id)
+        conflicts.record(database, plan, local_id, self._run_id)
+
+    def _linked(self, table: MappedTable, salesforce_id: SalesforceId, local_id: LocalId) -> bool:
+        return link(self._database, table, local_id, salesforce_id)
+
+    def _soft_delete(self, table: MappedTable, plan: RowPlan, local_id: LocalId) -> None:
+        database = self._database
+        database.run(
+            f"UPDATE {table.name} SET deleted_at = coalesce(deleted_at, ?) WHERE id = ?",
+            [database.now(), local_id],
+        )
+        forget_base(database, table, local_id)
+        conflicts.record(database, plan, local_id, self._run_id)
+        if plan.successor_id is not None and plan.salesforce_id is not None:
+            self._follow(table, plan, local_id, plan.salesforce_id, plan.successor_id)
+
+    def _follow(
+        self,
+        table: MappedTable,
+        plan: RowPlan,
+        local_id: LocalId,
+        salesforce_id: SalesforceId,
+        successor_id: SalesforceId,
+    ) -> None:
+        database = self._database
+        successor = self._tables.get(plan.successor_object or plan.object)
+        keep_link(database, table, salesforce_id, plan.successor_object or plan.object, successor_id)
+        survivor = id_of(database, successor, successor_id) if successor else None
+        if successor is None or survivor is None:
+            return  # queued Tasks follow the link when they are sent
+        move_person(database, table, local_id, successor, survivor)
+        with database.as_edits():
+            write(database, successor, survivor, plan.to_successor)
+            for column, amount in plan.add_to_successor.items():
+                name = quoted(column)
+                database.run(
+                    f"UPDATE {successor.name} SET {name} = coalesce({name}, 0) + ? WHERE id = ?",
+                    [amount, survivor],
+                )
+
+
+def keep_link(
+    database: Database,
+    table: MappedTable,
+    salesforce_id: SalesforceId,
+    successor_object: str,
+    successor_id: SalesforceId,
+) -> None:
+    """This record lives on in that one."""
+    reason = "merged" if successor_object == table.object else "converted"
+    database.run(
+        "INSERT OR REPLACE INTO _links (object, salesforce_id, successor_object, successor_id, reason, found_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [table.object, salesforce_id, successor_object, successor_id, reason, database.now()],
+    )
+
+
+def seen_values(decisions: Iterable[FieldDecision]) -> dict[str, Value]:
+    """What the plan saw in the row, for the columns it decided."""
+    return {d.column: d.local for d in decisions if d.local is not MISSING}
+
+
+def held_columns(plan: RowPlan) -> set[str]:
+    """The columns that wait for a person."""
+    return {decision.column for decision in plan.decisions if decision.winner is Side.HELD}
