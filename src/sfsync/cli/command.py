@@ -178,10 +178,18 @@ def command(
         wrapped.__signature__ = inspect.Signature(own + common)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in own + common}
         del wrapped.__wrapped__  # type: ignore[attr-defined]
-        app.command(name, rich_help_panel=panel, **settings)(wrapped)
+        text = help_text(function.__doc__ or "")
+        app.command(name, help=text, rich_help_panel=panel, **settings)(wrapped)
         return wrapped
 
     return register
+
+
+def help_text(docstring: str) -> str:
+    """A command's docstring as its help: paragraphs flow, the examples stay one to a line."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    flowing = [text if text.startswith("Examples:") else " ".join(text.split()) for text in paragraphs]
+    return "\n\n".join(flowing)
 
 
 def perform(cli: Cli, work: Callable[[], Answer]) -> int:

@@ -38,7 +38,9 @@ def init(
 ) -> Answer:
     """Write a commented sfsync.yaml, ready to use.
 
-    Examples: sfsync init · sfsync init --login-url https://test.salesforce.com --client-id 3MVG9…
+    Examples:
+      sfsync init
+      sfsync init --login-url https://test.salesforce.com --client-id 3MVG9…
     """
     from sfsync.config import example_config
 
@@ -84,7 +86,9 @@ def import_file(
     Columns are the mirror's, or the Salesforce fields they are mapped to. What is new or different is an edit
     like any other: the next push sends it. Rows that cannot be read go to quarantine.
 
-    Examples: sfsync import people.csv · sfsync import leads.jsonl --object lead
+    Examples:
+      sfsync import people.csv
+      sfsync import leads.jsonl --object lead
     """
     from sfsync.cli.wiring import configuration, new_run_id, open_mirror
     from sfsync.engine.run import batched

@@ -61,7 +61,9 @@ def local_org(
 ) -> Answer:
     """Serve a small Salesforce on this machine, for trying things and for tests. Ctrl-C ends it.
 
-    Examples: sfsync local-org · sfsync local-org --port 0 --contacts 5000 --auto-approve
+    Examples:
+      sfsync local-org
+      sfsync local-org --port 0 --contacts 5000 --auto-approve
     """
     from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 

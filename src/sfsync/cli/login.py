@@ -38,7 +38,10 @@ def login(
 ) -> Answer:
     """Log in to Salesforce with the browser. The login is kept in the keyring, or encrypted in the mirror.
 
-    Examples: sfsync login · sfsync login --no-browser · sfsync login --token-store database
+    Examples:
+      sfsync login
+      sfsync login --no-browser
+      sfsync login --token-store database
     """
     import webbrowser
 

@@ -2,9 +2,193 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sfsync.cli.command import Answer, Cli, command
+from sfsync.cli.sync import reported
+from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
-    pass
+    from rich.console import Console
 
 PANEL = "Review"
+STALE = 1
+
+Limit = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
+
+
+def status(
+    cli: Cli,
+    *,
+    max_age: Annotated[
+        str | None,
+        typer.Option("--max-age", metavar="AGE", help="Exit 1 where the last good run is older: 2h, 1d."),
+    ] = None,
+) -> Answer:
+    """Show watermarks, what waits, open conflicts, quarantine, the last runs and where the login is kept.
+
+    Asks nobody but the mirror: no API call.
+
+    Examples:
+      sfsync status
+      sfsync status --max-age 2h --quiet
+    """
+    from sfsync.cli.when import parse_when
+    from sfsync.cli.wiring import TOKEN_STORE, configuration, local_now, open_mirror
+
+    config = configuration(cli)
+    oldest = parse_when(max_age, local_now()) if max_age else ""
+    with open_mirror(cli, config) as mirror:
+        told = mirror.status()
+        told["token_store"] = mirror.note(TOKEN_STORE) or None
+        told["mirror"] = str(mirror.path)
+    stale = bool(oldest) and (told["last_good_run"] or "") < oldest
+
+    def show(console: Console) -> None:
+        from sfsync.cli.render import rows_table
+
+        console.print(rows_table(told["objects"], ["object", "rows", "edited", "watermark"]))
+        console.print(
+            f"{told['events_waiting']} events and {told['tasks_waiting']} Tasks wait,"
+            f" {told['conflicts_open']} conflicts are open, {told['quarantined']} in quarantine,"
+            f" {told['in_doubt']} writes in doubt"
+        )
+        if told["runs"]:
+            console.print(rows_table(told["runs"], ["run_id", "command", "started_at", "status"]))
+        console.print(
+            f"last good run: {told['last_good_run'] or 'none yet'}; login kept in: {told['token_store'] or '-'}"
+        )
+        console.print(f"mirror: {told['mirror']}", soft_wrap=True)
+
+    warning = f"the last good run is older than {max_age}: {told['last_good_run'] or 'there was none'}"
+    return Answer(
+        told, show, exit_code=STALE if stale else 0, warnings=(warning,) if stale else (),
+        outcome="stale" if stale else "",
+    )  # fmt: skip
+
+
+def conflicts(
+    cli: Cli,
+    *,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that wait for a person.")] = False,
+    take: Annotated[
+        tuple[int, str] | None,
+        typer.Option(
+            "--take", metavar="ID SIDE", help="Decide an open one: its number, and local or remote."
+        ),
+    ] = None,
+    limit: Limit = 50,
+) -> Answer:
+    """Show what both sides had changed, both values, who won and by which rule.
+
+    A field that merges `manual` is held until a person decides; the next sync does the rest.
+
+    Examples:
+      sfsync conflicts --open
+      sfsync conflicts --take 12 local
+    """
+    from sfsync.cli.wiring import configuration, new_run_id, open_mirror
+
+    config = configuration(cli)
+    with open_mirror(cli, config) as mirror:
+        if take:
+            number, side = take
+            if side not in ("local", "remote"):
+                raise UsageError(
+                    f"{side!r} is no side", hint="Use: sfsync conflicts --take ID local, or remote."
+                )
+            with mirror.lock(new_run_id(), cli.command):
+                mirror.take(number, side)
+        rows = mirror.conflicts(limit=limit, open_only=open_only)
+    columns = ["id", "object", "record", "field", "local", "remote", "winner", "rule", "state"]
+    return _listing("conflicts", rows, columns, "No conflicts.", width=14)
+
+
+def quarantine(
+    cli: Cli,
+    *,
+    ignore: Annotated[
+        list[int] | None,
+        typer.Option("--ignore", metavar="ID", help="Leave this one for good; may be repeated."),
+    ] = None,
+    limit: Limit = 50,
+) -> Answer:
+    """Show what was refused and why, in Salesforce's own words, with a hint.
+
+    Examples:
+      sfsync quarantine
+      sfsync quarantine --ignore 3
+    """
+    from sfsync.cli.wiring import configuration, new_run_id, open_mirror
+
+    config = configuration(cli)
+    with open_mirror(cli, config) as mirror:
+        if ignore:
+            with mirror.lock(new_run_id(), cli.command):
+                mirror.ignore(ignore)
+        rows = mirror.quarantined(limit=limit)
+
+    def show(console: Console) -> None:
+        from rich.text import Text
+
+        from sfsync.cli.command import visible
+
+        if not rows:
+            console.print("Nothing is in quarantine.")
+        for row in rows:
+            what = " ".join(
+                str(row[name]) for name in ("kind", "object", "record", "event_id") if row.get(name)
+            )
+            console.print(Text.assemble((f"{row['id']:>4}  ", "bold"), visible(f"{what}  {row['code']}")))
+            console.print(Text(visible(f"      {row['message']}")))
+            console.print(Text(visible(f"      {row['hint']}"), style="dim"))
+
+    return Answer({"quarantine": rows}, show)
+
+
+def retry(
+    cli: Cli,
+    ids: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", help="Only these; all where none is given.")
+    ] = None,
+) -> Answer:
+    """Try again what is in quarantine: the rows are pushed, the events handled, the Tasks sent.
+
+    Examples:
+      sfsync retry
+      sfsync retry 3 4
+    """
+    from sfsync.cli.wiring import working
+    from sfsync.engine.push import push
+    from sfsync.engine.push_activity import push_activity
+
+    with working(cli) as session:
+        count = session.mirror.retry(ids or [])
+        push(session.run)
+        push_activity(session.run)
+    answer = reported(session)
+    return Answer(
+        {**answer.data, "retried": count}, answer.show, exit_code=answer.exit_code, run_id=answer.run_id,
+        warnings=answer.warnings,
+    )  # fmt: skip
+
+
+def _listing(
+    name: str, rows: list[dict[str, Any]], columns: list[str], nothing: str, *, width: int
+) -> Answer:
+    def show(console: Console) -> None:
+        from sfsync.cli.render import rows_table
+
+        console.print(rows_table(rows, columns, width=width) if rows else nothing)
+
+    return Answer({name: rows}, show)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "status", panel=PANEL)(status)
+    command(app, "conflicts", panel=PANEL)(conflicts)
+    command(app, "quarantine", panel=PANEL)(quarantine)
+    command(app, "retry", panel=PANEL)(retry)

@@ -87,7 +87,10 @@ def pull(
     Without --since it goes on from where the last pull got to, and reads a little before that again, so that
     records committed late are not missed.
 
-    Examples: sfsync pull · sfsync pull --since 7d --object contact · sfsync pull --full --dry-run
+    Examples:
+      sfsync pull
+      sfsync pull --since 7d --object contact
+      sfsync pull --full --dry-run
     """
     from sfsync.cli.when import parse_when
     from sfsync.cli.wiring import local_now, working
@@ -113,7 +116,9 @@ def push(
 ) -> Answer:
     """Send what was edited in the mirror to Salesforce: the changed fields, nothing else.
 
-    Examples: sfsync push --dry-run · sfsync push --object contact
+    Examples:
+      sfsync push --dry-run
+      sfsync push --object contact
     """
     from sfsync.cli.wiring import working
     from sfsync.engine.push import push as run_push
@@ -135,7 +140,9 @@ def sync(
 ) -> Answer:
     """Pull, then push, then log the activity that is queued: the line for cron.
 
-    Examples: sfsync sync · sfsync sync --skip-if-locked --quiet
+    Examples:
+      sfsync sync
+      sfsync sync --skip-if-locked --quiet
     """
     from sfsync.cli.wiring import working
     from sfsync.engine.sync import sync as run_sync
@@ -172,8 +179,10 @@ def push_activity(
 
     Without FILE and flags it sends what is queued. Lines that cannot be read go to quarantine.
 
-    Examples: sfsync push-activity events.jsonl · cat events.csv | sfsync push-activity - ·
-    sfsync push-activity --type email_sent --email ada@example.com --campaign January
+    Examples:
+      sfsync push-activity events.jsonl
+      cat events.csv | sfsync push-activity -
+      sfsync push-activity --type email_sent --email ada@example.com --campaign January
     """
     from sfsync.cli.wiring import working
     from sfsync.engine.push_activity import keep
@@ -256,7 +265,10 @@ def diff(
 
     Then what applying it would cost in API calls and storage. Nothing is written on either side.
 
-    Examples: sfsync diff · sfsync diff --object contact 42 · sfsync diff --exit-code --quiet
+    Examples:
+      sfsync diff
+      sfsync diff --object contact 42
+      sfsync diff --exit-code --quiet
     """
     from sfsync.cli.render import plan_document, show_plans
     from sfsync.cli.wiring import working
