@@ -202,7 +202,7 @@ def find_key(
     if key:
         return SealingKey.parse(key, "SFSYNC_TOKEN_KEY")
     if key_file:
-        return SealingKey.parse(_read_key_file(key_file), str(key_file))
+        return SealingKey.parse(_read_key_file(key_file.expanduser()), str(key_file))
     credential = credentials_directory / CREDENTIAL_NAME if credentials_directory else None
     if credential and credential.is_file():
         return SealingKey.parse(_read_text(credential, _no_check), str(credential))

@@ -109,6 +109,18 @@ _RULES = (
     ),
     _Rule(
         "invalid_grant",
+        "this login host does not take client credentials",
+        "Set org.login_url to the org's My Domain: https://NAME.my.salesforce.com.",
+        says="not supported on this domain",
+    ),
+    _Rule(
+        "invalid_grant",
+        "the app has no user to run as",
+        "An admin has to enable the client credentials flow on the app and name its run-as user.",
+        says="no client credentials user",
+    ),
+    _Rule(
+        "invalid_grant",
         "the user, the certificate or this computer's clock is not as the app expects",
         "Check the username, that the app holds the certificate of this very key, and the clock.",
         at=_SERVER_STEPS,
