@@ -22,7 +22,6 @@ from .grants import Grants, Identity
 from .hosts import host_of
 from .keychain import TokenStore
 from .loopback import DEFAULT_DEADLINE_SECONDS, Listener, Paste
-from .pkce import Handshake, authorization_url
 
 LOCK_SECONDS = 90.0
 
@@ -141,6 +140,8 @@ class Login:
             AuthError: no port is free, nobody came, or somebody said no.
             WrongOrg: it is another org than the profile's.
         """
+        from .pkce import Handshake, authorization_url  # only here: every other command starts faster without
+
         handshake = Handshake.new()
         with Listener(ports, handshake.state, host_of(self._grants.login)) as listener:
             url = authorization_url(
