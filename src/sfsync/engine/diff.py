@@ -13,6 +13,7 @@ from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import OrgAction, RowPlan
 from sfsync.model.outcome import ObjectReport
+from sfsync.model.record import Triple
 from sfsync.planning.planner import plan_row
 
 
@@ -68,7 +69,7 @@ def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[RowPlan]:
         with ExitStack() as stack:
             reading = read(run, object_map, stack, since=None, full=False)
             for triple in reading.stage.triples(contested_only=False):
-                if triple.local is None or not triple.local.edited_at:
+                if _at_rest(triple):
                     yield plan_row(triple, object_map, rules)
     if rules.pushes:
         projection = Projection(object_map, object_map.columns)
@@ -81,6 +82,14 @@ def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[RowPlan]:
                     if plan.local_id in held_back
                     else plan
                 )
+
+
+def _at_rest(triple: Triple) -> bool:
+    """Whether nothing waits here to be sent: the rows that only a pull would touch."""
+    local, base = triple.local, triple.base
+    if local is None:
+        return True
+    return base is not None and (base.values, base.deleted_at) == (local.values, local.deleted_at)
 
 
 def _add_calls(run: Run, cost: Cost, writes: int) -> None:

@@ -18,10 +18,10 @@ from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.mapping.project import Projection, RawRecord, canonical_values, to_org_fields
 from sfsync.mapping.schema import ObjectMap
-from sfsync.model.change import OrgAction, OrgWrite, RowPlan
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
 from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
-from sfsync.model.record import LocalId, SalesforceId, Triple
+from sfsync.model.record import MISSING, Local, LocalId, SalesforceId, Triple
 from sfsync.planning import safety
 from sfsync.planning.identity import choose
 from sfsync.planning.pending import PendingWrite
@@ -32,6 +32,9 @@ LOOKUP = 300
 
 FETCH = 2000
 """Ids a retrieve call. Source: salesforce-facts §4, sObject Collections."""
+
+TIDY = 500
+"""Rows a transaction when they are brought into canonical form."""
 
 SEVERAL_MATCHES = "SEVERAL_MATCHES"
 SAME_PERSON = "SAME_PERSON"
@@ -98,7 +101,10 @@ def _identify(
     """Look for the records of rows that have no Salesforce Id, by address, a few hundred a call."""
     held_back: set[LocalId] = set()
     people = ((match_key(address), local_id) for local_id, address in run.mirror.unlinked(object_map.name))
-    for chunk in batched(groupby(people, key=itemgetter(0)), LOOKUP):
+    same_address = (
+        (key, [local_id for _, local_id in rows]) for key, rows in groupby(people, key=itemgetter(0))
+    )
+    for chunk in batched(same_address, LOOKUP):
         rows = _one_each(run, object_map, chunk, held_back, report)
         if object_map.name in run.fresh or not rows:
             continue  # this very run has pulled every record: the mirror would know the address
@@ -111,18 +117,17 @@ def _identify(
 def _one_each(
     run: Run,
     object_map: ObjectMap,
-    groups: Iterable[tuple[str, Iterable[tuple[str, LocalId]]]],
+    groups: Iterable[tuple[str, list[LocalId]]],
     held_back: set[LocalId],
     report: ObjectReport,
 ) -> dict[str, LocalId]:
     """One row for each address; a second row with the same address is put aside."""
     rows = {}
-    for key, members in groups:
-        (_, first), *others = list(members)
+    for key, (first, *others) in groups:
         if not key:
             continue
         rows[key] = first
-        for _, other in others:
+        for other in others:
             message = f"another new row ({first}) has the address {key} too"
             _hold(run, object_map, other, SAME_PERSON, message, held_back, report)
     return rows
@@ -204,15 +209,35 @@ def readable(triple: Triple, object_map: ObjectMap) -> tuple[Triple, dict[str, s
     return replace(triple, local=replace(triple.local, values=values)), problems
 
 
+def _tidy(object_name: str, raw: Local, clean: Local) -> RowPlan:
+    """The row in canonical form: a blank before a name, or a null for false, is no difference to keep."""
+    changed = {column: value for column, value in clean.values.items() if value != raw.values[column]}
+    seen = tuple(
+        FieldDecision(column, MISSING, raw.values[column], MISSING, value, Side.LOCAL, "tidied")
+        for column, value in changed.items()
+    )
+    return RowPlan(
+        object_name, raw.local_id, None, local_action=LocalAction.UPDATE, decisions=seen, to_local=changed
+    )
+
+
 def _guard(
     run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId], report: ObjectReport
 ) -> int:
     """Count the writes, put aside rows that cannot be read, and stop the run where too much would be taken away."""
-    for triple in stage.triples(contested_only=False, dirty_only=True):
-        problems = readable(triple, object_map)[1]
-        if problems and triple.local is not None:
-            told = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
-            _hold(run, object_map, triple.local.local_id, UNREADABLE, told, held_back, report)
+    for triples in batched(stage.triples(contested_only=False, dirty_only=True), TIDY):
+        tidied = []
+        for triple in triples:
+            clean, problems = readable(triple, object_map)
+            if triple.local is None or clean.local is None:
+                continue
+            if problems:
+                told = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
+                _hold(run, object_map, triple.local.local_id, UNREADABLE, told, held_back, report)
+            elif clean.local.values != triple.local.values:
+                tidied.append(_tidy(triple.object, triple.local, clean.local))
+        if tidied and not run.dry_run:
+            run.mirror.commit(tidied)
     found, writes = safety.Damage(), 0
     for plan in _plans(run, object_map, stage, held_back):
         writes += plan.org_action is not OrgAction.NONE
