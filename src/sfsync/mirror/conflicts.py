@@ -7,37 +7,11 @@ date and never doubled; it is settled when the field comes to rest.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
 from sfsync.mirror.database import Database
 from sfsync.model.change import FieldDecision, RowPlan, Side
-from sfsync.model.record import MISSING, LocalId, Missing, SalesforceId, Value
-
-
-@dataclass(frozen=True, slots=True)
-class KeptConflict:
-    """One field that both sides had changed.
-
-    Attributes:
-        state: ``decided`` by a policy, ``open`` until a person decides, or ``settled``.
-        email: the person's address now, for people who read the list.
-    """
-
-    id: int
-    object: str
-    local_id: LocalId
-    salesforce_id: SalesforceId | None
-    email: str
-    column: str
-    base: Value
-    local: Value
-    remote: Value
-    value: Value
-    winner: str
-    rule: str
-    state: str
-    run_id: str
-    found_at: str
+from sfsync.model.record import MISSING, LocalId, Missing, Value
 
 
 def record(database: Database, plan: RowPlan, local_id: LocalId, run_id: str) -> None:
@@ -106,3 +80,22 @@ def _facts(
 
 def _known(value: Value | Missing) -> Value:
     return None if value is MISSING else value
+
+
+def listed(database: Database, addresses: str, *, limit: int, open_only: bool) -> list[dict[str, Any]]:
+    """Conflicts for people, the latest first; ``addresses`` is SQL that gives the address of ``k``'s person."""
+    where = "WHERE k.state = 'open'" if open_only else ""
+    found = database.rows(
+        'SELECT k.id, k.object, k.person_id, k.salesforce_id, k."column", k.base, k.local, k.remote, k.value,'
+        f" k.winner, k.rule, k.state, k.run_id, k.found_at, {addresses} FROM conflicts AS k {where}"
+        " ORDER BY k.id DESC LIMIT ?",
+        [limit],
+    )
+    names = (
+        *("id", "object", "local_id", "salesforce_id", "field", "base", "local", "remote", "value"),
+        *("winner", "rule", "state", "run_id", "found_at"),
+    )
+    return [
+        dict(zip(names, row[:-1], strict=True)) | {"record": row[-1] or row[3] or str(row[2])}
+        for row in found
+    ]

@@ -141,6 +141,16 @@ class Database:
         self.run(_GUARD_UP)
 
     @contextmanager
+    def wiping(self) -> Iterator[None]:
+        """What is deleted or replaced in this block is overwritten in the file, not just unlinked."""
+        before = self.value("PRAGMA secure_delete")
+        self.value("PRAGMA secure_delete = ON")
+        try:
+            yield
+        finally:
+            self.value(f"PRAGMA secure_delete = {int(before)}")
+
+    @contextmanager
     def temporary(self) -> Iterator[None]:
         """A transaction over temporary tables alone: the mirror's file is not locked."""
         with self._translated():

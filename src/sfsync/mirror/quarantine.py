@@ -6,7 +6,9 @@ with) or says ``retry``. One row, event or Task has one open entry, brought up t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sfsync.mirror.database import Database
 from sfsync.model.record import LocalId
@@ -36,25 +38,6 @@ class Refusal:
     event_id: str = ""
     payload: str = ""
     edit: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """One entry of the quarantine, for people."""
-
-    id: int
-    kind: str
-    object: str
-    local_id: LocalId | None
-    event_id: str
-    email: str
-    code: str
-    message: str
-    hint: str
-    payload: str
-    state: str
-    run_id: str
-    quarantined_at: str
 
 
 HINTS = {
@@ -150,3 +133,72 @@ def at_this_edit(database: Database, base: str, refusal: Refusal) -> Refusal:
     """The refusal with the row's edit number: only a later edit brings the row back."""
     edit = database.value(f"SELECT _edit FROM {base} WHERE id = ?", [refusal.local_id])
     return replace(refusal, edit=int(edit or 0))
+
+
+# -- for people ------------------------------------------------------------------------------------------------
+def listed(database: Database, addresses: str, *, limit: int) -> list[dict[str, Any]]:
+    """Open entries, the latest first; ``addresses`` is SQL that gives the address of ``k``'s person."""
+    found = database.rows(
+        "SELECT k.id, k.kind, k.object, k.person_id, k.event_id, k.code, k.message, k.hint, k.payload,"
+        f" k.run_id, k.quarantined_at, {addresses} FROM quarantine AS k WHERE k.state = 'open'"
+        " ORDER BY k.quarantined_at DESC, k.id DESC LIMIT ?",
+        [limit],
+    )
+    return [
+        {
+            "id": number,
+            "kind": kind,
+            "object": object_name,
+            "record": address or ("" if person is None else f"{person}"),
+            "local_id": person,
+            "event_id": event_id,
+            "code": code,
+            "message": message,
+            "hint": hint,
+            "payload": payload,
+            "run_id": run_id,
+            "quarantined_at": at,
+        }
+        for number, kind, object_name, person, event_id, code, message, hint, payload, run_id, at, address in found
+    ]
+
+
+def retry(database: Database, ids: Sequence[int]) -> int:
+    """Let entries go, so that the next push, or the next look at the events, tries again; all where none is named.
+
+    Returns:
+        How many.
+    """
+    with database.transaction(edits=True):
+        entries = database.rows("SELECT id, kind, event_id FROM quarantine WHERE state = 'open' ORDER BY id")
+        chosen = [entry for entry in entries if not ids or entry[0] in ids]
+        again = [entry for entry in chosen if entry[1] in _AGAIN]
+        for number, kind, event_id in again:
+            if statement := _AGAIN[kind]:
+                database.run(statement, [event_id])
+            database.run(
+                "UPDATE quarantine SET state = 'settled', settled_at = ? WHERE id = ?",
+                [database.now(), number],
+            )
+    return len(again)
+
+
+_AGAIN = {
+    RECORD: "",  # an edited row without an open entry is pushed
+    EVENT: "UPDATE events SET state = 'new', note = '' WHERE id = ? AND state = 'quarantined'",
+    ACTIVITY: "UPDATE activities SET state = 'queued', sent_at = '', settled_at = ''"
+    " WHERE key = ? AND state = 'quarantined'",
+}
+
+
+def ignore(database: Database, ids: Sequence[int]) -> int:
+    """Leave these for good: they are told no more, and tried again only where somebody edits the row.
+
+    Returns:
+        How many there were.
+    """
+    with database.transaction(edits=True):
+        return database.run_many(
+            "UPDATE quarantine SET state = 'ignored', settled_at = ? WHERE id = ? AND state = 'open'",
+            [(database.now(), number) for number in ids],
+        )

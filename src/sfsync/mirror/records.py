@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from sfsync.errors import UsageError
 from sfsync.mirror import conflicts, quarantine
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import ALL, MappedTable, read_back, spelled
@@ -379,3 +380,51 @@ def seen_values(decisions: Iterable[FieldDecision]) -> dict[str, Value]:
 def held_columns(plan: RowPlan) -> set[str]:
     """The columns that wait for a person."""
     return {decision.column for decision in plan.decisions if decision.winner is Side.HELD}
+
+
+# -- a person decides ------------------------------------------------------------------------------------------
+def take(database: Database, tables: Mapping[str, MappedTable], conflict_id: int, side: Side) -> None:
+    """Decide a conflict: the chosen side's value stands, and the next sync carries it to where it is not.
+
+    An open one: the base moves to the org's value, so that the row's own value counts as the one edit there is,
+    or the row takes the org's value and is at rest. One that a policy decided: the other value is an edit made
+    now.
+
+    Raises:
+        UsageError: there is no such conflict, or it is settled.
+    """
+    found = database.row(
+        'SELECT object, person_id, "column", local, remote, state FROM conflicts WHERE id = ?', [conflict_id]
+    )
+    if found is None or found[0] not in tables:
+        raise UsageError(f"there is no conflict {conflict_id}", hint="sfsync conflicts")
+    table, local_id = tables[found[0]], LocalId(found[1])
+    column, local, remote, state = found[2:]
+    if state == "settled" or column not in table.columns:
+        raise UsageError(f"conflict {conflict_id} is settled already", hint="sfsync conflicts --open")
+    chosen = local if side is Side.LOCAL else remote
+    with database.transaction():
+        if state == "open":
+            keep_base(database, table, local_id)
+            if side is Side.REMOTE:
+                write(database, table, local_id, {column: remote})
+            agree(database, table, local_id, {column: remote}, set())
+            prune(database, table, local_id)
+        else:
+            with database.as_edits():
+                write(database, table, local_id, {column: chosen})
+        database.run(
+            "UPDATE conflicts SET state = 'settled', winner = ?, rule = 'a person', value = ?, settled_at = ?"
+            " WHERE id = ?",
+            [side.value, chosen, database.now(), conflict_id],
+        )
+
+
+def addresses(tables: Iterable[MappedTable]) -> str:
+    """SQL: the address of the person that ``k.object`` and ``k.person_id`` name."""
+    cases = "".join(
+        f" WHEN '{_literal(table.object)}' THEN (SELECT r.{quoted(table.object_map.match_on)}"
+        f" FROM {table.name} AS r WHERE r.id = k.person_id)"
+        for table in tables
+    )
+    return f"CASE k.object{cases} END" if cases else "NULL"

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as MappingABC
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sfsync.errors import MirrorError, WrongOrg
 from sfsync.mapping.check import SObjectFacts
 from sfsync.mapping.schema import Mapping, ObjectMap
-from sfsync.mirror import quarantine, records, tables
+from sfsync.mirror import conflicts, people, quarantine, records, runs, tables
 from sfsync.mirror.database import Clock, Database, quoted
 from sfsync.mirror.events import Events
+from sfsync.mirror.lock import run_lock
 from sfsync.mirror.migrations import migrate
 from sfsync.mirror.outbox import Outbox
 from sfsync.mirror.staging import SqliteStage
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.change import OrgWrite, RowPlan
+from sfsync.mirror.tokens import Tokens
+from sfsync.model.change import OrgWrite, RowPlan, Side
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
 from sfsync.model.outcome import Outcome
-from sfsync.model.record import LocalId, SalesforceId
+from sfsync.model.record import LocalId, SalesforceId, Values
 from sfsync.planning.activity import Effect, Person
 from sfsync.planning.pending import InDoubt, PendingWrite, QueuedTask, Row
 
@@ -133,8 +136,7 @@ class SqliteMirror:
             )
             if own not in (None, ""):
                 return str(own)
-        key = self._database.value("SELECT mirror_key FROM _sync")
-        return f"{key}-{object_name[:1]}{local_id}"
+        return f"{self.key}-{object_name[:1]}{local_id}"
 
     def note(self, name: str) -> str:
         """A small fact kept between runs; empty where there is none."""
@@ -146,6 +148,45 @@ class SqliteMirror:
             self._database.run("DELETE FROM _notes WHERE name = ?", [name])
             if value:
                 self._database.run("INSERT INTO _notes (name, value) VALUES (?, ?)", [name, value])
+
+    @property
+    def key(self) -> str:
+        """This mirror's own random name, the same for ever."""
+        return str(self._database.value("SELECT mirror_key FROM _sync"))
+
+    @property
+    def tokens(self) -> Tokens:
+        """Where sealed logins are kept."""
+        return Tokens(self._database)
+
+    # -- runs --------------------------------------------------------------------------------------------------
+    def lock(self, run_id: str, command: str, *, timeout_seconds: float = 0) -> AbstractContextManager[None]:
+        """Hold the mirror's lock; ``MirrorBusy`` names who has it instead."""
+        return run_lock(self._database, run_id, command, timeout_seconds=timeout_seconds)
+
+    def begin_run(self, run_id: str, command: str) -> None:
+        """A run begins; what is written from now on is noted under it."""
+        self._run_id = run_id
+        runs.begin(self._database, run_id, command)
+        for table in self._tables.values():
+            with self._database.transaction():
+                tables.tidy(self._database, table)
+
+    def finish_run(self, run_id: str, status: str, report: MappingABC[str, Any]) -> None:
+        """A run is over: how it ended, and its report."""
+        runs.finish(self._database, run_id, status, report)
+
+    def runs(self, *, limit: int = 20) -> list[dict[str, Any]]:
+        """The last runs, the latest first, each with its report."""
+        return runs.listed(self._database, limit)
+
+    def sent_by(self, run_id: str) -> list[InDoubt]:
+        """What a run wrote to the org and the org accepted, the latest first."""
+        return runs.sent_by(self._database, run_id)
+
+    def status(self) -> dict[str, Any]:
+        """What waits, what is open, the watermarks, the last runs; for people."""
+        return runs.status(self._database, list(self._tables.values()))
 
     # -- pull --------------------------------------------------------------------------------------------------
     def watermark(self, object_name: str, columns: Sequence[str]) -> Watermark | None:
@@ -341,3 +382,45 @@ class SqliteMirror:
             if kind == quarantine.RECORD and local_id is not None:
                 refusal = quarantine.at_this_edit(self._database, self._table(object_name).base, refusal)
             quarantine.put_aside(self._database, refusal, self._run_id)
+
+    def quarantined(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """What is in open quarantine, the latest first."""
+        return quarantine.listed(self._database, records.addresses(self._tables.values()), limit=limit)
+
+    def retry(self, ids: Sequence[int] = ()) -> int:
+        """Let these entries go, so that they are tried again; all where none is named. Returns how many."""
+        return quarantine.retry(self._database, ids)
+
+    def ignore(self, ids: Sequence[int]) -> int:
+        """Leave these entries for good. Returns how many there were."""
+        return quarantine.ignore(self._database, ids)
+
+    def conflicts(self, *, limit: int = 50, open_only: bool = False) -> list[dict[str, Any]]:
+        """What both sides had changed, the latest first, with both values."""
+        where = records.addresses(self._tables.values())
+        return conflicts.listed(self._database, where, limit=limit, open_only=open_only)
+
+    def take(self, conflict_id: int, side: str) -> None:
+        """Decide a conflict: ``local`` or ``remote``.
+
+        Raises:
+            UsageError: there is no such conflict, or it is settled.
+        """
+        records.take(self._database, self._tables, conflict_id, Side(side))
+
+    # -- people ------------------------------------------------------------------------------------------------
+    def import_records(self, object_name: str, rows: Iterable[Values]) -> dict[str, int]:
+        """Take records from a file in, in one transaction. Returns ``created``, ``updated``, ``unchanged``."""
+        return people.import_rows(self._database, self._table(object_name), rows)
+
+    def write_edits(self, object_name: str, local_id: LocalId, values: Values) -> bool:
+        """Write columns of a row as an edit made here; whether there is such a row."""
+        return people.write_edits(self._database, self._table(object_name), local_id, values)
+
+    def story(self, email: str) -> dict[str, Any]:
+        """Everything the mirror knows of an address, for ``explain``."""
+        return people.story(self._database, list(self._tables.values()), email)
+
+    def purge(self, email: str) -> dict[str, int]:
+        """Remove a person from the mirror and its journal. Returns how many rows went, by table."""
+        return people.purge(self._database, list(self._tables.values()), email)

@@ -1,0 +1,75 @@
+"""One run at a time: a lock of the operating system's beside the mirror, which a killed run cannot leave behind.
+
+Who holds it, and since when, is a note in the mirror, for the message to the one who has to wait. The note is
+never used to decide.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from sfsync.errors import MirrorBusy, MirrorError
+from sfsync.mirror.database import Database
+
+HOLDER = "lock_holder"
+
+
+@contextmanager
+def run_lock(database: Database, run_id: str, command: str, *, timeout_seconds: float = 0) -> Iterator[None]:
+    """Hold the mirror's lock.
+
+    Raises:
+        MirrorBusy: another run holds it; the message names the run and since when.
+    """
+    path = database.path.with_name(database.path.name + ".lock")
+    lock = FileLock(path, timeout=timeout_seconds, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise MirrorBusy(
+            f"{database.path}: {_holder(database)}",
+            hint="Wait for it to end; for cron there is --skip-if-locked.",
+        ) from error
+    except OSError as error:
+        raise MirrorError(
+            f"{path}: the lock cannot be taken: {error.strerror}",
+            hint="Give yourself write permission on the mirror's folder.",
+        ) from error
+    try:
+        _make_private(path)
+        _sign(database, run_id, command)
+        yield
+    finally:
+        lock.release()
+
+
+def _make_private(path: Path) -> None:
+    if path.exists() and path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _sign(database: Database, run_id: str, command: str) -> None:
+    told = json.dumps({"run_id": run_id, "command": command, "since": database.now(), "pid": os.getpid()})
+    with database.transaction(edits=True):
+        database.run(
+            "INSERT INTO _notes (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [HOLDER, told],
+        )
+
+
+def _holder(database: Database) -> str:
+    kept = database.value("SELECT value FROM _notes WHERE name = ?", [HOLDER])
+    if not kept:
+        return "another run holds the lock"
+    told = json.loads(kept)
+    return (
+        f"`{told['command']}` holds the lock since {told['since']}"
+        f" (run {told['run_id']}, process {told['pid']})"
+    )
