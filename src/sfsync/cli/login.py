@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,8 +85,10 @@ def login(
     return Answer(data, show)
 
 
-def _pasted() -> str:
-    return sys.stdin.readline().strip()
+def _pasted(seconds: float) -> str | None:
+    """What somebody pasted within so many seconds; ``None`` where nobody did."""
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    return (sys.stdin.readline() or None) if ready else None
 
 
 def logout(cli: Cli) -> Answer:

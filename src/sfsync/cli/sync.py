@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.cli.wiring import Session
-    from sfsync.intake.files import BadLine
+    from sfsync.intake.lines import BadLine
     from sfsync.model.event import EmailEvent
 
 PANEL = "Sync"
