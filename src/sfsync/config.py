@@ -116,8 +116,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
         ConfigError: with every mistake in ``problems``, ``sfsync.yaml:14:7 Emial: …``.
     """
     data = _read_bytes(path)
-    document, places = parse_yaml(decoded(data, path.name), path.name)
-    problems = Problems(places)
+    document, problems = parse_yaml(decoded(data, path.name), path.name)
     expanded = _expanded(document, environ, problems)
     config = _config(expanded, path, hashlib.sha256(data).hexdigest(), environ, problems)
     _raise_if_any(problems, str(path))
@@ -188,11 +187,11 @@ def _broken(name: str, spot: Spot, sentence: str) -> ConfigError:
     return ConfigError(f"{name} cannot be read as YAML", problems=(line,))
 
 
-def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Places]:
-    """One YAML mapping as plain values, and where everything in it stands.
+def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Problems]:
+    """One YAML mapping as plain values, with what is wrong so far and where everything stands.
 
     Raises:
-        ConfigError: with every mistake in ``problems``; a mistake in the syntax itself ends the reading.
+        ConfigError: for a mistake after which nothing can be read for what it means.
     """
     builder = _Builder(name)
     try:
@@ -201,8 +200,9 @@ def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Places]:
         raise _broken(name, _mark(error.problem_mark or error.context_mark), _syntax(error, text)) from error
     except yaml.YAMLError as error:
         raise _broken(name, (1, 1), " ".join(str(error).split())) from error
-    _raise_if_any(builder.problems, name)
-    return document, builder.places
+    if builder.is_broken:
+        _raise_if_any(builder.problems, name)
+    return document, builder.problems
 
 
 def _mark(mark: Any) -> Spot:
@@ -223,8 +223,8 @@ class _Builder:
     def __init__(self, name: str) -> None:
         self._keys: dict[KeyPath, Spot] = {}
         self._values: dict[KeyPath, Spot] = {}
-        self.places = Places(name, self._keys, self._values)
-        self.problems = Problems(self.places)
+        self.problems = Problems(Places(name, self._keys, self._values))
+        self.is_broken = False
         self._events: Iterator[Any] = iter(())
 
     def build(self, events: Iterator[Any]) -> dict[str, Any]:
@@ -241,6 +241,7 @@ class _Builder:
         if not isinstance(document, dict):
             found = "the file is empty" if document is None else f"found {shown(document)}"
             self.problems.at((1, 1), f"{found}; expected the keys org, mirror, objects …")
+            self.is_broken = True
             return {}
         return document
 
@@ -249,6 +250,7 @@ class _Builder:
         self._values.setdefault(path, spot)
         if isinstance(event, yaml.AliasEvent):
             self.problems.at(spot, f"*{event.anchor}: aliases are not read; write the value itself")
+            self.is_broken = True
             return None
         if event.anchor is not None:
             self.problems.at(spot, f"&{event.anchor}: anchors are not read")
@@ -289,21 +291,24 @@ class _Builder:
         spot = _mark(event.start_mark)
         if not isinstance(event, yaml.ScalarEvent):
             self.problems.at(spot, "a key has to be a word")
+            self.is_broken = True
             self._node(event, (*path, f"\0{spot}"))
             return f"\0{spot}"
         if event.anchor is not None or (event.tag is not None and event.tag != "!"):
             self.problems.at(spot, "anchors and tags are not read")
-        if event.value == "<<" and event.style is None:
+        if event.value == "<<" and not event.style:
             self.problems.at(spot, "<<: merge keys are not read; write the values themselves")
+            self.is_broken = True
         elif not isinstance(_scalar(event), str):
             self.problems.at(spot, f"{event.value or 'nothing'}: a key has to be a word; put it in quotes")
+            self.is_broken = True
         return str(event.value)
 
 
 def _scalar(event: Any) -> Any:
     """A scalar by the JSON schema of YAML 1.2: what looks like anything else is text."""
     value: str = event.value
-    if event.style is not None:  # quoted, or a block of text
+    if event.style:  # quoted, or a block of text
         return value
     if value in _NULLS:
         return None
@@ -470,7 +475,7 @@ def _ports(raw: object, path: KeyPath, problems: Problems) -> tuple[int, ...]:
     ports: list[int] = []
     for index, entry in enumerate(entries):
         where = (*path, index) if isinstance(raw, list) else path
-        port = int(entry) if isinstance(entry, str) and re.fullmatch(r"[0-9]{1,5}", entry) else entry
+        port = int(entry) if isinstance(entry, str) and re.fullmatch(r"[1-9][0-9]{0,4}", entry) else entry
         if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
             problems.add(where, f"expected a port from 1 to 65535, found {shown(entry)}")
         elif port in ports:

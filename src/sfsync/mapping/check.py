@@ -198,11 +198,17 @@ def _missing(field: FieldMap, object_map: ObjectMap, facts: SObjectFacts) -> Pro
             "an opt-out cannot be read or set there, so Salesforce's own mailings may still reach that person"
         )
     remedy = SETUP if field.remote.startswith("PenguinMails_") else _ACCESS
-    near = nearest(field.remote, facts.fields)
+    near = _near(field.remote, facts.fields)
     if near:
         remedy = f"Did you mean {near}? {remedy}"
     what = f"{facts.name} has no such field, or hides it from this user"
     return Problem(Severity.WARNING, facts.name, field.remote, what, why, remedy)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """The nearest name, by what tells names apart: every field of ours begins and ends alike."""
+    bare = {entry.removeprefix("PenguinMails_").removesuffix("__c"): entry for entry in known}
+    return bare.get(nearest(name.removeprefix("PenguinMails_").removesuffix("__c"), bare), "")
 
 
 def _mismatch(field: FieldMap, found: FieldFacts, name: str) -> Problem:
@@ -392,7 +398,7 @@ def _task_field(name: str, template: str, facts: SObjectFacts, problems: list[Pr
             if found
             else f"{facts.name} has no such field, or hides it from this user"
         )
-        near = "" if found else nearest(name, facts.fields)
+        near = "" if found else _near(name, facts.fields)
         remedy = f"Did you mean {near}? {_ACCESS}" if near else _ACCESS
         severity = Severity.ERROR if name == "Status" else Severity.WARNING
         why = "Tasks would stay open" if name == "Status" else "Tasks are logged without it"

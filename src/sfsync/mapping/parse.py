@@ -290,8 +290,8 @@ def _default_merge(rules: _RulesShape | None) -> Merge:
     for entry in rules.salesforce_to_penguinmails if rules else ():
         if isinstance(entry, dict) and str(entry.get("on")).endswith("_updated"):
             stated = entry.get("conflict_resolution")
-            if stated in set(GENERAL_MERGES):
-                return Merge(str(stated))
+            if isinstance(stated, str) and stated in set(GENERAL_MERGES):
+                return Merge(stated)
     return Merge.SALESFORCE_WINS
 
 

@@ -19,6 +19,7 @@ RawRecord: TypeAlias = Mapping[str, Any]
 _SYSTEM_FIELDS = ("Id", "IsDeleted", "MasterRecordId", "SystemModstamp")
 _LEAD_FIELDS = ("IsConverted", "ConvertedContactId")
 _ABSENT = object()
+_STAMP = CONVERTERS[FieldType.DATETIME].from_org
 
 
 class Projection:
@@ -55,9 +56,8 @@ class Projection:
         only because it was not sent.
         """
         state, successor = self._state(raw)
-        return Remote(
-            salesforce_id(raw["Id"]), self.values(raw), state, successor, _stamp(raw.get("SystemModstamp"))
-        )
+        stamp = _STAMP(raw.get("SystemModstamp")) or ""
+        return Remote(salesforce_id(raw["Id"]), self.values(raw), state, successor, str(stamp))
 
     def values(self, raw: RawRecord) -> dict[str, Value]:
         """The mapped values alone, by column."""
@@ -195,7 +195,3 @@ def salesforce_id(text: str) -> SalesforceId:
 
 def _is_true(raw: Any) -> bool:
     return raw is True or raw == "true"
-
-
-def _stamp(raw: Any) -> str:
-    return str(CONVERTERS[FieldType.DATETIME].from_org(raw) or "")
