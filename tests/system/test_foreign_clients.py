@@ -202,7 +202,7 @@ def test_jsforce_logs_in_with_pkce_and_logs_out(org, node_client):
 
 @pytest.mark.node
 def test_jsforce_renews_a_session_by_itself(org, node_client):
-    issued = org.oauth.issue()
+    issued = org.oauth.issue(scope="api refresh_token")
     told = node_client(
         "refresh",
         url=org.url,

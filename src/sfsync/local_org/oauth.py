@@ -44,6 +44,7 @@ JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _JWT_LONGEST_SECONDS = 300
 _JWT_SKEW_SECONDS = 60
 _NO_STORE = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache"}
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _Form = dict[str, str]
 
 
@@ -108,14 +109,14 @@ class OAuth:
         self.apps[app.client_id] = app
 
     def issue(
-        self, username: str | None = None, client_id: str = PUBLIC_CLIENT_ID, scope: str = "api refresh_token"
+        self, username: str | None = None, client_id: str = PUBLIC_CLIENT_ID, scope: str = "api"
     ) -> Issued:
         """Log somebody in without a browser or HTTP, for tests and for the built-in demo.
 
         Args:
             username: who; None for the org's first admin.
             client_id: for which app.
-            scope: as a login would ask for it.
+            scope: as a login would ask for it; with ``refresh_token`` it counts as one of the person's grants.
         """
         user = self._state.user(username or self._state.admin_id)
         if user is None:
@@ -541,7 +542,9 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 def _same_site(request: Request) -> None:
-    """Keep web pages of other origins away from the test switches."""
+    """Keep web pages of other origins away from the test switches, whatever name they gave this address."""
+    if request.url.hostname not in _LOOPBACK_NAMES:
+        raise OAuthError("invalid_request", "not under that name", status=403)
     if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         raise OAuthError("invalid_request", "not from another site", status=403)
     if request.headers.get("origin", _origin(request)) != _origin(request):

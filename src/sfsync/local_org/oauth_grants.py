@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-DEFAULT_CALLBACKS = tuple(f"http://localhost:{port}/callback" for port in (1717, 1718, 1719, 8080))
+# Browsers refuse port 1719 (H.323, ERR_UNSAFE_PORT): it is registered, as an admin may do, but cannot be reached.
+DEFAULT_CALLBACKS = tuple(f"http://localhost:{port}/callback" for port in (1716, 1717, 1718, 1719, 8080))
 SCOPES = {
     "api": "Manage your data through the API",
     "refresh_token": "Stay connected until you revoke it",

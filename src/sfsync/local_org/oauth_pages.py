@@ -54,6 +54,8 @@ code{font:13px/1.5 ui-monospace,"SFMono-Regular",Menlo,Consolas,monospace;overfl
 pre{background:var(--field);border:1px solid var(--line);border-radius:10px;padding:12px 14px;margin:0 0 18px;
 white-space:pre-wrap}
 .who{font-size:14px;margin:18px 0 0}
+@media (max-width:480px){main{padding:24px}ul.scopes li{flex-wrap:wrap;column-gap:12px;row-gap:0}
+ul.scopes li span{flex:1}ul.scopes code{flex-basis:100%;margin-left:21px}}
 footer{text-wrap:balance;color:var(--soft);font-size:13px;text-align:center;max-width:420px}
 """
 _PENGUIN = """<svg viewBox="0 0 44 44" aria-hidden="true"><rect width="44" height="44" rx="12" fill="#0b5cab"/>
@@ -106,7 +108,8 @@ def approve_page(
 ) -> HTMLResponse:
     """Ask whether the app may have what it asks for."""
     asked = "".join(
-        f"<li>{_safe(SCOPES.get(scope, 'Something this org has no words for'))}<code>{_safe(scope)}</code></li>"
+        f"<li><span>{_safe(SCOPES.get(scope, 'Something this org has no words for'))}</span>"
+        f"<code>{_safe(scope)}</code></li>"
         for scope in scopes
     )
     body = f"""<h1>Allow access?</h1>

@@ -198,7 +198,7 @@ def test_a_callback_that_is_not_registered_letter_by_letter_is_told_in_the_page_
     )
 
 
-@pytest.mark.parametrize("port", [1717, 1718, 1719, 8080])
+@pytest.mark.parametrize("port", [1716, 1717, 1718, 1719, 8080])
 def test_the_usual_callbacks_are_registered(port):
     uri = f"http://localhost:{port}/callback"
     answer = Org(auto_approve=True).ask(redirect_uri=uri)
@@ -512,7 +512,7 @@ def test_a_sixth_login_ends_the_oldest(org):
 def test_another_app_does_not_count_towards_the_five(org):
     first = org.full_login()
     for _ in range(5):
-        org.oauth.issue(client_id=CONFIDENTIAL_CLIENT_ID)
+        org.oauth.issue(client_id=CONFIDENTIAL_CLIENT_ID, scope="api refresh_token")
     assert org.refresh(first["refresh_token"]).status_code == 200
 
 
@@ -702,7 +702,7 @@ def test_an_app_not_approved_for_the_user_gets_nothing_until_they_allow_it_once(
     answer = org.token(grant_type=JWT_GRANT, assertion=assertion(org))
     assert refused(answer) == ("invalid_grant", "user hasn't approved this consumer")
     org.code(client_id="robot")
-    org.oauth.issue(client_id="robot")
+    org.oauth.issue(client_id="robot", scope="api refresh_token")
     assert org.token(grant_type=JWT_GRANT, assertion=assertion(org)).status_code == 200
 
 
@@ -774,7 +774,8 @@ def test_an_app_can_be_registered_over_http():
 
 
 def test_web_pages_of_others_cannot_reach_the_switches(org):
-    for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+    rebound = {"host": "evil.example:8123", "origin": "http://evil.example:8123"}
+    for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, rebound):
         assert org.client.post("/_local/oauth/expire", headers=headers).status_code == 403
         assert org.client.post("/_local/oauth/settings", json={}, headers=headers).status_code == 403
 
