@@ -7,6 +7,7 @@ Source: salesforce-facts §7.5 (checksum and vectors), REST API guide, ID field 
 """
 
 import re
+from functools import lru_cache
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -20,10 +21,12 @@ def checksum(short: str) -> str:
     >>> checksum("0035500001H9cak"), checksum("AbCdEfGhIjKlMnO")
     ('AAB', 'VKV')
     """
-    return "".join(
-        _CHECK[sum(1 << bit for bit, char in enumerate(short[at : at + 5]) if "A" <= char <= "Z")]
-        for at in (0, 5, 10)
-    )
+    return _block(short[:5]) + _block(short[5:10]) + _block(short[10:15])
+
+
+@lru_cache(maxsize=4096)
+def _block(five: str) -> str:
+    return _CHECK[sum(1 << bit for bit, char in enumerate(five) if "A" <= char <= "Z")]
 
 
 def make(prefix: str, number: int) -> str:

@@ -7,15 +7,15 @@ Source: salesforce-facts §2.1, §3, §5.2 and §6.1.
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?\Z")
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 
 
-@lru_cache(maxsize=65536)
 def rest_text(seconds: int) -> str:
     """The moment as a REST reply writes it.
 
@@ -31,12 +31,18 @@ def bulk_text(seconds: int) -> str:
 
 
 def _plain(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    day, rest = divmod(seconds, 86_400)
+    return f"{_day(day)}T{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    return date.fromordinal(_EPOCH_DAY + number).isoformat()
 
 
 def day_of(seconds: int) -> str:
     """The UTC day of a moment."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    return _day(seconds // 86_400)
 
 
 def read_moment(text: str) -> int | None:

@@ -37,6 +37,12 @@ def renderer(kind: SObjectType, field: Field) -> Getter:
     return read
 
 
+def is_plain(kind: SObjectType, field: Field) -> bool:
+    """Whether the field is written exactly as the row keeps it."""
+    converted = field.type in {"boolean", "datetime", "double", "currency"}
+    return not converted and field.name not in COMPUTED.get(kind.name, {})
+
+
 def record_url(version: str, sobject: str, record_id: str) -> str:
     """The address of a record, as ``attributes`` tell it."""
     return f"/services/data/v{version}/sobjects/{sobject}/{record_id}"

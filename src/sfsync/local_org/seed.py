@@ -7,8 +7,9 @@ people take seconds; addresses end in ``.example``, which nobody can own (RFC 26
 import random
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from faker import Faker
@@ -70,6 +71,7 @@ def fill(state: OrgState, *, contacts: int, leads: int, seed: int = 7) -> None:
         _leads(state, dice, pools, owners, addresses, leads)
 
 
+@lru_cache(maxsize=4)
 def _pools(seed: int) -> _Pools:
     fake = Faker(["en_US", "en_GB", "de_DE", "fr_FR", "es_ES"])
     fake.seed_instance(seed)
@@ -112,14 +114,14 @@ def _accounts(
     """Accounts as (id, owner, mail domain)."""
     found: list[tuple[str, str, str]] = []
     for at, stamp in enumerate(_stamps(state, number)):
-        name, owner = _company(pools, at), dice.choice(owners)
+        name, owner = _company(pools, at), _pick(dice, owners)
         domain = f"{_slug(name)}.example"
         values = {
             "Name": name,
             "Website": f"https://www.{domain}",
-            "Industry": dice.choice(INDUSTRIES),
+            "Industry": _pick(dice, INDUSTRIES),
             "Phone": _phone(dice),
-            "BillingCity": dice.choice(pools.cities),
+            "BillingCity": _pick(dice, pools.cities),
         }
         found.append((_add(state, "Account", stamp, owner, values), owner, domain))
     return found
@@ -136,7 +138,7 @@ def _contacts(
     for at, stamp in enumerate(_stamps(state, number)):
         account_id, owner, domain = accounts[at // _CONTACTS_PER_ACCOUNT]
         values = _person(dice, pools, domain, addresses)
-        values |= {"AccountId": account_id, "MailingCity": dice.choice(pools.cities)}
+        values |= {"AccountId": account_id, "MailingCity": _pick(dice, pools.cities)}
         if dice.random() < 0.03:
             values["HasOptedOutOfEmail"] = True
         _add(state, "Contact", stamp, owner, values)
@@ -146,23 +148,23 @@ def _leads(
     state: OrgState, dice: random.Random, pools: _Pools, owners: list[str], addresses: set[str], number: int
 ) -> None:
     for stamp in _stamps(state, number):
-        name = _company(pools, dice.randrange(1_000_000))
+        name = _company(pools, int(dice.random() * max(len(pools.companies), number // 2)))
         values = _person(dice, pools, f"{_slug(name)}.example", addresses)
         open_statuses = (LEAD_STATUSES[0], LEAD_STATUSES[0], LEAD_STATUSES[1], LEAD_STATUSES[3])
-        values |= {"Company": name, "Status": dice.choice(open_statuses), "City": dice.choice(pools.cities)}
-        values["Rating"] = dice.choice(("Hot", "Warm", "Cold"))
-        _add(state, "Lead", stamp, dice.choice(owners), values)
+        values |= {"Company": name, "Status": _pick(dice, open_statuses), "City": _pick(dice, pools.cities)}
+        values["Rating"] = _pick(dice, ("Hot", "Warm", "Cold"))
+        _add(state, "Lead", stamp, _pick(dice, owners), values)
 
 
 def _person(dice: random.Random, pools: _Pools, domain: str, addresses: set[str]) -> dict[str, Any]:
-    first, last = dice.choice(pools.first), dice.choice(pools.last)
+    first, last = _pick(dice, pools.first), _pick(dice, pools.last)
     return {
         "FirstName": first,
         "LastName": last,
         "Email": _address(_slug(first), _slug(last), domain, addresses),
-        "Title": dice.choice(_TITLES),
+        "Title": _pick(dice, _TITLES),
         "Phone": _phone(dice),
-        "LeadSource": dice.choice(LEAD_SOURCES),
+        "LeadSource": _pick(dice, LEAD_SOURCES),
     }
 
 
@@ -184,10 +186,17 @@ def _company(pools: _Pools, at: int) -> str:
     return name if turn == 0 else f"{name} {turn + 1}"
 
 
+@lru_cache(maxsize=8192)
 def _slug(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:24].strip("-") or "x"
 
 
+def _pick(dice: random.Random, among: Sequence[str]) -> str:
+    """One of them; twice as fast as ``choice``, which a million people notice."""
+    return among[int(dice.random() * len(among))]
+
+
 def _phone(dice: random.Random) -> str:
-    return f"(555) {dice.randrange(100, 1000)}-{dice.randrange(10_000):04d}"
+    number = int(dice.random() * 9_000_000) + 1_000_000
+    return f"(555) {number // 10_000}-{number % 10_000:04d}"

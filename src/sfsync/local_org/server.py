@@ -239,7 +239,7 @@ def _app(org: LocalOrg) -> ASGIApp:
     local = LocalApi(org.state, org.faults, org.save)
     app = Starlette(
         routes=[
-            *pages.routes(org.state),
+            *pages.routes(),
             *local.routes(),
             *org.oauth.routes(),
             Route("/services/data", _Data(org).versions, methods=["GET", "HEAD"]),

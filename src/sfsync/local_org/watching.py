@@ -11,16 +11,17 @@ from .standard import COMPUTED
 _LATEST = 50
 _SHOWN = (
     "Email",
-    "Title",
-    "Company",
     "PenguinMails_Lead_Score__c",
     "PenguinMails_Engagement_Score__c",
     "PenguinMails_Total_Opens__c",
     "PenguinMails_Total_Clicks__c",
     "PenguinMails_Last_Email_Opened__c",
+    "PenguinMails_Last_Campaign__c",
     "PenguinMails_Unsubscribed__c",
     "HasOptedOutOfEmail",
     "LastActivityDate",
+    "Company",
+    "Title",
 )
 
 

@@ -325,7 +325,7 @@ def _defaults(kind: SObjectType, writer: Writer) -> Row:
     row: Row = {
         item.name: item.default
         for item in kind.fields
-        if item.default not in {None, False} and item.createable
+        if item.createable and item.default is not None and item.default is not False
     }
     if kind.field("OwnerId"):
         row["OwnerId"] = writer.user_id
