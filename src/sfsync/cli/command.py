@@ -177,7 +177,7 @@ def command(
 
         wrapped.__signature__ = inspect.Signature(own + common)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in own + common}
-        del wrapped.__wrapped__  # type: ignore[attr-defined]
+        del wrapped.__wrapped__
         text = help_text(function.__doc__ or "")
         app.command(name, help=text, rich_help_panel=panel, **settings)(wrapped)
         return wrapped

@@ -134,8 +134,12 @@ def connect(cli: Cli, config: Config, mirror: SqliteMirror) -> tuple[SalesforceO
 
     held = login(cli, config, mirror, token_store(cli, mirror))
     token = held.current()
+    refresher = held.refresher()
     org = open_org(
-        token, held.refresher(), api_version=config.org.api_version, reserve=config.limits.api_reserve
+        token,
+        lambda stale: refresher.fresh(stale.access_token),
+        api_version=config.org.api_version,
+        reserve=config.limits.api_reserve,
     )
     return org, token.org_id
 
