@@ -49,7 +49,7 @@ class OrgSettings:
 
     login_url: str
     client_id: str
-    redirect_ports: tuple[int, ...] = (1717, 1718, 1719)
+    redirect_ports: tuple[int, ...] = (1717, 1718, 1716)
     scopes: tuple[str, ...] = ("api", "refresh_token")
     api_version: str = "66.0"
 

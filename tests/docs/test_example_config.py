@@ -74,7 +74,7 @@ def test_the_example_is_the_file_in_the_repository() -> None:
 def test_the_org_and_the_limits(config: Config) -> None:
     assert config.org.login_url == "https://login.salesforce.com"
     assert config.org.client_id == "3MVG9"
-    assert config.org.redirect_ports == (1717, 1718, 1719)
+    assert config.org.redirect_ports == (1717, 1718, 1716)
     assert config.org.scope == "api refresh_token"
     assert config.org.api_version == "66.0"
     assert config.mirror_path == config.source.parent / "mirror.db"
