@@ -46,7 +46,9 @@ MAX_UPLOAD_BYTES = 100_000_000
 
 ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
 
-_ERROR = re.compile(r"(?P<code>[A-Z][A-Z0-9_]+):(?P<message>.*?)(?::(?P<fields>[\w., ]*))? --\s*", re.DOTALL)
+_ERROR = re.compile(
+    r"(?P<code>[A-Z][A-Z0-9_]+):(?P<message>.*?)(?:(?::(?P<fields>[\w., ]*?))?\s*--\s*)?", re.DOTALL
+)
 _LARGEST_CELL = 2**24
 
 

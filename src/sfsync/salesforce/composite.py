@@ -139,7 +139,9 @@ class Collections:
         refusal = told[0] if told else Refusal("", f"HTTP {status}")
         if refusal.repeat is Repeat.LATER or status == 503:
             self._keep_locked(chunk, refusal, left)
-        elif status == 200 or status >= 500:
+        elif status in {401, 403}:
+            self._outcomes += [Deferred(write.ref, refusal.code, refusal.message) for write in chunk]
+        elif status < 400 or status >= 500:
             self._outcomes += [
                 Unknown(write.ref, f"{refusal.code} {refusal.message}".strip()) for write in chunk
             ]
@@ -172,7 +174,7 @@ class Collections:
         if not rest:
             return
         if self._cuts_left <= 0:
-            self._keep_locked(rest, refusal, left)
+            self._outcomes += [Deferred(write.ref, refusal.code, refusal.message) for write in rest]
             return
         self._cuts_left -= 1
         size = len(rest) if spoilt else -(-len(rest) // COMPOSITE_COLLECTIONS)

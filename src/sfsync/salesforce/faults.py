@@ -238,7 +238,7 @@ def error_of(
 
     A 503, a 429 and a refusal for too many requests at once come from the org's front door, before anything
     of the request is executed; so they are certain not to have acted, and even a write may be sent again.
-    A 500, 502 or 504 may come after the work was done.
+    A 500, 502 or 504 may come after the work was done. A 429 is a proxy's: the day's limit is a 403.
 
     Args:
         body: the parsed JSON, or ``None`` where it was none (an HTML page is never shown).
@@ -249,7 +249,7 @@ def error_of(
     told = refusals(body)
     first = told[0] if told else Refusal("", "")
     words = f": {first.code}: {first.message}" if first.code else ""
-    if first.repeat is Repeat.STOP:
+    if first.repeat is Repeat.STOP and status != 429:
         return BudgetSpent(
             f"the org's API calls of the last 24 hours are used up{words}",
             hint="wait for the 24 hours to move on; the next run goes on from here",

@@ -9,16 +9,20 @@ Source: salesforce-facts §2.4 (what heals; jsforce's practice: 0.5 s doubling, 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from sfsync.salesforce.faults import CallFailed
 
 MAX_OBEYED_SECONDS = 120.0
 """A longer Retry-After ends the run: the next one goes on from here."""
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -82,6 +86,14 @@ def writing(call: Callable[[], T], patience: Patience) -> T:
         SfsyncError: the last try's error; ``CallFailed.may_have_acted`` says whether it has to be looked up.
     """
     return patience.caller()(write_again, call)
+
+
+def _tell(details: RetryDetails) -> None:
+    """A line for ``-v`` instead of stamina's own warning, which would reach the terminal."""
+    log.info("%s; trying again in %.1f s", details.caused_by or "locked records", details.wait_for)
+
+
+set_on_retry_hooks([_tell])
 
 
 class StillLocked(Exception):  # noqa: N818 - the state of things, seen by ``while_locked`` alone
