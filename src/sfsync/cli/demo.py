@@ -312,7 +312,7 @@ class Show:
         if not (self.cli.quiet or self.cli.as_json):
             from rich.text import Text
 
-            self.cli.out.print(Text(f"   $ sfsync {line}", style="green"))
+            self.cli.out.print(Text(f"   $ sfsync {line}", style="green"), soft_wrap=True)
         silent = self.cli.quiet or self.cli.as_json
         environ = {"SFSYNC_TOKEN_KEY": self.key, "PATH": self.cli.environ.get("PATH", "")}
         cli = Cli(line.split(maxsplit=1)[0], config=self.place / "sfsync.yaml", quiet=silent, environ=environ)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sfsync.cli.command import visible
-from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan
 from sfsync.model.outcome import ObjectReport, RunReport
 from sfsync.model.record import MISSING
 
@@ -31,11 +31,9 @@ def cell(value: object, *, width: int = _CUT) -> Text:
     return Text(text if len(text) <= width else text[: width - 1] + "…")
 
 
-def table(*columns: str, title: str = "") -> Table:
+def table(*columns: str) -> Table:
     """A quiet table."""
-    made = Table(
-        box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, show_edge=False
-    )
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1), collapse_padding=True)
     for column in columns:
         made.add_column(column, justify="right" if column in _COUNTS else "left", overflow="fold")
     return made
@@ -50,20 +48,23 @@ def rows_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, wid
 
 
 def show_report(console: Console, report: RunReport) -> None:
-    """What a run did: a line per verb and object, events, then the cost."""
+    """What a run did: a line per verb and object that moved, events, then the cost."""
     made = table("", *_COUNTS)
     for verb, reports in (("pull", report.pull), ("push", report.push)):
         for name, counts in reports.items():
-            made.add_row(f"{verb} {name}", *_figures(counts))
+            if any(counts.as_dict().values()):
+                made.add_row(f"{verb} {name}", *_figures(counts))
     if made.row_count:
         console.print(made)
-    if report.activity is not None:
-        activity = report.activity
+    activity = report.activity
+    if activity is not None and any(activity.as_dict().values()):
         console.print(
-            f"activity  {activity.events} new events, {activity.tasks} tasks, {activity.duplicates} duplicates,"
+            f"activity: {activity.events} new events, {activity.tasks} tasks, {activity.duplicates} duplicates,"
             f" {activity.quarantined} quarantined"
             + (f", {activity.waiting} waiting" if activity.waiting else "")
         )
+    elif not made.row_count:
+        console.print("Nothing to do: both sides are as they should be.")
     how = sorted(set(report.transport.values()))
     console.print(
         f"{report.api_calls} API calls{' by ' + ', '.join(how) if how else ''},"
@@ -76,9 +77,6 @@ def show_report(console: Console, report: RunReport) -> None:
 def _figures(counts: ObjectReport) -> list[Text]:
     numbers = counts.as_dict()
     return [Text(str(numbers[name]), style="" if numbers[name] else "dim") for name in _COUNTS]
-
-
-_MARKS = {Side.LOCAL: "→ Salesforce", Side.REMOTE: "← mirror", Side.BOTH: "↔ both", Side.HELD: "? held"}
 
 
 def title_of(plan: RowPlan) -> str:
@@ -117,12 +115,12 @@ def _decisions(decisions: Sequence[FieldDecision]) -> Table:
     made = table("field", "local", "base", "remote", "wins", "rule")
     for decision in decisions:
         made.add_row(
-            cell(decision.column, width=20),
-            cell(decision.local, width=14),
+            cell(decision.column, width=18),
+            cell(decision.local, width=13),
             cell(decision.base, width=12),
-            cell(decision.remote, width=14),
-            Text(_MARKS[decision.winner], style="red" if decision.conflict else ""),
-            cell(decision.rule, width=24),
+            cell(decision.remote, width=13),
+            Text(decision.winner.value, style="bold" if decision.conflict else ""),
+            Text(decision.rule),
         )
     return made
 

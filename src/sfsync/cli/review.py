@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PANEL = "Review"
 STALE = 1
+_CONFLICT_COLUMNS = {"record": 12, "field": 11, "local": 11, "remote": 11}
 
 Limit = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
 
@@ -102,8 +103,18 @@ def conflicts(
             with mirror.lock(new_run_id(), cli.command):
                 mirror.take(number, side)
         rows = mirror.conflicts(limit=limit, open_only=open_only)
-    columns = ["id", "object", "record", "field", "local", "remote", "winner", "rule", "state"]
-    return _listing("conflicts", rows, columns, "No conflicts.", width=14)
+
+    def show(console: Console) -> None:
+        from sfsync.cli.render import cell, table
+
+        made = table("id", "record", "field", "local", "remote", "wins", "rule")
+        for row in rows:
+            wins = "open" if row["state"] == "open" else row["winner"]
+            cells = (cell(row[name], width=width) for name, width in _CONFLICT_COLUMNS.items())
+            made.add_row(str(row["id"]), *cells, wins, row["rule"])
+        console.print(made if rows else "No conflicts.")
+
+    return Answer({"conflicts": rows}, show)
 
 
 def quarantine(
@@ -173,17 +184,6 @@ def retry(
         {**answer.data, "retried": count}, answer.show, exit_code=answer.exit_code, run_id=answer.run_id,
         warnings=answer.warnings,
     )  # fmt: skip
-
-
-def _listing(
-    name: str, rows: list[dict[str, Any]], columns: list[str], nothing: str, *, width: int
-) -> Answer:
-    def show(console: Console) -> None:
-        from sfsync.cli.render import rows_table
-
-        console.print(rows_table(rows, columns, width=width) if rows else nothing)
-
-    return Answer({name: rows}, show)
 
 
 def register(app: typer.Typer) -> None:

@@ -25,7 +25,7 @@ class FieldDecision:
 
     Attributes:
         value: what both sides should hold; for ``Side.HELD`` the local value, which stays where it is.
-        rule: the reason in a word: ``only changed here``, ``only changed in Salesforce``, or the merge's name.
+        rule: the reason in a word: ``changed here``, ``changed there``, or the merge's name.
         conflict: both sides had changed it, to different values (or never agreed on any).
     """
 

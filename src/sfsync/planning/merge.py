@@ -12,11 +12,11 @@ from sfsync.model.change import FieldDecision, Side
 from sfsync.model.record import MISSING, Missing, Value
 from sfsync.planning.policy import POLICIES, Contest
 
-ONLY_HERE = "only changed here"
-ONLY_THERE = "only changed in Salesforce"
-FIRST_MEETING = "filled in at the first meeting"
-PULL_ONLY = "Salesforce owns this field"
-PUSH_ONLY = "the mirror owns this field"
+ONLY_HERE = "changed here"
+ONLY_THERE = "changed there"
+FIRST_MEETING = "first meeting"
+PULL_ONLY = "pull only"
+PUSH_ONLY = "push only"
 
 
 def merge_field(field_map: FieldMap, contest: Contest) -> FieldDecision | None:

@@ -13,7 +13,7 @@ PLAN = {"object": "contact", "local_id": LocalId(1), "salesforce_id": Salesforce
 
 
 def test_deletions_on_either_side_and_blanked_values_are_damage() -> None:
-    blank = FieldDecision("title", "CTO", "CTO", None, None, Side.REMOTE, "only changed in Salesforce")
+    blank = FieldDecision("title", "CTO", "CTO", None, None, Side.REMOTE, "changed there")
     assert damage(RowPlan(**PLAN, local_action=LocalAction.SOFT_DELETE)) == Damage(deleted=1)
     assert damage(RowPlan(**PLAN, org_action=OrgAction.DELETE)) == Damage(deleted=1)
     assert damage(RowPlan(**PLAN, local_action=LocalAction.UPDATE, decisions=(blank,))) == Damage(blanked=1)
