@@ -129,6 +129,8 @@ class LocalOrg:
 
     def start(self) -> "LocalOrg":
         """Serve in a thread; back when it answers."""
+        if self._file is None and self.config.state_file:
+            self._file = StateFile(self.config.state_file)
         self._server = self._new_server()
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._bound()]}, name="local-org", daemon=True
@@ -147,7 +149,7 @@ class LocalOrg:
         try:
             self._server.run(sockets=[self._bound()])
         finally:
-            self.save()
+            self.stop()
 
     def stop(self) -> None:
         """Stop serving and keep the state, if there is a file for it."""
@@ -158,7 +160,14 @@ class LocalOrg:
         if self._socket is not None:
             self._socket.close()
         self._server = self._thread = self._socket = None
+        self.close()
+
+    def close(self) -> None:
+        """Keep the state and let go of its file; for an org that was never started, too."""
         self.save()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def save(self) -> None:
         """Write what has changed to the state file, if there is one."""
@@ -176,11 +185,7 @@ class LocalOrg:
 
     def _bound(self) -> socket.socket:
         if self._socket is None:
-            # IPPROTO_TCP said aloud: asyncio turns Nagle off only where the socket says it is TCP.
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind(("127.0.0.1", self.config.port))
-            self._socket.listen(256)
+            self._socket = _listening(self.config.port)
         return self._socket
 
     def _new_server(self) -> uvicorn.Server:
@@ -209,6 +214,19 @@ class LocalOrg:
     def token(self, username: str | None = None) -> str:
         """An access token without a login, for tests."""
         return self.oauth.issue(username).access_token
+
+
+def _listening(port: int) -> socket.socket:
+    # IPPROTO_TCP said aloud: asyncio turns Nagle's delay off only where the socket says it is TCP.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
+        bound.listen(256)
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def _new_state(config: LocalOrgConfig) -> OrgState:
