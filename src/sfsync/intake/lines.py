@@ -70,26 +70,35 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _split(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Lines with their ends; ``(part, False)`` for the first part of one that is too long, the rest skipped."""
-    held = b""
+    """Lines with their ends; ``(beginning, False)`` for one that is too long, the rest of it skipped."""
+    held: list[bytes] = []
+    size = 0
     skipping = False
     for chunk in chunks:
-        pieces = (held + chunk).splitlines(keepends=True)
-        # The last piece may go on in the next chunk; so may "\r", which "\n" may follow.
-        held = pieces.pop() if not pieces[-1].endswith(b"\n") else b""
+        # "\r" may be half of "\r\n", so it is looked at again together with what follows.
+        pending = held.pop() + chunk if held and held[-1].endswith(b"\r") else chunk
+        pieces = pending.splitlines(keepends=True)
+        last = b"" if pieces[-1].endswith(b"\n") else pieces.pop()
         for piece in pieces:
-            if skipping:
-                skipping = False
-            elif len(piece) > MAX_LINE_BYTES:
-                yield piece[:SHOWN], False
-            else:
-                yield piece, True
-        if len(held) > MAX_LINE_BYTES:
+            line = b"".join((*held, piece)) if held else piece
+            held, size = [], 0
             if not skipping:
-                yield held[:SHOWN], False
-            skipping, held = True, b"\r" if held.endswith(b"\r") else b""
+                yield _measured(line)
+            skipping = False
+        if last:
+            held.append(last)
+            size += len(last)
+        if size > MAX_LINE_BYTES:
+            if not skipping:
+                yield _measured(b"".join(held))
+            skipping, size = True, 0
+            held = [b"\r"] if last.endswith(b"\r") else []
     if held and not skipping:
-        yield held, True
+        yield _measured(b"".join(held))
+
+
+def _measured(line: bytes) -> tuple[bytes, bool]:
+    return (line, True) if len(line) <= MAX_LINE_BYTES else (line[:SHOWN], False)
 
 
 def read_lines(stream: BinaryIO) -> Iterator[Line | BadLine]:
