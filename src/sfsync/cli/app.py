@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from sfsync.cli import data, demo, login, review, sync
-from sfsync.cli.command import Cli, write_document
+from sfsync.cli.command import Cli, Commands, write_document
 
 app = typer.Typer(
     name="sfsync",
+    cls=Commands,
     help="Keep the PenguinMails email platform and a Salesforce org in step.",
-    epilog="Try it without any account: `sfsync demo`. Exit codes and everything else: docs/cli.md.",
+    epilog="Try it without any account: sfsync demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

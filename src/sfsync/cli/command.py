@@ -10,6 +10,7 @@ import functools
 import inspect
 import json
 import os
+import re
 import signal
 import sys
 import typing
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sfsync.errors import ConfigError, SfsyncError
 
@@ -28,6 +30,34 @@ if TYPE_CHECKING:
 SCHEMA = "sfsync/1"
 INTERRUPTED, TERMINATED = 130, 143
 PANEL = "Options of every command"
+
+
+def _plain(parameters: list[Any]) -> list[Any]:
+    """The same parameters, whose help says FILE or N, not Python's types; and nothing for a mere switch."""
+    for parameter in parameters:
+        if isinstance(parameter, TyperOption) and parameter.metavar is None:
+            is_switch = parameter.is_flag or parameter.count
+            parameter.metavar = "" if is_switch else _WORDS.get(parameter.bare_type(), "TEXT")
+    return parameters
+
+
+_WORDS = {"int": "N", "float": "N", "Path": "FILE"}
+
+
+class Command(TyperCommand):
+    """A command with a help page for people."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its parameters."""
+        return _plain(super().get_params(ctx))
+
+
+class Commands(TyperGroup):
+    """All commands, with the same kind of help page."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Their common parameters."""
+        return _plain(super().get_params(ctx))
 
 
 class Interrupted(BaseException):
@@ -127,12 +157,12 @@ COMMON: dict[str, Any] = {
         Path | None,
         typer.Option(
             "--config", "-c", metavar="PATH", envvar="SFSYNC_CONFIG", rich_help_panel=PANEL,
-            help="The configuration file [./sfsync.yaml, else the user's config folder].",
+            help="The configuration file.", show_default="./sfsync.yaml, else the user's config folder",
         ),
     ],
     "profile": Annotated[
         str,
-        typer.Option("--profile", metavar="NAME", envvar="SFSYNC_PROFILE", rich_help_panel=PANEL, help="Which org, where there are several."),
+        typer.Option("--profile", metavar="NAME", envvar="SFSYNC_PROFILE", rich_help_panel=PANEL, help="Which org and mirror, where there are several."),
     ],
     "as_json": Annotated[
         bool, typer.Option("--json", rich_help_panel=PANEL, help="One JSON document on stdout, also on failure.")
@@ -140,7 +170,7 @@ COMMON: dict[str, Any] = {
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=PANEL, help="No messages, no progress.")],
     "verbose": Annotated[
         int,
-        typer.Option("--verbose", "-v", count=True, rich_help_panel=PANEL, help="Tell more; twice: a traceback on a failure."),
+        typer.Option("--verbose", "-v", count=True, show_default=False, rich_help_panel=PANEL, help="Twice (-vv): show where a failure came from."),
     ],
 }  # fmt: skip
 DEFAULTS: dict[str, Any] = {
@@ -179,17 +209,26 @@ def command(
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in own + common}
         del wrapped.__wrapped__
         text = help_text(function.__doc__ or "")
-        app.command(name, help=text, rich_help_panel=panel, **settings)(wrapped)
+        app.command(name, cls=Command, help=text, rich_help_panel=panel, **settings)(wrapped)
         return wrapped
 
     return register
 
 
 def help_text(docstring: str) -> str:
-    """A command's docstring as its help: paragraphs flow, the examples stay one to a line."""
+    r"""A command's docstring as its help: paragraphs flow, the examples stay one to a line.
+
+    >>> help_text("Do it.\n\n    Examples:\n      sfsync it\n      sfsync it again")
+    'Do it.\n\nExamples:\n$ sfsync it\n$ sfsync it again'
+    """
     paragraphs = inspect.cleandoc(docstring).split("\n\n")
-    flowing = [text if text.startswith("Examples:") else " ".join(text.split()) for text in paragraphs]
-    return "\n\n".join(flowing)
+    return "\n\n".join(_flowing(paragraph) for paragraph in paragraphs)
+
+
+def _flowing(paragraph: str) -> str:
+    if not paragraph.startswith("Examples:"):
+        return " ".join(paragraph.split())
+    return "\n".join(re.sub(r"^ +", "$ ", line) for line in paragraph.splitlines())
 
 
 def perform(cli: Cli, work: Callable[[], Answer]) -> int:

@@ -29,10 +29,12 @@ def init(
     cli: Cli,
     *,
     login_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where to log in [https://login.salesforce.com].")
+        str | None,
+        typer.Option(metavar="URL", help="Where to log in.", show_default="https://login.salesforce.com"),
     ] = None,
     client_id: Annotated[
-        str | None, typer.Option(help="The consumer key of your app [$SFSYNC_CLIENT_ID].")
+        str | None,
+        typer.Option(metavar="KEY", help="The consumer key of your app.", show_default="$SFSYNC_CLIENT_ID"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file that is there.")] = False,
 ) -> Answer:
@@ -74,7 +76,7 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE|-", help="CSV or JSON lines; - is standard input.")],
     *,
     object_name: Annotated[
-        str, typer.Option("--object", metavar="NAME", help="What the records are.")
+        str, typer.Option("--object", metavar="NAME", help="What the records are: contact or lead.")
     ] = "contact",
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="Skip columns that are not mapped.")

@@ -28,11 +28,14 @@ PANEL = "Try it"
 def local_org(
     cli: Cli,
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 for any free port.")] = 8700,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Where to listen; 0 for any free port.")
+    ] = 8700,
     seed: Annotated[int, typer.Option(help="The sample people; the same number gives the same ones.")] = 7,
     contacts: Annotated[int, typer.Option(min=0, help="How many sample contacts.")] = 60,
     leads: Annotated[
-        int | None, typer.Option(min=0, help="How many sample leads [fits the contacts].")
+        int | None,
+        typer.Option(min=0, help="How many sample leads.", show_default="five twelfths of the contacts"),
     ] = None,
     latency: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long each answer waits.")
@@ -53,7 +56,7 @@ def local_org(
         bool, typer.Option("--no-task-external-id", help="An org without the Task's external id.")
     ] = False,
     hide_opt_out: Annotated[
-        bool, typer.Option("--hide-opt-out", help="HasOptedOutOfEmail is not visible.")
+        bool, typer.Option("--hide-opt-out", help="An org that hides HasOptedOutOfEmail from this user.")
     ] = False,
     rotate_refresh_tokens: Annotated[
         bool, typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token.")
@@ -82,7 +85,8 @@ def local_org(
                 sys.stdout.flush()
             else:
                 cli.out.print(f"A local Salesforce org at {org.url} (Ctrl-C ends it)")
-                cli.out.print(f"  sfsync init --login-url {org.url} --client-id sfsync-local && sfsync login")
+                line = f"  sfsync init --login-url {org.url} --client-id sfsync-local && sfsync login"
+                cli.out.print(line, soft_wrap=True)
             threading.Event().wait()
     except OSError as error:
         raise UsageError(

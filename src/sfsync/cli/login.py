@@ -22,7 +22,7 @@ def login(
     no_browser: Annotated[
         bool,
         typer.Option(
-            "--no-browser", help="Print the address, and take the one that the browser ends on by paste."
+            "--no-browser", help="Print the address instead of opening it; the one it ends on can be pasted."
         ),
     ] = False,
     token_store: Annotated[

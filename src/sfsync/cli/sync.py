@@ -162,14 +162,21 @@ def push_activity(
     ] = None,
     *,
     type_: Annotated[
-        str | None, typer.Option("--type", help="One event: email_sent, email_opened, …")
+        str | None, typer.Option("--type", metavar="TYPE", help="One event: email_sent, email_opened, …")
     ] = None,
-    email: Annotated[str | None, typer.Option(help="One event: whose.")] = None,
-    campaign: Annotated[str | None, typer.Option(help="One event: the campaign's name.")] = None,
-    campaign_id: Annotated[str | None, typer.Option(help="One event: the campaign's id.")] = None,
+    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="One event: whose.")] = None,
+    campaign: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One event: the campaign's name.")
+    ] = None,
+    campaign_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="One event: the campaign's id.")
+    ] = None,
     at: Annotated[str | None, typer.Option(metavar="WHEN", help="One event: when; now if not given.")] = None,
     event_id: Annotated[
-        str | None, typer.Option("--id", help="One event: its id, the same for the same event.")
+        str | None,
+        typer.Option(
+            "--id", metavar="ID", help="One event: its id. The same id is the same event, for ever."
+        ),
     ] = None,
     dry_run: DryRun = False,
     allow_mass_change: MassChange = False,
@@ -182,7 +189,7 @@ def push_activity(
     Examples:
       sfsync push-activity events.jsonl
       cat events.csv | sfsync push-activity -
-      sfsync push-activity --type email_sent --email ada@example.com --campaign January
+      sfsync push-activity --type email_replied --email ada@example.com
     """
     from sfsync.cli.wiring import working
     from sfsync.engine.push_activity import keep
