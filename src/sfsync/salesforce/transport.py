@@ -308,7 +308,7 @@ def _lost(error: Exception, host: str) -> OrgUnavailable:
     """What became of a call that brought no answer; ``may_have_acted`` unless no connection was made."""
     if isinstance(error, requests.exceptions.SSLError):
         return CallFailed(
-            f"the certificate of {host} cannot be trusted",
+            f"no secure connection to {host}: its certificate cannot be trusted, or it speaks no TLS",
             hint="check the clock, the proxy and REQUESTS_CA_BUNDLE",
             may_have_acted=False,
             repeatable=False,

@@ -379,3 +379,13 @@ def test_a_page_of_another_shape_is_refused(serve: Serve, body: bytes) -> None:
     web = serve(lambda _: Answer(200, body))
     with pytest.raises(ProtocolError, match="shape"):
         Connection(session_for(web)).query("SELECT Id FROM Contact")
+
+
+def test_a_connection_that_is_not_secure_is_not_tried_again(serve: Serve) -> None:
+    web = serve(lambda _: Answer())
+    token = Token("secret", web.url.replace("http://", "https://"), "x/o/u")
+    session = OrgSession(token, no_refresh)
+    with pytest.raises(CallFailed, match="no secure connection") as caught:
+        session.request("GET", f"{token.instance_url}/x")
+    assert not caught.value.repeatable
+    assert not caught.value.may_have_acted
