@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from faker import Faker
+from faker.factory import Factory
 
 from .objects import OrgState, Row
 from .standard import INDUSTRIES, LEAD_SOURCES, LEAD_STATUSES
@@ -34,6 +34,9 @@ _TITLES = (
     "Customer Success Lead",
     "Accountant",
 )
+_LOCALES = ("en_US", "en_GB", "de_DE", "fr_FR", "es_ES")
+_PROVIDERS = ("faker.providers.person", "faker.providers.company", "faker.providers.address")
+_DRAWN_EACH = 80
 _STAFF = (("Sven", "Sales"), ("Rita", "Rep"), ("Omar", "Owner"))
 
 
@@ -73,14 +76,19 @@ def fill(state: OrgState, *, contacts: int, leads: int, seed: int = 7) -> None:
 
 @lru_cache(maxsize=4)
 def _pools(seed: int) -> _Pools:
-    fake = Faker(["en_US", "en_GB", "de_DE", "fr_FR", "es_ES"])
-    fake.seed_instance(seed)
-    many = range(400)
+    makers = [Factory.create(locale, providers=list(_PROVIDERS)) for locale in _LOCALES]
+    for maker in makers:
+        maker.seed_instance(seed)
+
+    def drawn(part: str, longest: int) -> tuple[str, ...]:
+        found = (str(getattr(maker, part)())[:longest] for _ in range(_DRAWN_EACH) for maker in makers)
+        return tuple(dict.fromkeys(found))
+
     return _Pools(
-        first=tuple(dict.fromkeys(fake.first_name() for _ in many)),
-        last=tuple(dict.fromkeys(fake.last_name() for _ in many)),
-        companies=tuple(dict.fromkeys(fake.company()[:80] for _ in many)),
-        cities=tuple(dict.fromkeys(fake.city()[:40] for _ in many)),
+        first=drawn("first_name", 40),
+        last=drawn("last_name", 80),
+        companies=drawn("company", 80),
+        cities=drawn("city", 40),
     )
 
 

@@ -9,7 +9,7 @@ Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from lark import Lark, Token, Transformer
@@ -384,7 +384,10 @@ class _Build(Transformer[Token, Any]):
         )
 
 
-_PARSER = Lark(_GRAMMAR, parser="lalr", start=["start", "condition"], maybe_placeholders=True)
+@cache
+def _parser() -> Lark:
+    """Built at the first query: it takes longer than all the rest of starting."""
+    return Lark(_GRAMMAR, parser="lalr", start=["start", "condition"], maybe_placeholders=True)
 
 
 @lru_cache(maxsize=256)
@@ -407,7 +410,7 @@ def parse_condition(text: str) -> Condition:
 
 def _parse(text: str, start: str) -> Any:
     try:
-        return _Build().transform(_PARSER.parse(text, start=start))
+        return _Build().transform(_parser().parse(text, start=start))
     except UnexpectedInput as error:
         at = getattr(error, "pos_in_stream", None)
         at = len(text) if at is None or at < 0 else min(at, len(text))
