@@ -1,0 +1,128 @@
+"""Importing people, telling one person's story, and forgetting them."""
+
+from __future__ import annotations
+
+from sfsync.mirror.store import SqliteMirror
+from sfsync.model.outcome import Accepted, Rejected
+from sfsync.model.record import LocalId, Remote
+from sfsync.planning.activity import Effect, Person, TaskDraft
+from tests.unit.mirror.samples import (
+    PUSHED,
+    edit,
+    event,
+    journal,
+    look,
+    one,
+    pull,
+    push_plans,
+    remote,
+    sid,
+)
+
+
+def test_an_import_creates_updates_and_leaves_alone(mirror: SqliteMirror) -> None:
+    pull(mirror, remote(1, phone="1"), remote(2, phone="1"))
+    rows = [
+        {"email": "P1@example.com", "phone": "2"},
+        {"email": "p2@example.com", "phone": "1"},
+        {"email": "new@example.com", "clicks": 4},
+        {"email": " NEW@example.com ", "clicks": 5},
+    ]
+    assert mirror.import_records("contact", rows) == {"created": 1, "updated": 2, "unchanged": 1}
+    assert list(mirror.dirty_ids("contact", PUSHED)) == [sid(1)]
+    assert look(mirror, "SELECT email, phone, clicks FROM contacts ORDER BY id") == [
+        ("p1@example.com", "2", None),
+        ("p2@example.com", "1", None),
+        ("new@example.com", None, 5),
+    ]
+
+
+def test_importing_the_same_file_again_changes_nothing(mirror: SqliteMirror) -> None:
+    rows = [{"email": "a@example.com", "phone": None}, {"email": None, "last_name": "Nobody"}]
+    assert mirror.import_records("contact", rows)["created"] == 2
+    assert mirror.import_records("contact", rows) == {"created": 0, "updated": 0, "unchanged": 2}
+
+
+def test_a_soft_deleted_row_is_not_brought_back_by_an_import(mirror: SqliteMirror) -> None:
+    pull(mirror, remote(1))
+    edit(mirror, "UPDATE contacts SET deleted_at = 'x'")
+    assert mirror.import_records("contact", [{"email": "p1@example.com"}])["created"] == 1
+
+
+def test_an_edit_can_be_written_for_one_row(mirror: SqliteMirror) -> None:
+    pull(mirror, remote(1))
+    assert mirror.write_edits("contact", LocalId(1), {"phone": "9"})
+    assert list(mirror.dirty_ids("contact", PUSHED)) == [sid(1)]
+    assert not mirror.write_edits("contact", LocalId(5), {"phone": "9"})
+
+
+def busy_person(mirror: SqliteMirror) -> None:
+    """Somebody with a bit of everything, and a neighbour."""
+    pull(mirror, remote(1, phone="1", last_name="Lovelace"), remote(2), segment="All")
+    edit(mirror, "UPDATE contacts SET phone = 'mine' WHERE id = 1")
+    pull(mirror, remote(1, phone="theirs", last_name="Lovelace"))
+    edit(mirror, "UPDATE contacts SET phone = 'again' WHERE id = 1")
+    fresh = Remote(sid(1), {**remote(1, phone="theirs", last_name="Lovelace").values, "score": None})
+    (ref,) = journal(mirror, *push_plans(mirror, fresh))
+    mirror.settle([Accepted(ref, sid(1))])
+    mirror.keep_events([event(1), event(2), event(3, email="p2@example.com")], source="test")
+    who = Person("contact", LocalId(1), sid(1))
+    task = TaskDraft("k1", "Email: January", {"Description": "Email opened by Lovelace"})
+    mirror.apply_events([Effect(event(1), who, task=task)])
+    mirror.apply_events([Effect(event(2), who, task=TaskDraft("k2", "Hello Lovelace", {}))])
+    mirror.settle_tasks([Accepted(1, sid(1, "00T"))])
+    mirror.quarantine(kind="record", code="X", message="no", object_name="contact", local_id=LocalId(1))
+    mirror.quarantine(kind="input", code="X", message="line 3", payload="P1@example.com,Lovelace")
+
+
+def test_a_story_has_everything(mirror: SqliteMirror) -> None:
+    busy_person(mirror)
+    told = mirror.story("P1@example.com")
+    (row,) = told["rows"]
+    assert (row["salesforce_id"], row["segments"], row["lives_on"]) == (sid(1), ["All"], None)
+    assert [entry["id"] for entry in told["events"]] == ["evt-1", "evt-2"]
+    assert [entry["state"] for entry in told["activities"]] == ["done", "queued"]
+    assert [(entry["column"], entry["local"]) for entry in told["conflicts"]] == [("phone", "mine")]
+    assert [entry["code"] for entry in told["quarantine"]] == ["X"]
+    assert [(entry["before"], entry["after"]) for entry in told["writes"]] == [
+        ({"phone": "theirs"}, {"phone": "again"})
+    ]
+
+
+def test_nobody_has_a_short_story(mirror: SqliteMirror) -> None:
+    assert mirror.story("who@example.com")["rows"] == []
+
+
+def test_purging_leaves_no_trace_of_the_person_and_all_of_the_others(mirror: SqliteMirror) -> None:
+    busy_person(mirror)
+    counts = mirror.purge("p1@example.com")
+    assert counts["contacts"] == 1
+    assert mirror.story("p1@example.com")["rows"] == []
+    assert mirror.rows("contact") == 1
+    assert mirror.waiting_tasks() == 0
+    mirror.close()
+    content = mirror.path.read_bytes()
+    for trace in (b"Lovelace", b"p1@example.com", b"mine", b"theirs", b"again"):
+        assert trace not in content
+    assert b"p2@example.com" in content
+
+
+def test_a_purged_event_does_not_count_again(mirror: SqliteMirror) -> None:
+    busy_person(mirror)
+    mirror.purge("p1@example.com")
+    assert mirror.keep_events([event(1)], source="test") == (0, 1)
+    assert [entry.id for entry, _ in mirror.pending_events(10)] == ["evt-3"]
+    assert one(mirror, "SELECT task_id FROM activities") == sid(1, "00T")
+
+
+def test_a_refusal_names_the_person_for_people(mirror: SqliteMirror) -> None:
+    pull(mirror, remote(1, phone="1"))
+    edit(mirror, "UPDATE contacts SET phone = '2'")
+    fresh = Remote(sid(1), {**remote(1, phone="1").values, "score": None})
+    (ref,) = journal(mirror, *push_plans(mirror, fresh))
+    mirror.settle([Rejected(ref, "STRING_TOO_LONG", "Phone")])
+    (entry,) = mirror.quarantined()
+    assert (entry["record"], entry["object"], entry["local_id"]) == ("p1@example.com", "contact", 1)
+    assert mirror.ignore([entry["id"]]) == 1
+    assert mirror.quarantined() == []
+    assert list(mirror.dirty_ids("contact", PUSHED)) == []
