@@ -210,7 +210,8 @@ def _mark(mark: Any) -> Spot:
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
-    line = text.split("\n")[error.problem_mark.line] if error.problem_mark else ""
+    start = error.problem_mark.line if error.problem_mark else 0
+    line = "".join(text.split("\n")[start : start + 1])  # the mark may lie beyond the last line
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "a tab cannot indent YAML; use blanks"
     problem = error.problem or "this is no YAML"

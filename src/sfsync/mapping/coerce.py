@@ -84,8 +84,6 @@ def _cleaned(value: str) -> str | None:
 
 
 def _as_text(raw: Any) -> str:
-    if isinstance(raw, str):
-        return str(raw)
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, float) and raw.is_integer():

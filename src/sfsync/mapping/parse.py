@@ -195,8 +195,6 @@ def _tell(shape: type[BaseModel], detail: ErrorDetails, path: Path, problems: Pr
             choices = re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", "")))
             found = shown(detail["input"])
             problems.add(where, f"{found} is none of its values{suggestion(str(detail['input']), choices)}")
-        case "value_error":
-            problems.add(where, str(detail["ctx"]["error"]))
         case kind:
             problems.add(where, f"expected {_EXPECTED.get(kind, kind)}, found {shown(detail['input'])}")
 

@@ -49,7 +49,7 @@ class Problems:
 
     def __init__(self, places: Places | None = None) -> None:
         self.places = places or Places()
-        self._found: list[tuple[Spot, str]] = []
+        self._found: dict[tuple[Spot, str], None] = {}  # as a set that keeps its order
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -70,8 +70,7 @@ class Problems:
 
     def at(self, spot: Spot, sentence: str) -> None:
         """Keep one mistake at a place already known, once."""
-        if (spot, sentence) not in self._found:
-            self._found.append((spot, sentence))
+        self._found[(spot, sentence)] = None
 
     def told(self) -> tuple[str, ...]:
         """Every mistake as ``sfsync.yaml:14:7 Emial: …``, in the file's order."""

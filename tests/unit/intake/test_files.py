@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.errors import InputError
@@ -345,6 +345,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(LINES, st.sampled_from(["csv", "jsonl"]))
 def test_whatever_comes_is_an_event_a_bad_line_or_an_input_error(found: list[str], file_format: str) -> None:
     try:

@@ -7,7 +7,7 @@ import io
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.errors import InputError
@@ -34,6 +34,7 @@ def rows(text: str, delimiter: str = ",") -> list[list[str] | str]:
     return [row.cells if isinstance(row, Row) else f"{row.line} {row.reason}" for row in found]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"))), st.data())
 def test_lines_do_not_depend_on_how_the_bytes_arrive(texts: list[str], data: st.DataObject) -> None:
     ends = [data.draw(st.sampled_from(["\n", "\r\n"])) for _ in texts]
@@ -111,6 +112,7 @@ CELLS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(CELLS, max_size=5))
 def test_what_a_csv_writer_writes_is_read_back(table: list[list[str]]) -> None:
     text = io.StringIO()
@@ -143,6 +145,7 @@ def test_a_forgotten_quote_costs_one_line_of_a_long_file() -> None:
     assert found[1:] == [["c", "d"]] * 5000
 
 
+@settings(deadline=None)
 @given(st.text('ab",\n', max_size=60))
 def test_no_quoting_loses_a_line(text: str) -> None:
     found = list(read_rows(read_lines(io.BytesIO(text.encode())), ","))

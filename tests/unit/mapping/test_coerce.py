@@ -6,7 +6,7 @@ import math
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.mapping.coerce import canonical, from_org, to_org
@@ -42,6 +42,7 @@ def bulk(raw: object) -> str:
 
 
 @pytest.mark.parametrize("field_type", list(T))
+@settings(deadline=None)
 @given(data=st.data())
 def test_what_was_sent_comes_back_as_the_canonical_value(field_type: FieldType, data: st.DataObject) -> None:
     value = data.draw(VALUES[field_type])
@@ -52,6 +53,7 @@ def test_what_was_sent_comes_back_as_the_canonical_value(field_type: FieldType, 
     assert from_org(field_type, bulk(to_org(field_type, kept))) == kept
 
 
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_text_is_kept_but_for_blanks_at_its_ends_and_line_ends(text: str) -> None:
     kept = canonical(T.TEXT, text)
@@ -59,6 +61,7 @@ def test_text_is_kept_but_for_blanks_at_its_ends_and_line_ends(text: str) -> Non
     assert kept != ""
 
 
+@settings(deadline=None)
 @given(text=st.text(st.characters(), max_size=20))
 def test_any_text_of_the_org_can_be_kept_as_utf8(text: str) -> None:
     kept = from_org(T.TEXT, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.config import example_config, load_config, parse_yaml
@@ -513,6 +513,59 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
     assert lines == sorted(lines)
 
 
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({}, "objects: missing: say which fields of contact and lead are to be kept in step"),
+        ({"objects": {}}, "objects: empty: say which fields of contact and lead are to be kept in step"),
+        ({"objects": {"contact": []}}, "contact: expected keys with values"),
+        ({"objects": {"contact": {}}}, "fields: missing in contact"),
+        ({"objects": {"contact": {"fields": {}}}}, "fields: empty: at least the field to match on is needed"),
+        (
+            {"objects": {"contact": {"fields": {"Email": {"to": "email", "placeholder": "x"}}}}},
+            "Email: the field to match on cannot have a placeholder",
+        ),
+        (
+            {"objects": {"contact": {"fields": {"X__c": {"to": "x", "placeholder": " x"}}}}},
+            "placeholder: has blanks at its ends, which Salesforce would not keep",
+        ),
+        (
+            {
+                "objects": {
+                    "contact": {"fields": {"X__c": {"to": "x", "direction": "pull", "placeholder": "x"}}}
+                }
+            },
+            "placeholder: is never sent where the value only comes down (direction: pull)",
+        ),
+        (
+            {"activities": {"fields": {"Who Id": "contact_id"}}},
+            "Who Id: that is no API name of a Task's field",
+        ),
+        (
+            {
+                "activities": {
+                    "external_id": "Key__c",
+                    "fields": {"Key__c": "event_id", "WhoId": "contact_id"},
+                }
+            },
+            "Key__c: is the external_id, which sfsync writes itself",
+        ),
+        (
+            {"activities": {"fields": {"WhoId": "contact_id", "whoid": "contact_id"}}},
+            "whoid: the same field twice: Salesforce does not tell capital letters apart",
+        ),
+        ({"activities": {"external_id": "a b", "fields": {}}}, "external_id: 'a b' is no API name"),
+        ({"activities": []}, "activities: expected keys with values"),
+        ({"sync_rules": []}, "sync_rules: expected keys with values"),
+        ({"sync_rules": {"contact_sync": []}}, "contact_sync: expected keys with values"),
+    ],
+)
+def test_a_part_that_is_missing_or_of_another_kind_is_told(document: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_mapping(document)
+    assert any(problem.startswith(told) for problem in caught.value.problems), caught.value.problems
+
+
 def contact(**fields: object) -> dict[str, object]:
     return {"objects": {"contact": {"fields": {"Email": "email", **fields}}}}
 
@@ -709,6 +762,7 @@ def told(changed: object) -> tuple[str, ...]:
     return ("loads: well",)
 
 
+@settings(deadline=None)
 @given(path=st.sampled_from(PATHS), value=JSON)
 def test_any_single_change_either_loads_or_is_told(path: tuple[object, ...], value: object) -> None:
     problems = told(replaced(DOCUMENT, path, value))

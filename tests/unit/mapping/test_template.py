@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.mapping.schema import ActivityMap
@@ -115,12 +115,14 @@ def test_a_wrong_template_says_why(template: str, told: str) -> None:
     assert told in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="{}"), max_size=30).filter(lambda text: text not in NAMES))
 def test_text_without_braces_is_itself(text: str) -> None:
     assert literal(text) == text
     assert alone(text) == ""
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_doubled_braces_give_any_text(text: str) -> None:
     escaped = text.replace("{", "{{").replace("}", "}}")
@@ -139,6 +141,7 @@ def test_a_long_subject_is_cut_with_an_ellipsis_and_kept_on_one_line() -> None:
     assert "\n" not in subject
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.integers(1, 20))
 def test_a_cut_text_fits_and_begins_like_the_whole(text: str, limit: int) -> None:
     cut = shortened(text, limit)
