@@ -19,6 +19,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import requests
@@ -27,6 +28,7 @@ from sfsync.errors import ProtocolError, SfsyncError
 from sfsync.mapping.project import salesforce_id
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.salesforce.ahead import Ahead
 from sfsync.salesforce.budget import BULK_PAGE, REST_PAGE, bulk_ingest_calls
 from sfsync.salesforce.composite import matched_id
 from sfsync.salesforce.connect import Connection
@@ -120,17 +122,18 @@ class Bulk:
         return self._results(job_id, info.get("numberRecordsProcessed"))
 
     def _results(self, job_id: str, expected: Any) -> Iterator[list[dict[str, str]]]:
-        locator, seen = "", 0
+        path = f"jobs/query/{job_id}/results?maxRecords={self._page_rows}"
+        response, seen = self._whole_page(path), 0
         while True:
-            place = f"&locator={locator}" if locator else ""
-            path = f"jobs/query/{job_id}/results?maxRecords={self._page_rows}{place}"
-            response = self._whole_page(path)
+            locator = response.headers.get("Sforce-Locator", "null")
+            more = locator not in {"null", ""}
+            coming = Ahead(partial(self._whole_page, f"{path}&locator={locator}")) if more else None
             for rows in _dicts(response.content, REST_PAGE):
                 seen += len(rows)
                 yield rows
-            locator = response.headers.get("Sforce-Locator", "null")
-            if locator in {"null", ""}:
+            if coming is None:
                 break
+            response = coming.result()
         if isinstance(expected, int) and seen != expected:
             raise ProtocolError(f"Bulk query job {job_id} read {expected} records and gave {seen}")
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -97,15 +98,15 @@ class Connection:
             self.patience,
         )
 
-    def pages(self, statements: Sequence[str], *, everything: bool = False) -> Iterator[Page]:
+    def pages(self, statements: Iterable[str], *, everything: bool = False) -> Iterator[Page]:
         """All pages of several queries, up to five queries a call.
 
         Source: REST API Developer Guide, Composite (up to 5 of 25 subrequests may be queries); salesforce-facts
         §4. Each subrequest's address keeps to the limit of a plain query, so nothing hangs on whether
         ``/composite`` lifts it.
         """
-        for start in range(0, len(statements), COMPOSITE_COLLECTIONS):
-            some = statements[start : start + COMPOSITE_COLLECTIONS]
+        waiting = iter(statements)
+        while some := list(islice(waiting, COMPOSITE_COLLECTIONS)):
             firsts = (
                 [self.query(some[0], everything=everything)]
                 if len(some) == 1

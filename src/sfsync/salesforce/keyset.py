@@ -11,10 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sfsync.errors import ProtocolError
 from sfsync.salesforce import soql
+from sfsync.salesforce.ahead import Ahead
 from sfsync.salesforce.bulk import Bulk, JobFailed
 from sfsync.salesforce.connect import Connection, Page
 from sfsync.salesforce.faults import CallRefused
@@ -50,39 +52,44 @@ class Reading:
             conditions.append(soql.after(str(after["SystemModstamp"]), str(after["Id"])))
         return soql.select(self.sobject, self.fields, " AND ".join(conditions), ORDER if ordered else ())
 
-    def by_rest(self, connection: Connection, first: Page) -> Iterator[list[dict[str, Any]]]:
+    def by_rest(
+        self, connection: Connection, first: Page, *, has_first: bool = False
+    ) -> Iterator[list[dict[str, Any]]]:
         """All pages, by the cursor; from the last record where the cursor is lost or ends too early.
+
+        Args:
+            has_first: the first page was handed out before, flattened.
 
         Raises:
             ProtocolError: the org loses its place again and again.
         """
         flatten = Flattener(self.fields)
-        page: Page | None = first
-        last: dict[str, Any] | None = None
+        page = first
+        last: Mapping[str, Any] | None = None
         expected, seen, resumes = first.total, 0, 0
-        while page is not None:
-            records = flatten(page.records)
+        while True:
+            coming = Ahead(partial(self._next, connection, page.next_url)) if page.next_url else None
+            records = page.records if page is first and has_first else flatten(page.records)
             if records:
-                yield records
+                if not (page is first and has_first):
+                    yield records
                 last, resumes = records[-1], 0
             seen += len(records)
-            if not page.next_url and seen >= expected:
+            if coming is None and seen >= expected:
                 return
-            following = self._next(connection, page)
+            following = coming.result() if coming else None
             if following is None:
                 resumes += 1
-                if resumes > MAX_RESUMES or (last is None and expected):
+                if resumes > MAX_RESUMES or last is None:
                     raise ProtocolError(f"the org loses its place in {self.sobject} again and again")
                 following = connection.query(self.statement(last), everything=self.everything)
                 expected, seen = following.total, 0
             page = following
 
-    def _next(self, connection: Connection, page: Page) -> Page | None:
-        """The page after this one; ``None`` where the cursor is lost."""
-        if not page.next_url:
-            return None
+    def _next(self, connection: Connection, next_url: str) -> Page | None:
+        """The page at this place; ``None`` where the cursor is lost."""
         try:
-            return connection.next_page(page.next_url)
+            return connection.next_page(next_url)
         except CallRefused as refused:
             if refused.code != "INVALID_QUERY_LOCATOR":
                 raise
@@ -93,14 +100,13 @@ class Reading:
         self, connection: Connection, bulk: Bulk, first: Page
     ) -> Iterator[Sequence[Mapping[str, Any]]]:
         """The first page as it is, the rest by a Bulk job; by the cursor after all where the job fails."""
-        last = dict(first.records[-1])
-        rest = self.statement(last, ordered=False)
-        pages = self.by_rest(connection, first)
-        yield next(pages)
+        records = Flattener(self.fields)(first.records)
+        yield records
+        rest = self.statement(records[-1], ordered=False)
         try:
             by_job = bulk.query(rest, everything=self.everything)
         except (CallRefused, JobFailed) as error:
             log.info("Bulk is not to be had for %s, so pages are used: %s", self.sobject, error.message)
-            yield from pages
+            yield from self.by_rest(connection, first, has_first=True)
         else:
             yield from by_job

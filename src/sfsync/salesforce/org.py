@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -127,7 +127,7 @@ class SalesforceOrg:
         in the same call, which a collections retrieve answers with null.
         """
         statements = soql.selects_in(sobject, _with_keys(fields), "Id", dict.fromkeys(ids))
-        return self._flat(list(statements), fields, everything=True)
+        return self._flat(statements, fields, everything=True)
 
     def find(self, sobject: str, fields: Sequence[str], by: str, keys: Sequence[str]) -> Iterator[RawPage]:
         """Live records whose field ``by`` is one of ``keys``, ignoring case; well over a thousand keys a call.
@@ -136,7 +136,7 @@ class SalesforceOrg:
         """
         distinct = {key.casefold(): key for key in keys if key.strip()}
         statements = soql.selects_in(sobject, _with_keys(fields), by, distinct.values())
-        return self._flat(list(statements), fields, everything=False)
+        return self._flat(statements, fields, everything=False)
 
     def batching(self, action_count: int) -> Batching:
         """The cheapest way for so many writes, by API calls.
@@ -229,7 +229,7 @@ class SalesforceOrg:
             )
         wanted = {key.casefold(): key for key in keys}
         found: dict[str, SalesforceId] = {}
-        for page in self._connection.pages(list(statements), everything=True):
+        for page in self._connection.pages(statements, everything=True):
             for record in page.records:
                 key = wanted.get(told(record).casefold())
                 if key is not None:
@@ -241,7 +241,7 @@ class SalesforceOrg:
         return self._connection.session.usage()
 
     def _flat(
-        self, statements: Sequence[str], fields: Sequence[str], *, everything: bool
+        self, statements: Iterable[str], fields: Sequence[str], *, everything: bool
     ) -> Iterator[RawPage]:
         flatten = Flattener(fields)
         for page in self._connection.pages(statements, everything=everything):

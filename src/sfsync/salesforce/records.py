@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from sfsync.errors import ProtocolError
@@ -40,7 +40,7 @@ class Flattener:
         for name, path in self._paths:
             value: Any = record
             for step in path:
-                if isinstance(value, Mapping):
+                if value.__class__ is dict:
                     if step not in value:
                         break
                     value = value[step]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ class OrgSession(requests.Session):
         self.max_body_bytes = max_body_bytes
         self._refresh = refresh
         self._guarded = True
+        self._renewing, self._counting = threading.Lock(), threading.Lock()
         self._told_at: tuple[datetime, float] | None = None
         self._origin = _origin_of(token)
         self._hosts = {_host(self._origin)}
@@ -136,9 +138,10 @@ class OrgSession(requests.Session):
             BudgetSpent: the reserve would be touched, or the day's calls are spent.
             ProtocolError: a redirect, another host, or a body that is too large.
         """
+        stale = self.token
         response = self._exchange(method, url, kwargs)
         if response.status_code >= 300 and session_ended(response.status_code, _parsed(response)):
-            self._renew()
+            self._renew(stale)
             response = self._exchange(method, url, kwargs)
             _refuse_ended(response)
         if response.status_code >= 300:
@@ -163,7 +166,8 @@ class OrgSession(requests.Session):
             "timeout": self.timeouts_seconds,
         }
         started = time.monotonic()
-        self.api_calls += 1
+        with self._counting:
+            self.api_calls += 1
         try:
             response = super().request(method, target, **wanted)
             self._read_body(response, started)
@@ -196,7 +200,8 @@ class OrgSession(requests.Session):
             if time.monotonic() - started > self.deadline_seconds:
                 response.close()
                 raise CallFailed(f"the answer took more than {self.deadline_seconds:.0f} seconds")
-        self.bytes_in += response.raw.tell()
+        with self._counting:
+            self.bytes_in += response.raw.tell()
         response.raw.release_conn()
         # requests has no public way to hand over a body that was read under a cap
         response._content = b"".join(pieces)  # noqa: SLF001
@@ -210,16 +215,20 @@ class OrgSession(requests.Session):
         if at is not None:
             self._told_at = (at, time.monotonic())
 
-    def _renew(self) -> None:
-        stale = self.token
-        renewed = self._refresh(stale)
-        if stale.org_id and renewed.org_id != stale.org_id:
-            raise WrongOrg(
-                f"the renewed login is for org {renewed.org_id}, not for {stale.org_id}", hint="sfsync login"
-            )
-        self.token = renewed
-        self._origin = _origin_of(renewed)
-        self._hosts.add(_host(self._origin))
+    def _renew(self, stale: Token) -> None:
+        """Get a new token, once for all calls that were under way with the old one."""
+        with self._renewing:
+            if self.token is not stale:
+                return
+            renewed = self._refresh(stale)
+            if stale.org_id and renewed.org_id != stale.org_id:
+                raise WrongOrg(
+                    f"the renewed login is for org {renewed.org_id}, not for {stale.org_id}",
+                    hint="sfsync login",
+                )
+            self._origin = _origin_of(renewed)
+            self._hosts.add(_host(self._origin))
+            self.token = renewed
 
     def _error(self, method: str, response: requests.Response) -> SfsyncError:
         if response.is_redirect or response.status_code in {301, 302, 303, 307, 308}:

@@ -1,0 +1,33 @@
+"""One call ahead."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from sfsync.errors import GrantRevoked
+from sfsync.salesforce.ahead import Ahead
+
+
+def test_a_call_is_under_way_before_its_result_is_wanted() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def call() -> str:
+        begun.set()
+        go_on.wait(5)
+        return "page"
+
+    coming = Ahead(call)
+    assert begun.wait(5)
+    go_on.set()
+    assert coming.result() == "page"
+
+
+def test_what_goes_wrong_is_told_where_the_result_is_wanted() -> None:
+    def call() -> str:
+        raise GrantRevoked("gone")
+
+    coming = Ahead(call)
+    with pytest.raises(GrantRevoked):
+        coming.result()
