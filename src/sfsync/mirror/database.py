@@ -29,6 +29,9 @@ Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
 CACHE_KIB = 32_000
 """Page cache, fixed: memory does not grow with the mirror."""
 
+_OLDEST = (3, 37, 0)
+"""STRICT tables. Python 3.11 comes with an older SQLite on some systems."""
+
 _SAFE_WAL = (3, 51, 3)
 _GUARD_UP = "UPDATE _sync SET guard = 1"
 _GUARD_DOWN = "UPDATE _sync SET guard = 0"
@@ -50,6 +53,11 @@ class Database:
     def __init__(self, path: Path, *, now: Clock, busy_seconds: float = 10.0) -> None:
         self.path = path
         self.now = now
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise MirrorError(
+                f"sfsync needs SQLite 3.37 or newer, and this Python has {sqlite3.sqlite_version}",
+                hint="Use a newer Python, for example from python.org or uv.",
+            )
         _make_private(path)
         with self._translated():
             self._connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)

@@ -55,6 +55,7 @@ CREATE TABLE events (
     note TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX _events_waiting ON events (timestamp, id) WHERE state = 'new';
+CREATE INDEX _events_unresolved ON events (match_key) WHERE state = 'new';
 CREATE INDEX _events_by_address ON events (match_key);
 CREATE INDEX _events_of_person ON events (object, person_id);
 CREATE TABLE activities (

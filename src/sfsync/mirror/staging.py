@@ -92,9 +92,10 @@ class Law:
         """There is an unlinked live row with the record's address."""
         if self.object_map.match_on not in self.columns:
             return "0"
-        key = self.table.match("s")
+        key, index = self.table.match_or_blank("s"), self.table.unlinked_index
         return (
-            f"(coalesce({key}, '') <> '' AND EXISTS (SELECT 1 FROM {self.table.name} AS u WHERE {self.table.match('u')} = {key}"
+            f"({key} <> '' AND EXISTS (SELECT 1 FROM {self.table.name} AS u INDEXED BY {index}"
+            f" WHERE {self.table.match_or_blank('u')} = {key}"
             " AND u.salesforce_id IS NULL AND u.deleted_at IS NULL))"
         )
 
@@ -234,15 +235,15 @@ class SqliteStage:
     def _update(self, span: tuple[str, str]) -> int:
         if not self._law.pulled:
             return 0
-        parts = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in self._law.pulled)
-        # without a base row: NOT EXISTS, for an UPDATE cannot left-join the table it changes
-        law = self._law
+        pulled, table = self._law.pulled, self._table
+        # spelled out from the stage to the rows: as UPDATE FROM, SQLite walks every row of the mirror
         return self._database.run(
-            f"UPDATE {self._table.name} AS r SET {parts} FROM {self._name} AS s"
-            " WHERE s.salesforce_id > ? AND s.salesforce_id <= ? AND r.salesforce_id = s.salesforce_id"
-            " AND r.deleted_at IS NULL AND s._state = 'present' AND s._absent = ''"
-            f" AND NOT EXISTS (SELECT 1 FROM {self._table.base} AS b WHERE b.id = r.id)"
-            f" AND NOT {law.torn} AND {law.differs}",
+            f"UPDATE {table.name} AS moved SET ({table.listed('', pulled)}) ="
+            f" (SELECT {table.listed('s', pulled)} FROM {self._name} AS s WHERE s.salesforce_id = moved.salesforce_id)"
+            f" WHERE moved.id IN (SELECT r.id FROM {self._name} AS s"
+            f" CROSS JOIN {table.name} AS r ON r.salesforce_id = s.salesforce_id"
+            f" LEFT JOIN {table.base} AS b ON b.id = r.id"
+            f" WHERE s.salesforce_id > ? AND s.salesforce_id <= ? AND {self._law.changed})",
             span,
         )
 
@@ -317,8 +318,9 @@ class SqliteStage:
             return None
         found = self._database.rows(
             f"SELECT {records.row_columns(self._table, self._local_columns)} FROM {self._table.name} AS r"
-            f" LEFT JOIN {self._table.base} AS b ON b.id = r.id WHERE {self._table.match('r')} = lower(trim(?))"
-            " AND lower(trim(?)) <> '' AND r.salesforce_id IS NULL AND r.deleted_at IS NULL ORDER BY r.id",
+            f" INDEXED BY {self._table.unlinked_index} LEFT JOIN {self._table.base} AS b ON b.id = r.id"
+            f" WHERE {self._table.match_or_blank('r')} = lower(trim(?)) AND lower(trim(?)) <> ''"
+            " AND r.salesforce_id IS NULL AND r.deleted_at IS NULL ORDER BY r.id",
             [address, address],
         )
         for candidate in found:

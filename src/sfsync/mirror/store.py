@@ -269,12 +269,13 @@ class SqliteMirror:
         Ordered by match key, so that the same address stands together; not rows in open quarantine.
         """
         table = self._table(object_name)
-        key = f"coalesce({table.match('r')}, '')"
+        key = table.match_or_blank("r")
         last: tuple[str, int] = ("", 0)
         while page := self._database.rows(
             f"SELECT {key} AS key, r.id, r.{quoted(table.object_map.match_on)} FROM {table.name} AS r"
-            f" LEFT JOIN {table.base} AS b ON b.id = r.id WHERE r.salesforce_id IS NULL AND r.deleted_at IS NULL"
-            f" AND ({key}, r.id) > (?, ?) AND NOT {records.put_aside(table)} ORDER BY key, r.id LIMIT ?",
+            f" INDEXED BY {table.unlinked_index} LEFT JOIN {table.base} AS b ON b.id = r.id"
+            f" WHERE r.salesforce_id IS NULL AND r.deleted_at IS NULL AND {key} >= ?1 AND ({key} > ?1 OR r.id > ?2)"
+            f" AND NOT {records.put_aside(table)} ORDER BY key, r.id LIMIT ?3",
             [*last, PAGE],
         ):
             yield from ((LocalId(found[1]), str(found[2] or "")) for found in page)

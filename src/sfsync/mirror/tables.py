@@ -86,10 +86,23 @@ class MappedTable:
         """The index by match key, quoted."""
         return quoted(f"_{self.object_map.table}_match")
 
+    @cached_property
+    def unlinked_index(self) -> str:
+        """The index of live rows without a Salesforce Id, by match key, quoted.
+
+        Queries name it (INDEXED BY): SQLite takes ``salesforce_id IS NULL`` for one row, the column being
+        unique, and would walk all of them.
+        """
+        return quoted(f"_{self.object_map.table}_unlinked")
+
     def match(self, alias: str = "") -> str:
         """The match key of a row, as SQL: the same as ``model.event.match_key``."""
         column = quoted(self.object_map.match_on)
         return f"lower(trim({alias}.{column}))" if alias else f"lower(trim({column}))"
+
+    def match_or_blank(self, alias: str = "") -> str:
+        """The same, and blank where there is none: what the index of unlinked rows is ordered by."""
+        return f"coalesce({self.match(alias)}, '')"
 
     def listed(self, alias: str = "", columns: Sequence[str] | None = None) -> str:
         """Columns, quoted, with commas between them."""
@@ -203,12 +216,18 @@ def _built(database: Database, table: MappedTable) -> dict[str, str]:
 
 
 def _names(table: MappedTable) -> list[str]:
-    return [f"_{table.object_map.table}_{what}" for what in ("match", *_TRIGGERS)]
+    return [f"_{table.object_map.table}_{what}" for what in (*_INDEXES, *_TRIGGERS)]
 
 
 def _to_build(table: MappedTable) -> dict[str, str]:
     name = table.object_map.table
-    built = {f"_{name}_match": f"CREATE INDEX {table.match_index} ON {table.name} ({table.match()})"}
+    built = {
+        f"_{name}_match": f"CREATE INDEX {table.match_index} ON {table.name} ({table.match()})",
+        f"_{name}_unlinked": (
+            f"CREATE INDEX {table.unlinked_index} ON {table.name} ({table.match_or_blank()}, id)"
+            " WHERE salesforce_id IS NULL AND deleted_at IS NULL"
+        ),
+    }
     for what, body in _triggers(table).items():
         built[f"_{name}_{what}"] = f"CREATE TRIGGER {quoted(f'_{name}_{what}')} {body}"
     return built
@@ -256,7 +275,8 @@ def _watched(database: Database, table: MappedTable) -> bool:
 
 
 def _take_down(database: Database, table: MappedTable) -> None:
-    database.run(f"DROP INDEX IF EXISTS {table.match_index}")
+    for what in _INDEXES:
+        database.run(f"DROP INDEX IF EXISTS {quoted(f'_{table.object_map.table}_{what}')}")
     for what in _TRIGGERS:
         database.run(f"DROP TRIGGER IF EXISTS {quoted(f'_{table.object_map.table}_{what}')}")
 
@@ -339,6 +359,7 @@ def _nothing_agreed(database: Database, table: MappedTable) -> None:
 
 
 # -- watching --------------------------------------------------------------------------------------------------
+_INDEXES = ("match", "unlinked")
 _TRIGGERS = ("replacing", "inserted", "edited", "deleted", "renumbered")
 
 

@@ -212,3 +212,9 @@ def test_a_write_ahead_log_is_taken_back_where_this_sqlite_is_too_old_for_it(pat
 def test_the_fixed_tables_are_recorded_step_by_step(mirror: SqliteMirror) -> None:
     assert one(mirror, "SELECT name FROM _sqlite_migrations") == "0001_fixed_tables"
     assert one(mirror, "PRAGMA integrity_check") == "ok"
+
+
+def test_a_sqlite_that_is_too_old_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(MirrorError, match=r"needs SQLite 3\.37"):
+        open_mirror(path)

@@ -238,6 +238,27 @@ def test_staging_does_not_lock_the_file(mirror: SqliteMirror) -> None:
             other.execute("INSERT INTO contacts (email) VALUES ('new@example.com')")
 
 
+def steps(mirror: SqliteMirror, *records: Remote) -> int:
+    """How many thousand steps SQLite's machine takes to settle these and list what is contested."""
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    mirror._database.connection.set_progress_handler(tick, 1000)
+    pull(mirror, *records)
+    mirror._database.connection.set_progress_handler(None, 0)
+    return count
+
+
+def test_a_small_pull_does_not_walk_the_mirror(mirror: SqliteMirror) -> None:
+    pull(mirror, *(remote(number) for number in range(3000)))
+    mirror.import_records("contact", [{"email": f"new{number}@example.com"} for number in range(3000)])
+    assert steps(mirror, remote(1, phone="1"), remote(2999, phone="1"), remote(5000)) < 20
+
+
 # -- the law ---------------------------------------------------------------------------------------------------
 TEXTS = st.sampled_from([None, "1", "2"])
 FLAGS = st.sampled_from([0, 1])
