@@ -22,10 +22,11 @@ from urllib.parse import urlsplit
 import yaml
 
 from sfsync.errors import ConfigError
-from sfsync.mapping.parse import SECTIONS, Shape, counted, read_mapping, shaped
+from sfsync.mapping.parse import SECTIONS, counted, read_mapping
 from sfsync.mapping.place import Path as KeyPath
 from sfsync.mapping.place import Places, Problems, Spot, shown, suggestion
 from sfsync.mapping.schema import Mapping as DataMapping
+from sfsync.mapping.shapes import Shape, shaped
 from sfsync.model.limits import Limits
 
 FILE_NAME: Final = "sfsync.yaml"

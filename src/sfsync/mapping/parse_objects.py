@@ -1,0 +1,284 @@
+"""The section ``objects``: which field of the org is which column of the mirror, and how it travels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sfsync.mapping.place import Path, Problems, shown, suggestion
+from sfsync.mapping.schema import (
+    Direction,
+    FieldMap,
+    FieldType,
+    Merge,
+    ObjectMap,
+)
+from sfsync.mapping.shapes import (
+    REMOTE_NAME,
+    SOBJECTS,
+    FieldShape,
+    ObjectShape,
+    RulesShape,
+    section,
+    shaped,
+)
+
+TABLES: Final = {"contact": "contacts", "lead": "leads"}
+
+RESERVED_COLUMNS: Final = frozenset({"id", "salesforce_id", "deleted_at", "rowid", "oid"})
+"""The mirror's own columns, and SQLite's."""
+
+OWN_FIELDS: Final = frozenset({"id", "isdeleted", "masterrecordid", "systemmodstamp"})
+"""Fields of the org that sfsync reads for itself."""
+
+GENERAL_MERGES: Final = (Merge.SALESFORCE_WINS, Merge.LOCAL_WINS, Merge.NEWEST, Merge.MANUAL)
+"""The merges that suit any field; the others belong to a kind of value."""
+
+MERGE_TYPES: Final = {
+    Merge.COUNTER: (FieldType.INTEGER,),
+    Merge.STICKY_TRUE: (FieldType.BOOLEAN,),
+    Merge.LATEST: (FieldType.DATETIME, FieldType.DATE),
+}
+"""Which types a merge can work on; the first is taken where the file states none."""
+
+_COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+
+
+@dataclass(slots=True)
+class Draft:
+    """One object while it is read: ``told`` are the names of fields whose entry is wrong, told already."""
+
+    name: str
+    map: ObjectMap | None
+    told: set[str]
+
+
+def object_drafts(
+    document: MappingABC[str, Any], rules: MappingABC[str, RulesShape], problems: Problems
+) -> dict[str, Draft]:
+    """The section ``objects``, a Contact before a Lead; ``rules`` give the default merge."""
+    entries = section(document, "objects", problems)
+    if "objects" not in document:
+        problems.add(("objects",), "missing: say which fields of contact and lead are to be kept in step")
+    elif not entries and isinstance(document["objects"], dict):
+        problems.add(("objects",), "empty: say which fields of contact and lead are to be kept in step")
+    for name in entries:
+        if name not in SOBJECTS:
+            problems.add(("objects", name), f"no such object{suggestion(name, SOBJECTS)}", at_key=True)
+    return {
+        name: _object(name, entries[name], _default_merge(rules.get(name)), problems)
+        for name in SOBJECTS
+        if name in entries
+    }
+
+
+def _default_merge(rules: RulesShape | None) -> Merge:
+    """``conflict_resolution`` of the rule for updated records."""
+    for entry in rules.salesforce_to_penguinmails if rules else ():
+        if isinstance(entry, dict) and str(entry.get("on")).endswith("_updated"):
+            stated = entry.get("conflict_resolution")
+            if isinstance(stated, str) and stated in set(GENERAL_MERGES):
+                return Merge(stated)
+    return Merge.SALESFORCE_WINS
+
+
+def _object(name: str, raw: object, default: Merge, problems: Problems) -> Draft:
+    path: Path = ("objects", name)
+    shape = shaped(ObjectShape, raw, path, problems)
+    if shape is None:
+        return Draft(name, None, set())
+    if shape.sobject not in {None, SOBJECTS[name]}:
+        problems.add(
+            (*path, "sobject"), f"{name} is kept in step with {SOBJECTS[name]}, not {shown(shape.sobject)}"
+        )
+    if not shape.fields:
+        problems.add((*path, "fields"), "empty: at least the field to match on is needed")
+    fields = [_field(name, remote, entry, default, path, problems) for remote, entry in shape.fields.items()]
+    good = [field for field in fields if field is not None]
+    told = {remote for remote, field in zip(shape.fields, fields, strict=True) if field is None}
+    _check_unique(good, path, problems)
+    external_id = shape.external_id or ""
+    _check_external_id(external_id, good, path, problems)
+    object_map = ObjectMap(
+        name=name,
+        table=TABLES[name],
+        sobject=SOBJECTS[name],
+        match_on=shape.match_on,
+        fields=tuple(good),
+        external_id=external_id,
+        on_multiple=shape.on_multiple,
+        on_local_delete=shape.on_local_delete,
+        opt_out=_opt_out(shape.opt_out, good, told, path, problems),
+    )
+    if not told:
+        _check_match(object_map, path, problems)
+    return Draft(name, object_map, told)
+
+
+def _field(
+    object_name: str, remote: str, raw: object, default: Merge, path: Path, problems: Problems
+) -> FieldMap | None:
+    where = (*path, "fields", remote)
+    before = len(problems)
+    if isinstance(raw, str):
+        raw, at_column = {"to": raw}, where
+    else:
+        at_column = (*where, "to")
+        if not isinstance(raw, dict):
+            problems.add(where, f"expected a column, or {{to: column, …}}, found {shown(raw)}")
+            return None
+    shape = shaped(FieldShape, raw, where, problems)
+    if shape is None:
+        return None
+    _check_column(shape.to, at_column, problems)
+    remote, shape = _company_of_contact(object_name, remote, shape)
+    _check_remote(remote, shape, where, problems)
+    field_map = _typed(remote, shape, default, where, problems)
+    return field_map if len(problems) == before else None
+
+
+def _company_of_contact(object_name: str, remote: str, shape: FieldShape) -> tuple[str, FieldShape]:
+    """A Contact has no Company: what the seed's line means is the name of its Account, which is read only.
+
+    Source: salesforce-facts §0.
+    """
+    if object_name == "contact" and remote == "Company":
+        return "Account.Name", shape.model_copy(update={"direction": shape.direction or Direction.PULL})
+    return remote, shape
+
+
+def _check_column(column: str, path: Path, problems: Problems) -> None:
+    if not _COLUMN.fullmatch(column):
+        problems.add(
+            path, f"{shown(column)} is no column name: letters, digits and _, a letter first, at most 63"
+        )
+    elif column.lower() in RESERVED_COLUMNS:
+        problems.add(path, f"{shown(column)} is a column of the mirror's own; choose another name")
+
+
+def _check_remote(remote: str, shape: FieldShape, path: Path, problems: Problems) -> None:
+    steps = remote.split(".")
+    if not all(REMOTE_NAME.fullmatch(step) for step in steps):
+        problems.add(path, "that is no API name of a Salesforce field", at_key=True)
+    elif remote.lower() in OWN_FIELDS:
+        problems.add(path, "sfsync reads this field for itself; leave the line out", at_key=True)
+    elif len(steps) > 2:
+        problems.add(path, "only one step to a parent is possible, like Account.Name", at_key=True)
+    elif len(steps) == 2 and shape.direction is not Direction.PULL:
+        line = f"{remote}: {{to: {shape.to}, direction: pull}}"
+        problems.add(path, f"a parent's field can only be read; write {line}", at_key=True)
+
+
+def _typed(remote: str, shape: FieldShape, default: Merge, path: Path, problems: Problems) -> FieldMap:
+    direction = shape.direction or Direction.BOTH
+    merge = shape.merge or _merge_for(direction, default)
+    suited = MERGE_TYPES.get(merge, ())
+    field_type = shape.type or (suited[0] if suited else FieldType.TEXT)
+    if suited and field_type not in suited:
+        names = " or ".join(suited)
+        problems.add((*path, "merge"), f"{merge} needs type {names}, not {field_type}")
+    if direction is Direction.PULL and shape.merge is Merge.LOCAL_WINS:
+        problems.add(
+            (*path, "merge"), "local_wins cannot be where the value only comes down (direction: pull)"
+        )
+    if direction is Direction.PUSH and shape.merge is Merge.SALESFORCE_WINS:
+        problems.add(
+            (*path, "merge"), "salesforce_wins cannot be where the value only goes up (direction: push)"
+        )
+    if shape.placeholder is not None:
+        _check_placeholder(shape.placeholder, field_type, direction, (*path, "placeholder"), problems)
+    return FieldMap(remote, shape.to, field_type, direction, merge, shape.placeholder)
+
+
+def _merge_for(direction: Direction, default: Merge) -> Merge:
+    if direction is Direction.PUSH:
+        return Merge.LOCAL_WINS
+    return Merge.SALESFORCE_WINS if direction is Direction.PULL else default
+
+
+def _check_placeholder(
+    placeholder: str, field_type: FieldType, direction: Direction, path: Path, problems: Problems
+) -> None:
+    if field_type is not FieldType.TEXT:
+        problems.add(path, f"only a text field can have one, and this is {field_type}")
+    elif not placeholder.strip():
+        problems.add(path, "blank: Salesforce would refuse it like no value at all")
+    elif placeholder != placeholder.strip():
+        problems.add(path, "has blanks at its ends, which Salesforce would not keep")
+    elif direction is Direction.PULL:
+        problems.add(path, "is never sent where the value only comes down (direction: pull)")
+
+
+def _check_unique(fields: Iterable[FieldMap], path: Path, problems: Problems) -> None:
+    columns: dict[str, FieldMap] = {}
+    remotes: dict[str, FieldMap] = {}
+    for field in fields:
+        where = (*path, "fields", field.remote)
+        other = columns.setdefault(field.column.lower(), field)
+        if other is not field:
+            told = "" if other.column == field.column else f", written {other.column}"
+            problems.add(where, f"the column {field.column} is taken by {other.remote}{told}")
+        same = remotes.setdefault(field.remote.lower(), field)
+        if same is not field:
+            told = f"{same.remote} is the same field: Salesforce does not tell capital letters apart"
+            problems.add(where, told, at_key=True)
+
+
+def _check_external_id(name: str, fields: Iterable[FieldMap], path: Path, problems: Problems) -> None:
+    where = (*path, "external_id")
+    if name and not REMOTE_NAME.fullmatch(name):
+        problems.add(where, f"{shown(name)} is no API name of a Salesforce field")
+    for field in fields:
+        if name and field.remote.lower() == name.lower() and field.pushes:
+            problems.add(
+                (*path, "fields", field.remote), "is the external_id, which sfsync writes itself", at_key=True
+            )
+
+
+def _check_match(object_map: ObjectMap, path: Path, problems: Problems) -> None:
+    where = (*path, "match_on")
+    field = object_map.by_column.get(object_map.match_on)
+    if field is None:
+        by_name = object_map.by_remote.get(object_map.match_on)
+        near = (
+            f"; did you mean {by_name.column}?"
+            if by_name
+            else suggestion(object_map.match_on, object_map.columns)
+        )
+        problems.add(where, f"{shown(object_map.match_on)} is no mapped column{near}")
+    elif field.type is not FieldType.TEXT or "." in field.remote:
+        problems.add(
+            where, f"{field.column} cannot recognise a person: a text field of the record itself is needed"
+        )
+    elif field.placeholder is not None:
+        problems.add((*path, "fields", field.remote), "the field to match on cannot have a placeholder")
+
+
+def _opt_out(
+    names: list[str], fields: list[FieldMap], told: set[str], path: Path, problems: Problems
+) -> tuple[str, ...]:
+    by_remote = {field.remote: field for field in fields}
+    columns: list[str] = []
+    for index, name in enumerate(names):
+        where = (*path, "opt_out", index)
+        field = by_remote.get(name)
+        if field is None:
+            if name not in told:
+                known = [field.remote for field in fields if field.merge is Merge.STICKY_TRUE]
+                near = hint_for_column(name, fields) or suggestion(name, known)
+                problems.add(where, f"{name} is not among the fields{near}")
+        elif field.merge is not Merge.STICKY_TRUE:
+            problems.add(where, f"{name} needs merge: sticky_true, or an opt-out could be undone")
+        elif field.column in columns:
+            problems.add(where, f"{name} stands here twice")
+        else:
+            columns.append(field.column)
+    return tuple(columns)
+
+
+def hint_for_column(name: str, fields: Iterable[FieldMap]) -> str:
+    """A hint for somebody who wrote the column where the Salesforce field belongs."""
+    return next((f"; did you mean {field.remote}?" for field in fields if field.column == name), "")
