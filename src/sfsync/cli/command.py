@@ -11,7 +11,6 @@ import inspect
 import json
 import os
 import re
-import signal
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -22,13 +21,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from sfsync.cli.signals import Interrupted, Stop
 from sfsync.errors import ConfigError, SfsyncError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA = "sfsync/1"
-INTERRUPTED, TERMINATED = 130, 143
 PANEL = "Options of every command"
 
 
@@ -58,14 +57,6 @@ class Commands(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         """Their common parameters."""
         return _plain(super().get_params(ctx))
-
-
-class Interrupted(BaseException):
-    """Somebody asked the run to stop; all durable work is kept."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +95,7 @@ class Cli:
     verbose: int = 0
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)  # noqa: TID251  the top reads it, once
     open_browser: Callable[[str], bool] | None = None
+    stop: Stop = field(default_factory=Stop)
     _out: Any = None
     _err: Any = None
 
@@ -234,14 +226,12 @@ def _flowing(paragraph: str) -> str:
 def perform(cli: Cli, work: Callable[[], Answer]) -> int:
     """Do it inside the one error boundary; returns the exit code."""
     try:
-        with stop_signals():
+        with cli.stop:
             return respond(cli, work())
     except SfsyncError as error:
         return fail(cli, error)
     except Interrupted as stopped:
         return interrupted(cli, stopped.exit_code)
-    except KeyboardInterrupt:
-        return interrupted(cli, INTERRUPTED)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  nobody listens any more
         return 1
@@ -249,28 +239,6 @@ def perform(cli: Cli, work: Callable[[], Answer]) -> int:
         raise
     except Exception as error:  # noqa: BLE001  the last resort: a traceback at a user is a bug
         return unexpected(cli, error)
-
-
-class stop_signals:  # noqa: N801  reads as what it is: with stop_signals():
-    """Inside the block SIGTERM raises ``Interrupted``; a second one ends the process at once."""
-
-    def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGTERM, self._stop) if _in_main_thread() else None
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-
-    @staticmethod
-    def _stop(_signal: int, _frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise Interrupted(TERMINATED)
-
-
-def _in_main_thread() -> bool:
-    import threading
-
-    return threading.current_thread() is threading.main_thread()
 
 
 def respond(cli: Cli, answer: Answer) -> int:

@@ -175,7 +175,7 @@ def working(
         progress = Bars(cli) if cli.interactive else Silent()
         run = Run(
             connected, mirror, config.mapping, config.limits, report, now, progress,
-            dry_run=dry_run, allow_mass_change=allow_mass_change,
+            dry_run=dry_run, allow_mass_change=allow_mass_change, checkpoint=cli.stop.checkpoint,
         )  # fmt: skip
         if not lock or dry_run:
             run.check_org(org_id, keep=False)
@@ -185,7 +185,9 @@ def working(
         with mirror.lock(report.run_id, cli.command):
             run.check_org(org_id)
             with recorded(run, mirror):
+                cli.stop.draining = True
                 yield Session(run, mirror, config)
+                cli.stop.checkpoint()
 
 
 @contextmanager

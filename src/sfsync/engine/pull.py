@@ -104,6 +104,7 @@ def read(run: Run, object_map: ObjectMap, stack: ExitStack, *, since: str | None
     changes = run.org.changed_since(object_map.sobject, projection.remote_fields, start)
     _stage_all(run, name, changes, projection, stage)
     run.report.transport[f"pull {name}"] = changes.transport
+    run.tell_unreadable(name, projection)
     if start is None:
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, list(stage.unstaged_ids())):
             stage.add(projection.to_remote_record(raw) for raw in page)
@@ -122,6 +123,7 @@ def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:
 def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, stage: Stage) -> None:
     run.progress.start(f"Reading {name}s", changes.total)
     for page in changes.pages:
+        run.checkpoint()
         run.progress.advance(stage.add(projection.to_remote_record(raw) for raw in page))
     run.progress.done()
 
@@ -149,6 +151,7 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     report = stage.settle_plain(insert=reading.inserts, update=reading.updates, segment=segment)
     report.unchanged += summary.equal
     for plans in batched(_plans(reading), BATCH):
+        run.checkpoint()
         followed = [_follow(run, plan) if plan.successor_id else plan for plan in plans]
         run.mirror.commit(followed, segment=segment)
         for plan in followed:

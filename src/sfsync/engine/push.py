@@ -68,6 +68,7 @@ def push_object(run: Run, object_map: ObjectMap) -> ObjectReport:
             run.report.transport[f"push {object_map.name}"] = batching.transport
         run.progress.start(f"Writing {object_map.name}s", writes)
         for plans in batched(_plans(run, object_map, stage, held_back), batching.size):
+            run.checkpoint()
             if run.dry_run:
                 _preview(report, plans)
             else:
@@ -88,7 +89,9 @@ def stage_fresh(
     for chunk in batched(ids, FETCH):
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
             stage.add(projection.to_remote_record(raw) for raw in page)
-    return _identify(run, object_map, projection, stage, report)
+    held_back = _identify(run, object_map, projection, stage, report)
+    run.tell_unreadable(object_map.name, projection)
+    return held_back
 
 
 def _pushed(object_map: ObjectMap) -> tuple[str, ...]:

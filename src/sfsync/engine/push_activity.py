@@ -107,6 +107,7 @@ def handle_events(run: Run, report: ActivityReport) -> int:
     """
     handled = 0
     while waiting := run.mirror.pending_events(HANDLE):
+        run.checkpoint()
         keys = once_keys(event for event, _ in waiting)
         situation = Situation(
             {name: run.usable.rules_for(name) for name in run.usable.objects},
@@ -135,6 +136,7 @@ def send_tasks(run: Run, report: ActivityReport) -> None:
     run.progress.start("Writing tasks", total)
     after = 0
     while queued := run.mirror.queued_tasks(after, batching.size):
+        run.checkpoint()
         after = queued[-1].activity_id
         ready = [task for task in queued if task.who_id]
         report.waiting += len(queued) - len(ready)

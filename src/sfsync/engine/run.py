@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -10,6 +10,7 @@ from typing import TypeVar
 from sfsync.engine.ports import Clock, Limits, Mirror, Org, Progress, Silent
 from sfsync.errors import Paused, UsageError, WrongOrg
 from sfsync.mapping.check import Problem, SObjectFacts, narrow, narrow_activities
+from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import Mapping, ObjectMap
 from sfsync.model.outcome import RunReport
 
@@ -24,6 +25,7 @@ class Run:
         mapping: as configured; ``usable`` narrows it to what the org has.
         dry_run: stop before anything is applied on either side.
         allow_mass_change: the safety brake is off for this run, because somebody said so.
+        checkpoint: called between two batches, where everything done is kept: it raises where the run is to end.
         fresh: objects whose pull was completed by this very run; the mirror knows all of their addresses.
     """
 
@@ -37,6 +39,7 @@ class Run:
     dry_run: bool = False
     allow_mass_change: bool = False
     fresh: set[str] = field(default_factory=set)
+    checkpoint: Callable[[], None] = lambda: None
     _usable: Mapping | None = None
 
     @property
@@ -85,6 +88,11 @@ class Run:
                 f"this mirror belongs to the org {pinned}, but the login is for {org_id}",
                 hint="Log in to the right org, or use another profile with its own mirror.",
             )
+
+    def tell_unreadable(self, name: str, projection: Projection) -> None:
+        """Warn of the org's values that were none of their field's type: they count as absent, never as blank."""
+        for column, sentence in projection.unreadable.items():
+            self.report.warn(f"{name}.{column}: some of Salesforce's values were left out: {sentence}")
 
     def forget_facts(self) -> None:
         """Ask the org again what its objects are like, at the next need."""
