@@ -31,7 +31,7 @@ from sfsync import config, errors
 from sfsync.cli import command as cli_command
 from sfsync.cli.app import app
 from sfsync.cli.demo import demo
-from sfsync.mapping import parse, schema
+from sfsync.mapping import parse_objects, parse_rules, schema, shapes
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -254,7 +254,7 @@ def merge_table() -> str:
         raise SystemExit("docs/generate.py: the merges and their descriptions differ")
     lines = []
     for merge in schema.Merge:
-        types = ", ".join(f"`{one}`" for one in parse.MERGE_TYPES.get(merge, ())) or "any"
+        types = ", ".join(f"`{one}`" for one in parse_objects.MERGE_TYPES.get(merge, ())) or "any"
         lines.append(f"| `{merge}` | {types} | {_MERGES[merge]} |")
     return "\n".join(["| merge | type | where both sides changed the field |", "| --- | --- | --- |", *lines])
 
@@ -287,7 +287,7 @@ PARTS: dict[str, Callable[[], str]] = {
         {"path": ("a path, **`mirror.db`**", "The SQLite file, relative to the configuration file. Another profile's mirror stands beside it: `mirror-NAME.db`.")},
     ),
     "object": _keys(
-        parse._ObjectShape,  # noqa: SLF001
+        shapes.ObjectShape,
         {
             "fields": ("required", "Which Salesforce field is which column: see [fields](#fields)."),
             "sobject": ("`Contact` or `Lead`", "Follows from the name; may be stated."),
@@ -299,7 +299,7 @@ PARTS: dict[str, Callable[[], str]] = {
         },
     ),
     "field": _keys(
-        parse._FieldShape,  # noqa: SLF001
+        shapes.FieldShape,
         {
             "to": ("a column, required", "The column in the mirror: letters, digits and `_`."),
             "type": ("", "How the value is kept. Without it `text`, or what the merge needs."),
@@ -309,7 +309,7 @@ PARTS: dict[str, Callable[[], str]] = {
         },
     ),
     "activities": _keys(
-        parse._ActivitiesShape,  # noqa: SLF001
+        shapes.ActivitiesShape,
         {
             "fields": ("required", "The Task's fields and what to write there: see [activities](#activities)."),
             "sobject": ("`Task`", "May be stated."),
@@ -320,20 +320,20 @@ PARTS: dict[str, Callable[[], str]] = {
         },
     ),
     "rules": _keys(
-        parse._RulesShape,  # noqa: SLF001
+        shapes.RulesShape,
         {
             "direction": ("", "Whether this object goes both ways."),
-            "frequency": (_word_list(parse.FREQUENCIES), "How often you mean to sync. Recorded; today every run is started by you or by cron."),
-            "fallback": (_word_list(parse.FALLBACKS), "The batch that runs where real time is not possible. Recorded, likewise."),
+            "frequency": (_word_list(parse_rules.FREQUENCIES), "How often you mean to sync. Recorded; today every run is started by you or by cron."),
+            "fallback": (_word_list(parse_rules.FALLBACKS), "The batch that runs where real time is not possible. Recorded, likewise."),
             "penguinmails_to_salesforce": ("rules", "What an email event does: see [rules](#rules-on-email-events)."),
             "salesforce_to_penguinmails": ("rules", "What a change in Salesforce does: see [rules](#rules-on-changes-in-salesforce)."),
         },
     ),
     "event-rule": _keys(
-        parse._EventRuleShape,  # noqa: SLF001
+        shapes.EventRuleShape,
         {
             "on": ("an event, required", "`email_sent`, `email_opened`, `email_clicked`, `email_replied`, `email_bounced` or `unsubscribed`."),
-            "action": (", ".join(f"`{name}`" for name in parse.EVENT_ACTIONS), "What to do. `update_custom_field` and `update_field` are the same."),
+            "action": (", ".join(f"`{name}`" for name in parse_rules.EVENT_ACTIONS), "What to do. `update_custom_field` and `update_field` are the same."),
             "field": ("a Salesforce field", "Which field; it has to be among the object's `fields`. Not for `create_task`."),
             "value": ("a value or text", "`update_field`: what to write; the event's time where left out. Text may hold `{campaign_id}` and the other names."),
             "by": ("a whole number, **`1`**", "`increment_field`: how much to add."),
@@ -341,12 +341,12 @@ PARTS: dict[str, Callable[[], str]] = {
         },
     ),
     "record-rule": _keys(
-        parse._RecordRuleShape,  # noqa: SLF001
+        shapes.RecordRuleShape,
         {
             "on": ("a change, required", "`contact_created`, `contact_updated`, `contact_deleted`; the same with `lead_`."),
             "action": ("`import_contact`, `update_contact`, `soft_delete_contact`", "The answer to each of the three, in this order; the same with `_lead`. Without a rule nothing is done."),
             "add_to_segment": ("text", "`import_contact`: the segment that new people join."),
-            "conflict_resolution": (", ".join(f"`{merge}`" for merge in parse.GENERAL_MERGES), "`update_contact`: the merge of every field that states none."),
+            "conflict_resolution": (", ".join(f"`{merge}`" for merge in parse_objects.GENERAL_MERGES), "`update_contact`: the merge of every field that states none."),
         },
     ),
     "limits": _keys(
@@ -362,7 +362,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 # -- the picture -------------------------------------------------------------------------------------------------
 SHOWN_STEPS = ("3", "5", "8")
-_WIDTH = 80
+_WIDTH = 90
 _COLOURS = TerminalTheme(
     (22, 27, 34),
     (208, 215, 222),
