@@ -22,10 +22,13 @@ from sfsync.mapping.schema import Action, ObjectMap, RecordEvent, SyncRules
 from sfsync.model.change import LocalAction, RowPlan
 from sfsync.model.cursor import Watermark
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import Triple
+from sfsync.model.record import Remote, RemoteState, Triple
 from sfsync.planning import safety
 from sfsync.planning.pending import Row, StageSummary
 from sfsync.planning.planner import fold, plan_row
+
+LOOK_UP = 2000
+"""Ids a look-up of rows whose record did not come."""
 
 BATCH = 500
 """Contested rows a transaction."""
@@ -106,11 +109,28 @@ def read(run: Run, object_map: ObjectMap, stack: ExitStack, *, since: str | None
     run.report.transport[f"pull {name}"] = changes.transport
     run.tell_unreadable(name, projection)
     if start is None:
-        for page in run.org.fetch(object_map.sobject, projection.remote_fields, list(stage.unstaged_ids())):
-            stage.add(projection.to_remote_record(raw) for raw in page)
+        _look_for_the_rest(run, object_map, projection, stage)
     complete = start is None or (mark is not None and start <= str(mark))
     rules = run.usable.rules_for(name)
     return Reading(object_map, rules, stage, changes.as_of, complete, start is None)
+
+
+def _look_for_the_rest(run: Run, object_map: ObjectMap, projection: Projection, stage: Stage) -> None:
+    """Rows whose record was not among all live ones: deleted, merged, purged, or out of this user's sight."""
+    lost = 0
+    for ids in batched(stage.unstaged_ids(), LOOK_UP):
+        found: set[str] = set()
+        for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
+            records = [projection.to_remote_record(raw) for raw in page]
+            found.update(record.salesforce_id for record in records)
+            stage.add(records)
+        gone = [Remote(missing, {}, RemoteState.GONE) for missing in ids if missing not in found]
+        lost += stage.add(gone)
+    if lost:
+        run.report.warn(
+            f"{lost} {object_map.table} are not found in Salesforce: purged, or no longer visible to this user;"
+            " they are left as they are"
+        )
 
 
 def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:

@@ -1,0 +1,119 @@
+"""verify: does the mirror agree with the org, beyond what the watermark would show?
+
+Everything is read again and compared: every record there has its row here, every row its record, and every
+field that comes down is equal. A row whose record is not returned is asked for by Id, so that what was deleted
+is told from what this user merely may not see any more: only the first is ever followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from sfsync.engine.pull import Reading, guard, read, settle
+from sfsync.engine.run import Run
+from sfsync.model.change import LocalAction, Side
+from sfsync.model.record import RemoteState, Triple
+from sfsync.planning.planner import plan_row
+
+SAMPLES = 20
+"""How many records of each kind are named."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one object's comparison found, in records.
+
+    Attributes:
+        equal: rows that hold what the org holds.
+        missing_here: records that the mirror has no row for.
+        different: rows at rest whose record holds something else.
+        ended: rows whose record was deleted, merged or converted, and that are still live here.
+        invisible: rows whose record is purged, or that this user may not see any more.
+        waiting: rows edited here that the org has still to learn of; no disagreement.
+        named: kind -> Salesforce Ids, the first few.
+    """
+
+    equal: int = 0
+    missing_here: int = 0
+    different: int = 0
+    ended: int = 0
+    invisible: int = 0
+    waiting: int = 0
+    repaired: int = 0
+    named: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def disagreements(self) -> int:
+        """What is not as it should be and can be told from here."""
+        return self.missing_here + self.different + self.ended
+
+    def note(self, kind: str, triple: Triple) -> None:
+        """Count one record, and name the first few."""
+        setattr(self, kind, getattr(self, kind) + 1)
+        names = self.named.setdefault(kind, [])
+        if triple.remote is not None and len(names) < SAMPLES:
+            names.append(triple.remote.salesforce_id)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For people and ``--json``."""
+        counts = {name: getattr(self, name) for name in self.__slots__ if name != "named"}
+        return counts | {"disagreements": self.disagreements, "named": self.named}
+
+
+def verify(run: Run, names: Iterable[str] = (), *, repair: bool = False) -> dict[str, Findings]:
+    """Compare every record with its row.
+
+    Args:
+        repair: take what differs into the mirror, as a full pull would.
+
+    Raises:
+        UnsafePlan: repairing would delete or blank too much; nothing was applied.
+    """
+    found: dict[str, Findings] = {}
+    with ExitStack() as stack:
+        readings = [
+            read(run, object_map, stack, since=None, full=True)
+            for object_map in run.objects(list(names))
+            if run.usable.rules_for(object_map.name).pulls
+        ]
+        for reading in readings:
+            found[reading.object_map.name] = compare(reading)
+        if repair and not run.dry_run:
+            run.refuse_if_paused()
+            summaries = [guard(run, reading) for reading in readings]
+            for reading, summary in zip(readings, summaries, strict=True):
+                findings = found[reading.object_map.name]
+                run.report.pull[reading.object_map.name] = settle(run, reading, summary)
+                findings.repaired = findings.disagreements
+    return found
+
+
+def compare(reading: Reading) -> Findings:
+    """Look at every staged record and every row without one."""
+    findings = Findings(equal=reading.stage.summary().equal)
+    for triple in reading.stage.triples(contested_only=False):
+        kind = _kind(triple, reading)
+        if kind:
+            findings.note(kind, triple)
+    return findings
+
+
+def _kind(triple: Triple, reading: Reading) -> str:
+    local, remote, base = triple.local, triple.remote, triple.base
+    if remote is None:
+        return "waiting"
+    if remote.state is RemoteState.GONE:
+        return "invisible" if local is not None else ""
+    plan = plan_row(triple, reading.object_map, reading.rules)
+    if local is None:
+        return "missing_here" if plan.local_action is LocalAction.INSERT else ""
+    if plan.local_action is LocalAction.SOFT_DELETE:
+        return "ended"
+    there = any(decision.winner is Side.REMOTE for decision in plan.decisions)
+    if plan.local_action in (LocalAction.UPDATE, LocalAction.RESTORE) and there:
+        return "different"
+    edited = base is None or base.values != local.values or base.deleted_at != local.deleted_at
+    return "waiting" if edited or plan.to_org else "equal"
