@@ -12,6 +12,7 @@ from sfsync.engine.ports import Org
 from sfsync.errors import BudgetSpent, GrantRevoked, OrgRefused, OrgUnavailable, ProtocolError, SfsyncError
 from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.mapping.schema import ActivityMap
+from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId
@@ -714,12 +715,19 @@ def tasks_made(org: SalesforceOrg, who: str, *keys: str, field: str = "") -> dic
 
 
 def test_tasks_are_found_by_their_reference_line(org: SalesforceOrg) -> None:
+    activities = ActivityMap(fields=(("WhoId", "contact_id"), ("Subject", "Email")))
+    assert who_field(activities) == "WhoId"
     people = [record["Id"] for record in everybody(org)]
     made = tasks_made(org, people[0], "evt-1", "evt-12")
-    assert org.find_tasks(ActivityMap(), ["evt-1", "evt-2"], people, LONG_AGO) == {"evt-1": made["evt-1"]}
-    assert org.find_tasks(ActivityMap(), ["evt-1"], people[1:], LONG_AGO) == {}
-    assert org.find_tasks(ActivityMap(), ["evt-1"], people, "2999-01-01T00:00:00Z") == {}
-    assert org.find_tasks(ActivityMap(), [], [], LONG_AGO) == {}
+    assert org.find_tasks(activities, ["evt-1", "evt-2"], people, LONG_AGO) == {"evt-1": made["evt-1"]}
+    assert org.find_tasks(activities, ["evt-1"], people[1:], LONG_AGO) == {}
+    assert org.find_tasks(activities, ["evt-1"], people, "2999-01-01T00:00:00Z") == {}
+    assert org.find_tasks(activities, [], people, LONG_AGO) == {}
+
+
+def test_tasks_tied_to_nobody_are_found_too(org: SalesforceOrg) -> None:
+    made = tasks_made(org, everybody(org)[0]["Id"], "evt-9")
+    assert org.find_tasks(ActivityMap(), ["evt-9"], [], LONG_AGO) == {"evt-9": made["evt-9"]}
 
 
 def test_tasks_are_found_by_external_id_archived_and_deleted_too(org: SalesforceOrg, local: LocalOrg) -> None:

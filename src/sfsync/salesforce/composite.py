@@ -20,7 +20,7 @@ from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId
 from sfsync.salesforce.budget import COLLECTION, COMPOSITE_COLLECTIONS
-from sfsync.salesforce.connect import Connection, inner_answers
+from sfsync.salesforce.connect import TOO_MANY, Connection, inner_answers
 from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal, Repeat, refusals
 from sfsync.salesforce.retry import while_locked
 
@@ -91,17 +91,25 @@ class Collections:
 
     def _send(self, waiting: Sequence[Sequence[OrgWrite]]) -> _Round:
         left = _Round()
-        for together in calls(waiting):
+        for together in calls(waiting, self._connection.room):
             for chunk, status, body in self._call(together):
                 self._settle(chunk, status, body, left)
         return left
 
     def _call(self, together: Sequence[Sequence[OrgWrite]]) -> Iterable[tuple[Sequence[OrgWrite], int, Any]]:
         """One API call: each chunk with its HTTP status and body; nothing where the reply was lost."""
+        if len(together) > self._connection.room:
+            return (answer for chunk in together for answer in self._call([chunk]))
         try:
             if len(together) == 1:
                 return [(together[0], *self._alone(request_of(together[0])))]
-            return zip(together, *zip(*self._composite(together), strict=True), strict=True)
+            answers = self._composite(together)
+            return [(chunk, *answer) for chunk, answer in zip(together, answers, strict=True)]
+        except CallRefused as refused:
+            if refused.code != TOO_MANY or len(together) == 1:
+                raise
+            self._connection.room = 1
+            return self._call(together)
         except CallFailed as failure:
             if not failure.may_have_acted:
                 raise
@@ -214,7 +222,9 @@ def chunks(writes: Iterable[OrgWrite], size: int) -> list[list[OrgWrite]]:
     return [chunk for _, each in sorted(rounds.items()) for chunk in _batches(each, size)]
 
 
-def calls(waiting: Sequence[Sequence[OrgWrite]]) -> Iterator[list[Sequence[OrgWrite]]]:
+def calls(
+    waiting: Sequence[Sequence[OrgWrite]], room: int = COMPOSITE_COLLECTIONS
+) -> Iterator[list[Sequence[OrgWrite]]]:
     """Which chunks share a ``/composite`` call.
 
     A text holding ``@{`` would be taken for a reference between subrequests, so such a chunk travels alone.
@@ -227,7 +237,7 @@ def calls(waiting: Sequence[Sequence[OrgWrite]]) -> Iterator[list[Sequence[OrgWr
         if any(_REFERENCE in text for text in texts):
             yield [chunk]
             continue
-        if together and (len(together) == COMPOSITE_COLLECTIONS or weight + heavy > MAX_CALL_CHARACTERS):
+        if together and (len(together) == room or weight + heavy > MAX_CALL_CHARACTERS):
             yield together
             together, weight = [], 0
         together.append(chunk)

@@ -19,12 +19,19 @@ import requests
 
 from sfsync.errors import ProtocolError
 from sfsync.salesforce.budget import COMPOSITE_COLLECTIONS
-from sfsync.salesforce.faults import CallFailed, error_of
+from sfsync.salesforce.faults import CallFailed, CallRefused, error_of
 from sfsync.salesforce.retry import Patience, reading, writing
 from sfsync.salesforce.transport import OrgSession
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
+
+
+TOO_MANY = "LIMIT_EXCEEDED"
+"""The code for too many requests inside one ``/composite``. That five queries or collections may share one is
+told by two independent clients, not by a page of Salesforce's, so an org that refuses it gets them one by one.
+Source: salesforce-facts §4.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,9 @@ class Connection:
 
     Args:
         api_version: ``67.0``.
+
+    Attributes:
+        room: how many queries or collections one ``/composite`` call takes; 1 once an org has refused five.
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class Connection:
         self.session = session
         self.api_version = api_version.lstrip("v")
         self.patience = patience or Patience()
+        self.room = COMPOSITE_COLLECTIONS
 
     @cached_property
     def client(self) -> Salesforce:
@@ -106,13 +117,8 @@ class Connection:
         ``/composite`` lifts it.
         """
         waiting = iter(statements)
-        while some := list(islice(waiting, COMPOSITE_COLLECTIONS)):
-            firsts = (
-                [self.query(some[0], everything=everything)]
-                if len(some) == 1
-                else self._queries(some, everything=everything)
-            )
-            for first in firsts:
+        while some := list(islice(waiting, self.room)):
+            for first in self._firsts(some, everything=everything):
                 yield first
                 following = first.next_url
                 while following:
@@ -136,6 +142,17 @@ class Connection:
     def _call(self, method: str, path: str, body: Any) -> Any:
         extra = {} if body is None else {"json": body}
         return _answer(lambda: self.client.restful(path, method=method, **extra))
+
+    def _firsts(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
+        """The first page of each query, in one call where the org lets them share one."""
+        if len(statements) > 1:
+            try:
+                return self._queries(statements, everything=everything)
+            except CallRefused as refused:
+                if refused.code != TOO_MANY:
+                    raise
+                self.room = 1
+        return [self.query(statement, everything=everything) for statement in statements]
 
     def _queries(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
         resource = f"{self.root}{'queryAll' if everything else 'query'}/?q="
@@ -175,9 +192,14 @@ def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
     """``(HTTP status, body)`` of each request inside a ``/composite`` answer, in order.
 
     Raises:
+        CallRefused: all of them together were refused; nothing was done.
         ProtocolError: it has not that shape, or not as many as were sent.
+
+    Source: salesforce-facts §4 (a refusal of the whole is one answer without ``referenceId``, inside a 200).
     """
     told = answer.get("compositeResponse") if isinstance(answer, dict) else None
+    if isinstance(told, list) and len(told) == 1 < expected and isinstance(told[0], dict):
+        raise error_of(int(told[0].get("httpStatusCode", 400)), told[0].get("body"))
     if not isinstance(told, list) or len(told) != expected:
         raise ProtocolError("the org's answer to a composite call has not the shape of one")
     return [

@@ -17,6 +17,7 @@ from sfsync.errors import OrgRefused, ProtocolError, SfsyncError
 from sfsync.mapping.check import FieldFacts, SObjectFacts
 from sfsync.mapping.project import salesforce_id
 from sfsync.mapping.schema import ActivityMap
+from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgWrite
 from sfsync.model.cursor import Watermark
 from sfsync.model.outcome import Deferred, Outcome
@@ -214,19 +215,25 @@ class SalesforceOrg:
         """Which of these event keys are already Tasks: ``{key: Task Id}``; archived and deleted ones count.
 
         By the external id, else by the reference line in the Description of these people's Tasks created
-        since: a Description can be read but not asked for.
+        since (of all Tasks, where they are tied to nobody): a Description can be read but not asked for.
 
         Source: salesforce-facts §7.3 (archiving, Activity's external ids), §3 (Description is not filterable).
         """
+        sobject, who = activities.sobject, who_field(activities)
+        created = f"CreatedDate >= {soql.stamp(since)}"
+        statements: Iterable[str]
         if activities.external_id:
             by, told = activities.external_id, _by_external_id(activities.external_id)
-            statements = soql.selects_in(activities.sobject, ["Id", by], by, dict.fromkeys(keys))
+            statements = soql.selects_in(sobject, ["Id", by], by, dict.fromkeys(keys))
+        elif who:
+            told = _by_reference
+            people = dict.fromkeys(who_ids)
+            statements = soql.selects_in(sobject, ["Id", "Description"], who, people, also=created)
         else:
             told = _by_reference
-            created = f"CreatedDate >= {soql.stamp(since)}"
-            statements = soql.selects_in(
-                activities.sobject, ["Id", "Description"], "WhoId", dict.fromkeys(who_ids), also=created
-            )
+            statements = [soql.select(sobject, ["Id", "Description"], created)]
+        if not keys:
+            return {}
         wanted = {key.casefold(): key for key in keys}
         found: dict[str, SalesforceId] = {}
         for page in self._connection.pages(statements, everything=True):

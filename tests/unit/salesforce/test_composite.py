@@ -49,6 +49,7 @@ class Wire:
     def __init__(self, reply: Callable[[str, Any], Any]) -> None:
         self.sent: list[tuple[str, str, Any]] = []
         self._reply = reply
+        self.room = 5
 
     def write(self, path: str, *, method: str, body: Any = None) -> Any:
         self.sent.append((method, path, body))
@@ -412,3 +413,16 @@ def test_a_refusal_of_the_user_stops_everything() -> None:
 
     with pytest.raises(CallRefused):
         sent_through([update(1)], reply)
+
+
+def test_an_org_that_takes_fewer_together_gets_them_one_by_one() -> None:
+    too_many = {"errorCode": "LIMIT_EXCEEDED", "message": "The request can't contain more than 1 operations."}
+
+    def reply(path: str, body: Any) -> Any:
+        if path == "composite":
+            return {"compositeResponse": [{"httpStatusCode": 400, "body": [too_many], "referenceId": None}]}
+        return [OK] * len(body["records"])
+
+    told, wire = sent_through([update(ref) for ref in range(2_000)], reply)
+    assert {type(outcome).__name__ for outcome in told.values()} == {"Accepted"}
+    assert [path for _, path, _ in wire.sent].count("composite") == 1

@@ -389,3 +389,15 @@ def test_a_connection_that_is_not_secure_is_not_tried_again(serve: Serve) -> Non
         session.request("GET", f"{token.instance_url}/x")
     assert not caught.value.repeatable
     assert not caught.value.may_have_acted
+
+
+def test_an_org_that_takes_fewer_queries_together_gets_them_one_by_one(serve: Serve) -> None:
+    too_many = [
+        {"errorCode": "LIMIT_EXCEEDED", "message": "The request can't contain more than 1 operations."}
+    ]
+    refused = {"compositeResponse": [{"httpStatusCode": 400, "body": too_many, "referenceId": None}]}
+    page = b'{"records": [{"Id": "1"}], "totalSize": 1, "done": true}'
+    web = serve(lambda asked: Answer(200, json.dumps(refused).encode() if asked.method == "POST" else page))
+    pages = Connection(session_for(web)).pages([f"SELECT Id FROM Contact WHERE Id = '{n}'" for n in range(7)])
+    assert len(list(pages)) == 7
+    assert [asked.method for asked in web.asked] == ["POST"] + ["GET"] * 7
