@@ -29,10 +29,16 @@ def record(database: Database, plan: RowPlan, local_id: LocalId, run_id: str) ->
 
 def settle(database: Database, object_name: str, local_id: LocalId, columns: Iterable[str], now: str) -> None:
     """These fields are at rest: their open conflicts are over."""
+    still_open = database.rows(
+        "SELECT id, \"column\" FROM conflicts WHERE object = ? AND person_id = ? AND state = 'open'",
+        [object_name, local_id],
+    )
+    if not still_open:
+        return
+    over = set(columns)
     database.run_many(
-        "UPDATE conflicts SET state = 'settled', settled_at = ?"
-        " WHERE object = ? AND person_id = ? AND \"column\" = ? AND state = 'open'",
-        [(now, object_name, local_id, column) for column in columns],
+        "UPDATE conflicts SET state = 'settled', settled_at = ? WHERE id = ?",
+        [(now, number) for number, column in still_open if column in over],
     )
 
 

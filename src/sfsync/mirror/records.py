@@ -142,12 +142,7 @@ def write(
 
 def keep_base(database: Database, table: MappedTable, local_id: LocalId) -> None:
     """Make sure that a base row is there: the row as it stands, where nobody has edited it."""
-    database.run(
-        f"INSERT INTO {table.base} (id, {table.listed()}, deleted_at, _salesforce_id)"
-        f" SELECT id, {table.listed()}, deleted_at, salesforce_id FROM {table.name}"
-        f" WHERE id = ? AND NOT EXISTS (SELECT 1 FROM {table.base} WHERE id = ?)",
-        [local_id, local_id],
-    )
+    database.run(table.sql_keep_base, {"id": local_id})
 
 
 def agree(
@@ -185,12 +180,7 @@ def _blank_here(
 
 def prune(database: Database, table: MappedTable, local_id: LocalId) -> None:
     """Drop the base where it says nothing any more: the row is as agreed, and a refusal of it is over."""
-    equal = " AND ".join(f"r.{quoted(name)} IS b.{quoted(name)}" for name in (*table.columns, "deleted_at"))
-    gone = database.run(
-        f"DELETE FROM {table.base} WHERE id = ? AND EXISTS (SELECT 1 FROM {table.name} AS r, {table.base} AS b"
-        f" WHERE r.id = ? AND b.id = r.id AND b._unmet = '' AND {equal})",
-        [local_id, local_id],
-    )
+    gone = database.run(table.sql_prune, {"id": local_id})
     if gone:
         quarantine.over(database, table.object, local_id)
 

@@ -109,6 +109,29 @@ class MappedTable:
         chosen = self.columns if columns is None else columns
         return ", ".join(f"{alias}.{quoted(name)}" if alias else quoted(name) for name in chosen)
 
+    @cached_property
+    def sql_keep_base(self) -> str:
+        """A base row for ``:id``: the row as it stands, where there is none yet."""
+        return (
+            f"INSERT INTO {self.base} (id, {self.listed()}, deleted_at, _salesforce_id)"
+            f" SELECT id, {self.listed()}, deleted_at, salesforce_id FROM {self.name}"
+            f" WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {self.base} WHERE id = :id)"
+        )
+
+    @cached_property
+    def same_as_base(self) -> str:
+        """SQL over ``r`` and ``b``: the row is as agreed, and all of it is."""
+        equal = (f"r.{quoted(name)} IS b.{quoted(name)}" for name in (*self.columns, "deleted_at"))
+        return f"(b._unmet = '' AND {' AND '.join(equal)})"
+
+    @cached_property
+    def sql_prune(self) -> str:
+        """Drop the base row of ``:id`` where it says nothing any more."""
+        return (
+            f"DELETE FROM {self.base} WHERE id = :id AND EXISTS (SELECT 1 FROM {self.name} AS r, {self.base} AS b"
+            f" WHERE r.id = :id AND b.id = :id AND {self.same_as_base})"
+        )
+
     def type_of(self, column: str) -> str:
         """The SQL type of a mapped column."""
         return sql_type(self.object_map.by_column[column])
@@ -416,8 +439,7 @@ def _triggers(table: MappedTable) -> dict[str, str]:
 
 def tidy(database: Database, table: MappedTable) -> None:
     """Drop base rows that say nothing: of rows that are gone, or that are back where they were."""
-    equal = " AND ".join(f"r.{quoted(name)} IS b.{quoted(name)}" for name in (*table.columns, "deleted_at"))
     database.run(
         f"DELETE FROM {table.base} WHERE id IN (SELECT b.id FROM {table.base} AS b LEFT JOIN {table.name} AS r"
-        f" ON r.id = b.id WHERE r.id IS NULL OR (b._unmet = '' AND {equal}))"
+        f" ON r.id = b.id WHERE r.id IS NULL OR {table.same_as_base})"
     )
