@@ -24,6 +24,7 @@ from .settings import Settings
 from .standard import LEAD_STATUSES, OPT_OUT_FIELDS, TASK_STATUSES, Provisioned, object_types
 
 Row = dict[str, Any]
+_BIN_SECONDS = 15 * 86_400
 _INDEXED = {
     "Account": ("Name",),
     "Contact": ("Email", "AccountId"),
@@ -44,7 +45,7 @@ class Index:
         key = value.lower()
         held = self._ids.get(key)
         if held is None:
-            self._ids[key] = record_id
+            self._ids[value if key == value else key] = record_id  # one string for both, where they are equal
         elif isinstance(held, str):
             self._ids[key] = [held, record_id]
         else:
@@ -241,9 +242,15 @@ class OrgState:
         return int(self.clock.seconds())
 
     def advance(self, seconds: float) -> None:
-        """Move the org's time ahead."""
+        """Move the org's time ahead; what has been in the recycle bin for 15 days is gone then."""
         with self.lock:
             self.clock.advance(seconds)
+            before = self.stamp() - _BIN_SECONDS
+            for table in self._tables.values():
+                for record_id in [
+                    each for each, at in table.delete_log.items() if at < before and each in table.rows
+                ]:
+                    self.put(table, record_id, None)
 
     # -- objects
 

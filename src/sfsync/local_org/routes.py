@@ -145,17 +145,7 @@ class Api:
     # -- about the org
 
     def _resources(self, call: Call) -> Reply:
-        names = (
-            "limits",
-            "sobjects",
-            "query",
-            "queryAll",
-            "composite",
-            "jobs",
-            "search",
-            "recent",
-            "tooling",
-        )
+        names = ("limits", "sobjects", "query", "queryAll", "composite", "jobs")
         found = {name: f"/services/data/v{call.version}/{name}" for name in names}
         host = call.headers.get("host", "localhost")
         identity = f"http://{host}/id/{self.state.org_id}/{call.user_id}"

@@ -47,6 +47,14 @@ def test_purge_leaves_nothing_to_query(rest):
     assert rest.http.post("/_local/undelete", json={"id": record_id}).status_code == 404
 
 
+def test_the_recycle_bin_empties_itself_after_fifteen_days(rest):
+    rest.delete(f"/sobjects/Contact/{rest.create()}")
+    rest.advance(14 * 86_400)
+    assert rest.query("SELECT COUNT() FROM Contact", "queryAll")["totalSize"] == 1
+    rest.advance(2 * 86_400)
+    assert rest.query("SELECT COUNT() FROM Contact", "queryAll")["totalSize"] == 0
+
+
 def test_merge_moves_tasks_and_names_the_master(rest):
     master, one, two = (
         rest.create(LastName="M"),

@@ -267,14 +267,14 @@ POINTED = "\n{}\n{}^\nERROR at Row:1:Column:{}\n{}"
         (
             "SELECT Id FROM Contact WHERE Email = 5",
             "INVALID_FIELD",
-            "must be of type email and should be enclosed in quotes",
+            "must be of type string and should be enclosed in quotes",
         ),
         (
             "SELECT Id FROM Contact WHERE HasOptedOutOfEmail = 'true'",
             "INVALID_FIELD",
             "must be of type boolean",
         ),
-        ("SELECT Id FROM Contact WHERE Email = TODAY", "INVALID_FIELD", "must be of type email"),
+        ("SELECT Id FROM Contact WHERE Email = TODAY", "INVALID_FIELD", "must be of type string"),
         ("SELECT Id FROM Contact WHERE Id = 'abc'", "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: abc"),
         (
             "SELECT Id FROM Contact WHERE CreatedDate LIKE 'x'",
@@ -295,6 +295,11 @@ POINTED = "\n{}\n{}^\nERROR at Row:1:Column:{}\n{}"
         ("SELECT LastName, COUNT(Id) FROM Contact", "MALFORMED_QUERY", "Field must be grouped or aggregated"),
         ("SELECT SUM(LastName) FROM Contact", "MALFORMED_QUERY", "does not support aggregate operator SUM"),
         ("SELECT Id FROM Contact WHERE Id IN (SELECT Subject FROM Task)", "MALFORMED_QUERY", "semi join"),
+        (
+            "SELECT Id FROM Contact WHERE " + " AND ".join(["Id IN (SELECT WhoId FROM Task)"] * 3),
+            "EXCEEDED_MAX_SEMIJOIN_SUBSELECTS",
+            "Maximum 2",
+        ),
         (
             f"SELECT Id FROM Contact WHERE Title = '{'x' * 100_000}'",
             "MALFORMED_QUERY",
