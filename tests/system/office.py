@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,14 @@ class Office:
 
     def edit(self, salesforce_id: str, **fields: Any) -> None:
         self.local("edit", id=salesforce_id, fields=fields)
+
+    def stamp(self, salesforce_id: str, at: datetime) -> None:
+        """Let a record have been changed last at that time, by its own stamps."""
+        state, seconds = self.org.state, int(at.timestamp())
+        with state.lock:
+            table = state.table_of_id(salesforce_id)
+            stamps = {"LastModifiedDate": seconds, "SystemModstamp": seconds}
+            state.put(table, salesforce_id, table.rows[salesforce_id] | stamps)
 
     def records(self, sobject: str = "Contact") -> dict[str, dict[str, Any]]:
         """Every record of an object as the org holds it, deleted ones too."""

@@ -4,22 +4,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-DAY = 86_400
-
-
-def stamp(office, who, at):
-    """Let the record have been changed last at that time, by its own stamps."""
-    table = office.org.state.table("Contact")
-    seconds = int(at.timestamp())
-    row = {
-        **table.rows[who],
-        "Title": f"since {at:%Y-%m-%d}",
-        "LastModifiedDate": seconds,
-        "SystemModstamp": seconds,
-    }
-    with office.org.state.lock:
-        office.org.state.put(table, who, row)
-
 
 @pytest.fixture(scope="module")
 def aged(open_one):
@@ -39,7 +23,8 @@ def aged(open_one):
     }
     people = dict(zip(ages, office.people(), strict=True))
     for when, at in ages.items():
-        stamp(office, people[when], at)
+        office.edit(people[when], Title=f"since {when}")
+        office.stamp(people[when], at)
     return office, people
 
 
