@@ -33,8 +33,16 @@ def main(arguments: list[str] | None = None) -> int:
             },
         )
     )
+    try:
+        url = org.url
+    except OSError as error:
+        org.close()
+        sys.stderr.write(
+            f"cannot listen on port {options.port}: {error.strerror}; --port 0 takes a free one\n"
+        )
+        return 1
     sys.stdout.write(
-        f"local org at {org.url} (people and their activity: open it in a browser; Ctrl-C stops it)\n"
+        f"local org at {url} (people and their activity: open it in a browser; Ctrl-C stops it)\n"
     )
     sys.stdout.flush()
     org.serve()

@@ -227,6 +227,7 @@ class OrgState:
         self.dirty: set[tuple[str, str]] | None = None
         self._undo: list[tuple[Table, str, Row | None, Veil | None, int | None]] | None = None
         self._tables = {name: Table(kind) for name, kind in object_types(self.provisioned).items()}
+        self._by_prefix = {table.kind.key_prefix: name for name, table in self._tables.items()}
         self._visible: dict[tuple[str, bool], SObjectType] = {}
         self.org_id = ""
         self.admin_id = ""
@@ -288,8 +289,8 @@ class OrgState:
 
     def table_of_id(self, record_id: str) -> Table | None:
         """The table an id belongs to by its prefix, if any."""
-        prefix = record_id[:3]
-        return next((table for table in self._tables.values() if table.kind.key_prefix == prefix), None)
+        name = self._by_prefix.get(record_id[:3])
+        return None if name is None else self.table(name)
 
     def find(self, record_id: str) -> Row | None:
         """A live record by its id, as a reader sees it."""

@@ -33,7 +33,7 @@ from .faults import FaultPlan, Trouble
 from .local_api import LocalApi
 from .oauth import OAuth
 from .oauth_grants import OAuthSettings
-from .objects import OrgState
+from .objects import Clock, OrgState
 from .refusal import Refusal
 from .routes import Api, versions
 from .settings import Settings
@@ -66,6 +66,7 @@ class LocalOrgConfig:
         hide_opt_out: whether the opt-out fields are hidden from the API user.
         rotate_refresh_tokens: whether each refresh gives a new refresh token.
         settings: further switches, by the names in ``settings``.
+        clock: where the time comes from, in seconds since 1970.
     """
 
     port: int = 0
@@ -81,6 +82,7 @@ class LocalOrgConfig:
     hide_opt_out: bool = False
     rotate_refresh_tokens: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
 
 
 class LocalOrg:
@@ -235,7 +237,7 @@ def _new_state(config: LocalOrgConfig) -> OrgState:
     )
     settings = Settings(hide_opt_out=config.hide_opt_out)
     settings.change(config.settings)
-    return OrgState(provisioned=provisioned, settings=settings)
+    return OrgState(provisioned=provisioned, settings=settings, clock=Clock(config.clock))
 
 
 def _fill(state: OrgState, config: LocalOrgConfig) -> None:

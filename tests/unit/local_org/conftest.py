@@ -69,8 +69,8 @@ class Rest:
 
 @pytest.fixture
 def org() -> LocalOrg:
-    """An org with nobody in it but its users."""
-    return LocalOrg(LocalOrgConfig(contacts=0, leads=0))
+    """An org with nobody in it but its users, on a clock that moves only when told."""
+    return LocalOrg(LocalOrgConfig(contacts=0, leads=0, clock=lambda: 1_795_478_400.0))
 
 
 @pytest.fixture

@@ -133,6 +133,17 @@ def test_the_command_serves_until_interrupted(tmp_path):
     assert (tmp_path / "org.db").exists()
 
 
+def test_the_command_tells_of_a_taken_port(capsys):
+    with LocalOrg(LocalOrgConfig(contacts=0)) as org:
+        assert command.main(["--port", str(org.port), "--size", "0"]) == 1
+    assert "--port 0 takes a free one" in capsys.readouterr().err
+
+
+def test_time_comes_from_wherever_it_is_told_to():
+    org = LocalOrg(LocalOrgConfig(contacts=1, leads=0, clock=lambda: 1_768_903_200.0))
+    assert org.state.now().isoformat() == "2026-01-20T10:00:00+00:00"
+
+
 def test_the_command_explains_itself(capsys):
     with pytest.raises(SystemExit) as ended:
         command.main(["--help"])
