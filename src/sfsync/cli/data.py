@@ -133,7 +133,7 @@ def _put_aside(mirror: SqliteMirror, name: str, object_name: str, record: BadLin
     mirror.quarantine(
         kind="input",
         code="UNREADABLE_LINE",
-        message=f"{name}, line {record.line}: {record.reason}",
+        message=f"{name}, {record}",
         hint="Correct the line and import the file again: rows that are known are not doubled.",
         object_name=object_name,
         payload=record.raw,

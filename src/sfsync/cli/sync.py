@@ -252,7 +252,7 @@ def _good(session: Session, events: Iterator[EmailEvent | BadLine], source: str)
             session.mirror.quarantine(
                 kind="input",
                 code="UNREADABLE_LINE",
-                message=f"{source}, line {event.line}: {event.reason}",
+                message=f"{source}, {event}",
                 hint="Correct the line and hand the file in again: events that are known are not counted twice.",
                 payload=event.raw,
             )
