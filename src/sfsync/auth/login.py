@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sfsync.errors import GrantRevoked, NotLoggedIn, OrgUnavailable, SfsyncError, TokenStoreError, WrongOrg
+from sfsync.failpoints import reach
 from sfsync.model.token import Token
 
 from .grants import Grants, Identity
@@ -81,8 +82,10 @@ class Refresher:
                 # A store that cannot be written is better found out before the refresh token is spent.
                 self._store.save(self._profile, held)
             renewed = self._renew(held)
+            reach("auth.refreshed")
             refuse_other_org(renewed, held.org_id)
             self._keep(renewed)
+            reach("auth.refresh_stored")
             return renewed
 
     def _keep(self, renewed: Token) -> None:
@@ -156,10 +159,13 @@ class Login:
             if open_browser is None or not open_browser(url):
                 announce(url)
             code = listener.wait(deadline_seconds, paste)
+            reach("auth.code_received")
             token = self._grants.exchange_code(
                 code, redirect_uri=listener.redirect_uri, verifier=handshake.verifier
             )
+            reach("auth.token_received")
             self._keep(token)
+            reach("auth.token_stored")
             listener.succeed()
         return token
 

@@ -235,10 +235,21 @@ def perform(cli: Cli, work: Callable[[], Answer]) -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  nobody listens any more
         return 1
+    except OSError as error:
+        return fail(cli, broken(error))
     except (typer.Exit, typer.Abort, typer.TyperException):
         raise
     except Exception as error:  # noqa: BLE001  the last resort: a traceback at a user is a bug
         return unexpected(cli, error)
+
+
+def broken(error: OSError) -> SfsyncError:
+    """The operating system said no: to which file, in its own words."""
+    where = f"{error.filename}: " if error.filename else ""
+    return SfsyncError(
+        f"{where}{error.strerror or type(error).__name__}",
+        hint="All work done so far is kept; look at space and permissions, then run it again.",
+    )
 
 
 def respond(cli: Cli, answer: Answer) -> int:

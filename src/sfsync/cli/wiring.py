@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfsync import failpoints
 from sfsync.cli.command import Cli
 from sfsync.cli.progress import Bars
 from sfsync.config import Config, find_config, load_config
 from sfsync.engine.ports import Silent
+from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
 from sfsync.errors import SfsyncError, UsageError
 from sfsync.model.cursor import iso
@@ -58,7 +61,26 @@ def configuration(cli: Cli) -> Config:
     import platformdirs
 
     folder = platformdirs.user_config_path("sfsync")
-    return load_config(find_config(cli.config, cli.environ, Path.cwd(), folder), cli.environ)
+    config = load_config(find_config(cli.config, cli.environ, Path.cwd(), folder), cli.environ)
+    _arm_failpoints(cli, config)
+    return config
+
+
+def _arm_failpoints(cli: Cli, config: Config) -> None:
+    """Tests may end a run at a named place; never against a real org."""
+    wanted = cli.environ.get("SFSYNC_FAILPOINTS", "")
+    if not wanted:
+        return
+    from urllib.parse import urlsplit
+
+    if urlsplit(config.org.login_url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise UsageError(
+            "SFSYNC_FAILPOINTS is set, and this is no local org", hint="Unset it: it ends runs on purpose."
+        )
+    try:
+        failpoints.arm(failpoints.Plan.parse(wanted))
+    except ValueError as error:
+        raise UsageError(f"SFSYNC_FAILPOINTS: {error}") from error
 
 
 def mirror_path(cli: Cli, config: Config) -> Path:
@@ -177,6 +199,7 @@ def working(
             connected, mirror, config.mapping, config.limits, report, now, progress,
             dry_run=dry_run, allow_mass_change=allow_mass_change, checkpoint=cli.stop.checkpoint,
         )  # fmt: skip
+        connected.on_job = partial(note_job, run)
         if not lock or dry_run:
             run.check_org(org_id, keep=False)
             with measured(run):
@@ -194,6 +217,7 @@ def working(
 def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
     """Keep the run in ``runs``: that it began, and how it ended."""
     mirror.begin_run(run.report.run_id, run.report.command)
+    failpoints.reach("run.begun")
     status = "failed"
     try:
         with measured(run):
@@ -208,6 +232,7 @@ def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
     finally:
         run.progress.done()
         mirror.finish_run(run.report.run_id, status, run.report.as_dict())
+        failpoints.reach("run.finished")
 
 
 @contextmanager

@@ -74,6 +74,14 @@ class Org(Protocol):
         """
         ...
 
+    def finish_job(self, job_id: str) -> None:
+        """Bring a Bulk job of an earlier process to its end, so that its records tell what it has done.
+
+        Raises:
+            OrgUnavailable: that cannot be told now.
+        """
+        ...
+
     def find_tasks(
         self, activities: ActivityMap, keys: Sequence[str], who_ids: Sequence[SalesforceId], since: str
     ) -> dict[str, SalesforceId]:

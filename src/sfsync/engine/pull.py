@@ -17,6 +17,7 @@ from datetime import timedelta
 from sfsync.engine.ports import Changes, Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
+from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import Action, ObjectMap, RecordEvent, SyncRules
 from sfsync.model.change import LocalAction, RowPlan
@@ -145,6 +146,7 @@ def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, st
     for page in changes.pages:
         run.checkpoint()
         run.progress.advance(stage.add(projection.to_remote_record(raw) for raw in page))
+        reach("pull.page_staged")
     run.progress.done()
 
 
@@ -162,6 +164,7 @@ def guard(run: Run, reading: Reading) -> StageSummary:
             share=run.limits.max_delete,
             at_least=run.limits.max_delete_rows,
         )
+    reach("pull.guarded")
     return summary
 
 
@@ -170,14 +173,17 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     stage, segment = reading.stage, reading.segment
     report = stage.settle_plain(insert=reading.inserts, update=reading.updates, segment=segment)
     report.unchanged += summary.equal
+    reach("pull.plain_settled")
     for plans in batched(_plans(reading), BATCH):
         run.checkpoint()
         followed = [_follow(run, plan) if plan.successor_id else plan for plan in plans]
         run.mirror.commit(followed, segment=segment)
+        reach("pull.batch_committed")
         for plan in followed:
             count(report, plan)
     if reading.complete:
         run.mirror.advance(reading.object_map.name, reading.as_of, _pulled(reading))
+        reach("pull.watermark_moved")
         run.fresh.add(reading.object_map.name)
     return report
 

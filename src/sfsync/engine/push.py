@@ -14,14 +14,15 @@ from itertools import groupby
 from operator import itemgetter
 
 from sfsync.engine.ports import Stage
-from sfsync.engine.recover import recover
+from sfsync.engine.recover import forget_jobs, recover
 from sfsync.engine.run import Run, batched
+from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection, RawRecord, canonical_values, to_org_fields
 from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
 from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
-from sfsync.model.record import MISSING, Local, LocalId, SalesforceId, Triple
+from sfsync.model.record import MISSING, Local, LocalId, RemoteState, SalesforceId, Triple
 from sfsync.planning import safety
 from sfsync.planning.identity import choose
 from sfsync.planning.pending import PendingWrite
@@ -39,6 +40,8 @@ TIDY = 500
 SEVERAL_MATCHES = "SEVERAL_MATCHES"
 SAME_PERSON = "SAME_PERSON"
 UNREADABLE = "UNREADABLE_VALUE"
+NOT_FOUND = "NOT_FOUND"
+_OUT_OF_SIGHT = "the record is not found in Salesforce: purged, or no longer visible to this user"
 
 
 def push(run: Run, names: Iterable[str] = ()) -> None:
@@ -63,6 +66,7 @@ def push_object(run: Run, object_map: ObjectMap) -> ObjectReport:
     with run.mirror.staging(object_map, object_map.columns) as stage:
         held_back = stage_fresh(run, object_map, projection, stage, report)
         writes = _guard(run, object_map, stage, held_back, report)
+        reach("push.planned")
         batching = run.org.batching(writes)
         if writes:
             run.report.transport[f"push {object_map.name}"] = batching.transport
@@ -237,6 +241,8 @@ def _guard(
             if problems:
                 told = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
                 _hold(run, object_map, triple.local.local_id, UNREADABLE, told, held_back, report)
+            elif triple.remote is not None and triple.remote.state is RemoteState.GONE:
+                _hold(run, object_map, triple.local.local_id, NOT_FOUND, _OUT_OF_SIGHT, held_back, report)
             elif clean.local.values != triple.local.values:
                 tidied.append(_tidy(triple.object, triple.local, clean.local))
         if tidied and not run.dry_run:
@@ -278,8 +284,12 @@ def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: Obj
     if not outgoing:
         return
     writes = run.mirror.journal([PendingWrite(_write(run, object_map, plan), plan) for plan in outgoing])
+    reach("push.journaled")
     outcomes = [_as_met(outcome) for outcome in run.org.apply(writes)]
+    reach("push.sent")
     run.mirror.settle(outcomes)
+    forget_jobs(run)
+    reach("push.settled")
     run.progress.advance(len(outgoing))
     _count(run, report, {write.ref: write for write in writes}, outcomes)
 

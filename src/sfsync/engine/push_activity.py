@@ -14,7 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sfsync.engine.push import LOOKUP, push
+from sfsync.engine.recover import finish_jobs, forget_jobs
 from sfsync.engine.run import Run, batched
+from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection, RawRecord
 from sfsync.mapping.schema import ActivityMap, ObjectMap
 from sfsync.mapping.template import who_field
@@ -41,6 +43,7 @@ def keep(run: Run, events: Iterable[EmailEvent], *, source: str) -> None:
     report = _report(run)
     for batch in batched(events, KEEP):
         new, duplicates = (len(batch), 0) if run.dry_run else run.mirror.keep_events(batch, source=source)
+        reach("activity.kept")
         report.events += new
         report.duplicates += duplicates
         run.progress.advance(len(batch))
@@ -53,6 +56,7 @@ def push_activity(run: Run) -> None:
     if run.dry_run:
         report.waiting = run.mirror.waiting_tasks()
         return
+    finish_jobs(run)
     bring_in_people(run)
     if handle_events(run, report):
         push(run)
@@ -117,6 +121,7 @@ def handle_events(run: Run, report: ActivityReport) -> int:
         )
         effects = [plan_event(event, people, situation) for event, people in waiting]
         run.mirror.apply_events(effects)
+        reach("activity.applied")
         _count_refused(report, effects)
         handled += len(effects)
     return handled
@@ -169,11 +174,15 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
     if not tasks:
         return
     run.mirror.mark_sending([task.activity_id for task in tasks])
+    reach("activity.marked")
     outcomes = [
         _own_key(activities, outcome)
         for outcome in run.org.apply([_write(activities, task) for task in tasks])
     ]
+    reach("activity.sent")
     run.mirror.settle_tasks(outcomes)
+    forget_jobs(run)
+    reach("activity.settled")
     for outcome in outcomes:
         match outcome:
             case Accepted():

@@ -1,17 +1,21 @@
 """What was sent and never answered is looked up before anything is repeated.
 
 A crash between sending and settling, or a reply that was lost, leaves journaled writes without an outcome.
-They are settled from what the org holds now, so that nothing is sent twice and no counter counts twice.
+They are settled from what the org holds now, so that nothing is sent twice and no counter counts twice. A Bulk
+job goes on when its process is gone, so it is brought to its end before anything is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 
 from sfsync.engine.run import Run, batched
+from sfsync.failpoints import reach
+from sfsync.mapping.coerce import from_org
 from sfsync.mapping.project import Projection, RawRecord
-from sfsync.mapping.schema import ObjectMap
-from sfsync.model.change import OrgAction
+from sfsync.mapping.schema import FieldType, ObjectMap
+from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, Outcome
 from sfsync.model.record import Remote, RemoteState, SalesforceId
@@ -20,6 +24,33 @@ from sfsync.planning.pending import InDoubt
 
 FETCH = 2000
 LOOKUP = 300
+_JOBS = "bulk_jobs"
+
+
+def note_job(run: Run, job_id: str, _writes: Sequence[OrgWrite]) -> None:
+    """Keep a Bulk job's id durably, before it holds any data."""
+    run.mirror.keep_note(_JOBS, json.dumps([*_jobs(run), job_id]))
+
+
+def finish_jobs(run: Run) -> None:
+    """Bring the Bulk jobs of an earlier process to their end.
+
+    Raises:
+        OrgUnavailable: that cannot be told now; the next run tries again.
+    """
+    for job_id in _jobs(run):
+        run.org.finish_job(job_id)
+    forget_jobs(run)
+
+
+def forget_jobs(run: Run) -> None:
+    """All their outcomes are settled."""
+    if _jobs(run):
+        run.mirror.keep_note(_JOBS, "")
+
+
+def _jobs(run: Run) -> list[str]:
+    return list(json.loads(run.mirror.note(_JOBS) or "[]"))
 
 
 def recover(run: Run, object_map: ObjectMap) -> int:
@@ -28,15 +59,19 @@ def recover(run: Run, object_map: ObjectMap) -> int:
     Returns:
         How many there were.
     """
+    finish_jobs(run)
     doubts = run.mirror.in_doubt(object_map.name)
     if not doubts:
         return 0
     projection = Projection(object_map, object_map.columns)
     creates = [doubt for doubt in doubts if doubt.action == OrgAction.CREATE]
     others = [doubt for doubt in doubts if doubt.action != OrgAction.CREATE]
-    run.mirror.settle(
-        [*_written(run, object_map, projection, others), *_created(run, object_map, projection, creates)]
-    )
+    outcomes = [
+        *_written(run, object_map, projection, others),
+        *_created(run, object_map, projection, creates),
+    ]
+    reach("doubt.looked_up")
+    run.mirror.settle(outcomes)
     return len(doubts)
 
 
@@ -51,7 +86,7 @@ def _written(
             for raw in page:
                 remote = projection.to_remote_record(raw)
                 now[remote.salesforce_id] = remote
-        outcomes += [_verdict(doubt, now.get(doubt.salesforce_id or SalesforceId(""))) for doubt in chunk]
+        outcomes += [_verdict(doubt, now.get(doubt.salesforce_id or "")) for doubt in chunk]
     return outcomes
 
 
@@ -59,50 +94,90 @@ def _verdict(doubt: InDoubt, remote: Remote | None) -> Outcome:
     ours = doubt.salesforce_id or SalesforceId("")
     if doubt.action == OrgAction.DELETE:
         gone = remote is None or remote.state is not RemoteState.PRESENT
-        return (
-            Accepted(doubt.ref, ours)
-            if gone
-            else Deferred(doubt.ref, "NOT_DONE", "the delete did not arrive")
-        )
+        return Accepted(doubt.ref, ours) if gone else _not_done(doubt)
     if remote is not None and happened(doubt.before, doubt.after, remote.values):
         return Accepted(doubt.ref, ours)
-    return Deferred(doubt.ref, "NOT_DONE", "the write did not arrive")
+    return _not_done(doubt)
 
 
-def _created(run: Run, object_map: ObjectMap, projection: Projection, doubts: list[InDoubt]) -> list[Outcome]:
-    """Creates: found again by the external id they carried, else by address among what appeared since."""
-    if not doubts:
-        return []
+def _not_done(doubt: InDoubt) -> Outcome:
+    return Deferred(doubt.ref, "NOT_DONE", "an earlier write did not arrive")
+
+
+def _created(
+    run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[InDoubt]
+) -> list[Outcome]:
+    """Creates: found again by the external id they carried, else by address, else by all that was sent."""
+    found: dict[int, SalesforceId] = {}
     if object_map.external_id:
-        keys = {run.mirror.external_key(object_map.name, doubt.local_id).lower(): doubt for doubt in doubts}
-        field = object_map.external_id
+        keys = {doubt.ref: run.mirror.external_key(object_map.name, doubt.local_id) for doubt in doubts}
+        found |= _by_key(run, object_map, object_map.external_id, keys)
     else:
-        keys = {match_key(str(doubt.after.get(object_map.match_on) or "")): doubt for doubt in doubts}
-        field = object_map.by_column[object_map.match_on].remote
-    found = _by_key(run, object_map, (*projection.remote_fields, field), field, [key for key in keys if key])
-    outcomes: list[Outcome] = []
-    for key, doubt in keys.items():
-        raw = found.get(key)
-        if raw is None:
-            outcomes.append(Deferred(doubt.ref, "NOT_DONE", "the record was not created"))
-        else:
-            outcomes.append(Accepted(doubt.ref, SalesforceId(str(raw["Id"])), created=True))
-    settled = {outcome.ref for outcome in outcomes}
-    outcomes += [
-        Deferred(doubt.ref, "NOT_DONE", "the record was not created")
+        column = object_map.match_on
+        keys = {doubt.ref: str(doubt.after.get(column) or "") for doubt in doubts}
+        found |= _by_key(run, object_map, object_map.by_column[column].remote, keys)
+        found |= _by_values(run, object_map, projection, [doubt for doubt in doubts if not keys[doubt.ref]])
+    return [
+        Accepted(doubt.ref, found[doubt.ref], created=True) if doubt.ref in found else _not_done(doubt)
         for doubt in doubts
-        if doubt.ref not in settled
     ]
-    return outcomes
 
 
-def _by_key(
-    run: Run, object_map: ObjectMap, fields: tuple[str, ...], field: str, keys: list[str]
-) -> dict[str, RawRecord]:
-    found: dict[str, RawRecord] = {}
-    wanted = tuple(dict.fromkeys(fields))
-    for chunk in batched(keys, LOOKUP):
-        for page in run.org.find(object_map.sobject, wanted, field, chunk):
+def _by_key(run: Run, object_map: ObjectMap, field: str, keys: dict[int, str]) -> dict[int, SalesforceId]:
+    """``{ref: Id}`` of the records that hold these keys; one that another row has is somebody else's."""
+    records: dict[str, SalesforceId] = {}
+    for chunk in batched(sorted({key for key in keys.values() if key}), LOOKUP):
+        for page in run.org.find(object_map.sobject, ("Id", "IsDeleted", field), field, chunk):
             for raw in page:
-                found.setdefault(match_key(str(raw.get(field) or "")), raw)
+                records.setdefault(match_key(str(raw.get(field) or "")), SalesforceId(str(raw["Id"])))
+    found: dict[int, SalesforceId] = {}
+    for ref, key in keys.items():
+        record = records.get(match_key(key))
+        if record is not None and run.mirror.find_row(object_map.name, record) is None:
+            found[ref] = record
     return found
+
+
+def _by_values(
+    run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[InDoubt]
+) -> dict[int, SalesforceId]:
+    """Creates that carried no key at all: a record made since that holds everything that was sent."""
+    name = object_map.by_remote.get("LastName")
+    if name is None or not doubts:
+        return {}
+    fields = (*projection.remote_fields, "CreatedDate")
+    found: dict[int, SalesforceId] = {}
+    for chunk in batched(doubts, LOOKUP):
+        names = {str(doubt.after.get(name.column) or name.placeholder or "") for doubt in chunk} - {""}
+        made = [
+            raw
+            for page in run.org.find(object_map.sobject, fields, name.remote, sorted(names))
+            for raw in page
+        ]
+        for doubt in chunk:
+            record = _same(run, object_map, projection, doubt, made, set(found.values()))
+            if record is not None:
+                found[doubt.ref] = record
+    return found
+
+
+def _same(
+    run: Run,
+    object_map: ObjectMap,
+    projection: Projection,
+    doubt: InDoubt,
+    made: Sequence[RawRecord],
+    taken: set[SalesforceId],
+) -> SalesforceId | None:
+    since = doubt.sent_at[:10]  # the day: the two clocks need not agree to the minute
+    for raw in made:
+        remote = projection.to_remote_record(raw)
+        created = str(from_org(FieldType.DATETIME, raw.get("CreatedDate")) or "")
+        if (
+            remote.salesforce_id not in taken
+            and created[:10] >= since
+            and all(remote.values.get(column) == value for column, value in doubt.after.items())
+            and run.mirror.find_row(object_map.name, remote.salesforce_id) is None
+        ):
+            return remote.salesforce_id
+    return None

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
+from sfsync.failpoints import reach
 
 Clock: TypeAlias = Callable[[], str]
 """Now, as ``2026-01-20T10:00:00Z``."""
@@ -177,7 +178,7 @@ class Database:
             self._connection.execute("BEGIN")
             try:
                 yield
-                self._commit()
+                self._connection.execute("COMMIT")
             except BaseException:
                 self._take_back()
                 raise
@@ -186,6 +187,7 @@ class Database:
         if not self._connection.in_transaction:
             raise MirrorError(f"{self.path}: SQLite took the transaction back; nothing of it was kept")
         self._connection.execute("COMMIT")
+        reach("commit")
 
     def _take_back(self) -> None:
         # a full disk or an I/O error has rolled back already: going on would be autocommit, one half at a time

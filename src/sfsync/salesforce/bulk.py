@@ -25,6 +25,7 @@ from typing import Any
 import requests
 
 from sfsync.errors import ProtocolError, SfsyncError
+from sfsync.failpoints import reach
 from sfsync.mapping.project import salesforce_id
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
@@ -32,7 +33,7 @@ from sfsync.salesforce.ahead import Ahead
 from sfsync.salesforce.budget import BULK_PAGE, REST_PAGE, bulk_ingest_calls
 from sfsync.salesforce.composite import matched_id
 from sfsync.salesforce.connect import Connection
-from sfsync.salesforce.faults import CallFailed, Refusal, Repeat
+from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal, Repeat
 from sfsync.salesforce.retry import reading, writing
 
 log = logging.getLogger(__name__)
@@ -172,14 +173,38 @@ class Bulk:
             job_id = self._create("jobs/ingest", table.job)
             if on_job is not None:
                 on_job(job_id, writes)
+            reach("bulk.job_created")
             try:
                 self._upload(job_id, table.csv())
             except SfsyncError as error:
                 self._abort(job_id)
                 return [Deferred(write.ref, error.slug, error.message) for write in writes]
+            reach("bulk.uploaded")
             if not self._close(job_id):
                 return [Unknown(write.ref, f"no answer about Bulk job {job_id}") for write in writes]
-            return self.collect(job_id, writes)
+            reach("bulk.closed")
+            outcomes = self.collect(job_id, writes)
+            reach("bulk.results_read")
+            return outcomes
+
+    def finish(self, job_id: str) -> None:
+        """Bring a job of an earlier process to its end: one that never ran is given up, one that runs is waited for.
+
+        Only then does a look at the records tell what the job has done.
+
+        Raises:
+            OrgUnavailable: the org does not answer, or the job takes longer than patience lasts.
+        """
+        try:
+            state = self._info("jobs/ingest", job_id).get("state")
+        except CallRefused as refused:
+            if refused.code == "NOT_FOUND":
+                return  # kept seven days, and then forgotten
+            raise
+        if state == "Open":
+            self._json("PATCH", f"jobs/ingest/{job_id}", {"state": "Aborted"})
+        elif state not in ENDED:
+            self._wait("jobs/ingest", job_id)
 
     def collect(self, job_id: str, writes: Sequence[OrgWrite]) -> list[Outcome]:
         """What became of a closed job's writes, waiting for it where it still runs.

@@ -78,7 +78,7 @@ class SalesforceOrg:
         self._bulk = Bulk(connection, polling=polling, sleep=sleep)
         self._bulk_query_from = bulk_query_from
         self._bulk_write_from = bulk_write_from
-        self._on_job = on_job
+        self.on_job = on_job
 
     def describe(self, sobject: str) -> SObjectFacts:
         """What the org says of an object: its fields, as this user sees them. One API call.
@@ -169,6 +169,10 @@ class SalesforceOrg:
             ]
         return outcomes
 
+    def finish_job(self, job_id: str) -> None:
+        """Bring a Bulk job of an earlier process, told by ``on_job``, to its end."""
+        self._bulk.finish(job_id)
+
     def collect_job(self, job_id: str, writes: Sequence[OrgWrite]) -> list[Outcome]:
         """What became of the writes of a Bulk job that an earlier process closed, told by ``on_job``."""
         return self._bulk.collect(job_id, writes)
@@ -179,7 +183,7 @@ class SalesforceOrg:
             first, *_ = chunks(writes, len(writes))
             by_bulk = [write for write in first if expressible(write)]
             try:
-                outcomes += self._bulk.ingest(by_bulk, self._on_job) if by_bulk else []
+                outcomes += self._bulk.ingest(by_bulk, self.on_job) if by_bulk else []
                 known = {write.ref for write in by_bulk}
                 rest = [write for write in writes if write.ref not in known]
             except CallRefused as refused:
