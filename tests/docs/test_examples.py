@@ -168,3 +168,15 @@ def test_every_page_is_in_the_index():
     index = (DOCS / "README.md").read_text(encoding="utf-8")
     for page in DOCS.glob("*.md"):
         assert page.name == "README.md" or f"({page.name})" in index
+
+
+def test_every_page_that_the_program_names_exists():
+    for path in [ROOT / "config.example.yaml", *(ROOT / "src").rglob("*.py")]:
+        for named in re.findall(r"docs/[a-z-]+\.md", path.read_text(encoding="utf-8")):
+            assert (ROOT / named).exists(), f"{path} names {named}"
+
+
+def test_every_custom_field_of_the_example_is_among_those_to_set_up():
+    page = (DOCS / "setup.md").read_text(encoding="utf-8")
+    for field in set(re.findall(r"\w+__c", example_config())):
+        assert f"`{field}`" in page
