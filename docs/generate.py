@@ -198,7 +198,8 @@ def error_table() -> str:
 def _family(kind: type[errors.SfsyncError]) -> Iterator[type[errors.SfsyncError]]:
     yield kind
     for child in kind.__subclasses__():
-        yield from _family(child)
+        if child.__module__ == errors.__name__:
+            yield from _family(child)
 
 
 def _meaning(kind: type[errors.SfsyncError]) -> str:
