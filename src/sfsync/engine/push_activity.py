@@ -10,10 +10,10 @@ Task whose reply was lost is looked up before it may be sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sfsync.engine.push import LOOKUP, push
+from sfsync.engine.push import FETCH, LOOKUP, push
 from sfsync.engine.recover import finish_jobs, forget_jobs
 from sfsync.engine.run import Run, batched
 from sfsync.failpoints import reach
@@ -24,7 +24,7 @@ from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.event import EmailEvent, match_key
 from sfsync.model.outcome import Accepted, ActivityReport, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId, Triple
-from sfsync.planning.activity import Effect, Situation, once_keys, plan_event
+from sfsync.planning.activity import Effect, Person, Situation, once_keys, plan_event
 from sfsync.planning.pending import QueuedTask
 from sfsync.planning.planner import plan_row
 
@@ -33,6 +33,9 @@ KEEP = 1000
 
 HANDLE = 500
 """Events a transaction when their effects are applied."""
+
+CONTACT = "contact"
+"""What a converted Lead lives on in."""
 
 REFERENCE = "sfsync-ref: "
 """What marks a Task where the org has no external id for it."""
@@ -74,8 +77,16 @@ def bring_in_people(run: Run) -> None:
     for addresses in batched(run.mirror.unresolved_addresses(), LOOKUP):
         wanted = set(addresses)
         for object_map in run.objects([]):
-            if wanted and run.usable.rules_for(object_map.name).pulls and object_map.name not in run.fresh:
+            if wanted and run.usable.rules_for(object_map.name).pulls and _may_be_there(run, object_map):
                 wanted -= _bring_in(run, object_map, sorted(wanted))
+
+
+def _may_be_there(run: Run, object_map: ObjectMap) -> bool:
+    """Whether the org may know an address that the mirror does not.
+
+    After a complete pull it knows none, but for Leads that were converted before they ever came down.
+    """
+    return object_map.name not in run.fresh or object_map.sobject == "Lead"
 
 
 def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[str]:
@@ -85,13 +96,14 @@ def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[
     rules = run.usable.rules_for(object_map.name)
     address = object_map.by_column[object_map.match_on].remote
     found: dict[str, list[RawRecord]] = {}
-    converted: list[SalesforceId] = []
+    converted: dict[str, SalesforceId] = {}
     for page in run.org.find(object_map.sobject, projection.remote_fields, address, addresses):
         for raw in page:
+            key = match_key(str(raw.get(address) or ""))
             if raw.get("IsConverted") and raw.get("ConvertedContactId"):
-                converted.append(SalesforceId(str(raw["ConvertedContactId"])))
+                converted[key] = SalesforceId(str(raw["ConvertedContactId"]))
             else:
-                found.setdefault(match_key(str(raw.get(address) or "")), []).append(raw)
+                found.setdefault(key, []).append(raw)
     for records in found.values():
         new = [
             raw
@@ -100,7 +112,33 @@ def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[
         ]
         triples = (Triple(object_map.name, None, None, projection.to_remote_record(raw)) for raw in new)
         run.mirror.commit([plan_row(triple, object_map, rules) for triple in triples])
+    _bring_in_contacts(run, {key: contact for key, contact in converted.items() if key not in found})
     return set(found)
+
+
+def _bring_in_contacts(run: Run, converted: Mapping[str, SalesforceId]) -> None:
+    """Addresses of Leads that were converted: their people are the Contacts they became."""
+    contacts = run.usable.objects.get(CONTACT)
+    if contacts is None:
+        return
+    columns = tuple(column for column, field_map in contacts.by_column.items() if field_map.pulls)
+    projection = Projection(contacts, columns)
+    unknown = [one for one in set(converted.values()) if run.mirror.find_row(CONTACT, one) is None]
+    for chunk in batched(sorted(unknown), FETCH):
+        for page in run.org.fetch(contacts.sobject, projection.remote_fields, chunk):
+            triples = (Triple(CONTACT, None, None, projection.to_remote_record(raw)) for raw in page)
+            rules = run.usable.rules_for(CONTACT)
+            run.mirror.commit([plan_row(triple, contacts, rules) for triple in triples])
+    run.converted |= converted
+
+
+def _people(run: Run, event: EmailEvent, people: tuple[Person, ...]) -> tuple[Person, ...]:
+    """Who has the event's address: live rows, else the Contact that a converted Lead became."""
+    contact = None if people else run.converted.get(match_key(event.email))
+    row = run.mirror.find_row(CONTACT, contact) if contact else None
+    if row is None or row.local.deleted_at:
+        return people
+    return (Person(CONTACT, row.local.local_id, contact, row.local.values),)
 
 
 def handle_events(run: Run, report: ActivityReport) -> int:
@@ -119,7 +157,7 @@ def handle_events(run: Run, report: ActivityReport) -> int:
             run.usable.activities,
             taken=set(keys) - run.mirror.first_in_campaign(keys),
         )
-        effects = [plan_event(event, people, situation) for event, people in waiting]
+        effects = [plan_event(event, _people(run, event, people), situation) for event, people in waiting]
         run.mirror.apply_events(effects)
         reach("activity.applied")
         _count_refused(report, effects)

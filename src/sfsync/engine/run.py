@@ -13,6 +13,7 @@ from sfsync.mapping.check import Problem, SObjectFacts, narrow, narrow_activitie
 from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import Mapping, ObjectMap
 from sfsync.model.outcome import RunReport
+from sfsync.model.record import SalesforceId
 
 Item = TypeVar("Item")
 
@@ -27,6 +28,7 @@ class Run:
         allow_mass_change: the safety brake is off for this run, because somebody said so.
         checkpoint: called between two batches, where everything done is kept: it raises where the run is to end.
         fresh: objects whose pull was completed by this very run; the mirror knows all of their addresses.
+        converted: addresses of Leads that the mirror never knew, with the Contacts they became.
     """
 
     org: Org
@@ -39,6 +41,7 @@ class Run:
     dry_run: bool = False
     allow_mass_change: bool = False
     fresh: set[str] = field(default_factory=set)
+    converted: dict[str, SalesforceId] = field(default_factory=dict)
     checkpoint: Callable[[], None] = lambda: None
     _usable: Mapping | None = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from sfsync.mapping.schema import Merge
 from sfsync.mirror import quarantine, records
@@ -65,7 +66,7 @@ class Events:
 
     # -- whose -------------------------------------------------------------------------------------------------
     def unresolved_addresses(self) -> Iterator[str]:
-        """Match keys of events not handled yet whose person no live row has."""
+        """Match keys of events not handled yet that no live row has, nor a row that lives on in another."""
         nobody = "".join(
             f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS r WHERE {table.match('r')} = e.match_key"
             " AND r.deleted_at IS NULL)"
@@ -77,17 +78,23 @@ class Events:
             " ORDER BY e.match_key LIMIT ?",
             [after, PAGE],
         ):
-            yield from (found[0] for found in page)
+            known = self._lived_on([found[0] for found in page])
+            yield from (found[0] for found in page if found[0] not in known)
             after = page[-1][0]
 
     def pending(self, limit: int) -> list[tuple[EmailEvent, tuple[Person, ...]]]:
-        """The next events to handle, oldest first, each with all live rows that have its address."""
+        """The next events to handle, oldest first, each with the live rows of its address.
+
+        An address that only a merged or converted record had is that of the row it lives on in.
+        """
         found = self._database.rows(
             "SELECT id, type, email, timestamp, campaign_id, campaign_name, match_key FROM events"
             " WHERE state = 'new' ORDER BY timestamp, id LIMIT ?",
             [limit],
         )
-        people = self.people(sorted({row[6] for row in found} - {""}))
+        keys = sorted({row[6] for row in found} - {""})
+        people = self.people(keys)
+        people |= self._lived_on([key for key in keys if key not in people])
         return [
             (EmailEvent(row[0], EventType(row[1]), *row[2:6]), tuple(people.get(row[6], ()))) for row in found
         ]
@@ -102,12 +109,38 @@ class Events:
                     f" WHERE {table.match()} IN ({', '.join('?' * len(chunk))}) AND deleted_at IS NULL ORDER BY id",
                     chunk,
                 )
-                for key, local_id, linked, *values in rows:
-                    person = Person(
-                        table.object, local_id, linked, dict(zip(table.columns, values, strict=True))
-                    )
-                    found.setdefault(key, []).append(person)
+                for key, *person in rows:
+                    found.setdefault(key, []).append(_person(table, person))
         return found
+
+    def _lived_on(self, keys: Sequence[str]) -> dict[str, list[Person]]:
+        """The live rows in which merged or converted records that had these addresses live on."""
+        found: dict[str, list[Person]] = {}
+        for table in self._tables.values():
+            for chunk in chunks(keys):
+                rows = self._database.rows(
+                    f"SELECT {table.match()}, salesforce_id FROM {table.name} AS r"
+                    f" WHERE {table.match()} IN ({', '.join('?' * len(chunk))}) AND deleted_at IS NOT NULL"
+                    " AND EXISTS (SELECT 1 FROM _links WHERE object = ? AND salesforce_id = r.salesforce_id)",
+                    [*chunk, table.object],
+                )
+                for key, salesforce_id in rows:
+                    person = self._survivor(table.object, salesforce_id)
+                    if person is not None and person not in found.setdefault(key, []):
+                        found[key].append(person)
+        return {key: people for key, people in found.items() if people}
+
+    def _survivor(self, object_name: str, salesforce_id: str) -> Person | None:
+        last = self._database.row(_FOLLOWED, [object_name, salesforce_id])
+        table = self._tables.get(last[1]) if last else None
+        if last is None or table is None:
+            return None
+        row = self._database.row(
+            f"SELECT id, salesforce_id, {table.listed()} FROM {table.name}"
+            " WHERE salesforce_id = ? AND deleted_at IS NULL",
+            [last[0]],
+        )
+        return _person(table, row) if row else None
 
     def first_in_campaign(self, keys: Sequence[str]) -> set[str]:
         """Which of these keys are no activity yet."""
@@ -325,8 +358,14 @@ WITH RECURSIVE trail (object, salesforce_id, steps) AS (
     FROM _links AS l JOIN trail AS t ON l.object = t.object AND l.salesforce_id = t.salesforce_id
     WHERE t.steps < 20
 )
-SELECT salesforce_id FROM trail ORDER BY steps DESC LIMIT 1
+SELECT salesforce_id, object FROM trail ORDER BY steps DESC LIMIT 1
 """
+
+
+def _person(table: MappedTable, row: Sequence[Any]) -> Person:
+    """A row as id, Salesforce Id and mapped values, as a person."""
+    local_id, salesforce_id, *values = row
+    return Person(table.object, local_id, salesforce_id, dict(zip(table.columns, values, strict=True)))
 
 
 def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
