@@ -155,6 +155,7 @@ def handle_events(run: Run, report: ActivityReport) -> int:
             {name: run.usable.rules_for(name) for name in run.usable.objects},
             run.usable.objects,
             run.usable.activities,
+            run.mapping.objects,
             taken=set(keys) - run.mirror.first_in_campaign(keys),
         )
         effects = [plan_event(event, _people(run, event, people), situation) for event, people in waiting]

@@ -84,13 +84,15 @@ class Situation:
     """What deciding needs to know beside the events themselves, and what it has decided so far.
 
     Attributes:
-        rules, objects: by object name, in the mapping's order.
+        rules, objects: by object name, in the mapping's order; the part that the org has.
+        configured: the same objects as the configuration has them.
         taken: once-per-campaign keys that are Tasks already; keys decided here are added.
     """
 
     rules: Mapping[str, SyncRules]
     objects: Mapping[str, ObjectMap]
     activities: ActivityMap
+    configured: Mapping[str, ObjectMap] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     _seen: dict[tuple[str, object], dict[str, Value]] = field(default_factory=dict)
 
@@ -211,12 +213,33 @@ def _effect(
                 continue
             if rule.action is Action.UPDATE_FIELD and rule.column in object_map.by_column:
                 setting |= _set(rule, event, object_map, values)
+            elif _opts_out(rule, situation.configured.get(object_name)):
+                if not object_map.opt_out:
+                    return Effect(event, person, problem=_NOWHERE)
+                setting |= {column: 1 for column in object_map.opt_out if values.get(column) != 1}
             elif rule.action is Action.INCREMENT_FIELD and rule.column in object_map.by_column:
                 adding[rule.column] = adding.get(rule.column, 0) + rule.by
             elif rule.action is Action.CREATE_TASK and task is None:
                 task = _task(rule, event, situation, object_name, values)
     values.update(setting)
     return Effect(event, person, set_values=setting, add_values=adding, task=task)
+
+
+_NOWHERE = (
+    "NO_OPT_OUT_FIELD",
+    "Salesforce has no opt-out field that this user may write",
+    "Let an admin make or show one (`sfsync org check`), then `sfsync retry`.",
+)
+
+
+def _opts_out(rule: EventRule, configured: ObjectMap | None) -> bool:
+    """Whether the rule is an opt-out, written to a field that this org may lack: the others then say it."""
+    return (
+        rule.action is Action.UPDATE_FIELD
+        and configured is not None
+        and rule.column in configured.opt_out
+        and bool(rule.value)
+    )
 
 
 def _set(
