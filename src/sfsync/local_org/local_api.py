@@ -43,7 +43,7 @@ from .refusal import Refusal
 from .routes import NEWEST_VERSION
 
 _VERSION = f"{NEWEST_VERSION}.0"
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Body = dict[str, Any]
 
 

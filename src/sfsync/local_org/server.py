@@ -6,6 +6,7 @@ says so, by aborting the very socket it came in on.
 
 import asyncio
 import gzip
+import re
 import socket
 import threading
 import time
@@ -46,6 +47,10 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _MOST_URI_BYTES = 16_384
 _GZIP_FROM_BYTES = 1_024
 _START_SECONDS = 10.0
+_LOOPBACK_HOST = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+_MISDIRECTED = Reply(
+    403, [{"errorCode": "FORBIDDEN", "message": "the local org answers to localhost and 127.0.0.1 only"}]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +275,10 @@ def _app(org: LocalOrg) -> ASGIApp:
 
 
 class _Door:
-    """What every request comes through: the fault plan.
+    """What every request comes through: is it meant for this computer, and the fault plan.
+
+    The server listens on loopback only, but a page of a stranger's can be led there under the stranger's own
+    name (DNS rebinding); the Host header then gives it away.
 
     Args:
         app: what handles a request that goes well.
@@ -284,6 +292,9 @@ class _Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event."""
         path = scope.get("path", "")
+        if scope["type"] == "http" and not _is_meant_for_loopback(scope):
+            await _response(_MISDIRECTED, {})(scope, receive, send)
+            return
         if scope["type"] != "http" or path == "/" or path.startswith("/_local"):
             await self._app(scope, receive, send)
             return
@@ -309,6 +320,11 @@ class _Door:
             await _response(trouble.answer, {})(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+def _is_meant_for_loopback(scope: Scope) -> bool:
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    return len(hosts) == 1 and _LOOPBACK_HOST.fullmatch(hosts[0]) is not None
 
 
 async def _nowhere(_message: Message) -> None:

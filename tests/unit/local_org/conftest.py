@@ -16,7 +16,7 @@ class Rest:
         self.org = org
         self.state = org.state
         self.base = f"/services/data/v{version}"
-        self.http = TestClient(org.app)
+        self.http = TestClient(org.app, base_url="http://127.0.0.1")
         self.log_in()
 
     def log_in(self) -> None:

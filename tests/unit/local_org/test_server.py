@@ -163,3 +163,29 @@ def test_the_command_explains_itself(capsys):
         "--rotate-refresh-tokens",
     ):
         assert option in told
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:80",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "localhost@evil.example",
+        "testserver",
+        "0.0.0.0",
+        "[::2]",
+        "",
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/_local/dump", "/services/data/", "/services/oauth2/authorize"])
+def test_a_strangers_name_for_this_computer_is_turned_away(rest, host, path):
+    answer = rest.http.get(path, headers={"Host": host})
+    assert answer.status_code == 403
+    assert answer.json()[0]["errorCode"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8700", "localhost:8700", "LocalHost", "[::1]:8700"])
+def test_this_computers_own_names_are_let_in(rest, host):
+    assert rest.http.get("/", headers={"Host": host}).status_code == 200
