@@ -118,7 +118,9 @@ def serve(contacts: int) -> None:
     """An org, until standard input ends."""
     from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 
-    config = LocalOrgConfig(contacts=contacts, leads=0, settings={"daily_api_requests": 10_000_000, "storage_records": 10_000_000})
+    config = LocalOrgConfig(
+        contacts=contacts, leads=0, settings={"daily_api_requests": 10_000_000, "storage_records": 10_000_000}
+    )
     with LocalOrg(config) as org:
         sys.stdout.write(json.dumps({"url": org.url, "token": org.token()}) + "\n")
         sys.stdout.flush()

@@ -132,10 +132,7 @@ def test_a_pull_and_then_a_push_end_where_one_push_ends(triple: Triple) -> None:
 def test_a_pull_leaves_no_conflict_to_be_told_twice(triple: Triple) -> None:
     after = pulled(triple, plan_row(triple, OBJECT, RULES))
     again = plan_row(after, OBJECT, RULES)
-    assert all(
-        decision.winner is Side.HELD or decision.rule == "push only"
-        for decision in again.conflicts
-    )
+    assert all(decision.winner is Side.HELD or decision.rule == "push only" for decision in again.conflicts)
 
 
 @given(triples(met=True))

@@ -264,7 +264,7 @@ class EncryptedStore:
         except (InvalidTag, ValueError):
             pass
         raise TokenStoreError(
-            f"The login of profile {profile!r} in the database does not open with this key",
+            f"The login of profile {profile.partition(':')[0]!r} in the database does not open with this key",
             hint="Use the key it was kept with, or run `sfsync login` to make a new login.",
         )
 

@@ -285,5 +285,7 @@ def refuse_other_org(token: Token, expected_org: str) -> None:
 def _held(store: TokenStore, profile: str) -> Token:
     token = store.load(profile)
     if token is None:
-        raise NotLoggedIn(f"Profile {profile!r} is not logged in", hint="Run `sfsync login`.")
+        raise NotLoggedIn(
+            f"Profile {profile.partition(':')[0]!r} is not logged in", hint="Run `sfsync login`."
+        )
     return token

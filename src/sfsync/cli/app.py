@@ -44,6 +44,9 @@ for module in (data, login, sync, review, demo):
     module.register(app)
 
 
+_AFTER_THE_COMMAND = ("--config", "-c", "--profile", "--json", "--quiet", "-q", "--verbose", "-v", "-vv")
+
+
 def run() -> None:
     """Run the command line, and answer a wrong one as the caller asked to be answered."""
     arguments = sys.argv[1:]
@@ -62,6 +65,8 @@ def wrong_usage(error: typer.TyperException, arguments: list[str]) -> int:
         from typer.rich_utils import rich_format_error
 
         rich_format_error(error)  # type: ignore[arg-type]
+        if arguments[0] in _AFTER_THE_COMMAND:
+            sys.stderr.write(f"{arguments[0]} goes after the command: sfsync COMMAND {arguments[0]} …\n")
         return 2
     message = error.format_message()
     name = next((word for word in arguments if not word.startswith("-")), "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sfsync.cli.command import Answer, Cli, command
-from sfsync.cli.sync import MassChange, Objects, reported
+from sfsync.cli.sync import DryRun, MassChange, Objects, counted, reported
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PANEL = "Review"
 STALE = 1
+_ALL = 1_000_000
 _CONFLICT_COLUMNS = {"record": 12, "field": 11, "local": 11, "remote": 11}
 
 Limit = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
@@ -81,6 +82,7 @@ def conflicts(
         ),
     ] = None,
     limit: Limit = 50,
+    dry_run: DryRun = False,
 ) -> Answer:
     """Show what both sides had changed, both values, who won and by which rule.
 
@@ -100,8 +102,9 @@ def conflicts(
                 raise UsageError(
                     f"{side!r} is no side", hint="Use: sfsync conflicts --take ID local, or remote."
                 )
-            with mirror.lock(new_run_id(), cli.command):
-                mirror.take(number, side)
+            if not dry_run:
+                with mirror.lock(new_run_id(), cli.command):
+                    mirror.take(number, side)
         rows = mirror.conflicts(limit=limit, open_only=open_only)
 
     def show(console: Console) -> None:
@@ -125,6 +128,7 @@ def quarantine(
         typer.Option("--ignore", metavar="ID", help="Leave this one for good; may be repeated."),
     ] = None,
     limit: Limit = 50,
+    dry_run: DryRun = False,
 ) -> Answer:
     """Show what was refused and why, in Salesforce's own words, with a hint.
 
@@ -136,7 +140,7 @@ def quarantine(
 
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:
-        if ignore:
+        if ignore and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
                 mirror.ignore(ignore)
         rows = mirror.quarantined(limit=limit)
@@ -164,6 +168,8 @@ def retry(
     ids: Annotated[
         list[int] | None, typer.Argument(metavar="[ID]...", help="Only these; all where none is given.")
     ] = None,
+    *,
+    dry_run: DryRun = False,
 ) -> Answer:
     """Try again what is in quarantine: the rows are pushed, the events handled, the Tasks sent.
 
@@ -171,10 +177,17 @@ def retry(
       sfsync retry
       sfsync retry 3 4
     """
-    from sfsync.cli.wiring import working
+    from sfsync.cli.wiring import configuration, open_mirror, working
     from sfsync.engine.push import push
     from sfsync.engine.push_activity import push_activity
 
+    if dry_run:
+        with open_mirror(cli, configuration(cli)) as mirror:
+            entries = [row for row in mirror.quarantined(limit=_ALL) if not ids or row["id"] in ids]
+        return Answer(
+            {"retried": 0, "would_retry": [row["id"] for row in entries]},
+            lambda console: console.print(f"{counted(len(entries), 'entry')} would be tried again."),
+        )
     with working(cli) as session:
         count = session.mirror.retry(ids or [])
         push(session.run)
@@ -184,6 +197,27 @@ def retry(
         {**answer.data, "retried": count}, answer.show, exit_code=answer.exit_code, run_id=answer.run_id,
         warnings=answer.warnings,
     )  # fmt: skip
+
+
+def pause(cli: Cli) -> Answer:
+    """Switch every writing command off, for this mirror, until `sfsync resume`."""
+    from sfsync.cli.wiring import configuration, now, open_mirror
+
+    with open_mirror(cli, configuration(cli)) as mirror:
+        since = mirror.note("paused") or now()
+        mirror.keep_note("paused", since)
+    return Answer({"paused_since": since}, lambda console: console.print(f"Paused since {since}."))
+
+
+def resume(cli: Cli) -> Answer:
+    """Switch writing on again after `sfsync pause`."""
+    from sfsync.cli.wiring import configuration, open_mirror
+
+    with open_mirror(cli, configuration(cli)) as mirror:
+        since = mirror.note("paused")
+        mirror.keep_note("paused", "")
+    told = f"Resumed; it was paused since {since}." if since else "It was not paused."
+    return Answer({"was_paused_since": since or None}, lambda console: console.print(told))
 
 
 def verify(
@@ -245,3 +279,5 @@ def register(app: typer.Typer) -> None:
     command(app, "quarantine", panel=PANEL)(quarantine)
     command(app, "retry", panel=PANEL)(retry)
     command(app, "verify", panel=PANEL)(verify)
+    command(app, "pause", panel=PANEL)(pause)
+    command(app, "resume", panel=PANEL)(resume)

@@ -50,6 +50,12 @@ def _unless_locked(*, skip: bool) -> Iterator[list[Answer]]:
         answers.append(Answer({"skipped": True}, warnings=(busy.message,)))
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 write``, ``2 writes``, ``3 entries``."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def reported(session: Session) -> Answer:
     """A finished run as an answer: exit code 3 where something went to quarantine."""
     from sfsync.cli.render import show_report
@@ -301,8 +307,8 @@ def diff(
         if more:
             console.print(f"… and {more} more; see --limit.", style="dim")
         console.print(
-            f"To apply: {cost.mirror_writes} rows here, {cost.org_writes} writes to Salesforce"
-            f" ({cost.tasks} of them Tasks), {cost.api_calls} API calls, {cost.storage_bytes / 1024:,.0f} KB of storage there.",
+            f"To apply: {counted(cost.mirror_writes, 'row')} here, {counted(cost.org_writes, 'write')} to Salesforce"
+            f" ({cost.tasks} of them Tasks), {counted(cost.api_calls, 'API call')}, {cost.storage_bytes / 1024:,.0f} KB of storage there.",
             style="dim",
         )
 

@@ -239,6 +239,10 @@ class Mirror(Protocol):
         ...
 
     # -- activity --------------------------------------------------------------------------------------------
+    def known_events(self, ids: Sequence[str]) -> int:
+        """How many of these events are stored already, or stand among them twice."""
+        ...
+
     def keep_events(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
         """Store events durably, once per id. Returns ``(new, duplicates)``."""
         ...

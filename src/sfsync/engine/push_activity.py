@@ -45,7 +45,11 @@ def keep(run: Run, events: Iterable[EmailEvent], *, source: str) -> None:
     """Store events durably, once per id; nothing is sent yet."""
     report = _report(run)
     for batch in batched(events, KEEP):
-        new, duplicates = (len(batch), 0) if run.dry_run else run.mirror.keep_events(batch, source=source)
+        if run.dry_run:
+            duplicates = run.mirror.known_events([event.id for event in batch])
+            new = len(batch) - duplicates
+        else:
+            new, duplicates = run.mirror.keep_events(batch, source=source)
         reach("activity.kept")
         report.events += new
         report.duplicates += duplicates

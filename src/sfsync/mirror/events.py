@@ -40,6 +40,13 @@ class Events:
         self._run_id = run_id
 
     # -- in ----------------------------------------------------------------------------------------------------
+    def known(self, ids: Sequence[str]) -> int:
+        """How many of these ids are stored already, or stand among them twice."""
+        stored = self._database.value(
+            "SELECT count(*) FROM events WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(ids)]
+        )
+        return int(stored) + len(ids) - len(set(ids))
+
     def keep(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
         """Store events durably, once per id. Returns ``(new, duplicates)``."""
         now = self._database.now()

@@ -120,7 +120,6 @@ CREATE TABLE runs (
     started_at TEXT NOT NULL,
     finished_at TEXT NOT NULL DEFAULT '',
     status TEXT NOT NULL DEFAULT 'running',
-    exit_code INTEGER,
     report TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX _runs_by_start ON runs (started_at);

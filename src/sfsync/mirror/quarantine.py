@@ -107,7 +107,11 @@ def _open_entry(database: Database, refusal: Refusal) -> int | None:
             [refusal.object, refusal.local_id, refusal.kind],
         )
     else:
-        return None
+        found = database.value(
+            "SELECT id FROM quarantine WHERE kind = ? AND object = ? AND message = ? AND payload = ?"
+            " AND state <> 'settled'",
+            [refusal.kind, refusal.object, refusal.message, refusal.payload],
+        )
     return None if found is None else int(found)
 
 
@@ -183,7 +187,9 @@ def retry(database: Database, ids: Sequence[int]) -> int:
     return len(again)
 
 
+INPUT = "input"
 _AGAIN = {
+    INPUT: "",  # the line itself is handed in again, corrected
     RECORD: "",  # an edited row without an open entry is pushed
     EVENT: "UPDATE events SET state = 'new', note = '' WHERE id = ? AND state = 'quarantined'",
     ACTIVITY: "UPDATE activities SET state = 'queued', sent_at = '', settled_at = ''"

@@ -323,6 +323,10 @@ class SqliteMirror:
         return Outbox(self._database, self._tables, self._run_id)
 
     # -- activity ----------------------------------------------------------------------------------------------
+    def known_events(self, ids: Sequence[str]) -> int:
+        """How many of these events are stored already, or stand among them twice."""
+        return self._events.known(ids)
+
     def keep_events(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
         """Store events durably, once per id. Returns ``(new, duplicates)``."""
         return self._events.keep(events, source=source)
