@@ -58,12 +58,14 @@ class Office:
     """A folder, its mirror, and the org.
 
     Attributes:
+        umask: what the commands run under; -1 for the tests' own.
         said: everything any command here has printed.
     """
 
     org: LocalOrg
     folder: Path
     environ: dict[str, str]
+    umask: int = -1
     said: list[str] = field(default_factory=list)
 
     # -- commands
@@ -244,6 +246,7 @@ def open_office(
     *changes: tuple[str, str],
     pull: bool = True,
     log_in: bool = True,
+    umask: int = -1,
     settings: dict[str, Any] | None = None,
     people: Iterable[tuple[str, dict[str, Any]]] = (),
     **org: Any,
@@ -259,7 +262,7 @@ def open_office(
     port = free_port()
     with LocalOrg(LocalOrgConfig(**{"contacts": 6, "leads": 3, "auto_approve": True, **org})) as running:
         running.oauth.register(App(CLIENT, "sfsync", callbacks=(f"http://localhost:{port}/callback",)))
-        office = Office(running, folder, environment())
+        office = Office(running, folder, environment(), umask)
         if settings:
             office.local("settings", **settings)
         for sobject, fields in people:

@@ -1,0 +1,100 @@
+"""The first things a newcomer runs: help, version and the demo."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.system.office import KEYS, SFSYNC, environment
+
+STEPS = [
+    "Log in", "Pull contacts and leads into the mirror", "Hand in the same file again", "Edit both sides",
+    "An opt-out", "Deletions, merges, converted leads", "Sync once more",
+]  # fmt: skip
+
+
+def sfsync(folder, *arguments):
+    return subprocess.run(
+        [SFSYNC, *arguments], cwd=folder, env=environment(), capture_output=True, text=True, encoding="utf-8",
+        timeout=100, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo in an empty folder, for programs; then once more beside it, for people."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ran = sfsync(folder, "demo", "--json")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return folder, ran, seconds, sfsync(folder, "demo", "--seed", "3")
+
+
+def document(demo):
+    import json
+
+    return json.loads(demo[1].stdout)
+
+
+def test_the_demo_succeeds_in_an_empty_folder(demo):
+    assert demo[1].returncode == 0, demo[1].stdout + demo[1].stderr
+    assert list(document(demo)) == KEYS
+
+
+def test_the_demo_takes_less_than_twenty_seconds_of_work(demo):
+    assert demo[2] < 20
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_demo_shows_this_step(demo, step):
+    assert step in {one["step"] for one in document(demo)["data"]["steps"]}
+
+
+def test_the_demo_ends_with_a_sync_that_writes_nothing(demo):
+    last = document(demo)["data"]["steps"][-1]
+    assert last["commands"] == ["sfsync sync"]
+    assert last["checks"] == ["not one write to Salesforce"]
+
+
+def test_the_demo_keeps_its_folder_and_never_takes_one_that_is_there(demo):
+    folder = demo[0]
+    assert demo[3].returncode == 0, demo[3].stdout + demo[3].stderr
+    kept = sorted(path.name for path in folder.iterdir())
+    assert kept == ["sfsync-demo", "sfsync-demo-2"]
+    assert (folder / "sfsync-demo" / "mirror.db").stat().st_size > 0
+
+
+def test_the_demo_tells_people_each_command_and_what_it_found(demo):
+    told = demo[3].stdout
+    assert "$ sfsync push-activity events.jsonl" in told
+    assert "✓ no second Task" in told
+    assert "\x1b" not in told + demo[3].stderr
+
+
+# -- help ----------------------------------------------------------------------------------------------------------
+def test_help_loads_no_library_it_can_do_without():
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", SFSYNC, "--help"],
+        env=environment(), capture_output=True, text=True, encoding="utf-8", timeout=60, check=True,
+    )  # fmt: skip
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines()}
+    assert "sfsync" in loaded
+    assert not loaded & {
+        "typer",
+        "rich",
+        "simple_salesforce",
+        "requests",
+        "sqlite3",
+        "yaml",
+        "keyring",
+        "pydantic",
+    }
+    assert "push-activity" in ran.stdout
+
+
+def test_the_version_is_told(tmp_path):
+    from sfsync import __version__
+
+    assert sfsync(tmp_path, "--version").stdout.strip() == f"sfsync {__version__}"

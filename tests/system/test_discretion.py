@@ -1,0 +1,111 @@
+"""What must never be seen: tokens, other people's files, and data that speaks to the terminal."""
+
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+
+from tests.system.office import SFSYNC
+
+EVIL = "[red]x[/red]\x1b[2J\x07"
+TOLD_TO_PEOPLE = ["status", "diff", "pull", "sync", "conflicts", "quarantine", "whoami", "push"]
+
+
+@pytest.fixture(scope="module")
+def watched(open_one):
+    """Everything is done under umask 000, and every secret that the org gives away is noted."""
+    office = open_one(contacts=4, leads=1, log_in=False, pull=False, umask=0)
+    secrets = {office.environ["SFSYNC_TOKEN_KEY"]}
+    grants = office.org.oauth.grants
+
+    def noting(step):
+        def noted(*given, **named):
+            made = step(*given, **named)
+            secrets.update([made] if isinstance(made, str) else [made.access_token, made.refresh_token or ""])
+            return made
+
+        return noted
+
+    grants.open, grants.refresh, grants.new_code = map(noting, (grants.open, grants.refresh, grants.new_code))
+    assert office.log_in("-vv").code == 0
+    office.do("pull")
+    grants.expire_access_tokens()
+    ours, both = office.people()[:2]
+    office.sql("UPDATE contacts SET phone = ?, job_title = ? WHERE salesforce_id = ?", EVIL, EVIL, ours)
+    office.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", EVIL, both)
+    office.edit(both, Title="Theirs")
+    office.sql("INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", EVIL)
+    told = {line: office.run(line, "-vv") for line in TOLD_TO_PEOPLE}
+    assert {line: ran.code for line, ran in told.items() if ran.code} == {"sync": 3}
+    office.run("pull", "--profile", "other", "-vv")
+    secrets.discard("")
+    return office, secrets, told
+
+
+@pytest.mark.parametrize("line", TOLD_TO_PEOPLE)
+def test_where_nobody_sits_at_a_terminal_there_are_no_escape_codes(watched, line):
+    ran = watched[2][line]
+    assert "\x1b" not in ran.out + ran.err
+    assert ran.out + ran.err
+
+
+def test_data_is_shown_as_it_is_and_neither_obeyed_nor_taken_for_markup(watched):
+    shown = watched[2]["diff"].out
+    assert "[red]x" in shown
+    assert "\\x1b" in shown
+    assert "\x07" not in shown
+
+
+def test_tokens_codes_and_keys_are_never_printed(watched):
+    office, secrets, _ = watched
+    assert len(secrets) >= 4  # the key, a code, and the tokens of a login and a refresh
+    said = "".join(office.said)
+    assert not [secret for secret in secrets if secret in said]
+
+
+def test_tokens_codes_and_keys_are_in_no_file_in_clear(watched):
+    office, secrets, _ = watched
+    kept = b"".join(path.read_bytes() for path in office.folder.rglob("*") if path.is_file())
+    assert b"_tokens" in kept
+    assert not [secret for secret in secrets if secret.encode() in kept]
+
+
+def test_every_file_is_for_its_owner_alone_whatever_the_umask(watched):
+    office = watched[0]
+    modes = {path.name: path.stat().st_mode & 0o777 for path in office.folder.iterdir()}
+    assert {"sfsync.yaml", "mirror.db"} <= modes.keys()
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+
+
+def at_a_terminal(office, *arguments, **environ):
+    """What a command shows on a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [SFSYNC, *arguments], cwd=office.folder, env=office.environ | {"TERM": "xterm-256color"} | environ,
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 65536):
+                shown += part
+        except OSError:  # the other end is closed
+            pass
+        finally:
+            os.close(ours)
+        process.wait(60)
+    return shown.decode()
+
+
+def test_a_terminal_gets_colours(watched):
+    assert re.search(r"\x1b\[[0-9;]*m", at_a_terminal(watched[0], "diff"))
+
+
+@pytest.mark.parametrize("line", ["diff", "pull --full", "pull --profile other", "pull --nope"])
+def test_with_no_color_a_terminal_gets_neither_colours_nor_bars(watched, line):
+    shown = at_a_terminal(watched[0], *line.split(), NO_COLOR="1")
+    assert shown.strip()
+    bold_and_dim = re.compile(r"\x1b\[(?:[0-4](?:;[0-4])*)?m")  # these are no colours
+    assert "\x1b" not in bold_and_dim.sub("", shown)
