@@ -122,8 +122,8 @@ class Cli:
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody watches: bars and colours make sense."""
-        return not (self.quiet or self.as_json) and self.err.is_terminal
+        """Whether somebody watches who wants bars: on a terminal, and without NO_COLOR."""
+        return not (self.quiet or self.as_json) and self.err.is_terminal and not self.err.no_color
 
 
 def _console(*, stderr: bool) -> Console:
