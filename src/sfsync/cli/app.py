@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -47,28 +48,31 @@ for module in (data, login, sync, review, demo):
 _AFTER_THE_COMMAND = ("--config", "-c", "--profile", "--json", "--quiet", "-q", "--verbose", "-v", "-vv")
 
 
-def run() -> None:
-    """Run the command line, and answer a wrong one as the caller asked to be answered."""
+def run() -> int:
+    """Run the command line, and answer a wrong one as the caller asked to be answered; gives the exit code."""
     arguments = sys.argv[1:]
     try:
         code = app(args=arguments, standalone_mode=False)
     except typer.TyperException as error:
-        code = wrong_usage(error, arguments)
+        with suppress(OSError):  # where nobody can be told, the exit code tells
+            wrong_usage(error, arguments)
+        return 2
     except (typer.Abort, KeyboardInterrupt):
-        code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+        return 130
+    except OSError:  # a help page or a version that could not be written
+        return 1
+    return code if isinstance(code, int) else 0
 
 
-def wrong_usage(error: typer.TyperException, arguments: list[str]) -> int:
-    """Exit code 2, with the complaint on stderr, or as JSON where ``--json`` is among the arguments."""
+def wrong_usage(error: typer.TyperException, arguments: list[str]) -> None:
+    """The complaint about a command line, on stderr, or as JSON where ``--json`` is among the arguments."""
     if "--json" not in arguments:
         from typer.rich_utils import rich_format_error
 
         rich_format_error(error)  # type: ignore[arg-type]
         if arguments[0] in _AFTER_THE_COMMAND:
             sys.stderr.write(f"{arguments[0]} goes after the command: sfsync COMMAND {arguments[0]} …\n")
-        return 2
+        return
     message = error.format_message()
     name = next((word for word in arguments if not word.startswith("-")), "")
     write_document(Cli(name, as_json=True), "failed", 2, {}, errors=({"slug": "usage", "message": message},))
-    return 2

@@ -14,6 +14,7 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sfsync.cli.signals import Interrupted, Stop
+from sfsync.cli.streams import hush
 from sfsync.errors import ConfigError, SfsyncError
 
 if TYPE_CHECKING:
@@ -118,7 +120,12 @@ class Cli:
         if not (self.quiet or self.as_json):
             from rich.text import Text
 
-            self.err.print(Text(visible(message), style=style))
+            self.tell(Text(visible(message), style=style), soft_wrap=False)
+
+    def tell(self, text: object, *, soft_wrap: bool = True) -> None:
+        """Something on stderr, where anybody can be told: a full or broken stderr never ends a run."""
+        with suppress(OSError):
+            self.err.print(text, soft_wrap=soft_wrap)
 
     @property
     def interactive(self) -> bool:
@@ -227,20 +234,56 @@ def perform(cli: Cli, work: Callable[[], Answer]) -> int:
     """Do it inside the one error boundary; returns the exit code."""
     try:
         with cli.stop:
-            return respond(cli, work())
+            return _performed(cli, work)
+    except Interrupted as stopped:
+        code = stopped.exit_code
+        return _unless_unheard(cli, lambda: interrupted(cli, code))
+    except BrokenPipeError:
+        hush(sys.stdout)  # nobody listens any more
+        return 1
+    except OSError as error:
+        return unheard(cli, error)
+
+
+def _performed(cli: Cli, work: Callable[[], Answer]) -> int:
+    try:
+        answer = work()
     except SfsyncError as error:
         return fail(cli, error)
-    except Interrupted as stopped:
-        return interrupted(cli, stopped.exit_code)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  nobody listens any more
-        return 1
+        raise
     except OSError as error:
         return fail(cli, broken(error))
     except (typer.Exit, typer.Abort, typer.TyperException):
         raise
     except Exception as error:  # noqa: BLE001  the last resort: a traceback at a user is a bug
         return unexpected(cli, error)
+    try:
+        code = respond(cli, answer)
+        sys.stdout.flush()
+    except (OSError, typer.Exit):
+        raise
+    except Exception as error:  # noqa: BLE001  as above
+        return unexpected(cli, error)
+    return code
+
+
+def _unless_unheard(cli: Cli, answer: Callable[[], int]) -> int:
+    try:
+        return answer()
+    except OSError as error:
+        return unheard(cli, error)
+
+
+def unheard(cli: Cli, error: OSError) -> int:
+    """The work is done or refused, and stdout takes no answer: say so on stderr."""
+    hush(sys.stdout)
+    _complain(
+        cli,
+        f"the answer could not be written to standard output: {error.strerror or type(error).__name__}",
+        "What was done is kept; `sfsync status` tells it again.",
+    )
+    return 1
 
 
 def broken(error: OSError) -> SfsyncError:
@@ -292,14 +335,23 @@ def write_document(
     sys.stdout.flush()
 
 
+LONGEST_MESSAGE = 2000
+
+
+def _short(text: str) -> str:
+    """What was typed may be quoted in a message, but not 100 KB of it."""
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE // 2]} … {text[-200:]}"
+
+
 def fail(cli: Cli, error: SfsyncError) -> int:
     """Say what happened and what to do next."""
     problems = error.problems if isinstance(error, ConfigError) else ()
+    message = _short(error.message)
     if cli.as_json:
-        told = {"slug": error.slug, "message": error.message, "hint": error.hint, "problems": list(problems)}
+        told = {"slug": error.slug, "message": message, "hint": error.hint, "problems": list(problems)}
         write_document(cli, "failed", error.exit_code, {}, errors=(told,))
     else:
-        _complain(cli, error.message, error.hint, problems)
+        _complain(cli, message, error.hint, problems)
     if cli.verbose > 1:
         _trace(cli)
     return error.exit_code
@@ -308,11 +360,11 @@ def fail(cli: Cli, error: SfsyncError) -> int:
 def _complain(cli: Cli, message: str, hint: str, problems: tuple[str, ...] = ()) -> None:
     from rich.text import Text
 
-    cli.err.print(Text.assemble(("error: ", "bold red"), visible(message)), soft_wrap=True)
+    cli.tell(Text.assemble(("error: ", "bold red"), visible(message)))
     for problem in problems:
-        cli.err.print(Text("  " + visible(problem)), soft_wrap=True)
+        cli.tell(Text("  " + visible(problem)))
     if hint:
-        cli.err.print(Text.assemble(("  try: ", "bold"), visible(hint)), soft_wrap=True)
+        cli.tell(Text.assemble(("  try: ", "bold"), visible(hint)))
 
 
 def unexpected(cli: Cli, error: Exception) -> int:
@@ -331,7 +383,7 @@ def unexpected(cli: Cli, error: Exception) -> int:
 def _trace(cli: Cli) -> None:
     import traceback
 
-    cli.err.print(visible(traceback.format_exc()), soft_wrap=True)
+    cli.tell(visible(traceback.format_exc()))
 
 
 def interrupted(cli: Cli, exit_code: int) -> int:
@@ -342,5 +394,5 @@ def interrupted(cli: Cli, exit_code: int) -> int:
             cli, "interrupted", exit_code, {}, errors=({"slug": "interrupted", "message": message},)
         )
     else:
-        cli.err.print(message)
+        cli.tell(message)
     return exit_code

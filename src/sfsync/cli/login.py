@@ -56,8 +56,8 @@ def login(
         held = login_for(cli, config, mirror, store)
 
         def announce(url: str) -> None:
-            cli.err.print("Open this address in a browser:")
-            cli.err.print(url, soft_wrap=True)
+            cli.tell("Open this address in a browser:")
+            cli.tell(url)
 
         cli.say(f"Waiting for the browser to come back ({timeout:.0f} s at most) …")
         token = held.interactive_login(

@@ -7,9 +7,9 @@ import threading
 from types import FrameType
 from typing import Any, Self
 
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
 DRAIN_SECONDS = 30.0
-_EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+_EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
 
 
 class Interrupted(BaseException):
@@ -21,7 +21,7 @@ class Interrupted(BaseException):
 
 
 class Stop:
-    """Ctrl-C and SIGTERM inside the block.
+    """Ctrl-C, SIGTERM, and the end of the terminal (SIGHUP) inside the block; what nohup ignores stays ignored.
 
     A command that only waits or looks is interrupted where it is. Once ``draining`` is set, because a run is
     writing, the first request is noted and ``checkpoint`` raises it between two batches, after at most
@@ -37,7 +37,8 @@ class Stop:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (*_EXIT_CODES, signal.SIGALRM):
-                self._before[number] = signal.signal(number, self._signalled)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._signalled)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -119,3 +119,16 @@ def test_the_signals_are_as_before_afterwards() -> None:
     with Stop():
         pass
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_end_of_the_terminal_is_a_request_to_stop_unless_nohup_says_otherwise() -> None:
+    with Stop(), pytest.raises(Interrupted) as stopped:
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert stopped.value.exit_code == 129
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
