@@ -11,6 +11,7 @@ other connection ever sees it up, and a crash takes it back with the rest.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -107,6 +108,18 @@ class Database:
         """The first column of the first row, or ``None``."""
         found = self.row(sql, parameters)
         return None if found is None else found[0]
+
+    def parsed(self, text: str) -> Any:
+        """What sfsync keeps as JSON.
+
+        Raises:
+            MirrorError: it is none any more: SQLite notices damage to its own pages, not to what is in them.
+        """
+        try:
+            return json.loads(text)
+        except ValueError:
+            sentence, hint = _MEANINGS["SQLITE_CORRUPT"]
+            raise MirrorError(f"{self.path}: {sentence}", hint=hint) from None
 
     # -- writing -----------------------------------------------------------------------------------------------
     def run(self, sql: str, parameters: Parameters = ()) -> int:

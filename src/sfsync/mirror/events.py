@@ -276,7 +276,7 @@ class Events:
                 name,
                 LocalId(person),
                 self._who(name, person),
-                json.loads(fields),
+                self._database.parsed(fields),
                 state == "sending",
                 sent,
             )

@@ -68,7 +68,7 @@ def _holder(database: Database) -> str:
     kept = database.value("SELECT value FROM _notes WHERE name = ?", [HOLDER])
     if not kept:
         return "another run holds the lock"
-    told = json.loads(kept)
+    told = database.parsed(kept)
     return (
         f"`{told['command']}` holds the lock since {told['since']}"
         f" (run {told['run_id']}, process {told['pid']})"

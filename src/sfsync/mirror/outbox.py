@@ -81,7 +81,7 @@ class Outbox:
         table, local_id, action = self._tables[kept[0]], LocalId(kept[1]), OrgAction(kept[2])
         match outcome:
             case Accepted():
-                self._accept(table, local_id, action, from_stored(json.loads(kept[3])), outcome)
+                self._accept(table, local_id, action, from_stored(self._database.parsed(kept[3])), outcome)
             case Rejected():
                 self._close(outcome.ref, "rejected", f"{outcome.code}: {outcome.message}")
                 self._put_aside(table, local_id, outcome.code, outcome.message, kept[5], kept[4])
@@ -145,8 +145,9 @@ class Outbox:
             f" WHERE object = ? AND {_IN_DOUBT} ORDER BY ref",
             [object_name],
         )
+        read = self._database.parsed
         return [
-            InDoubt(ref, name, LocalId(person), linked, action, json.loads(was), json.loads(sent), sent_at)
+            InDoubt(ref, name, LocalId(person), linked, action, read(was), read(sent), sent_at)
             for ref, name, person, linked, action, was, sent, sent_at in found
         ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -85,7 +84,7 @@ def story(database: Database, tables: Sequence[MappedTable], email: str) -> dict
                 database, name, "object = ? AND person_id = ?", [object_name, local_id], order
             )
         ]
-    told["writes"] = [_write(entry) for entry in told.pop("outbox")]
+    told["writes"] = [_write(database, entry) for entry in told.pop("outbox")]
     return told
 
 
@@ -135,9 +134,9 @@ def _dicts(
     ]
 
 
-def _write(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _write(database: Database, entry: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: value for name, value in entry.items() if name not in {"plan", "edit"}}
-    return told | {"before": json.loads(told["before"]), "after": json.loads(told["after"])}
+    return told | {"before": database.parsed(told["before"]), "after": database.parsed(told["after"])}
 
 
 # -- forgetting ------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def listed(database: Database, limit: int) -> list[dict[str, Any]]:
             "started_at": started,
             "finished_at": finished or None,
             "status": status,
-            "report": json.loads(report) if report else None,
+            "report": database.parsed(report) if report else None,
         }
         for run_id, command, started, finished, status, report in found
     ]
@@ -77,8 +77,8 @@ def sent_by(database: Database, run_id: str) -> list[InDoubt]:
             LocalId(person),
             SalesforceId(linked),
             action,
-            json.loads(was),
-            json.loads(now),
+            database.parsed(was),
+            database.parsed(now),
             sent_at,
         )
         for ref, name, person, linked, action, was, now, sent_at in found
@@ -119,4 +119,13 @@ def _object_status(database: Database, table: MappedTable) -> dict[str, Any]:
 def _sendable(database: Database, object_map: ObjectMap) -> ObjectMap:
     """The mapping less what the org does not have, as far as it has been asked."""
     kept = database.value("SELECT facts FROM _facts WHERE sobject = ?", [object_map.sobject])
-    return object_map if kept is None else narrow(object_map, SObjectFacts.from_dict(json.loads(kept)))[0]
+    facts = None if kept is None else facts_from(kept)
+    return object_map if facts is None else narrow(object_map, facts)[0]
+
+
+def facts_from(kept: str) -> SObjectFacts | None:
+    """What the org said of an object, as it was kept; ``None`` where that is damaged: it can be asked again."""
+    try:
+        return SObjectFacts.from_dict(json.loads(kept))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None

@@ -90,9 +90,9 @@ class SqliteMirror:
         return changed
 
     def facts(self, sobject: str) -> SObjectFacts | None:
-        """What the org said of an object when last asked."""
+        """What the org said of an object when last asked; ``None`` too where it is damaged: ask again."""
         kept = self._database.value("SELECT facts FROM _facts WHERE sobject = ?", [sobject])
-        return None if kept is None else SObjectFacts.from_dict(json.loads(kept))
+        return None if kept is None else runs.facts_from(kept)
 
     def keep_facts(self, facts: SObjectFacts) -> None:
         """Keep it for the next run."""
@@ -198,7 +198,7 @@ class SqliteMirror:
         kept = self._database.row("SELECT at, columns FROM _watermarks WHERE object = ?", [object_name])
         if kept is None:
             return None
-        read = json.loads(kept[1])
+        read = self._database.parsed(kept[1])
         object_map = self._table(object_name).object_map
         if any(read.get(column) != tables.meaning(object_map, column) for column in columns):
             return None

@@ -208,7 +208,7 @@ def _reads_differently(database: Database, object_map: ObjectMap) -> bool:
     kept = database.value("SELECT columns FROM _watermarks WHERE object = ?", [object_map.name])
     if kept is None:
         return False
-    read: dict[str, str] = json.loads(kept)
+    read: dict[str, str] = database.parsed(kept)
     return any(
         column in object_map.by_column and meaning(object_map, column) != was for column, was in read.items()
     ) or any(field.pulls and field.column not in read for field in object_map.fields)
@@ -216,7 +216,7 @@ def _reads_differently(database: Database, object_map: ObjectMap) -> bool:
 
 def _fits(database: Database, table: MappedTable) -> bool:
     kept = database.row('SELECT "table", columns FROM _mapping WHERE object = ?', [table.object])
-    if kept is None or (kept[0], json.loads(kept[1])) != (table.object_map.table, _meanings(table)):
+    if kept is None or (kept[0], database.parsed(kept[1])) != (table.object_map.table, _meanings(table)):
         return False
     return _built(database, table) == _to_build(table) and _types(
         database, table.object_map.table
@@ -271,7 +271,7 @@ def _make_fit(database: Database, table: MappedTable) -> None:
         _refuse_strange_shape(database, name)
         _add_columns(database, name, table, {})
         _add_columns(database, f"_{name}_base", table, _BASE_COLUMNS)
-        known = set(json.loads(stored or "{}"))
+        known = set(database.parsed(stored or "{}"))
         for column in table.columns:
             if column not in known:
                 _never_agreed(database, table, column)

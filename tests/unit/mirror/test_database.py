@@ -218,3 +218,18 @@ def test_a_sqlite_that_is_too_old_is_told(path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
     with pytest.raises(MirrorError, match=r"needs SQLite 3\.37"):
         open_mirror(path)
+
+
+def test_damage_inside_a_value_is_told_as_damage(mirror: SqliteMirror) -> None:
+    """SQLite notices damage to its pages; a flipped bit inside a value is ours to notice."""
+    with pytest.raises(MirrorError, match="damaged"):
+        mirror._database.parsed('{"a": 1')
+
+
+def test_what_the_org_said_of_itself_is_asked_again_where_it_is_damaged(mirror: SqliteMirror) -> None:
+    for damaged in ("{", "[]", '{"name": "Contact"}', '{"name": "Contact", "fields": [{"nome": "Id"}]}', "7"):
+        mirror._database.run(
+            "INSERT OR REPLACE INTO _facts (sobject, facts, asked_at) VALUES ('Contact', ?, '')", [damaged]
+        )
+        assert mirror.facts("Contact") is None
+        assert mirror.status()["objects"]
