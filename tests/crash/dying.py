@@ -1,0 +1,206 @@
+"""Commands in this process that can die at any place, as if the process had been killed there.
+
+At the moment of death the mirror's connection is closed (what was not committed is gone) and no call reaches the
+org any more, so that nothing that runs on the way out, ``finally`` or not, can touch either side. Beside the
+named places, each call to the org is two: ``call`` before it leaves and ``answer`` after the org has acted.
+"""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from sfsync import failpoints
+from sfsync.cli import sync as verbs
+from sfsync.cli import wiring
+from sfsync.cli.command import Answer, Cli, perform
+from sfsync.engine import pull, push, push_activity
+from sfsync.mirror import staging
+from sfsync.mirror.store import SqliteMirror
+from sfsync.model.token import Token
+from sfsync.model.traffic import Batching
+from sfsync.salesforce.bulk import Polling
+from sfsync.salesforce.connect import Connection
+from sfsync.salesforce.faults import CallFailed
+from sfsync.salesforce.org import SalesforceOrg
+from sfsync.salesforce.retry import Patience
+from sfsync.salesforce.transport import OrgSession
+from tests.crash.scene import Scene
+
+Point = tuple[str, int]
+
+
+class SimulatedDeath(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Life(failpoints.Plan):
+    """One process's life: where it ends, and what it passes until then.
+
+    Attributes:
+        dead: nothing may touch either side any more.
+        mirrors: the open ones, to be closed in the moment of death.
+    """
+
+    dead: bool = False
+    mirrors: list[SqliteMirror] = field(default_factory=list)
+
+    @classmethod
+    def until(cls, point: Point | None, act: str = "die") -> "Life":
+        return cls(acts={point: act} if point else {})
+
+    def hit(self, name: str) -> None:
+        if self.dead:
+            raise SimulatedDeath
+        if self.acts.get((name, self.passed[name] + 1)) == "die":
+            self.passed[name] += 1
+            self.die()
+        super().hit(name)
+
+    def die(self) -> None:
+        self.dead = True
+        for mirror in self.mirrors:
+            mirror._database._connection.close()
+        raise SimulatedDeath
+
+
+class MortalSession(OrgSession):
+    """A session whose every call is a place to die at, or to lose the answer."""
+
+    life: Life
+
+    def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        self.life.hit("call")
+        response = super().request(method, url, **kwargs)
+        if self.life.acts.get(("answer", self.life.passed["answer"] + 1)) == "lose":
+            self.life.passed["answer"] += 1
+            raise CallFailed("the connection broke off", repeatable=False)
+        self.life.hit("answer")
+        return response
+
+
+class SmallBatches(SalesforceOrg):
+    """Three writes at a time, so that a handful of people is several batches."""
+
+    def batching(self, action_count: int) -> Batching:
+        return Batching(super().batching(action_count).transport, 3)
+
+
+@dataclass
+class Program:
+    """sfsync, run in this process against a scene.
+
+    Args:
+        bulk: everything by Bulk jobs.
+    """
+
+    scene: Scene
+    bulk: bool = False
+
+    def __post_init__(self) -> None:
+        self._token = self.scene.office.org.token()
+
+    def run(self, life: Life, *command: str) -> dict[str, Any] | None:
+        """Run a command; its JSON document, or None where the process died."""
+        main = {"pull": self._pull, "push": self._push, "push-activity": self._activity, "sync": self._sync}
+        cli = Cli(command[0], config=self.scene.office.yaml, as_json=True, environ={})
+        out = io.StringIO()
+        with self._alive(life), redirect_stdout(out), redirect_stderr(out):
+            try:
+                perform(cli, lambda: main[command[0]](cli, *command[1:]))
+            except SimulatedDeath:
+                assert life.dead
+        if life.dead:
+            return None
+        document: dict[str, Any] = json.loads(out.getvalue())
+        return document
+
+    @staticmethod
+    def _pull(cli: Cli, *flags: str) -> Answer:
+        return verbs.pull(cli, full="--full" in flags)
+
+    @staticmethod
+    def _push(cli: Cli) -> Answer:
+        return verbs.push(cli)
+
+    @staticmethod
+    def _activity(cli: Cli, *files: str) -> Answer:
+        return verbs.push_activity(cli, Path(files[0]) if files else None)
+
+    @staticmethod
+    def _sync(cli: Cli) -> Answer:
+        return verbs.sync(cli)
+
+    @contextmanager
+    def _alive(self, life: Life) -> Iterator[None]:
+        opened = wiring.open_mirror
+
+        @contextmanager
+        def open_mirror(cli: Cli, config: Any) -> Iterator[SqliteMirror]:
+            with opened(cli, config) as mirror:
+                mirror._database._connection.execute("PRAGMA synchronous = OFF")  # the process dies, not the disk
+                life.mirrors.append(mirror)
+                yield mirror
+
+        def connect(_cli: Cli, _config: Any, _mirror: SqliteMirror) -> tuple[SalesforceOrg, str]:
+            return self._org(life), self.scene.state.org_id
+
+        before = wiring.connect
+        wiring.open_mirror, wiring.connect = open_mirror, connect
+        failpoints.arm(life)
+        try:
+            yield
+        finally:
+            failpoints.arm(None)
+            wiring.open_mirror, wiring.connect = opened, before
+
+    def _org(self, life: Life) -> SalesforceOrg:
+        url, state = self.scene.office.org.url, self.scene.state
+        token = Token(self._token, url, f"{url}/id/{state.org_id}/{state.admin_id}")
+        session = MortalSession(token, lambda _stale: token)
+        session.life = life
+        return SmallBatches(
+            Connection(session, patience=Patience(first_wait_seconds=0.001)),
+            bulk_query_from=1 if self.bulk else None,
+            bulk_write_from=1 if self.bulk else None,
+            polling=Polling(0.001, 1.5, 0.02, 10.0),
+        )
+
+
+@contextmanager
+def small_steps() -> Iterator[None]:
+    """Transactions of two or three rows instead of hundreds, so that a handful of people is many commits."""
+    sizes: dict[tuple[Any, str], int] = {
+        (staging, "CHUNK"): 3,
+        (staging, "PAGE"): 2,
+        (pull, "BATCH"): 2,
+        (push, "TIDY"): 2,
+        (push, "FETCH"): 4,
+        (push, "LOOKUP"): 2,
+        (push_activity, "KEEP"): 5,
+        (push_activity, "HANDLE"): 4,
+        (push_activity, "LOOKUP"): 2,
+    }
+    before = {place: getattr(*place) for place in sizes}
+    for (module, name), size in sizes.items():
+        setattr(module, name, size)
+    try:
+        yield
+    finally:
+        for (module, name), size in before.items():
+            setattr(module, name, size)
+
+
+def points(passed: Counter[str]) -> Iterator[Point]:
+    """Every place of a life, each time it was passed."""
+    for name, count in sorted(passed.items()):
+        for nth in range(1, count + 1):
+            yield name, nth
+

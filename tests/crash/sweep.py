@@ -1,0 +1,134 @@
+"""Die at one place, run the same command again, finish the work, and compare with the run that never died."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.crash.dying import Life, Point, Program, points
+from tests.crash.scene import End, Scene, differences, meanwhile
+
+Command = tuple[str, ...]
+WORK: tuple[Command, ...] = (("pull",), ("push",), ("push-activity", "events.jsonl"), ("sync",))
+DONE = (0, 3)
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A command that nobody disturbed, and the runs after it until all was quiet.
+
+    Attributes:
+        place: where both sides stood before it.
+        passed: how often it passed each place.
+        end: both sides afterwards.
+        wrote: what the org was made to write.
+        made: what records came into being.
+    """
+
+    command: Command
+    place: str
+    passed: Counter[str]
+    end: End
+    wrote: Counter[Any]
+    made: Counter[str]
+
+
+@dataclass
+class Sweep:
+    """A scene, a program, and the work it has to do.
+
+    Attributes:
+        runs: how many commands were run.
+        deaths: how many of them died.
+        doubtful: how many deaths left writes, and Tasks, of which nobody knew whether they had arrived.
+    """
+
+    scene: Scene
+    program: Program
+    runs: int = 0
+    deaths: int = 0
+    doubtful: Counter[str] = field(default_factory=Counter)
+
+    def undisturbed(self, work: Iterable[Command] = WORK) -> list[Undisturbed]:
+        """Do it all once, and each command again from where it began, until all is quiet."""
+        places = []
+        for command in work:
+            if command == ("sync",):
+                meanwhile(self.scene)
+            places.append((command, f"before-{command[0]}"))
+            self.scene.mark(places[-1][1])
+            self.run(Life(), *command)
+        return [self._alone(command, place) for command, place in places]
+
+    def _alone(self, command: Command, place: str) -> Undisturbed:
+        self.scene.back(place)
+        life = Life()
+        self.run(life, *command)
+        self.quiet()
+        end, wrote = self.scene.end(), self._wrote()
+        return Undisturbed(command, place, life.passed, end, wrote, self.scene.made.copy())
+
+    def run(self, life: Life, *command: str) -> dict[str, Any] | None:
+        """Run a command, which dies or does its work."""
+        self.runs += 1
+        document = self.program.run(life, *command)
+        self.deaths += document is None
+        return document
+
+    def done(self, *command: str) -> None:
+        """Run a command that has to do its work."""
+        document = self.run(Life(), *command)
+        assert document is not None
+        assert document["exit_code"] in DONE, document
+
+    def quiet(self) -> None:
+        """Run on until nothing is written in the org; one run has to do, and a second one to see."""
+        for _ in range(2):
+            before = len(self.scene.wrote)
+            self.done("sync")
+            if len(self.scene.wrote) == before:
+                return
+        raise AssertionError(f"still writing: {self.scene.wrote[before:]}")
+
+    def disturbed(self, told: Undisturbed, point: Point, act: str = "die") -> list[str]:
+        """Let a command meet its end at a point, run it again, and tell how the end differs: not at all."""
+        self.scene.back(told.place)
+        life = Life.until(point, act)
+        document = self.run(life, *told.command)
+        assert life.passed[point[0]] >= point[1], f"{point} was never passed"
+        assert (document is None) == (act == "die"), document
+        self.scene.check_file()
+        writes, tasks = self.scene.in_doubt()
+        self.doubtful.update(writes=bool(writes), tasks=bool(tasks))
+        self.done(*told.command)
+        self.quiet()
+        self.scene.check_file()
+        return list(self._differences(told))
+
+    def _differences(self, told: Undisturbed) -> Iterator[str]:
+        if self.scene.in_doubt() != (0, 0):
+            yield f"still in doubt: {self.scene.in_doubt()}"
+        yield from differences(told.end, self.scene.end())
+        for name, count in self.scene.made.items():
+            if count != told.made[name]:
+                yield f"{name} was made {count} times, not {told.made[name]}"
+        if self._wrote() != told.wrote:
+            yield f"written: {self._wrote() - told.wrote}, not {told.wrote - self._wrote()}"
+
+    def _wrote(self) -> Counter[Any]:
+        """Writes by record; a Task that is sent again with its key and the same values changes nothing."""
+        return Counter(write for write in self.scene.wrote if write[1] or not write[0].startswith("Task"))
+
+    def everywhere(
+        self, told: Iterable[Undisturbed], chosen: Iterable[str] | None = None, act: str = "die"
+    ) -> dict[str, list[str]]:
+        """Every command, at every point of the chosen names (all where none is): what went wrong where."""
+        wanted = None if chosen is None else set(chosen)
+        wrong = {}
+        for each in told:
+            for name, nth in points(each.passed):
+                if wanted is None or name in wanted:
+                    found = self.disturbed(each, (name, nth), act)
+                    if found:
+                        wrong[f"{' '.join(each.command)} {act} at {name} {nth}"] = found
+        return wrong
