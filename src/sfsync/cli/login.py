@@ -80,7 +80,7 @@ def login(
     }
 
     def show(console: Console) -> None:
-        console.print(f"Logged in to {token.instance_url} (org {token.org_id}); kept in the {store.name}.")
+        console.print(f"Logged in to {token.instance_url} (org {token.org_id}); kept in the {store.name}.", soft_wrap=True)
 
     return Answer(data, show)
 
@@ -129,7 +129,7 @@ def whoami(cli: Cli) -> Answer:
 
     def show(console: Console) -> None:
         console.print(f"{who.display_name} <{who.username}>")
-        console.print(f"org {who.org_id} at {instance}; login kept in the {store.name}")
+        console.print(f"org {who.org_id} at {instance}; login kept in the {store.name}", soft_wrap=True)
 
     return Answer(data, show)
 
