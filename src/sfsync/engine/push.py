@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import forget_jobs, recover
-from sfsync.engine.run import Run, batched
+from sfsync.engine.run import Run, batched, end_where_told
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection, RawRecord, canonical_values, to_org_fields
 from sfsync.mapping.schema import ObjectMap
@@ -54,12 +54,11 @@ def push(run: Run, names: Iterable[str] = ()) -> None:
     for object_map in run.objects(list(names)):
         if run.usable.rules_for(object_map.name).pushes:
             report = run.report.push.setdefault(object_map.name, ObjectReport())
-            report.add(push_object(run, object_map))
+            push_object(run, object_map, report)
 
 
-def push_object(run: Run, object_map: ObjectMap) -> ObjectReport:
-    """Push one object's edited rows."""
-    report = ObjectReport()
+def push_object(run: Run, object_map: ObjectMap, report: ObjectReport) -> None:
+    """Push one object's edited rows; the report holds what was done also where this is cut short."""
     if not run.dry_run:
         recover(run, object_map)
     projection = Projection(object_map, object_map.columns)
@@ -78,7 +77,6 @@ def push_object(run: Run, object_map: ObjectMap) -> ObjectReport:
             else:
                 _send(run, object_map, plans, report)
         run.progress.done()
-    return report
 
 
 def stage_fresh(
@@ -292,6 +290,7 @@ def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: Obj
     reach("push.settled")
     run.progress.advance(len(outgoing))
     _count(run, report, {write.ref: write for write in writes}, outcomes)
+    end_where_told(outcomes)
 
 
 def _write(run: Run, object_map: ObjectMap, plan: RowPlan) -> OrgWrite:

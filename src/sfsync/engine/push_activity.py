@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from sfsync.engine.push import FETCH, LOOKUP, push
 from sfsync.engine.recover import finish_jobs, forget_jobs
-from sfsync.engine.run import Run, batched
+from sfsync.engine.run import Run, batched, end_where_told
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection, RawRecord
 from sfsync.mapping.schema import ActivityMap, ObjectMap
@@ -235,6 +235,7 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
             case Deferred() | Unknown():
                 report.waiting += 1
                 run.report.warn(f"a Task is not confirmed: {outcome.message}; the next run goes on from here")
+    end_where_told(outcomes)
 
 
 def _own_key(activities: ActivityMap, outcome: Outcome) -> Outcome:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
 from sfsync.engine.ports import Clock, Limits, Mirror, Org, Progress, Silent
-from sfsync.errors import Paused, UsageError, WrongOrg
+from sfsync.errors import BudgetSpent, GrantRevoked, NotLoggedIn, Paused, SfsyncError, UsageError, WrongOrg
 from sfsync.mapping.check import Problem, SObjectFacts, narrow, narrow_activities
 from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import Mapping, ObjectMap
-from sfsync.model.outcome import RunReport
+from sfsync.model.outcome import Deferred, Outcome, RunReport
 from sfsync.model.record import SalesforceId
 
 Item = TypeVar("Item")
@@ -122,6 +123,23 @@ class Run:
     def _tell(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             self.report.warn(str(problem))
+
+
+_ENDS: Mapped[str, type[SfsyncError]] = {each.slug: each for each in (BudgetSpent, GrantRevoked, NotLoggedIn)}
+
+
+def end_where_told(outcomes: Iterable[Outcome]) -> None:
+    """End the run where the org ended it in the middle of a batch; called once the batch is settled.
+
+    Raises:
+        BudgetSpent: the day's calls are spent, or the reserve would be touched.
+        AuthError: the login has ended.
+    """
+    for outcome in outcomes:
+        if isinstance(outcome, Deferred) and outcome.code in _ENDS:
+            spent = outcome.code == BudgetSpent.slug
+            hint = "the next run goes on from here" if spent else "sfsync login"
+            raise _ENDS[outcome.code](outcome.message, hint=hint)
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

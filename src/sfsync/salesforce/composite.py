@@ -157,8 +157,12 @@ class Collections:
             self._cut(chunk, refusal, left)
 
     def _settle_each(self, chunk: Sequence[OrgWrite], items: Sequence[Any], left: _Round) -> None:
+        lost = ""
         if len(items) != len(chunk):
             lost = "the org answered for another number of records than were sent"
+        elif any(map(_about_another, chunk, items)):
+            lost = "the org answered for other records than were sent, or in another order"
+        if lost:
             self._outcomes += [Unknown(write.ref, lost) for write in chunk]
             return
         for write, item in zip(chunk, items, strict=True):
@@ -262,7 +266,7 @@ def request_of(chunk: Sequence[OrgWrite]) -> Request:
 
 def outcome_of(write: OrgWrite, item: Any) -> Outcome | Refusal:
     """What one element of a collections reply means; a ``Refusal`` where it may be sent again."""
-    if not isinstance(item, Mapping):
+    if not isinstance(item, Mapping) or not isinstance(item.get("success"), bool):
         return Unknown(write.ref, "the org's answer for this record makes no sense")
     if item.get("success") is True:
         record_id = item.get("id") or write.salesforce_id
@@ -277,6 +281,12 @@ def outcome_of(write: OrgWrite, item: Any) -> Outcome | Refusal:
     if write.action is OrgAction.DELETE and refusal.code == "ENTITY_IS_DELETED" and write.salesforce_id:
         return Accepted(write.ref, write.salesforce_id)
     return _rejected(write, refusal)
+
+
+def _about_another(write: OrgWrite, item: Any) -> bool:
+    """Whether a result names another record than the write does; one of a create names none beforehand."""
+    told = item.get("id") if isinstance(item, Mapping) and item.get("success") is True else None
+    return bool(told and write.salesforce_id and salesforce_id(str(told)) != write.salesforce_id)
 
 
 def matched_id(refusal: Refusal, sobject: str) -> SalesforceId | None:

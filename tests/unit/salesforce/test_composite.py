@@ -53,7 +53,24 @@ class Wire:
 
     def write(self, path: str, *, method: str, body: Any = None) -> Any:
         self.sent.append((method, path, body))
-        return self._reply(path, body)
+        return named(self._reply(path, body), body)
+
+
+def named(answer: Any, body: Any) -> Any:
+    """Each ``OK`` names the record that it is about, as the org's results do."""
+    if (
+        isinstance(answer, dict)
+        and body
+        and len(answer.get("compositeResponse") or ()) == len(body.get("compositeRequest", ()))
+    ):
+        parts = zip(answer["compositeResponse"], body["compositeRequest"], strict=True)
+        inner = [{**told, "body": named(told["body"], part.get("body"))} for told, part in parts]
+        return {**answer, "compositeResponse": inner}
+    records = body.get("records", ()) if body else ()
+    if not isinstance(answer, list) or len(answer) != len(records):
+        return answer
+    pairs = zip(answer, records, strict=True)
+    return [{**told, "id": record["id"]} if told is OK and "id" in record else told for told, record in pairs]
 
 
 def update(ref: int, record_id: str = "", **fields: Any) -> OrgWrite:
@@ -426,3 +443,16 @@ def test_an_org_that_takes_fewer_together_gets_them_one_by_one() -> None:
     told, wire = sent_through([update(ref) for ref in range(2_000)], reply)
     assert {type(outcome).__name__ for outcome in told.values()} == {"Accepted"}
     assert [path for _, path, _ in wire.sent].count("composite") == 1
+
+
+def test_results_that_name_other_records_than_were_sent_are_not_believed() -> None:
+    told, _ = sent_through(
+        [update(1, ADA), update(2, BOB)],
+        lambda *_: [{"id": record, "success": True, "errors": []} for record in (BOB, ADA)],
+    )
+    assert all(isinstance(outcome, Unknown) for outcome in told.values())
+
+
+@pytest.mark.parametrize("item", [{}, {"errorCode": "X", "message": "no"}, {"success": "yes", "id": ADA}])
+def test_a_result_that_does_not_say_whether_it_was_done_is_unknown(item: dict[str, Any]) -> None:
+    assert isinstance(outcome_of(update(1, ADA), item), Unknown)

@@ -1,0 +1,307 @@
+"""Trouble between sfsync and the org, by the numbers N1 to N32 of the fault table: whatever breaks, and wherever,
+the verbs are run again and the org's own dump is judged. Nothing is there twice, nothing is lost, counters are
+right, and nothing is left behind the watermark.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from sfsync.errors import (
+    BudgetSpent,
+    GrantRevoked,
+    OrgUnavailable,
+    ProtocolError,
+    RetriableError,
+    SfsyncError,
+)
+from tests.faults.day import a_day, tried
+from tests.faults.pair import Opener, Pair
+from tests.faults.relay import Change, relaying
+from tests.faults.wire import BREAKS, NO_TLS, Break, Wire
+from tests.unit.salesforce.web import Answer
+
+READS = "/queryAll/"
+UPDATES = r"/composite/sobjects$"
+CREATES = r"/composite/sobjects/(Contact|Lead)"
+TASKS = r"/composite/sobjects/Task"
+PLACES = (r"/query/", r"/queryAll/", r"/composite$", UPDATES, CREATES, TASKS)
+WRITES = (UPDATES, CREATES, TASKS)
+Args = dict[str, Any]
+
+
+def at_each(pair: Pair, fault: str, places: tuple[str, ...] = PLACES, **args: Any) -> None:
+    """The fault strikes the first call at each kind of place."""
+    for place in places:
+        pair.trouble(fault, place, **args)
+
+
+# -- the connection ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("what", [what for what in BREAKS if what not in NO_TLS])
+def test_a_call_that_breaks_at_each_kind_of_place_is_made_good(pair: Pair, what: str) -> None:
+    day = a_day(pair)
+    pair.adapter = wire = Wire(*(Break(what, f"[A-Z]+ .*{path}") for path in PLACES))
+    tried(pair)
+    tried(pair)
+    assert wire.struck >= 4, wire.calls
+    day.ends_well(pair)
+
+
+@pytest.mark.parametrize("what", BREAKS)
+@pytest.mark.parametrize("path", [READS, UPDATES])
+def test_a_connection_that_stays_broken_ends_the_run_and_costs_nothing(
+    pair: Pair, what: str, path: str
+) -> None:
+    day = a_day(pair)
+    before = pair.watermark()
+    pair.adapter = wire = Wire(Break(what, path, nth=0))
+    error = tried(pair)
+    if path == READS:
+        assert isinstance(error, OrgUnavailable)
+        assert error.exit_code == 1
+        assert "next run goes on" in error.hint or what in NO_TLS or "check the network" in error.hint
+        assert pair.watermark() == before
+    if what in NO_TLS:
+        assert wire.struck == 1
+        assert "127.0.0.1" in error.message
+    day.ends_well(pair)
+
+
+def test_nobody_listens_where_the_org_was(open_one: Opener) -> None:
+    """N1, with a real socket."""
+    pair = open_one()
+    day = a_day(pair)
+    with relaying("", "never", lambda answer: answer) as relay:
+        pair.url = relay.url
+    error = tried(pair)
+    assert isinstance(error, OrgUnavailable)
+    day.ends_well(pair)
+
+
+def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None:
+    """N5 and N6, with a real socket: the first answer, and that to a write, come when nobody waits any more."""
+    day = a_day(pair)
+    pair.patience_seconds = 0.15
+    pair.trouble("slow", "/query/", seconds=0.2)
+    pair.trouble("slow", UPDATES, seconds=0.2)
+    tried(pair)
+    assert pair.fired == 2
+    pair.patience_seconds = 5.0
+    day.ends_well(pair)
+
+
+@pytest.mark.parametrize(
+    ("fault", "args"),
+    [
+        pytest.param("drop", {}, id="N7 reset before the status"),
+        pytest.param("lose_reply", {}, id="N6 reply lost after the commit"),
+        pytest.param("truncate", {"share": 0.5}, id="N8 reset in the middle of the body"),
+        pytest.param("truncate", {"share": 0.0}, id="N8 reset after the headers"),
+        pytest.param("status", {"status": 500}, id="N11 a 500"),
+        pytest.param("status", {"status": 502, "code": "X", "message": "Bad Gateway"}, id="N11 a 502"),
+        pytest.param("html", {"status": 504}, id="N11 a 504 page"),
+        pytest.param("html", {"status": 503}, id="N12 a 503 page"),
+        pytest.param("html", {"status": 200}, id="N12 a page with 200"),
+        pytest.param("rate_limited", {"retry_after": 2}, id="N13 a 429 with seconds"),
+        pytest.param(
+            "status",
+            {
+                "status": 403,
+                "code": "REQUEST_LIMIT_EXCEEDED",
+                "message": "ConcurrentPerOrgLongTxn Limit exceeded",
+            },
+            id="N15 too many at once",
+        ),
+        pytest.param("expired_session", {}, id="N16 a 401, once at each place"),
+        pytest.param("html", {"status": 401}, id="N19 a 401 page"),
+        pytest.param("status", {"status": 200, "code": "X", "message": "no"}, id="N22 JSON of another shape"),
+    ],
+)
+def test_trouble_at_each_kind_of_place_is_made_good(pair: Pair, fault: str, args: Args) -> None:
+    day = a_day(pair)
+    at_each(pair, fault, **args)
+    for _ in range(4):
+        tried(pair)
+    assert pair.fired >= 4
+    day.ends_well(pair)
+
+
+@pytest.mark.parametrize(
+    ("fault", "args", "expected"),
+    [
+        pytest.param("request_limit", {}, BudgetSpent, id="N14"),
+        pytest.param("expired_session", {}, GrantRevoked, id="N17"),
+        pytest.param("rate_limited", {"retry_after": 86_400}, OrgUnavailable, id="N13 a day"),
+        pytest.param("rate_limited", {"retry_after": -1}, OrgUnavailable, id="N13 nonsense"),
+        pytest.param("unavailable", {}, OrgUnavailable, id="N12 as JSON"),
+    ],
+)
+@pytest.mark.parametrize("path", ["", UPDATES, CREATES, TASKS])
+def test_trouble_for_good_ends_the_run_with_its_code_and_loses_nothing(
+    pair: Pair, fault: str, args: Args, expected: type[SfsyncError], path: str
+) -> None:
+    day = a_day(pair)
+    pair.trouble(fault, path, (), **args)
+    error = tried(pair)
+    if path == CREATES and expected is OrgUnavailable:
+        assert "not written now" in "".join(pair.last.warnings)  # told; the rest of the run went on
+        day.ends_well(pair)
+        return
+    assert isinstance(error, expected)
+    assert error.exit_code == {BudgetSpent: 5, GrantRevoked: 4}.get(expected, 1)
+    assert error.hint
+    never_again = fault != "unavailable" and args.get("retry_after") != -1
+    assert pair.fired == (2 if expected is GrantRevoked else 1 if never_again else 5)
+    day.ends_well(pair)
+
+
+# -- answers that make no sense ----------------------------------------------------------------------------------
+def half(answer: Answer) -> Answer:
+    """Half of the body, no length told, and a clean end."""
+    return Answer(answer.status, answer.body[: len(answer.body) // 2], answer.headers, announced=-1)
+
+
+def dribble(answer: Answer) -> Answer:
+    return Answer(answer.status, answer.body, answer.headers, drip_seconds=0.005)
+
+
+def noise(answer: Answer) -> Answer:
+    return Answer(answer.status, bytes(range(256)), answer.headers)
+
+
+def bomb(answer: Answer) -> Answer:
+    packed = gzip.compress(b" " * 5_000_000)
+    return Answer(answer.status, packed, {**answer.headers, "Content-Encoding": "gzip"})
+
+
+def elsewhere(answer: Answer) -> Answer:
+    return Answer(302, b"", {"Location": "https://elsewhere.example/stolen"})
+
+
+def to_http(answer: Answer) -> Answer:
+    return Answer(307, b"", {"Location": "http://127.0.0.2/services/data"})
+
+
+def nothing_at_all(_answer: Answer) -> None:
+    """A clean end before the status."""
+
+
+def reshaped(change: Any) -> Change:
+    """The JSON, changed."""
+
+    def changed(answer: Answer) -> Answer:
+        return Answer(answer.status, json.dumps(change(json.loads(answer.body))).encode(), answer.headers)
+
+    return changed
+
+
+def of_the_first(told: Any, change: Any) -> Any:
+    """Results inside a ``/composite``, or plain ones, changed."""
+    return change(told)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(half, id="N9 half a body and a clean end"),
+        pytest.param(nothing_at_all, id="N7 a clean end before the status"),
+        pytest.param(noise, id="N21 noise"),
+        pytest.param(elsewhere, id="N29 to another host"),
+        pytest.param(to_http, id="N29 to http"),
+        pytest.param(bomb, id="N30 a bomb"),
+        pytest.param(dribble, id="N10 a byte at a time"),
+    ],
+)
+@pytest.mark.parametrize("path", ["GET .*" + READS, "PATCH .*" + UPDATES, "PATCH .*" + TASKS])
+def test_an_answer_that_is_none_does_no_harm(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, change: Change, path: str
+) -> None:
+    day = a_day(pair)
+    before = pair.watermark()
+    monkeypatch.setattr("sfsync.salesforce.transport.OrgSession.__init__.__kwdefaults__", SMALL)
+    with relaying(pair.local.url, path, change) as relay:
+        pair.url = relay.url
+        error = tried(pair)
+        assert relay.struck == 1
+        assert all("stolen" not in asked.path for asked in relay.asked)
+    if isinstance(error, ProtocolError) and "query" in path:
+        assert pair.watermark() == before
+    day.ends_well(pair)
+
+
+SMALL = {
+    "reserve": 0.2,
+    "timeouts_seconds": (10.0, 120.0),
+    "deadline_seconds": 0.3,
+    "max_body_bytes": 1_000_000,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda told: {**told, "records": None}, id="records null"),
+        pytest.param(lambda told: {k: v for k, v in told.items() if k != "done"}, id="no done"),
+        pytest.param(lambda told: {"result": told}, id="nested deeper"),
+        pytest.param(lambda told: {**told, "totalSize": 10_000}, id="more announced than sent"),
+        pytest.param(
+            lambda told: {
+                **told,
+                "records": [{k: v for k, v in each.items() if k != "Id"} for each in told["records"]],
+            },
+            id="no Id",
+        ),
+        pytest.param(lambda told: [told], id="a list"),
+    ],
+)
+def test_a_page_of_another_shape_stores_nothing(pair: Pair, change: Any) -> None:
+    """N22."""
+    day = a_day(pair)
+    before, rows = pair.watermark(), pair.rows()
+    with relaying(pair.local.url, READS, reshaped(change), nth=0) as relay:
+        pair.url = relay.url
+        error = tried(pair, "pull")
+    assert relay.struck
+    assert isinstance(error, ProtocolError | RetriableError), error
+    assert pair.watermark() == before
+    assert pair.rows() == rows
+    day.ends_well(pair)
+
+
+def in_each_collection(change: Any) -> Change:
+    """Change the list of results of each collections request in the answer."""
+
+    def changed(told: Any) -> Any:
+        if isinstance(told, list):
+            return change(told)
+        inner = [{**each, "body": change(each["body"])} for each in told["compositeResponse"]]
+        return {**told, "compositeResponse": inner}
+
+    return reshaped(changed)
+
+
+@pytest.mark.parametrize("place", WRITES)
+def test_fewer_results_than_records_sent_are_looked_up(pair: Pair, place: str) -> None:
+    """N32."""
+    day = a_day(pair)
+    with relaying(pair.local.url, place, in_each_collection(lambda results: results[:-1])) as relay:
+        pair.url = relay.url
+        tried(pair)
+        assert relay.struck == 1
+        assert "another number of records" in "".join(pair.last.warnings)
+    day.ends_well(pair)
+
+
+@pytest.mark.parametrize("place", WRITES)
+def test_results_in_another_order_are_not_believed_blindly(pair: Pair, place: str) -> None:
+    """N32. An update's result names its record, so that a shuffled answer is noticed and looked up."""
+    day = a_day(pair)
+    with relaying(pair.local.url, place, in_each_collection(lambda results: results[::-1])) as relay:
+        pair.url = relay.url
+        tried(pair)
+        assert relay.struck == 1
+    day.ends_well(pair)
