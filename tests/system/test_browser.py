@@ -1,0 +1,111 @@
+"""A real browser logs in at the local org, and watches what happens there."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.system.browser import open_browser
+from tests.system.office import event
+
+pytestmark = pytest.mark.browser
+USERNAME, PASSWORD = "admin@penguin.example", "penguins"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    found = shutil.which("chromium")
+    if found is None and os.environ.get("CI") == "true":
+        pytest.fail("chromium is not installed, and in CI nothing may be skipped")
+    if found is None:
+        pytest.skip("chromium is not installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium, tmp_path_factory):
+    with open_browser(chromium, tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def office(open_one):
+    return open_one(contacts=5, leads=2, auto_approve=False, log_in=False, pull=False)
+
+
+@pytest.fixture
+def logging_in(office):
+    """``sfsync login --no-browser`` under way, and the address that it has printed."""
+    process = office.start("login", "--no-browser", "--json", "--timeout", "60")
+    try:
+        url = next(line.strip() for line in process.stderr if line.startswith("http"))
+        yield url, lambda: office.finish(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def enter(browser, password):
+    browser.wait_for_title("Log in - local org")
+    browser.type("#username", USERNAME)
+    browser.type("#password", password)
+    browser.click("button[type=submit]")
+
+
+def test_a_person_who_denies_is_told_so_and_nobody_is_logged_in(browser, logging_in, tmp_path):
+    url, finish = logging_in
+    browser.open(url)
+    enter(browser, PASSWORD)
+    browser.wait_for_title("Allow access? - local org")
+    browser.click("button[value=deny]")
+    browser.wait_for_title("Not logged in - sfsync")
+    browser.screenshot(tmp_path / "denied.png")
+    ran = finish()
+    assert (ran.code, ran.document["errors"][0]["slug"]) == (4, "login-refused")
+
+
+def test_a_wrong_password_stays_on_the_page_and_says_so(browser, logging_in):
+    url, _ = logging_in
+    browser.open(url)
+    enter(browser, "wrong")
+    browser.wait_for("document.querySelector('[role=alert]')")
+    assert "check your username and password" in browser.text
+
+
+def test_a_person_logs_in_allows_and_lands_on_the_page_that_says_so(browser, office, logging_in, tmp_path):
+    url, finish = logging_in
+    browser.open(url)
+    enter(browser, PASSWORD)
+    browser.wait_for_title("Allow access? - local org")
+    assert "sfsync" in browser.text
+    browser.screenshot(tmp_path / "allow.png")
+    browser.click("button[value=allow]")
+    browser.wait_for_title("Logged in - sfsync")
+    assert "You are logged in" in browser.text
+    browser.screenshot(tmp_path / "logged-in.png")
+    ran = finish()
+    assert (ran.code, ran.data["token_store"]) == (0, "database")
+    assert office.do("whoami")["username"] == USERNAME
+
+
+def test_the_watching_page_fills_up_while_sfsync_works(browser, office, tmp_path):
+    browser.open(f"{office.org.url}/")
+    browser.wait_for("document.querySelectorAll('#contacts tbody tr').length === 5")
+    browser.wait_for("document.querySelectorAll('#leads tbody tr').length === 2")
+    office.do("pull")
+    reader = office.record(office.people()[0])
+    office.hand_in(event("email_sent", reader["Email"]), event("email_clicked", reader["Email"]))
+    browser.wait_for("document.getElementById('task-count').textContent === '2'")
+    browser.click("#contacts tbody button")  # last changed first: the reader
+    browser.wait_for("document.querySelectorAll('#person li').length === 2")
+    browser.screenshot(tmp_path / "watching.png")
+    assert (
+        browser.tell("document.getElementById('person-title').textContent") == f"{reader['Name']} (Contact)"
+    )
+    assert f"Email clicked by {reader['Name']}" in browser.text
+
+
+def test_the_browser_has_nothing_to_complain_about_any_of_these_pages(browser):
+    browser.tell("0")  # whatever it has logged has arrived
+    denied = "error=access_denied"  # answered with 400, as it should be
+    assert [line for line in browser.complaints if denied not in line] == []
