@@ -2,7 +2,8 @@
 
 Everything here runs inside a transaction of the caller's. Whatever a plan says, a value that somebody wrote
 after it was made is not overwritten: a column takes the plan's value only while it still holds the one that the
-plan saw. The base moves all the same, so such a row stays edited and is judged again.
+plan saw (a counter: plus what was counted since). The base moves all the same, so such a row stays edited and is
+judged again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sfsync.errors import UsageError
+from sfsync.mapping.schema import Merge
 from sfsync.mirror import conflicts, quarantine
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import ALL, MappedTable, read_back, spelled
@@ -124,20 +126,33 @@ def write(
     values: Mapping[str, Value],
     seen: Mapping[str, Value] | None = None,
 ) -> None:
-    """Set columns of a row; one that is named in ``seen`` only while it still holds that value."""
+    """Set columns of a row; one that is named in ``seen`` only while it still holds that value.
+
+    A counter that has moved on since it was seen moves on from the new value: what was counted meanwhile stays.
+    """
     if not values:
         return
     parts: list[str] = []
     parameters: list[Value] = []
     for column, value in values.items():
         name = quoted(column)
-        if seen is not None and column in seen:
+        if seen is not None and column in seen and _counts(table, column):
+            parts.append(
+                f"{name} = CASE WHEN {name} IS ? THEN ?"
+                f" ELSE coalesce(?, 0) + coalesce({name}, 0) - coalesce(?, 0) END"
+            )
+            parameters += [seen[column], value, value, seen[column]]
+        elif seen is not None and column in seen:
             parts.append(f"{name} = CASE WHEN {name} IS ? THEN ? ELSE {name} END")
             parameters += [seen[column], value]
         else:
             parts.append(f"{name} = ?")
             parameters.append(value)
     database.run(f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id])
+
+
+def _counts(table: MappedTable, column: str) -> bool:
+    return table.object_map.by_column[column].merge is Merge.COUNTER
 
 
 def keep_base(database: Database, table: MappedTable, local_id: LocalId) -> None:
