@@ -35,7 +35,8 @@ def oracle(merge: Merge, contest: Contest) -> object:
     base, local, remote = contest.base, contest.local, contest.remote
     if merge is Merge.STICKY_TRUE:
         return 1 if local or remote else local
-    if remote in (local, base):
+    both_counted = merge is Merge.COUNTER and base is not MISSING and None not in (local, remote)
+    if remote == base or (remote == local and not both_counted):
         return local
     if local == base:
         return remote
@@ -55,6 +56,12 @@ def test_merging_one_field_agrees_with_an_oracle_of_ten_lines(case: tuple[Merge,
     merge, contest = case
     decision = merge_field(field_map(merge), contest)
     assert (decision.value if decision else contest.local) == oracle(merge, contest)
+
+
+def test_two_sides_that_count_the_same_amount_have_counted_it_twice() -> None:
+    decision = merge_field(field_map(Merge.COUNTER), Contest(base=5, local=6, remote=6))
+    assert decision is not None
+    assert decision.value == 7
 
 
 @given(CONTESTS)

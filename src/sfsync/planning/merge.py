@@ -35,7 +35,7 @@ def merge_field(field_map: FieldMap, contest: Contest) -> FieldDecision | None:
     >>> merge_field(name, Contest("Ada", "Ada", "Ada")) is None
     True
     """
-    if contest.local == contest.remote:
+    if contest.local == contest.remote and not _counted_on_both(field_map, contest):
         return None
     local_moved = contest.local != contest.base
     remote_moved = contest.remote != contest.base
@@ -60,6 +60,12 @@ def merge_field(field_map: FieldMap, contest: Contest) -> FieldDecision | None:
             return None
         return _decision(field_map, contest, contest.remote, Side.REMOTE, ONLY_THERE)
     return _by_policy(field_map, contest)
+
+
+def _counted_on_both(field_map: FieldMap, contest: Contest) -> bool:
+    """Whether both sides added the same amount to a counter: equal numbers, and yet one of the two is missing."""
+    counts = field_map.merge is Merge.COUNTER and field_map.pushes
+    return counts and contest.local is not None and contest.base not in (MISSING, contest.local)
 
 
 def _first_meeting(field_map: FieldMap, contest: Contest) -> FieldDecision:
