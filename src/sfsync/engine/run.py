@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
-from sfsync.engine.ports import Clock, Limits, Mirror, Org, Progress, Silent
+from sfsync.engine.ports import Batching, Clock, Limits, Mirror, Org, Progress, Silent
 from sfsync.errors import BudgetSpent, GrantRevoked, NotLoggedIn, Paused, SfsyncError, UsageError, WrongOrg
 from sfsync.mapping.check import Problem, SObjectFacts, narrow, narrow_activities
 from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import Mapping, ObjectMap
+from sfsync.model.budget import Budget
 from sfsync.model.outcome import Deferred, Outcome, RunReport
 from sfsync.model.record import SalesforceId
 
@@ -93,6 +94,19 @@ class Run:
                 hint="Log in to the right org, or use another profile with its own mirror.",
             )
 
+    def afford(self, writes: int) -> Batching:
+        """How so many writes will travel; asked before the first one is sent.
+
+        Raises:
+            BudgetSpent: they take more API calls than may still be made. Nothing was sent.
+        """
+        batching = self.org.batching(writes)
+        if writes and not self.dry_run:
+            usage, limits = self.org.usage(), self.limits
+            budget = Budget(usage.used, usage.limit, limits.api_reserve, limits.api_per_run, usage.api_calls)
+            budget.check(batching.calls_for(writes))
+        return batching
+
     def tell_unreadable(self, name: str, projection: Projection) -> None:
         """Warn of the org's values that were none of their field's type: they count as absent, never as blank."""
         for column, sentence in projection.unreadable.items():
@@ -117,7 +131,8 @@ class Run:
         kept = self.mirror.facts(sobject)
         if kept is None:
             kept = self.org.describe(sobject)
-            self.mirror.keep_facts(kept)
+            if not self.dry_run:
+                self.mirror.keep_facts(kept)
         return kept
 
     def _tell(self, problems: Iterable[Problem]) -> None:
