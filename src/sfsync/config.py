@@ -378,6 +378,7 @@ class _LimitsShape(Shape):
     max_delete: Any = None
     overlap: Any = None
     api_reserve: Any = None
+    api_per_run: Any = None
 
 
 class _MaxDeleteShape(Shape):
@@ -552,7 +553,12 @@ def _limits(raw: object, problems: Problems) -> Limits:
         reserve = _percent(shape.api_reserve, ("limits", "api_reserve"), problems)
         if reserve >= 1:
             problems.add(("limits", "api_reserve"), "100% would leave no call for sfsync")
-    return Limits(share, rows, overlap, reserve)
+    per_run = standard.api_per_run
+    if "api_per_run" in given:
+        per_run = _percent(shape.api_per_run, ("limits", "api_per_run"), problems)
+        if per_run <= 0:
+            problems.add(("limits", "api_per_run"), "0% would leave no call for sfsync")
+    return Limits(share, rows, overlap, reserve, per_run)
 
 
 def _max_delete(raw: object, path: KeyPath, problems: Problems) -> tuple[float, int]:

@@ -111,6 +111,7 @@ class Pair:
             self.token(),
             lambda _stale: self.token(),
             reserve=self.limits.api_reserve,
+            per_run=self.limits.api_per_run,
             timeouts_seconds=(2.0, self.patience_seconds),
         )
         session.headers["Sforce-Query-Options"] = "batchSize=200"

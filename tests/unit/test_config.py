@@ -289,6 +289,7 @@ MISTAKES = [
     ("overlap: 15m", "overlap: ''", ["overlap: expected a time like 15m, 90s or 2h, found ''"]),
     ("overlap: 15m", "overlap: 8d", ["overlap: '8d' is too long: at most 7d"]),
     ("api_reserve: 20%", "api_reserve: 100%", ["api_reserve: 100% would leave no call for sfsync"]),
+    ("api_per_run: 25%", "api_per_run: 0%", ["api_per_run: 0% would leave no call for sfsync"]),
     ("api_reserve: 20%", "api_reserv: 20%", ["api_reserv: no such key here; did you mean api_reserve?"]),
     ("limits:\n", "limit:\n", ["limit: no such key here; did you mean limits?"]),
 ]  # fmt: skip
@@ -360,6 +361,7 @@ def test_other_ways_to_write_the_same(tmp_path: Path, line: str, attribute: str,
         ("overlap: 0s", Limits(overlap=timedelta())),
         ("overlap: 7d", Limits(overlap=timedelta(days=7))),
         ("api_reserve: 0%", Limits(api_reserve=0.0)),
+        ("api_per_run: 100%", Limits(api_per_run=1.0)),
     ],
 )
 def test_limits(tmp_path: Path, line: str, limits: Limits) -> None:

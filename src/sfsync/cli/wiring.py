@@ -162,6 +162,7 @@ def connect(cli: Cli, config: Config, mirror: SqliteMirror) -> tuple[SalesforceO
         lambda stale: refresher.fresh(stale.access_token),
         api_version=config.org.api_version,
         reserve=config.limits.api_reserve,
+        per_run=config.limits.api_per_run,
     )
     return org, token.org_id
 

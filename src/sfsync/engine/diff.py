@@ -95,4 +95,4 @@ def _at_rest(triple: Triple) -> bool:
 def _add_calls(run: Run, cost: Cost, writes: int) -> None:
     if writes:
         cost.org_writes += writes
-        cost.api_calls += -(-writes // run.org.batching(writes).size)
+        cost.api_calls += run.org.batching(writes).calls_for(writes)

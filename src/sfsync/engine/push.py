@@ -49,6 +49,7 @@ def push(run: Run, names: Iterable[str] = ()) -> None:
 
     Raises:
         UnsafePlan: too much would be deleted or blanked; nothing was sent.
+        BudgetSpent: an object's writes take more API calls than may be made; none of them was sent.
     """
     run.refuse_if_paused()
     for object_map in run.objects(list(names)):
@@ -66,7 +67,7 @@ def push_object(run: Run, object_map: ObjectMap, report: ObjectReport) -> None:
         held_back = stage_fresh(run, object_map, projection, stage, report)
         writes = _guard(run, object_map, stage, held_back, report)
         reach("push.planned")
-        batching = run.org.batching(writes)
+        batching = run.afford(writes)
         if writes:
             run.report.transport[f"push {object_map.name}"] = batching.transport
         run.progress.start(f"Writing {object_map.name}s", writes)

@@ -17,9 +17,11 @@ class Limits:
         max_delete_rows: so many are always allowed.
         overlap: how far behind its watermark a pull reads again.
         api_reserve: the share (0..1) of the org's daily calls that is left for everyone else.
+        api_per_run: the share (0..1) of them that one run may take.
     """
 
     max_delete: float = 0.10
     max_delete_rows: int = 20
     overlap: timedelta = DEFAULT_OVERLAP
     api_reserve: float = 0.20
+    api_per_run: float = 0.25

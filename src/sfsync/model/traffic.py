@@ -43,7 +43,22 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """How a number of writes would travel: ``transport`` by name, ``size`` writes a request."""
+    """How a number of writes would travel.
+
+    Attributes:
+        transport: ``collections`` or ``bulk``.
+        size: writes in one batch.
+        calls: API calls that a batch takes.
+    """
 
     transport: str
     size: int
+    calls: int = 1
+
+    def calls_for(self, writes: int) -> int:
+        """API calls that so many writes take.
+
+        >>> Batching("bulk", 50_000, 11).calls_for(120_000)
+        33
+        """
+        return -(-writes // self.size) * self.calls

@@ -145,7 +145,7 @@ class SalesforceOrg:
         Source: salesforce-facts §5.3.
         """
         if self._writes_by_bulk(action_count):
-            return Batching("bulk", BULK_WRITES)
+            return Batching("bulk", BULK_WRITES, bulk_ingest_calls())
         return Batching("collections", COMPOSITE_WRITES)
 
     def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
@@ -266,6 +266,7 @@ def open_org(
     *,
     api_version: str = "67.0",
     reserve: float = 0.20,
+    per_run: float = 1.0,
     patience: Patience | None = None,
     timeouts_seconds: tuple[float, float] = (10.0, 120.0),
 ) -> SalesforceOrg:
@@ -274,8 +275,9 @@ def open_org(
     Args:
         refresh: given the token that the org no longer takes, gives a newer one.
         reserve: the share of the org's daily calls that is left for everyone else.
+        per_run: the share of them that this run may take.
     """
-    session = OrgSession(token, refresh, reserve=reserve, timeouts_seconds=timeouts_seconds)
+    session = OrgSession(token, refresh, reserve=reserve, per_run=per_run, timeouts_seconds=timeouts_seconds)
     return SalesforceOrg(Connection(session, api_version=api_version, patience=patience))
 
 

@@ -30,9 +30,10 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from sfsync.errors import ConfigError, GrantRevoked, OrgUnavailable, ProtocolError, SfsyncError, WrongOrg
+from sfsync.model.budget import Budget
 from sfsync.model.token import Token
 from sfsync.model.traffic import Usage
-from sfsync.salesforce.budget import Budget, usage
+from sfsync.salesforce.budget import usage
 from sfsync.salesforce.faults import CallFailed, error_of, session_ended
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class OrgSession(requests.Session):
         token: the login to start with.
         refresh: gives a new token when the org no longer takes this one.
         reserve: the share of the org's daily calls that is left for everyone else; checked before each call.
+        per_run: the share of them that this run may take.
         timeouts_seconds: to connect, and between two bytes of the answer.
         deadline_seconds: for a whole exchange. Salesforce ends any call after ten minutes itself.
         max_body_bytes: the largest answer that is read, unpacked.
@@ -75,13 +77,14 @@ class OrgSession(requests.Session):
         refresh: Refresh,
         *,
         reserve: float = 0.20,
+        per_run: float = 1.0,
         timeouts_seconds: tuple[float, float] = (10.0, 120.0),
         deadline_seconds: float = 660.0,
         max_body_bytes: int = 256 * 1024 * 1024,
     ) -> None:
         super().__init__()
         self.token = token
-        self.budget = Budget(reserve=reserve)
+        self.budget = Budget(reserve=reserve, per_run=per_run)
         self.api_calls = 0
         self.bytes_in = 0
         self.timeouts_seconds = timeouts_seconds
@@ -168,6 +171,7 @@ class OrgSession(requests.Session):
         started = time.monotonic()
         with self._counting:
             self.api_calls += 1
+            self.budget = replace(self.budget, spent=self.api_calls)
         try:
             response = super().request(method, target, **wanted)
             self._read_body(response, started)
@@ -210,7 +214,8 @@ class OrgSession(requests.Session):
     def _learn(self, response: requests.Response) -> None:
         told = usage(response.headers.get("Sforce-Limit-Info", ""))
         if told:
-            self.budget = replace(self.budget, used=told[0], limit=told[1])
+            with self._counting:
+                self.budget = replace(self.budget, used=told[0], limit=told[1])
         at = _http_date(response.headers.get("Date", ""))
         if at is not None:
             self._told_at = (at, time.monotonic())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sfsync.errors import BudgetSpent
+from sfsync.model.budget import Budget
 from sfsync.salesforce import budget
-from sfsync.salesforce.budget import Budget
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,16 @@ def test_a_job_that_would_not_fit_is_not_begun() -> None:
     almost.check(10)
     with pytest.raises(BudgetSpent, match="about 11 more"):
         almost.check(11)
+
+
+def test_one_run_takes_no_more_than_its_share() -> None:
+    greedy = Budget(used=100, limit=1_000, per_run=0.05, spent=45)
+    greedy.check(5)
+    with pytest.raises(
+        BudgetSpent, match=r"45 API calls, and may make 5% of the org's 1000 .* about 6 more"
+    ) as caught:
+        greedy.check(6)
+    assert "api_per_run" in caught.value.hint
 
 
 def test_an_org_that_has_not_told_its_count_is_not_held_back() -> None:
