@@ -6,6 +6,7 @@ What is a process's own matter (signals, limits, streams of the shell) is still 
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import sqlite3
@@ -49,6 +50,11 @@ class Desk(Office):
         out, err = (_written(stream) for stream in streams[1:])
         self.said += [out, err]
         return Ran(code, out, err)
+
+    def hand_in_here(self, *events: dict[str, Any]) -> int:
+        """Push these events; gives the exit code."""
+        lines = "".join(json.dumps(each) + "\n" for each in events)
+        return self.inside("push-activity", "-", stdin=lines.encode()).code
 
     def told(self, *arguments: str, expect: int, **more: Any) -> str:
         """Run a command that is to end so; what people are told, which is never a traceback."""

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sfsync.errors import UsageError
 from sfsync.model.cursor import iso
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_AGO = re.compile(r"(\d{1,5})\s*([mhdw])")
+_AGO = re.compile(r"([0-9]{1,5})\s*([mhdw])")
 _FORMS = "2026-01-20, 2026-01-20T10:00, 7d, 12h, 30m, 2w, today, yesterday"
 _OLDEST = 1970
+
+
+class Here(tzinfo):
+    """This machine's time zone with its rules: a day in July begins in summer time, also when asked in winter."""
+
+    def utcoffset(self, at: datetime | None) -> timedelta | None:
+        """As the system says for that moment."""
+        return None if at is None else at.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, at: datetime | None) -> None:
+        """Not told apart."""
+
+    def tzname(self, at: datetime | None) -> str | None:
+        """As the system calls it at that moment."""
+        return None if at is None else at.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, at: datetime) -> datetime:
+        """That moment's time of day here."""
+        return at.replace(tzinfo=UTC).astimezone().replace(tzinfo=self)
 
 
 def parse_when(text: str, now: datetime) -> str:
@@ -30,20 +49,22 @@ def parse_when(text: str, now: datetime) -> str:
     at = _instant(text.strip().lower(), now)
     if at is None or at.year < _OLDEST:
         raise UsageError(f"{text!r} is no time that sfsync understands", hint=f"Forms: {_FORMS}.")
-    if at > now:
+    if at > now.astimezone(UTC):
         raise UsageError(f"{text} lies in the future", hint=f"Forms: {_FORMS}.")
     return iso(at)
 
 
 def _instant(text: str, now: datetime) -> datetime | None:
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if text in ("today", "yesterday"):
-        return midnight - timedelta(days=text == "yesterday")
+    """The moment in UTC: so many hours ago are hours that have passed, whatever the clocks did."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     ago = _AGO.fullmatch(text)
     try:
-        if ago:
-            return now - int(ago[1]) * _UNITS[ago[2]]
-        at = datetime.fromisoformat(text.upper())
+        if text in ("today", "yesterday"):
+            at = midnight - timedelta(days=text == "yesterday")
+        elif ago:
+            at = now.astimezone(UTC) - int(ago[1]) * _UNITS[ago[2]]
+        else:
+            at = datetime.fromisoformat(text.upper())
+        return (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return at if at.tzinfo else at.replace(tzinfo=now.tzinfo)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from sfsync import failpoints
 from sfsync.cli.command import Cli
 from sfsync.cli.progress import Bars
+from sfsync.cli.when import Here
 from sfsync.config import Config, find_config, load_config
 from sfsync.engine.ports import Silent
 from sfsync.engine.recover import note_job
@@ -44,7 +45,7 @@ def now() -> str:
 
 def local_now() -> datetime:
     """The wall clock in this machine's time zone."""
-    return datetime.now(UTC).astimezone()  # noqa: TID251  the one place where the clock is read
+    return datetime.now(Here())  # noqa: TID251  the one place where the clock is read
 
 
 def new_run_id() -> str:

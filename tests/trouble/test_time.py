@@ -1,0 +1,191 @@
+"""Clocks that are wrong, zones that are odd, days that are rare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sfsync.cli import wiring
+from sfsync.cli.when import Here, parse_when
+from sfsync.errors import UsageError
+from sfsync.mapping.template import local_date
+from tests.system.office import event
+from tests.trouble.desk import Desk, open_desk
+
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Pacific/Kiritimati",
+]
+
+
+@contextmanager
+def machine_in(zone: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's own time zone."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", zone)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@contextmanager
+def machine_ahead(by: timedelta, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is wrong by so much."""
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring, "local_now", lambda: datetime.now(UTC) + by)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "zone", "day"),
+    [
+        ("2026-01-20T22:59:59Z", "Europe/Berlin", "2026-01-20"),
+        ("2026-01-20T23:00:00Z", "Europe/Berlin", "2026-01-21"),
+        ("2026-07-20T21:59:59Z", "Europe/Berlin", "2026-07-20"),
+        ("2026-07-20T22:00:00Z", "Europe/Berlin", "2026-07-21"),
+        ("2026-03-29T00:59:59Z", "Europe/Berlin", "2026-03-29"),
+        ("2026-10-24T22:00:00Z", "Europe/Berlin", "2026-10-25"),
+        ("2026-10-25T22:59:59Z", "Europe/Berlin", "2026-10-25"),
+        ("2026-10-25T23:00:00Z", "Europe/Berlin", "2026-10-26"),
+        ("2026-01-20T04:59:59Z", "America/New_York", "2026-01-19"),
+        ("2026-01-20T05:00:00Z", "America/New_York", "2026-01-20"),
+        ("2026-07-20T04:00:00Z", "America/New_York", "2026-07-20"),
+        ("2026-01-20T12:59:59Z", "Australia/Lord_Howe", "2026-01-20"),
+        ("2026-01-20T13:00:00Z", "Australia/Lord_Howe", "2026-01-21"),
+        ("2026-07-20T13:29:59Z", "Australia/Lord_Howe", "2026-07-20"),
+        ("2026-07-20T13:30:00Z", "Australia/Lord_Howe", "2026-07-21"),
+        ("2026-01-20T18:14:59Z", "Asia/Kathmandu", "2026-01-20"),
+        ("2026-01-20T18:15:00Z", "Asia/Kathmandu", "2026-01-21"),
+        ("2024-02-29T10:00:00Z", "UTC", "2024-02-29"),
+        ("2024-02-28T10:00:00Z", "Pacific/Kiritimati", "2024-02-29"),
+        ("2025-12-31T10:00:00Z", "Pacific/Kiritimati", "2026-01-01"),
+    ],
+)
+def test_a_tasks_day_is_the_events_day_in_the_configured_zone(timestamp: str, zone: str, day: str) -> None:
+    assert local_date(timestamp, zone) == day
+
+
+@pytest.mark.parametrize("machine", ZONES)
+def test_the_machines_zone_changes_nothing_about_events_and_tasks(
+    desk: Desk, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email = desk.rows()[0]["email"]
+    key = f"zone-{machine}"
+    desk.configure(("timezone: UTC", "timezone: Asia/Kathmandu"))
+    with machine_in(machine, monkeypatch):
+        assert desk.hand_in_here(event("email_sent", email, key, timestamp="2026-01-20T18:15:00Z")) == 0
+    [sent] = desk.sql("SELECT task_id FROM activities WHERE event_id = ?", key)
+    assert desk.records("Task")[sent["task_id"]]["ActivityDate"] == "2026-01-21"
+    [kept] = desk.sql("SELECT timestamp FROM events WHERE id = ?", key)
+    assert kept["timestamp"] == "2026-01-20T18:15:00Z"
+    stamps = desk.sql("SELECT started_at, finished_at FROM runs")
+    assert all(text.endswith("Z") and len(text) == 20 for row in stamps for text in row.values())
+
+
+@pytest.mark.parametrize("machine", ZONES)
+def test_a_day_begins_where_the_machine_is_by_the_rules_of_that_day(
+    machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked in winter, a day in July still begins in summer time."""
+    with machine_in(machine, monkeypatch):
+        for now_text in (
+            "2026-01-20T12:00:00+00:00",
+            "2026-07-20T12:00:00+00:00",
+            "2026-10-26T12:00:00+00:00",
+        ):
+            now = datetime.fromisoformat(now_text).astimezone(Here())
+            for day in ("2025-07-01", "2025-12-01", "2025-03-30", "2025-10-26", "2024-02-29"):
+                wanted = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(machine)).astimezone(UTC)
+                assert parse_when(day, now) == f"{wanted:%Y-%m-%dT%H:%M:%SZ}"
+            yesterday = (now.astimezone(ZoneInfo(machine)) - timedelta(days=1)).replace(hour=0, minute=0)
+            assert parse_when("yesterday", now) == f"{yesterday.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_so_many_hours_ago_are_hours_that_have_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with machine_in("Europe/Berlin", monkeypatch):
+        morning_after = datetime(2026, 10, 25, 9, 0, tzinfo=UTC).astimezone(Here())
+        assert parse_when("12h", morning_after) == "2026-10-24T21:00:00Z"
+        assert parse_when("1d", morning_after) == "2026-10-24T09:00:00Z"
+        assert parse_when("today", morning_after) == "2026-10-24T22:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("9999-12-31", "future"),
+        ("9999-12-31T23:59:59-14:00", "no time"),
+        ("0001-01-01T00:00+14:00", "no time"),
+        ("2023-02-29", "no time"),
+        ("2026-01-20T10:00:60", "no time"),
+        ("2026-01-20T10:00+25:00", "no time"),
+        ("99999w", "no time"),
+        ("1e3d", "no time"),
+        ("\N{ARABIC-INDIC DIGIT SEVEN}d", "no time"),
+        ("2026-W04-2T10:00:00.5+05:45", ""),
+    ],
+)
+def test_rare_and_impossible_times(text: str, told: str) -> None:
+    noon = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
+    if not told:
+        assert parse_when(text, noon) == "2026-01-20T04:15:00Z"
+        return
+    with pytest.raises(UsageError, match=told):
+        parse_when(text, noon)
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10)])
+def test_a_pull_misses_nothing_where_this_machines_clock_is_wrong(
+    desk: Desk, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watermark is the org's time."""
+    who = desk.people()[0]
+    with machine_ahead(wrong_by, monkeypatch):
+        desk.told("pull", expect=0)
+        desk.edit(who, Title=f"first {wrong_by}")
+        desk.told("pull", expect=0)
+        assert desk.row(who)["job_title"] == f"first {wrong_by}"
+    desk.edit(who, Title=f"second {wrong_by}")
+    desk.told("pull", expect=0)
+    assert desk.row(who)["job_title"] == f"second {wrong_by}"
+    [mark] = desk.sql("SELECT at FROM _watermarks WHERE object = 'contact'")
+    assert abs(datetime.fromisoformat(mark["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_clock_that_jumps_back_between_two_runs_takes_nothing_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email = desk.rows()[0]["email"]
+    with machine_ahead(timedelta(hours=1), monkeypatch):
+        assert desk.hand_in_here(event("email_sent", email, "before-the-jump")) == 0
+    assert desk.hand_in_here(event("email_sent", email, "after-the-jump")) == 0
+    assert desk.hand_in_here(event("email_sent", email, "before-the-jump")) == 0
+    desk.converges()
+    sent = desk.sql("SELECT task_id FROM activities WHERE event_id LIKE '%-the-jump'")
+    assert len({row["task_id"] for row in sent} - {None}) == 2
+
+
+def test_an_org_whose_clock_goes_back_loses_no_edit(tmp_path) -> None:
+    with open_desk(tmp_path) as desk:
+        [who, *_] = desk.people()
+        desk.local("clock", advance_seconds=3600)
+        desk.told("pull", expect=0)
+        desk.local("clock", advance_seconds=-600)
+        desk.edit(who, Title="after the jump")
+        desk.told("pull", expect=0)
+        assert desk.row(who)["job_title"] == "after the jump"
+
+
+def test_an_event_of_tomorrow_is_believed_and_one_of_next_week_is_not(desk: Desk) -> None:
+    email = desk.rows()[0]["email"]
+    soon, later = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (0.9, 7))
+    assert desk.hand_in_here(event("email_sent", email, "soon", timestamp=soon)) == 0
+    assert desk.hand_in_here(event("email_sent", email, "later", timestamp=later)) == 3
