@@ -43,7 +43,12 @@ Source: Object Reference, getDeleted(): 15 days; Recycle Bin: 15 days. salesforc
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One object's changes, staged and not yet applied."""
+    """One object's changes, staged and not yet applied.
+
+    Attributes:
+        found: how many records came.
+        missed: in a full reading, how many rows' records were not among them.
+    """
 
     object_map: ObjectMap
     rules: SyncRules
@@ -51,6 +56,8 @@ class Reading:
     as_of: Watermark
     complete: bool
     full: bool
+    found: int = 0
+    missed: int = 0
 
     @property
     def inserts(self) -> bool:
@@ -106,20 +113,25 @@ def read(run: Run, object_map: ObjectMap, stack: ExitStack, *, since: str | None
     mark = run.mirror.watermark(name, columns)
     start = since or _start(run, mark, full=full)
     changes = run.org.changed_since(object_map.sobject, projection.remote_fields, start)
-    _stage_all(run, name, changes, projection, stage)
+    found, missed = _stage_all(run, name, changes, projection, stage), 0
     run.report.transport[f"pull {name}"] = changes.transport
     run.tell_unreadable(name, projection)
     if start is None:
-        _look_for_the_rest(run, object_map, projection, stage)
+        missed = _look_for_the_rest(run, object_map, projection, stage)
     complete = start is None or (mark is not None and start <= str(mark))
     rules = run.usable.rules_for(name)
-    return Reading(object_map, rules, stage, changes.as_of, complete, start is None)
+    return Reading(object_map, rules, stage, changes.as_of, complete, start is None, found, missed)
 
 
-def _look_for_the_rest(run: Run, object_map: ObjectMap, projection: Projection, stage: Stage) -> None:
-    """Rows whose record was not among all live ones: deleted, merged, purged, or out of this user's sight."""
-    lost = 0
+def _look_for_the_rest(run: Run, object_map: ObjectMap, projection: Projection, stage: Stage) -> int:
+    """Rows whose record was not among all live ones: deleted, merged, purged, or out of this user's sight.
+
+    Returns:
+        How many there are.
+    """
+    missed = lost = 0
     for ids in batched(stage.unstaged_ids(), LOOK_UP):
+        missed += len(ids)
         found: set[str] = set()
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
             records = [projection.to_remote_record(raw) for raw in page]
@@ -132,6 +144,7 @@ def _look_for_the_rest(run: Run, object_map: ObjectMap, projection: Projection, 
             f"{lost} {object_map.table} are not found in Salesforce: purged, or no longer visible to this user;"
             " they are left as they are"
         )
+    return missed
 
 
 def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:
@@ -141,13 +154,17 @@ def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:
     return mark.read_from(run.limits.overlap)
 
 
-def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, stage: Stage) -> None:
+def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, stage: Stage) -> int:
+    found = 0
     run.progress.start(f"Reading {name}s", changes.total)
     for page in changes.pages:
         run.checkpoint()
-        run.progress.advance(stage.add(projection.to_remote_record(raw) for raw in page))
+        staged = stage.add(projection.to_remote_record(raw) for raw in page)
+        found += staged
+        run.progress.advance(staged)
         reach("pull.page_staged")
     run.progress.done()
+    return found
 
 
 def guard(run: Run, reading: Reading) -> StageSummary:
@@ -157,6 +174,7 @@ def guard(run: Run, reading: Reading) -> StageSummary:
     for plan in _plans(reading):
         found += safety.damage(plan)
     if not run.allow_mass_change:
+        safety.check_emptied(reading.object_map.name, found=reading.found, missed=reading.missed)
         safety.check(
             reading.object_map.name,
             found,

@@ -101,10 +101,13 @@ class Run:
             BudgetSpent: they take more API calls than may still be made. Nothing was sent.
         """
         batching = self.org.batching(writes)
-        if writes and not self.dry_run:
+        needed = batching.calls_for(writes)
+        if needed and not self.dry_run:
+            if needed > 1 and self.org.usage().used is None:
+                self.org.describe(self.mapping.activities.sobject)  # with any answer the org tells its count
             usage, limits = self.org.usage(), self.limits
             budget = Budget(usage.used, usage.limit, limits.api_reserve, limits.api_per_run, usage.api_calls)
-            budget.check(batching.calls_for(writes))
+            budget.check(needed)
         return batching
 
     def tell_unreadable(self, name: str, projection: Projection) -> None:
@@ -153,7 +156,11 @@ def end_where_told(outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, Deferred) and outcome.code in _ENDS:
             spent = outcome.code == BudgetSpent.slug
-            hint = "the next run goes on from here" if spent else "sfsync login"
+            hint = (
+                "the next run goes on from here; see limits.api_reserve and limits.api_per_run"
+                if spent
+                else "sfsync login"
+            )
             raise _ENDS[outcome.code](outcome.message, hint=hint)
 
 

@@ -63,3 +63,22 @@ def check(object_name: str, found: Damage, *, rows: int, share: float, at_least:
         f"the limit is {limit}. Nothing was applied.",
         hint="Look at it with `sfsync diff`. If it is right, raise limits.max_delete or pass --allow-mass-change.",
     )
+
+
+def check_emptied(object_name: str, *, found: int, missed: int) -> None:
+    """Stop where a full reading finds nothing at all of an object that was there before.
+
+    Args:
+        found: live records that the org showed.
+        missed: rows whose record was not among them.
+
+    Raises:
+        UnsafePlan: the org was emptied, or this user may not see the object any more.
+    """
+    if found or not missed:
+        return
+    raise UnsafePlan(
+        f"{object_name}: Salesforce shows not one record, and the mirror has {missed} rows of such. "
+        "Nothing was applied.",
+        hint="Was the org emptied or refreshed, or has this user lost access? If it is right: --allow-mass-change.",
+    )

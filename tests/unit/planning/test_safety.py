@@ -7,7 +7,7 @@ import pytest
 from sfsync.errors import UnsafePlan
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
 from sfsync.model.record import LocalId, SalesforceId
-from sfsync.planning.safety import Damage, check, damage
+from sfsync.planning.safety import Damage, check, check_emptied, damage
 
 PLAN = {"object": "contact", "local_id": LocalId(1), "salesforce_id": SalesforceId("003000000000001AAA")}
 
@@ -35,3 +35,11 @@ def test_too_much_stops_the_run_and_tells_the_figures() -> None:
         check("contact", Damage(deleted=60, blanked=50), rows=1000, share=0.1, at_least=20)
     assert caught.value.exit_code == 7
     assert "diff" in caught.value.hint
+
+
+def test_an_object_that_was_there_and_shows_nothing_stops_the_run() -> None:
+    check_emptied("contact", found=0, missed=0)
+    check_emptied("contact", found=1, missed=900)
+    with pytest.raises(UnsafePlan, match="not one record, and the mirror has 3 rows") as caught:
+        check_emptied("contact", found=0, missed=3)
+    assert "--allow-mass-change" in caught.value.hint
