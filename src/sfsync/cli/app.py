@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sfsync.cli import data, demo, login, review, sync
-from sfsync.cli.command import Cli, Commands, write_document
+from sfsync.cli.command import Cli, Commands, short, write_document
 
 app = typer.Typer(
     name="sfsync",
@@ -66,6 +66,7 @@ def run() -> int:
 
 def wrong_usage(error: typer.TyperException, arguments: list[str]) -> None:
     """The complaint about a command line, on stderr, or as JSON where ``--json`` is among the arguments."""
+    error.message = short(error.message)
     if "--json" not in arguments:
         from typer.rich_utils import rich_format_error
 

@@ -338,7 +338,7 @@ def write_document(
 LONGEST_MESSAGE = 2000
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """What was typed may be quoted in a message, but not 100 KB of it."""
     return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE // 2]} … {text[-200:]}"
 
@@ -346,7 +346,7 @@ def _short(text: str) -> str:
 def fail(cli: Cli, error: SfsyncError) -> int:
     """Say what happened and what to do next."""
     problems = error.problems if isinstance(error, ConfigError) else ()
-    message = _short(error.message)
+    message = short(error.message)
     if cli.as_json:
         told = {"slug": error.slug, "message": message, "hint": error.hint, "problems": list(problems)}
         write_document(cli, "failed", error.exit_code, {}, errors=(told,))

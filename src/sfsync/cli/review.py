@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,8 @@ from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from sfsync.mirror.store import SqliteMirror
 
 PANEL = "Review"
 STALE = 1
@@ -142,6 +145,7 @@ def quarantine(
     with open_mirror(cli, config) as mirror:
         if ignore and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
+                _refuse_strange(mirror, ignore)
                 mirror.ignore(ignore)
         rows = mirror.quarantined(limit=limit)
 
@@ -161,6 +165,17 @@ def quarantine(
             console.print(Text(visible(f"      {row['hint']}"), style="dim"))
 
     return Answer({"quarantine": rows}, show)
+
+
+def _refuse_strange(mirror: SqliteMirror, ids: Sequence[int]) -> None:
+    """Stop where a number is none of an entry that is open."""
+    there = {row["id"] for row in mirror.quarantined(limit=_ALL)} if ids else set()
+    strange = sorted(set(ids) - there)
+    if strange:
+        raise UsageError(
+            f"not in quarantine: {', '.join(map(str, strange))}",
+            hint="`sfsync quarantine` lists the entries.",
+        )
 
 
 def retry(
@@ -189,6 +204,7 @@ def retry(
             lambda console: console.print(f"{counted(len(entries), 'entry')} would be tried again."),
         )
     with working(cli) as session:
+        _refuse_strange(session.mirror, ids or [])
         count = session.mirror.retry(ids or [])
         push(session.run)
         push_activity(session.run)
