@@ -80,7 +80,10 @@ def login(
     }
 
     def show(console: Console) -> None:
-        console.print(f"Logged in to {token.instance_url} (org {token.org_id}); kept in the {store.name}.", soft_wrap=True)
+        console.print(
+            f"Logged in to {token.instance_url} (org {token.org_id}); kept in the {store.name}.",
+            soft_wrap=True,
+        )
 
     return Answer(data, show)
 
