@@ -139,7 +139,10 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+_CONTROL = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+} | {code: f"\\u{code:04x}" for code in (0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+"""C0 and C1 controls; marks that turn the direction of writing, and with it what a line seems to say."""
 
 
 def visible(text: str) -> str:
@@ -149,6 +152,15 @@ def visible(text: str) -> str:
     'a\\x1b[31mb'
     """
     return text.translate(_CONTROL)
+
+
+def one_line(text: str) -> str:
+    r"""As ``visible``, and a line end in it begins no new line of ours.
+
+    >>> one_line("a\nerror: b")
+    'a⏎error: b'
+    """
+    return visible(text).replace("\n", "⏎")
 
 
 COMMON: dict[str, Any] = {

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from sfsync.cli.command import visible
+from sfsync.cli.command import one_line
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan
 from sfsync.model.outcome import ObjectReport, RunReport
 from sfsync.model.record import MISSING
@@ -27,7 +27,7 @@ def cell(value: object, *, width: int = _CUT) -> Text:
         return Text("-", style="dim")
     if value is None:
         return Text("(blank)", style="dim")
-    text = visible(str(value)).replace("\n", "⏎")
+    text = one_line(str(value))
     return Text(text if len(text) <= width else text[: width - 1] + "…")
 
 
@@ -90,7 +90,7 @@ def title_of(plan: RowPlan) -> str:
         does.append(f"{plan.local_action.value.replace('_', '-')} in the mirror")
     if plan.skip:
         does.append(f"skipped: {plan.skip}")
-    return visible(f"{here}  {there}  {', '.join(does)}")
+    return one_line(f"{here}  {there}  {', '.join(does)}")
 
 
 def show_plans(console: Console, plans: Iterable[RowPlan]) -> int:
@@ -103,7 +103,7 @@ def show_plans(console: Console, plans: Iterable[RowPlan]) -> int:
             shown = shown[:0]
             values = plan.to_local if plan.local_action is LocalAction.INSERT else plan.to_org
             told = ", ".join(
-                f"{column}={visible(str(value))}" for column, value in values.items() if value is not None
+                f"{column}={one_line(str(value))}" for column, value in values.items() if value is not None
             )
             console.print(Text("  " + (told if len(told) < 150 else told[:149] + "…")))
         if shown:

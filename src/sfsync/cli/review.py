@@ -152,7 +152,7 @@ def quarantine(
     def show(console: Console) -> None:
         from rich.text import Text
 
-        from sfsync.cli.command import visible
+        from sfsync.cli.command import one_line
 
         if not rows:
             console.print("Nothing is in quarantine.")
@@ -160,9 +160,9 @@ def quarantine(
             what = " ".join(
                 str(row[name]) for name in ("kind", "object", "record", "event_id") if row.get(name)
             )
-            console.print(Text.assemble((f"{row['id']:>4}  ", "bold"), visible(f"{what}  {row['code']}")))
-            console.print(Text(visible(f"      {row['message']}")))
-            console.print(Text(visible(f"      {row['hint']}"), style="dim"))
+            console.print(Text.assemble((f"{row['id']:>4}  ", "bold"), one_line(f"{what}  {row['code']}")))
+            console.print(Text(one_line(f"      {row['message']}")))
+            console.print(Text(one_line(f"      {row['hint']}"), style="dim"))
 
     return Answer({"quarantine": rows}, show)
 
