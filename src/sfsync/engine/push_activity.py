@@ -218,8 +218,9 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
         return
     run.mirror.mark_sending([task.activity_id for task in tasks])
     reach("activity.marked")
+    objects = {task.activity_id: task.object for task in tasks}
     outcomes = [
-        _own_key(activities, outcome)
+        _as_met(run, objects[outcome.ref], _own_key(activities, outcome))
         for outcome in run.org.apply([_write(activities, task) for task in tasks])
     ]
     reach("activity.sent")
@@ -244,6 +245,14 @@ def _own_key(activities: ActivityMap, outcome: Outcome) -> Outcome:
         return outcome
     ours = activities.external_id in outcome.fields or activities.external_id in outcome.message
     return Accepted(outcome.ref, outcome.matched_id) if ours else outcome
+
+
+def _as_met(run: Run, object_name: str, outcome: Outcome) -> Outcome:
+    """A Lead converted since it was read is no refusal: the next pull follows it, and the Task goes to its Contact."""
+    converted = isinstance(outcome, Rejected) and outcome.code == "CANNOT_UPDATE_CONVERTED_LEAD"
+    if converted and run.usable.rules_for(object_name).pulls:
+        return Deferred(outcome.ref, "CANNOT_UPDATE_CONVERTED_LEAD", "the Lead was converted meanwhile")
+    return outcome
 
 
 def _write(activities: ActivityMap, task: QueuedTask) -> OrgWrite:

@@ -1,0 +1,351 @@
+"""People go on working in Salesforce while a run is under way: before it reads, between its reading and its writing,
+and right after its writing. Each story is judged from both sides' own data when things have calmed down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from sfsync.engine.ports import Changes, Org
+from sfsync.errors import OrgRefused
+from sfsync.local_org.settings import ValidationRule
+from sfsync.model.event import EventType
+from tests.faults.day import tried
+from tests.faults.pair import Opener, Pair, addresses, event
+
+MOMENTS = ("before the plan", "between read and write", "between write and verify")
+READS = ("changed_since", "fetch", "find")
+
+
+class Meanwhile:
+    """What the verbs see of an org in which somebody does something at one moment, once.
+
+    Args:
+        act: what is done there.
+        moment: one of ``MOMENTS``.
+    """
+
+    def __init__(self, org: Org, act: Callable[[], None], moment: str) -> None:
+        self._org, self._act, self._moment, self.acted = org, act, moment, False
+
+    def __getattr__(self, name: str) -> Any:
+        if name in READS:
+            self._at(MOMENTS[0])
+        return getattr(self._org, name)
+
+    def apply(self, writes: Sequence[Any]) -> list[Any]:
+        self._at(MOMENTS[1])
+        outcomes = self._org.apply(writes)
+        self._at(MOMENTS[2])
+        return outcomes
+
+    def _at(self, moment: str) -> None:
+        if moment == self._moment and not self.acted:
+            self.acted = True
+            self._act()
+
+
+@dataclass
+class Story:
+    """Two Contacts and a Lead, edited here and with a Task queued each, while something happens to them there.
+
+    Attributes:
+        one, two: the Contacts' record ids; ``first`` and ``second`` are their addresses.
+    """
+
+    pair: Pair
+    moment: str
+
+    def __post_init__(self) -> None:
+        pair = self.pair
+        self.first, self.second = addresses(pair)[:2]
+        self.person = addresses(pair, "leads")[0]
+        self.one, self.two = (pair.record(email)["Id"] for email in (self.first, self.second))
+        self.lead = pair.record(self.person, "Lead")["Id"]
+        pair.edit(self.first, job_title="Here")
+        pair.edit(self.person, "leads", job_title="Here")
+        pair.hand_in(
+            event(EventType.CLICKED, self.first),
+            event(EventType.REPLIED, self.person),
+        )
+        self.clicks = int(pair.dump("Contact")[self.one]["PenguinMails_Total_Clicks__c"] or 0)
+
+    def unfolds(self, act: Callable[[Story], None]) -> None:
+        """One run with people at work, and then runs in peace."""
+        acting: list[Meanwhile] = []
+
+        def between(org: Org) -> Any:
+            acting.append(Meanwhile(org, lambda: act(self), self.moment))
+            return acting[-1]
+
+        self.pair.between = between
+        self.pair.do("sync")
+        assert acting[0].acted
+        self.pair.all_well()
+        self.pair.do("sync")
+        self.pair.do("sync")
+        there, here = self.pair.everything(), self.pair.here()
+        self.pair.do("sync")
+        assert (self.pair.everything(), self.pair.here()) == (there, here)
+        assert not self.pair.undone()
+
+    @property
+    def there(self) -> dict[str, Any]:
+        return self.pair.dump("Contact")[self.one]
+
+    @property
+    def here(self) -> dict[str, Any]:
+        return self.row(self.one)
+
+    def row(self, record_id: str) -> dict[str, Any]:
+        table = "leads" if record_id.startswith("00Q") else "contacts"
+        [found] = self.pair.sql(f"SELECT * FROM {table} WHERE salesforce_id = ?", record_id)
+        return found
+
+    def in_conflicts(self, value: Any) -> bool:
+        """Whether a value that somebody typed is kept where people look for it."""
+        return any(value in row.values() for row in self.pair.sql("SELECT * FROM conflicts"))
+
+    def tasks(self) -> list[str]:
+        """Whose Tasks there are, of ours."""
+        ours = [task for task in self.pair.live("Task").values() if task["PenguinMails_Event_Id__c"]]
+        assert len({task["PenguinMails_Event_Id__c"] for task in ours}) == len(ours)
+        return sorted(task["WhoId"] for task in ours)
+
+    def all_equal(self) -> None:
+        """Both sides say the same, every Task is there once, every click counts once."""
+        self.pair.judge()
+        assert self.there["PenguinMails_Total_Clicks__c"] == self.clicks + 1
+        assert self.tasks() == sorted([self.one, self.lead])
+        assert self.pair.sql("SELECT * FROM quarantine WHERE state = 'open'") == []
+
+
+def sobject_of(record_id: str) -> str:
+    return "Lead" if record_id.startswith("00Q") else "Contact"
+
+
+@pytest.fixture(params=MOMENTS)
+def story(pair: Pair, request: pytest.FixtureRequest) -> Story:
+    return Story(pair, request.param)
+
+
+# -- edits -------------------------------------------------------------------------------------------------------
+def test_the_same_field_is_edited(story: Story) -> None:
+    story.unfolds(lambda it: it.pair.people.edit(it.one, {"Title": "There"}))
+    story.all_equal()
+    if story.moment == MOMENTS[1]:
+        # Salesforce has no "write unless somebody else did" for many records: who writes last, wins, as between
+        # any two of its users. The other value is in the record's field history, where the org keeps one.
+        assert story.there["Title"] == "Here"
+    else:
+        assert story.there["Title"] == "There"
+        assert story.in_conflicts("Here") or story.moment == MOMENTS[2]
+
+
+def test_another_field_is_edited(story: Story) -> None:
+    story.unfolds(lambda it: it.pair.people.edit(it.one, {"Phone": "555 0199"}))
+    story.all_equal()
+    assert (story.there["Title"], story.there["Phone"]) == ("Here", "555 0199")
+
+
+def test_it_is_edited_to_the_same_value(story: Story) -> None:
+    story.unfolds(lambda it: it.pair.people.edit(it.one, {"Title": "Here"}))
+    story.all_equal()
+    assert story.there["Title"] == "Here"
+    assert not story.in_conflicts("Here")
+
+
+def test_it_is_edited_and_edited_back(story: Story) -> None:
+    def act(it: Story) -> None:
+        before = it.there["Title"]
+        it.pair.people.edit(it.one, {"Title": "There"})
+        it.pair.people.edit(it.one, {"Title": before})
+
+    story.unfolds(act)
+    story.all_equal()
+    assert story.there["Title"] == "Here"
+
+
+def test_somebody_else_counts_too(story: Story) -> None:
+    """Clicks that another tool adds are added to ours."""
+    name = "PenguinMails_Total_Clicks__c"
+    story.unfolds(lambda it: it.pair.people.edit(it.one, {name: int(it.there[name] or 0) + 5}))
+    story.pair.judge()
+    assert story.there[name] == story.clicks + 6
+
+
+def test_the_address_becomes_one_that_another_row_has(story: Story) -> None:
+    story.unfolds(lambda it: it.pair.people.edit(it.one, {"Email": it.second}))
+    story.pair.judge()
+    assert story.here["email"] == story.second
+    assert story.there["Title"] == "Here"
+
+
+def test_a_second_record_with_the_address_in_capitals_appears(story: Story) -> None:
+    story.unfolds(
+        lambda it: it.pair.people.create("Contact", {"LastName": "Twin", "Email": it.first.upper()}) and None
+    )
+    story.pair.judge()
+    assert story.there["Title"] == "Here"
+    twins = story.pair.sql("SELECT * FROM contacts WHERE lower(email) = ?", story.first)
+    assert len(twins) == 2
+
+
+def test_an_edit_is_committed_late_with_an_older_stamp(story: Story) -> None:
+    """It is stamped now and can be seen five minutes later: behind the watermark, and within the overlap."""
+
+    def act(it: Story) -> None:
+        replace(it.pair.people, commit_delay_seconds=300.0).edit(it.two, {"Phone": "555 0300"})
+
+    story.unfolds(act)
+    assert story.row(story.two)["phone"] != "555 0300"
+    story.pair.local.state.advance(360)
+    story.pair.do("sync")
+    assert story.row(story.two)["phone"] == "555 0300"
+
+
+# -- ends --------------------------------------------------------------------------------------------------------
+def test_it_is_deleted(story: Story) -> None:
+    story.unfolds(lambda it: it.pair.people.delete(it.one))
+    assert story.here["deleted_at"]
+    assert story.there["IsDeleted"] is True
+    assert story.there["Title"] == "Here" or story.in_conflicts("Here")
+    whose = {
+        story.pair.dump(sobject)[who]["Email"].lower()
+        for who in story.tasks()
+        for sobject in (sobject_of(who),)
+    }
+    assert whose <= {
+        story.first,
+        story.person,
+    }  # by the rules, who clicks and is nobody's Contact becomes a new one
+
+
+def test_it_is_deleted_and_restored(story: Story) -> None:
+    def act(it: Story) -> None:
+        it.pair.people.delete(it.one)
+        it.pair.people.undelete(it.one)
+
+    story.unfolds(act)
+    story.all_equal()
+    assert story.here["deleted_at"] is None
+    assert story.there["Title"] == "Here"
+
+
+def test_it_is_deleted_and_purged(story: Story) -> None:
+    """What is not found any more is not taken for deleted: it may be merely out of sight."""
+
+    def act(it: Story) -> None:
+        it.pair.people.delete(it.one)
+        it.pair.people.purge(it.one)
+
+    story.unfolds(act)
+    assert story.one not in story.pair.dump("Contact")
+    assert story.here["deleted_at"] is None
+    assert story.here["job_title"] == "Here"
+
+
+def test_it_is_merged_into_another(story: Story) -> None:
+    story.unfolds(lambda it: it.pair.people.merge(it.two, [it.one]))
+    assert story.here["deleted_at"]
+    survivor = story.pair.dump("Contact")[story.two]
+    assert story.there["Title"] == "Here" or survivor["Title"] == "Here" or story.in_conflicts("Here")
+    assert story.tasks() == sorted([story.two, story.lead])
+    story.pair.judge()
+
+
+def test_another_is_merged_into_it(story: Story) -> None:
+    story.unfolds(lambda it: it.pair.people.merge(it.one, [it.two]))
+    assert story.row(story.two)["deleted_at"]
+    story.all_equal()
+    assert story.there["Title"] == "Here"
+
+
+@pytest.mark.parametrize("into", ["a new contact", "one that is there"])
+def test_the_lead_is_converted(story: Story, into: str) -> None:
+    def act(it: Story) -> None:
+        it.pair.people.convert(it.lead, contact_id=it.two if into != "a new contact" else None)
+
+    story.unfolds(act)
+    became = story.pair.dump("Lead")[story.lead]["ConvertedContactId"]
+    assert story.row(story.lead)["deleted_at"]
+    assert story.tasks() == sorted([story.one, became])
+    values = [story.pair.dump("Contact")[became]["Title"], story.pair.dump("Lead")[story.lead]["Title"]]
+    assert "Here" in values or story.in_conflicts("Here")
+    story.pair.judge()
+
+
+# -- the org itself ----------------------------------------------------------------------------------------------
+def test_a_validation_rule_appears(story: Story) -> None:
+    def act(it: Story) -> None:
+        rule = ValidationRule("Contact", "Title = 'Here'", "No such title, please", "Title")
+        it.pair.local.state.settings.validation_rules = [rule]
+
+    story.unfolds(act)
+    assert story.there["Title"] == "Here" or [
+        row["message"] for row in story.pair.sql("SELECT * FROM quarantine WHERE state = 'open'")
+    ] == ["No such title, please"]
+    assert story.here["job_title"] == "Here"
+
+
+def test_a_trigger_rewrites_what_was_written(pair: Pair) -> None:
+    story = Story(pair, MOMENTS[2])
+    story.unfolds(lambda it: it.pair.people.edit(it.one, {"Title": "HERE"}))
+    story.all_equal()
+    assert story.here["job_title"] == "HERE"
+
+
+def test_the_opt_out_fields_are_hidden(story: Story) -> None:
+    """A field out of sight is never read as blank."""
+    pair = story.pair
+    pair.people.edit(story.two, {"HasOptedOutOfEmail": True})
+    pair.do("pull")
+    before = {row["id"]: row["opted_out"] for row in pair.rows()}
+    assert sum(before.values()) == 1
+
+    def act() -> None:
+        pair.local.state.settings.hide_opt_out = True
+
+    pair.between = lambda org: Meanwhile(org, act, story.moment)
+    error = tried(pair)
+    assert error is None or isinstance(error, OrgRefused)
+    assert {row["id"]: row["opted_out"] for row in pair.rows()} == before
+    pair.local.state.settings.hide_opt_out = False
+    pair.converge()
+    assert pair.dump("Contact")[story.two]["HasOptedOutOfEmail"] is True
+
+
+class Blinkered:
+    """What a user sees who has lost access to every other record."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._org, name)
+
+    def changed_since(self, *args: Any) -> Changes:
+        changes = self._org.changed_since(*args)
+        return replace(changes, pages=self._seen(changes.pages))
+
+    def fetch(self, *args: Any) -> Iterator[list[Any]]:
+        return self._seen(self._org.fetch(*args))
+
+    def _seen(self, pages: Any) -> Iterator[list[Any]]:
+        for page in pages:
+            yield [record for record in page if int(record["Id"][-4], 36) % 2]
+
+
+def test_half_of_the_records_go_out_of_sight(open_one: Opener) -> None:
+    pair = open_one(contacts=60)
+    before = pair.rows()
+    pair.between = Blinkered
+    report = pair.do("pull", full=True)
+    assert pair.rows() == before
+    assert "no longer visible to this user" in "".join(report.warnings)
+    pair.converge()
+    assert pair.rows() == before
