@@ -104,7 +104,7 @@ def _written(stream: io.TextIOWrapper) -> str:
 
 
 def _browse(url: str, *_: object) -> bool:
-    threading.Thread(target=visit, args=(url,), daemon=True).start()
+    threading.Thread(target=visit, args=(url,), name="browser", daemon=True).start()
     return True
 
 
