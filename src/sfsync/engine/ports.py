@@ -123,8 +123,9 @@ class Stage(Protocol):
         """Triples in a steady order, streaming; the caller may commit between any two of them.
 
         ``contested_only``: what ``settle_plain`` leaves. ``dirty_only``: rows edited here, with the staged
-        record as remote (``GONE`` where an Id was expected and not staged, ``None`` where the row has no Id).
-        Otherwise every staged record that differs from its row, and every dirty row.
+        record as remote (``None`` where the row has no Id and no staged record its address). Not rows that were
+        edited, or put in, too late to be asked for: they wait for the next run. Otherwise every staged record
+        that differs from its row, and every dirty row (``GONE`` where its record is not staged).
         """
         ...
 
@@ -187,6 +188,10 @@ class Mirror(Protocol):
 
     def find_row(self, object_name: str, salesforce_id: SalesforceId) -> Row | None:
         """The row of this record."""
+        ...
+
+    def successor(self, object_name: str, salesforce_id: SalesforceId) -> tuple[str, SalesforceId] | None:
+        """What a merged or converted record lives on in, as far as the mirror has heard: object and Id."""
         ...
 
     def note(self, name: str) -> str:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
+from sfsync.engine.follow import commit
 from sfsync.engine.ports import Changes, Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
@@ -23,10 +24,10 @@ from sfsync.mapping.schema import Action, ObjectMap, RecordEvent, SyncRules
 from sfsync.model.change import LocalAction, RowPlan
 from sfsync.model.cursor import Watermark
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import Remote, RemoteState, Triple
+from sfsync.model.record import Remote, RemoteState
 from sfsync.planning import safety
-from sfsync.planning.pending import Row, StageSummary
-from sfsync.planning.planner import fold, plan_row
+from sfsync.planning.pending import StageSummary
+from sfsync.planning.planner import plan_row
 
 LOOK_UP = 2000
 """Ids a look-up of rows whose record did not come."""
@@ -194,15 +195,15 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     reach("pull.plain_settled")
     for plans in batched(_plans(reading), BATCH):
         run.checkpoint()
-        followed = [_follow(run, plan) if plan.successor_id else plan for plan in plans]
-        run.mirror.commit(followed, segment=segment)
+        applied = commit(run, plans, segment=segment)
         reach("pull.batch_committed")
-        for plan in followed:
+        for plan in applied:
             count(report, plan)
     if reading.complete:
         run.mirror.advance(reading.object_map.name, reading.as_of, _pulled(reading))
         reach("pull.watermark_moved")
-        run.fresh.add(reading.object_map.name)
+        if reading.inserts:
+            run.fresh.add(reading.object_map.name)
     return report
 
 
@@ -224,34 +225,6 @@ def _preview(reading: Reading, summary: StageSummary) -> ObjectReport:
 def _plans(reading: Reading) -> Iterator[RowPlan]:
     for triple in reading.stage.triples(contested_only=True):
         yield plan_row(triple, reading.object_map, reading.rules)
-
-
-def _follow(run: Run, plan: RowPlan) -> RowPlan:
-    """A record that lives on in another: what its row still owes goes along (see ``planner.fold``)."""
-    target = run.usable.objects.get(plan.successor_object)
-    if target is None or plan.successor_id is None or plan.local_id is None:
-        return plan
-    row = run.mirror.row(plan.object, plan.local_id)
-    survivor = run.mirror.find_row(target.name, plan.successor_id) or _bring_in(run, target, plan)
-    if row is None or survivor is None:
-        return plan
-    triple = Triple(plan.object, row.base, row.local, None)
-    setting, adding, kept = fold(triple, survivor.local.values, run.usable.objects[plan.object], target)
-    return replace(plan, decisions=kept, to_successor=setting, add_to_successor=adding)
-
-
-def _bring_in(run: Run, target: ObjectMap, plan: RowPlan) -> Row | None:
-    """The survivor is not in the mirror yet: bring it in now, so that nothing owed to it is dropped."""
-    if plan.successor_id is None:
-        return None
-    columns = tuple(column for column, field_map in target.by_column.items() if field_map.pulls)
-    projection = Projection(target, columns)
-    rules = run.usable.rules_for(target.name)
-    for page in run.org.fetch(target.sobject, projection.remote_fields, [plan.successor_id]):
-        for raw in page:
-            triple = Triple(target.name, None, None, projection.to_remote_record(raw))
-            run.mirror.commit([plan_row(triple, target, rules)])
-    return run.mirror.find_row(target.name, plan.successor_id)
 
 
 def count(report: ObjectReport, plan: RowPlan) -> None:

@@ -9,27 +9,30 @@ Rows that have no Salesforce Id are looked for by address first; only who is fou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 
+from sfsync.engine.follow import commit
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import forget_jobs, recover
 from sfsync.engine.run import Run, batched, end_where_told
 from sfsync.failpoints import reach
+from sfsync.mapping.coerce import canonical
 from sfsync.mapping.project import Projection, RawRecord, canonical_values, to_org_fields
 from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
 from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
-from sfsync.model.record import MISSING, Local, LocalId, RemoteState, SalesforceId, Triple
+from sfsync.model.record import MISSING, Local, LocalId, Remote, RemoteState, SalesforceId, Triple
 from sfsync.planning import safety
 from sfsync.planning.identity import choose
 from sfsync.planning.pending import PendingWrite
 from sfsync.planning.planner import plan_row
 
-LOOKUP = 300
-"""Addresses a look-up call: what fits into one request's address. Source: salesforce-facts §3, §9."""
+LOOKUP = 1000
+"""Addresses a look-up: about what fits into one call. Source: salesforce-facts §3, §9."""
 
 FETCH = 2000
 """Ids a retrieve call. Source: salesforce-facts §4, sObject Collections."""
@@ -52,32 +55,54 @@ def push(run: Run, names: Iterable[str] = ()) -> None:
         BudgetSpent: an object's writes take more API calls than may be made; none of them was sent.
     """
     run.refuse_if_paused()
-    for object_map in run.objects(list(names)):
-        if run.usable.rules_for(object_map.name).pushes:
-            report = run.report.push.setdefault(object_map.name, ObjectReport())
-            push_object(run, object_map, report)
+    with ExitStack() as stack:
+        prepared = [
+            _prepare(run, object_map, stack)
+            for object_map in run.objects(list(names))
+            if run.usable.rules_for(object_map.name).pushes
+        ]
+        reach("push.planned")
+        for each in prepared:
+            _push_object(run, each)
 
 
-def push_object(run: Run, object_map: ObjectMap, report: ObjectReport) -> None:
-    """Push one object's edited rows; the report holds what was done also where this is cut short."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """One object's edited rows beside their fresh records, guarded and not yet sent."""
+
+    object_map: ObjectMap
+    stage: Stage
+    held_back: set[LocalId]
+    report: ObjectReport
+    writes: int
+
+
+def _prepare(run: Run, object_map: ObjectMap, stack: ExitStack) -> _Prepared:
+    """Read and guard one object."""
+    report = run.report.push.setdefault(object_map.name, ObjectReport())
     if not run.dry_run:
         recover(run, object_map)
     projection = Projection(object_map, object_map.columns)
-    with run.mirror.staging(object_map, object_map.columns) as stage:
-        held_back = stage_fresh(run, object_map, projection, stage, report)
-        writes = _guard(run, object_map, stage, held_back, report)
-        reach("push.planned")
-        batching = run.afford(writes)
-        if writes:
-            run.report.transport[f"push {object_map.name}"] = batching.transport
-        run.progress.start(f"Writing {object_map.name}s", writes)
-        for plans in batched(_plans(run, object_map, stage, held_back), batching.size):
-            run.checkpoint()
-            if run.dry_run:
-                _preview(report, plans)
-            else:
-                _send(run, object_map, plans, report)
-        run.progress.done()
+    stage = stack.enter_context(run.mirror.staging(object_map, object_map.columns))
+    held_back = stage_fresh(run, object_map, projection, stage, report)
+    writes = _guard(run, object_map, stage, held_back, report)
+    return _Prepared(object_map, stage, held_back, report, writes)
+
+
+def _push_object(run: Run, each: _Prepared) -> None:
+    """Send one object's writes; the report holds what was done also where this is cut short."""
+    object_map = each.object_map
+    batching = run.afford(each.writes)
+    if each.writes:
+        run.report.transport[f"push {object_map.name}"] = batching.transport
+    run.progress.start(f"Writing {object_map.name}s", each.writes)
+    for plans in batched(_plans(run, object_map, each.stage, each.held_back), batching.size):
+        run.checkpoint()
+        if run.dry_run:
+            _preview(each.report, plans)
+        else:
+            _send(run, object_map, plans, each.report)
+    run.progress.done()
 
 
 def stage_fresh(
@@ -86,13 +111,19 @@ def stage_fresh(
     """Stage what the org says now of every row edited here.
 
     Returns:
-        The rows that must not be sent: nobody can say which record they are.
+        The rows that must not be sent: they cannot be read, or nobody can say which record they are.
     """
+    held_back: set[LocalId] = set()
+    _bring_into_form(
+        run, object_map, stage, held_back, report
+    )  # who has no record yet, before being looked for
     ids = run.mirror.dirty_ids(object_map.name, _pushed(object_map))
     for chunk in batched(ids, FETCH):
+        stage.add(Remote(asked, {}, RemoteState.GONE) for asked in chunk)
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
             stage.add(projection.to_remote_record(raw) for raw in page)
-    held_back = _identify(run, object_map, projection, stage, report)
+    _identify(run, object_map, projection, stage, held_back, report)
+    _bring_into_form(run, object_map, stage, held_back, report)
     run.tell_unreadable(object_map.name, projection)
     return held_back
 
@@ -102,22 +133,33 @@ def _pushed(object_map: ObjectMap) -> tuple[str, ...]:
 
 
 def _identify(
-    run: Run, object_map: ObjectMap, projection: Projection, stage: Stage, report: ObjectReport
-) -> set[LocalId]:
-    """Look for the records of rows that have no Salesforce Id, by address, a few hundred a call."""
-    held_back: set[LocalId] = set()
-    people = ((match_key(address), local_id) for local_id, address in run.mirror.unlinked(object_map.name))
+    run: Run,
+    object_map: ObjectMap,
+    projection: Projection,
+    stage: Stage,
+    held_back: set[LocalId],
+    report: ObjectReport,
+) -> None:
+    """Look for the records of rows that have no Salesforce Id, by address, many a call.
+
+    Also after a complete pull: a row deleted here, for good or not, left its record in the org.
+    """
+    kind = object_map.by_column[object_map.match_on].type
+    people = (
+        (match_key(str(canonical(kind, address) or "")), local_id)
+        for local_id, address in run.mirror.unlinked(object_map.name)
+        if local_id not in held_back
+    )
     same_address = (
         (key, [local_id for _, local_id in rows]) for key, rows in groupby(people, key=itemgetter(0))
     )
     for chunk in batched(same_address, LOOKUP):
         rows = _one_each(run, object_map, chunk, held_back, report)
-        if object_map.name in run.fresh or not rows:
-            continue  # this very run has pulled every record: the mirror would know the address
+        if not rows:
+            continue
         found = _found(run, object_map, projection, list(rows))
         for key, matches in found.items():
             _stage_match(run, object_map, projection, stage, rows[key], matches, held_back, report)
-    return held_back
 
 
 def _one_each(
@@ -227,25 +269,33 @@ def _tidy(object_name: str, raw: Local, clean: Local) -> RowPlan:
     )
 
 
-def _guard(
+def _bring_into_form(
     run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId], report: ObjectReport
-) -> int:
-    """Count the writes, put aside rows that cannot be read, and stop the run where too much would be taken away."""
+) -> None:
+    """Tidy the rows that may be sent, and put aside those that cannot be read."""
     for triples in batched(stage.triples(contested_only=False, dirty_only=True), TIDY):
         tidied = []
         for triple in triples:
             clean, problems = readable(triple, object_map)
-            if triple.local is None or clean.local is None:
+            if triple.local is None or clean.local is None or triple.local.local_id in held_back:
                 continue
             if problems:
                 told = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
                 _hold(run, object_map, triple.local.local_id, UNREADABLE, told, held_back, report)
-            elif triple.remote is not None and triple.remote.state is RemoteState.GONE:
-                _hold(run, object_map, triple.local.local_id, NOT_FOUND, _OUT_OF_SIGHT, held_back, report)
             elif clean.local.values != triple.local.values:
                 tidied.append(_tidy(triple.object, triple.local, clean.local))
         if tidied and not run.dry_run:
             run.mirror.commit(tidied)
+
+
+def _guard(
+    run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId], report: ObjectReport
+) -> int:
+    """Count the writes, put aside rows without a record, and stop where too much would be taken away."""
+    for triple in stage.triples(contested_only=False, dirty_only=True):
+        gone = triple.remote is not None and triple.remote.state is RemoteState.GONE
+        if gone and triple.local is not None and triple.local.local_id not in held_back:
+            _hold(run, object_map, triple.local.local_id, NOT_FOUND, _OUT_OF_SIGHT, held_back, report)
     found, writes = safety.Damage(), 0
     for plan in _plans(run, object_map, stage, held_back):
         writes += plan.org_action is not OrgAction.NONE
@@ -273,7 +323,7 @@ def _preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
 def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport) -> None:
     """Journal, send and settle one batch; what needs no write is settled in the mirror alone."""
     outgoing = [plan for plan in plans if plan.org_action is not OrgAction.NONE]
-    run.mirror.commit([plan for plan in plans if plan.org_action is OrgAction.NONE and not plan.skip])
+    commit(run, [plan for plan in plans if plan.org_action is OrgAction.NONE and not plan.skip])
     for plan in plans:
         report.conflicts += len(plan.conflicts)
         report.unchanged += plan.is_empty and not plan.skip

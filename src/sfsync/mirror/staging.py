@@ -139,6 +139,7 @@ class SqliteStage:
         self._columns = tuple(columns)
         self._law = Law(table, self._columns)
         self._bare = name
+        self._began = int(database.value("SELECT edit FROM _sync"))  # the mirror's count of edits so far
         self._name = f"temp.{quoted(name)}"
         own = "_state TEXT, _successor_id TEXT, _modified_at TEXT, _absent TEXT"
         listed = "".join(f", {quoted(column)} {table.type_of(column)}" for column in self._columns)
@@ -283,9 +284,9 @@ class SqliteStage:
         """Triples in a steady order, streaming; the caller may commit between any two of them.
 
         ``contested_only``: what ``settle_plain`` leaves. ``dirty_only``: rows edited here, with the staged
-        record as remote (``GONE`` where an Id was expected and not staged, ``None`` where the row has no Id
-        and no staged record its address). Otherwise every staged record that differs from its row, and every
-        dirty row.
+        record as remote (``None`` where the row has no Id and no staged record its address). Not rows that were
+        edited, or put in, too late to be asked for: they wait for the next run. Otherwise every staged record
+        that differs from its row, and every dirty row (``GONE`` where its record is not staged).
         """
         handed_out: set[LocalId] = set()
         if not dirty_only:
@@ -333,7 +334,12 @@ class SqliteStage:
     def _by_row(self, handed_out: set[LocalId], *, beside_staged: bool) -> Iterator[Triple]:
         """From the rows edited here; ``beside_staged``: also those that have a staged record."""
         pushed = [name for name in self._local_columns if self._table.object_map.by_column[name].pushes]
-        only = "" if beside_staged else " AND s.salesforce_id IS NULL"
+        only = " AND s.salesforce_id IS NULL"
+        if beside_staged:
+            in_time = f"b._edit <= {self._began}"
+            only = (
+                f" AND CASE WHEN r.salesforce_id IS NULL THEN {in_time} ELSE s.salesforce_id IS NOT NULL END"
+            )
         after, width = 0, 5 + len(self._columns)
         while page := self._database.rows(
             f"SELECT {self._staged_columns}, {records.row_columns(self._table, self._local_columns)}"

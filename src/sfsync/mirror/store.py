@@ -238,6 +238,14 @@ class SqliteMirror:
         """The row of this record."""
         return records.find(self._database, self._table(object_name), "r.salesforce_id = ?", [salesforce_id])
 
+    def successor(self, object_name: str, salesforce_id: SalesforceId) -> tuple[str, SalesforceId] | None:
+        """What a merged or converted record lives on in, as far as the mirror has heard: object and Id."""
+        found = self._database.row(
+            "SELECT successor_object, successor_id FROM _links WHERE object = ? AND salesforce_id = ?",
+            [object_name, salesforce_id],
+        )
+        return (str(found[0]), SalesforceId(str(found[1]))) if found else None
+
     def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None:
         """Apply the mirror's half of these plans (rows, base, conflicts, links, segments) in one transaction."""
         if plans:

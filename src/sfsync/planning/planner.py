@@ -124,14 +124,14 @@ def _gone_there(triple: Triple, object_map: ObjectMap, rules: SyncRules) -> RowP
     return replace(
         plan,
         local_action=LocalAction.SOFT_DELETE,
-        decisions=() if followed else _lost_edits(triple, object_map),
+        decisions=() if followed else lost_edits(triple, object_map),
         reason=f"{remote.state.value} in Salesforce",
         successor_id=remote.successor_id if followed else None,
         successor_object=survivor if followed and remote.successor_id else "",
     )
 
 
-def _lost_edits(triple: Triple, object_map: ObjectMap) -> tuple[FieldDecision, ...]:
+def lost_edits(triple: Triple, object_map: ObjectMap) -> tuple[FieldDecision, ...]:
     """Edits made here to a record that is gone there: each is kept as a conflict."""
     local, base = triple.local, triple.base
     if local is None or base is None:
@@ -308,4 +308,4 @@ def fold(
     return setting, adding, tuple(kept)
 
 
-__all__ = ["DELETED_THERE", "ONLY_HERE", "OPT_OUT", "fold", "plan_row"]
+__all__ = ["DELETED_THERE", "ONLY_HERE", "OPT_OUT", "fold", "lost_edits", "plan_row"]

@@ -189,10 +189,19 @@ def test_dirty_rows_stand_beside_fresh_records(mirror: SqliteMirror) -> None:
     ]
     assert states == [
         (LocalId(1), RemoteState.PRESENT),
-        (LocalId(2), RemoteState.GONE),
         (LocalId(4), None),
         (LocalId(5), RemoteState.PRESENT),
     ]
+
+
+def test_a_row_put_in_after_everybody_was_looked_for_waits_for_the_next_run(mirror: SqliteMirror) -> None:
+    edit(mirror, "INSERT INTO contacts (email) VALUES ('early@example.com')")
+    with mirror.staging(CONTACT, CONTACT.columns) as stage:
+        edit(mirror, "INSERT INTO contacts (email) VALUES ('late@example.com')")
+        found = [
+            triple.local.values["email"] for triple in stage.triples(contested_only=False, dirty_only=True)
+        ]
+    assert found == ["early@example.com"]
 
 
 def test_a_diff_sees_both_sides_once(mirror: SqliteMirror) -> None:
