@@ -17,7 +17,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
@@ -27,6 +29,7 @@ from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 
 SFSYNC = str(Path(sys.executable).with_name("sfsync"))
 CLIENT = "office"
+ANYWHERE = "http://127.0.0.1:1"
 SYSTEM_FIELDS = frozenset({"attributes", "LastModifiedDate", "LastModifiedById", "SystemModstamp"})
 KEYS = ["schema", "command", "status", "exit_code", "run_id", "data", "warnings", "errors"]
 
@@ -240,6 +243,15 @@ def environment() -> dict[str, str]:
     }
 
 
+@cache
+def configuration() -> str:
+    """What ``sfsync init`` writes; asked once, for it costs as much as any command."""
+    with TemporaryDirectory() as folder:
+        command = [SFSYNC, "init", "--login-url", ANYWHERE, "--client-id", CLIENT]
+        subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
+        return Path(folder, "sfsync.yaml").read_text(encoding="utf-8")
+
+
 @contextmanager
 def open_office(
     folder: Path,
@@ -251,7 +263,7 @@ def open_office(
     people: Iterable[tuple[str, dict[str, Any]]] = (),
     **org: Any,
 ) -> Iterator[Office]:
-    """An office with an org of its own, set up by ``init``, ``login`` and ``pull``.
+    """An office with an org of its own, set up by what ``init`` writes, ``login`` and ``pull``.
 
     Args:
         changes: pieces of the configuration to replace.
@@ -267,7 +279,10 @@ def open_office(
             office.local("settings", **settings)
         for sobject, fields in people:
             office.create(sobject, **fields)
-        office.do("init", "--login-url", running.url, "--client-id", CLIENT)
+        if umask == -1:
+            office.yaml.write_text(configuration().replace(ANYWHERE, running.url), encoding="utf-8")
+        else:
+            office.do("init", "--login-url", running.url, "--client-id", CLIENT)
         office.configure(("redirect_ports: [1717, 1718, 1716]", f"redirect_ports: [{port}]"), *changes)
         if log_in:
             assert office.log_in("--json").code == 0, office.said

@@ -166,11 +166,43 @@ def test_quiet_says_nothing_where_all_is_well(synced):
 def test_a_spent_budget_ends_in_exit_code_5_with_the_first_answer_that_tells_it(synced):
     office = synced[0]
     office.local("settings", daily_api_requests=5)
+    office.configure(("api_per_run: 25% ", "api_per_run: 100% "))
     with office.counted() as calls:
         codes = [office.run("pull", "--full", "--json").code for _ in range(3)]
     office.local("settings", daily_api_requests=15_000)
+    office.configure(("api_per_run: 100% ", "api_per_run: 25% "))
     assert codes == [0, 0, 5]
     assert calls["used"] == 5
+
+
+@pytest.fixture(scope="module")
+def paused(synced):
+    """Writing is switched off, and on again."""
+    office = synced[0]
+    office.sql("UPDATE contacts SET city = 'Paused' WHERE id = 1")
+    office.do("pause")
+    before = office.everything()
+    runs = {line: office.run(*line.split(), "--json") for line in ("push", "sync", "diff", "push --dry-run")}
+    untouched = office.everything() == before
+    office.do("resume")
+    office.do("push")
+    return office, runs, untouched
+
+
+@pytest.mark.parametrize("line", ["push", "sync"])
+def test_a_paused_mirror_writes_nothing_and_ends_in_exit_code_7(paused, line):
+    _, runs, untouched = paused
+    assert (runs[line].code, runs[line].document["errors"][0]["slug"], untouched) == (7, "paused", True)
+
+
+@pytest.mark.parametrize("line", ["diff", "push --dry-run"])
+def test_a_paused_mirror_may_be_looked_at(paused, line):
+    assert paused[1][line].code == 0
+
+
+def test_after_resume_what_waited_is_sent(paused):
+    office = paused[0]
+    assert office.record(office.rows()[0]["salesforce_id"])["MailingCity"] == "Paused"
 
 
 # -- status --------------------------------------------------------------------------------------------------------

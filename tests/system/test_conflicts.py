@@ -118,6 +118,8 @@ def decided(settled):
     """The open conflicts are listed, taken by a person, and carried out."""
     office, who, _, sides = settled
     listed = office.do("conflicts", "--open")["conflicts"]
+    office.do("conflicts", "--take", str(listed[0]["id"]), "local", "--dry-run")
+    assert office.do("conflicts", "--open")["conflicts"] == listed  # a dry run decides nothing
     for conflict in listed:
         side = "local" if conflict["local_id"] == sides["manual: ours"][0]["id"] else "remote"
         office.do("conflicts", "--take", str(conflict["id"]), side)

@@ -109,3 +109,11 @@ def test_with_no_color_a_terminal_gets_neither_colours_nor_bars(watched, line):
     assert shown.strip()
     bold_and_dim = re.compile(r"\x1b\[(?:[0-4](?:;[0-4])*)?m")  # these are no colours
     assert "\x1b" not in bold_and_dim.sub("", shown)
+
+
+def test_a_logout_ends_the_login_at_salesforce_and_here(open_one):
+    office = open_one(contacts=1, leads=0, pull=False)
+    assert office.do("logout") == {"revoked": True}
+    assert office.org.oauth.grants.counts()["grants"] == 0
+    assert office.run("pull").code == 4
+    assert office.sql("SELECT * FROM _tokens") == []

@@ -4,6 +4,11 @@ import pytest
 
 from tests.system.office import changed, event
 
+LOSE_ONE_WRITE = [
+    {"match": {"method": method, "path": path}, "fault": "lose_reply", "times": 1}
+    for method, path in (("PATCH", "composite/sobjects"), ("POST", r"composite/sobjects/?(\?|$)"))
+]
+
 
 # -- without PenguinMails' fields ----------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
@@ -68,26 +73,26 @@ def lossy(open_one, request):
     office = open_one(contacts=3, leads=0, task_external_id=request.param, custom_fields=request.param)
     office.do("sync")
     reader = office.people()[0]
-    office.local("faults", faults=[{"match": {"path": "composite|Task"}, "fault": "lose_reply", "times": 9}])
+    office.local("faults", faults=LOSE_ONE_WRITE)
     office.run(
         "push-activity", "--type", "email_replied", "--email", office.record(reader)["Email"], "--id", "lost"
     )
     arrived = len(office.tasks(reader))
     office.local("faults", faults=[])
     office.do("sync")
-    office.local(
-        "faults", faults=[{"match": {"path": "composite|Contact"}, "fault": "lose_reply", "times": 9}]
-    )
+    office.local("faults", faults=LOSE_ONE_WRITE)
     office.sql("INSERT INTO contacts (email, last_name) VALUES ('new@example.com', 'New')")
     office.run("push")
+    made = [record for record in office.records().values() if record["Email"] == "new@example.com"]
+    struck = [fault.fired for fault in office.org.faults.faults]
     office.local("faults", faults=[])
     office.do("sync")
     office.do("pull")  # what the org itself fills in when a record is made
-    return office, reader, arrived
+    return office, reader, arrived, (sum(struck), len(made))
 
 
 def test_a_task_whose_reply_was_lost_is_there_exactly_once(lossy):
-    office, reader, arrived = lossy
+    office, reader, arrived, _ = lossy
     assert arrived == 1  # the fault did strike after the write
     assert len(office.tasks(reader)) == 1
     [kept] = office.sql("SELECT state, task_id FROM activities")
@@ -95,7 +100,8 @@ def test_a_task_whose_reply_was_lost_is_there_exactly_once(lossy):
 
 
 def test_a_contact_whose_reply_was_lost_is_there_exactly_once(lossy):
-    office = lossy[0]
+    office, _, _, struck_and_made = lossy
+    assert struck_and_made == (1, 1)  # the fault did strike after the write
     made = [key for key, record in office.records().items() if record["Email"] == "new@example.com"]
     [row] = office.sql("SELECT salesforce_id FROM contacts WHERE email = 'new@example.com'")
     assert [row["salesforce_id"]] == made
@@ -150,12 +156,16 @@ def guarded(open_one):
     ran = office.run("push", "--json")
     again = office.run("push", "--json")
     listed = office.do("quarantine")["quarantine"]
+    before = office.everything(), office.sql("SELECT * FROM quarantine")
+    office.do("retry", "--dry-run")
+    office.do("quarantine", "--ignore", str(listed[0]["id"]), "--dry-run")
+    tried = office.everything(), office.sql("SELECT * FROM quarantine")
     people = len(office.people())
     office.local("settings", duplicate_rules=False, validation_rules=[])
     retried = office.do("retry")
     return {
         "office": office, "ran": ran, "again": again, "listed": listed, "people": people, "retried": retried,
-        "intern": intern, "fine": fine,
+        "intern": intern, "fine": fine, "untouched": tried == before,
     }  # fmt: skip
 
 
@@ -184,6 +194,10 @@ def test_what_was_refused_is_listed_in_salesforces_own_words_with_a_hint(guarded
 
 def test_what_was_refused_is_not_sent_again_and_does_not_fail_the_next_run(guarded):
     assert (guarded["again"].code, len(guarded["listed"])) == (0, 2)
+
+
+def test_a_dry_run_of_retry_or_ignore_leaves_what_was_refused_as_it_is(guarded):
+    assert guarded["untouched"]
 
 
 def test_a_retry_sends_what_was_refused_once_the_reason_is_gone(guarded):

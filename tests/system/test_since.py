@@ -51,9 +51,8 @@ def test_a_pull_reads_from_when_it_is_told_or_a_little_before_its_watermark(aged
     assert seen(office, people) == expected
 
 
-@pytest.mark.parametrize("when", ["2099-01-01", "soon", "7 parsecs"])
-def test_a_time_that_is_none_or_lies_ahead_is_wrong_usage(aged, when):
-    ran = aged[0].run("pull", "--since", when, "--json")
+def test_a_time_that_lies_ahead_is_wrong_usage(aged):
+    ran = aged[0].run("pull", "--since", "2099-01-01", "--json")
     assert (ran.code, ran.document["errors"][0]["slug"]) == (2, "usage")
 
 
