@@ -7,7 +7,7 @@ CODE := $(wildcard src tests benchmarks docs scripts)
 FLOOR := 90
 CORE := src/sfsync/mapping/*,src/sfsync/planning/*,src/sfsync/engine/*,src/sfsync/mirror/*
 
-.PHONY: help venv lock format lint types layers docs docs-check test faults coverage check demo
+.PHONY: help venv lock format lint types layers docs docs-check test faults coverage crash check demo
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ coverage:  ## the tests, and how much of the code they run, branch by branch
 	$(PY) -m coverage erase
 	$(PY) -m pytest --cov --cov-branch --cov-report=
 	$(PY) -m coverage report --include='$(CORE)' --fail-under=$(FLOOR)
+
+crash:  ## killed at every place there is, a commit or a call at a time: many minutes
+	$(PY) -m pytest tests/crash -m "crash or not crash" --timeout=3600
 
 check: lint types layers docs-check coverage  ## everything that guards the code: the line CI runs
 

@@ -5,22 +5,27 @@ org any more, so that nothing that runs on the way out, ``finally`` or not, can 
 named places, each call to the org is two: ``call`` before it leaves and ``answer`` after the org has acted.
 """
 
+import asyncio
+import contextlib
 import io
 import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import requests
+from urllib3 import HTTPResponse
 
 from sfsync import failpoints
 from sfsync.cli import sync as verbs
 from sfsync.cli import wiring
 from sfsync.cli.command import Answer, Cli, perform
+from sfsync.config import load_config
 from sfsync.engine import pull, push, push_activity
+from sfsync.local_org.server import LocalOrg
 from sfsync.mirror import staging
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.token import Token
@@ -86,6 +91,52 @@ class MortalSession(OrgSession):
         return response
 
 
+class Direct(requests.adapters.BaseAdapter):
+    """Hands a request to the org without a socket between: the same answers in a third of the time."""
+
+    def __init__(self, org: LocalOrg) -> None:
+        super().__init__()
+        self._app = org.app
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+        asked, told = urlsplit(request.url), []
+        path, body = unquote(asked.path), request.body or b""
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": request.method,
+            "server": (asked.hostname, asked.port),
+            "client": ("127.0.0.1", 1),
+            "path": path,
+            "raw_path": asked.path.encode(),
+            "query_string": asked.query.encode(),
+            "headers": [
+                (name.lower().encode(), str(value).encode())
+                for name, value in {"Host": asked.netloc, **request.headers}.items()
+            ],
+        }
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body.encode() if isinstance(body, str) else body}
+
+        async def send(message: dict[str, Any]) -> None:
+            told.append(message)
+
+        with contextlib.closing(asyncio.new_event_loop()) as loop:
+            loop.run_until_complete(self._app(scope, receive, send))
+        response = requests.Response()
+        response.status_code = told[0]["status"]
+        response.headers.update({name.decode(): value.decode() for name, value in told[0]["headers"]})
+        whole = io.BytesIO(b"".join(message.get("body", b"") for message in told[1:]))
+        response.raw = HTTPResponse(whole, response.headers, response.status_code, preload_content=False)
+        response.url, response.request = str(request.url), request
+        return response
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 class SmallBatches(SalesforceOrg):
     """Three writes at a time, so that a handful of people is several batches."""
 
@@ -106,19 +157,21 @@ class Program:
 
     def __post_init__(self) -> None:
         self._token = self.scene.office.org.token()
+        self._config = load_config(self.scene.office.yaml, {})
 
     def run(self, life: Life, *command: str) -> dict[str, Any] | None:
         """Run a command; its JSON document, or None where the process died."""
         main = {"pull": self._pull, "push": self._push, "push-activity": self._activity, "sync": self._sync}
         cli = Cli(command[0], config=self.scene.office.yaml, as_json=True, environ={})
-        out = io.StringIO()
-        with self._alive(life), redirect_stdout(out), redirect_stderr(out):
+        out, err = io.StringIO(), io.StringIO()
+        with self._alive(life), redirect_stdout(out), redirect_stderr(err):
             try:
                 perform(cli, lambda: main[command[0]](cli, *command[1:]))
             except SimulatedDeath:
                 assert life.dead
         if life.dead:
             return None
+        assert "Traceback" not in err.getvalue()
         document: dict[str, Any] = json.loads(out.getvalue())
         return document
 
@@ -130,9 +183,8 @@ class Program:
     def _push(cli: Cli) -> Answer:
         return verbs.push(cli)
 
-    @staticmethod
-    def _activity(cli: Cli, *files: str) -> Answer:
-        return verbs.push_activity(cli, Path(files[0]) if files else None)
+    def _activity(self, cli: Cli, *files: str) -> Answer:
+        return verbs.push_activity(cli, self.scene.office.folder / files[0] if files else None)
 
     @staticmethod
     def _sync(cli: Cli) -> Answer:
@@ -145,27 +197,31 @@ class Program:
         @contextmanager
         def open_mirror(cli: Cli, config: Any) -> Iterator[SqliteMirror]:
             with opened(cli, config) as mirror:
-                mirror._database._connection.execute("PRAGMA synchronous = OFF")  # the process dies, not the disk
+                mirror._database._connection.execute(
+                    "PRAGMA synchronous = OFF"
+                )  # the process dies, not the disk
                 life.mirrors.append(mirror)
                 yield mirror
 
         def connect(_cli: Cli, _config: Any, _mirror: SqliteMirror) -> tuple[SalesforceOrg, str]:
             return self._org(life), self.scene.state.org_id
 
-        before = wiring.connect
+        before = wiring.connect, wiring.configuration
         wiring.open_mirror, wiring.connect = open_mirror, connect
+        wiring.configuration = lambda _cli: self._config
         failpoints.arm(life)
         try:
             yield
         finally:
             failpoints.arm(None)
-            wiring.open_mirror, wiring.connect = opened, before
+            wiring.open_mirror, (wiring.connect, wiring.configuration) = opened, before
 
     def _org(self, life: Life) -> SalesforceOrg:
         url, state = self.scene.office.org.url, self.scene.state
         token = Token(self._token, url, f"{url}/id/{state.org_id}/{state.admin_id}")
         session = MortalSession(token, lambda _stale: token)
         session.life = life
+        session.mount("http://", Direct(self.scene.office.org))
         return SmallBatches(
             Connection(session, patience=Patience(first_wait_seconds=0.001)),
             bulk_query_from=1 if self.bulk else None,
@@ -203,4 +259,3 @@ def points(passed: Counter[str]) -> Iterator[Point]:
     for name, count in sorted(passed.items()):
         for nth in range(1, count + 1):
             yield name, nth
-

@@ -24,7 +24,16 @@ STAMPS = frozenset({
 })  # fmt: skip
 OWN = frozenset({"id", "run_id", "task_id"})
 SOBJECTS = ("Contact", "Lead", "Account", "Task")
-TABLES = ("contacts", "leads", "segments", "contact_segments", "events", "activities", "conflicts", "quarantine")
+TABLES = (
+    "contacts",
+    "leads",
+    "segments",
+    "contact_segments",
+    "events",
+    "activities",
+    "conflicts",
+    "quarantine",
+)
 KEY_LINE = re.compile(r"^sfsync-ref: (.*)$", re.MULTILINE)
 
 End = dict[str, Any]

@@ -90,17 +90,27 @@ class Sweep:
                 return
         raise AssertionError(f"still writing: {self.scene.wrote[before:]}")
 
-    def disturbed(self, told: Undisturbed, point: Point, act: str = "die") -> list[str]:
-        """Let a command meet its end at a point, run it again, and tell how the end differs: not at all."""
+    def disturbed(
+        self, told: Undisturbed, *ends: tuple[Point, str], then: Command | None = None
+    ) -> list[str]:
+        """Let a command meet its end at a point, run on, and tell how the outcome differs: not at all.
+
+        Args:
+            ends: points and acts: the first for the command, the others for the runs after it, one each.
+            then: what is run instead of the same command again.
+        """
         self.scene.back(told.place)
-        life = Life.until(point, act)
-        document = self.run(life, *told.command)
-        assert life.passed[point[0]] >= point[1], f"{point} was never passed"
-        assert (document is None) == (act == "die"), document
-        self.scene.check_file()
-        writes, tasks = self.scene.in_doubt()
-        self.doubtful.update(writes=bool(writes), tasks=bool(tasks))
-        self.done(*told.command)
+        for number, (point, act) in enumerate(ends):
+            life = Life.until(point, act)
+            document = self.run(life, *((then or told.command) if number else told.command))
+            if number and life.passed[point[0]] < point[1]:
+                continue  # the rest of the work does not come by there
+            assert life.passed[point[0]] >= point[1], f"{point} was never passed"
+            assert (document is None) == (act == "die"), document
+            self.scene.check_file()
+            writes, tasks = self.scene.in_doubt()
+            self.doubtful.update(writes=bool(writes), tasks=bool(tasks))
+        self.done(*(then or told.command))
         self.quiet()
         self.scene.check_file()
         return list(self._differences(told))
@@ -120,15 +130,23 @@ class Sweep:
         return Counter(write for write in self.scene.wrote if write[1] or not write[0].startswith("Task"))
 
     def everywhere(
-        self, told: Iterable[Undisturbed], chosen: Iterable[str] | None = None, act: str = "die"
+        self, told: Iterable[Undisturbed], act: str = "die", *, names: str = "", every: int = 1
     ) -> dict[str, list[str]]:
-        """Every command, at every point of the chosen names (all where none is): what went wrong where."""
-        wanted = None if chosen is None else set(chosen)
+        """Every command, at every point (of these names, where some are given): what went wrong where.
+
+        Args:
+            every: only each so-manieth point, for a slice.
+        """
+        wanted = names.split()
+        places = [
+            (each, point)
+            for each in told
+            for point in points(each.passed)
+            if not wanted or point[0] in wanted
+        ]
         wrong = {}
-        for each in told:
-            for name, nth in points(each.passed):
-                if wanted is None or name in wanted:
-                    found = self.disturbed(each, (name, nth), act)
-                    if found:
-                        wrong[f"{' '.join(each.command)} {act} at {name} {nth}"] = found
+        for each, point in places[::every]:
+            found = self.disturbed(each, (point, act))
+            if found:
+                wrong[f"{' '.join(each.command)}: {act} at {point[0]} {point[1]}"] = found
         return wrong
