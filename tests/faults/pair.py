@@ -11,13 +11,14 @@ import functools
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from requests.adapters import BaseAdapter
 
 from sfsync.config import load_config
@@ -79,6 +80,7 @@ class Pair:
     url: str = ""
     adapter: BaseAdapter | None = None
     between: Callable[[Org], Org] | None = None
+    refresh: Callable[[Token], Token] | None = None
     allow_mass_change: bool = False
     patience_seconds: float = 5.0
     last: RunReport | None = None
@@ -109,7 +111,7 @@ class Pair:
     def connected(self) -> SalesforceOrg:
         session = OrgSession(
             self.token(),
-            lambda _stale: self.token(),
+            self.refresh or (lambda _stale: self.token()),
             reserve=self.limits.api_reserve,
             per_run=self.limits.api_per_run,
             timeouts_seconds=(2.0, self.patience_seconds),
@@ -121,8 +123,8 @@ class Pair:
             Connection(session, patience=Patience(first_wait_seconds=0.0)),
             bulk_query_from=1 if self.bulk else 10**9,
             bulk_write_from=1 if self.bulk else 10**9,
-            polling=Polling(0.001, 1.0, 0.001, 0.05),
-            sleep=lambda _: time.sleep(0.001),
+            polling=Polling(0.001, 2.0, 1.0, 1.0),
+            sleep=lambda seconds: time.sleep(min(seconds, 0.005)),
         )
         self.open = org
         return org
@@ -353,6 +355,11 @@ class Pairs(ExitStack):
 
 
 Opener = Callable[..., Pair]
+
+
+def telling(cells: Iterable[Any], *chosen: Any) -> list[Any]:
+    """All cells of a table for ``parametrize``; those not chosen run with ``make faults`` alone."""
+    return [cell if cell in chosen else pytest.param(cell, marks=pytest.mark.faults) for cell in cells]
 
 
 def event(kind: EventType, email: str, key: str = "", campaign: str = "c-7") -> EmailEvent:

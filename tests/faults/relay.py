@@ -35,10 +35,15 @@ class Relay:
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
     struck: int = 0
+    instead: Callable[[Asked], Answer | None] | None = None
     _seen: int = 0
 
     def answer(self, asked: Asked) -> Answer | None:
         self.asked.append(asked)
+        told = self.instead(asked) if self.instead else None
+        return told or self.passed_on(asked)
+
+    def passed_on(self, asked: Asked) -> Answer | None:
         headers = {name: value for name, value in asked.headers.items() if name not in _NOT_PASSED}
         told = requests.request(
             asked.method, self.org_url + asked.path, headers=headers, data=asked.body, timeout=5

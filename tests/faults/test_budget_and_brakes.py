@@ -13,7 +13,7 @@ from sfsync.errors import BudgetSpent, UnsafePlan, WrongOrg
 from sfsync.mapping.schema import Mapping
 from sfsync.model.event import EventType
 from tests.faults.day import a_day, tried
-from tests.faults.pair import Opener, Pair, addresses, event
+from tests.faults.pair import Opener, Pair, addresses, event, telling
 
 
 class Small:
@@ -93,7 +93,7 @@ def test_a_pull_that_needs_more_calls_than_are_left_applies_nothing(open_one: Op
     assert len(pair.rows()) == 900
 
 
-@pytest.mark.parametrize("calls", range(1, 10))
+@pytest.mark.parametrize("calls", telling(range(1, 10), 2, 5))
 def test_whatever_is_left_the_reserve_is_never_touched_and_the_next_run_goes_on(
     pair: Pair, calls: int
 ) -> None:

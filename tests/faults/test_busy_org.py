@@ -15,7 +15,7 @@ from sfsync.errors import OrgRefused
 from sfsync.local_org.settings import ValidationRule
 from sfsync.model.event import EventType
 from tests.faults.day import tried
-from tests.faults.pair import Opener, Pair, addresses, event
+from tests.faults.pair import Opener, Pair, addresses, event, telling
 
 MOMENTS = ("before the plan", "between read and write", "between write and verify")
 READS = ("changed_since", "fetch", "find")
@@ -128,7 +128,7 @@ def sobject_of(record_id: str) -> str:
     return "Lead" if record_id.startswith("00Q") else "Contact"
 
 
-@pytest.fixture(params=MOMENTS)
+@pytest.fixture(params=telling(MOMENTS, MOMENTS[1]))
 def story(pair: Pair, request: pytest.FixtureRequest) -> Story:
     return Story(pair, request.param)
 

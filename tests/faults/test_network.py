@@ -20,11 +20,12 @@ from sfsync.errors import (
     SfsyncError,
 )
 from tests.faults.day import a_day, tried
-from tests.faults.pair import Opener, Pair
+from tests.faults.pair import Opener, Pair, telling
 from tests.faults.relay import Change, relaying
 from tests.faults.wire import BREAKS, NO_TLS, Break, Wire
 from tests.unit.salesforce.web import Answer
 
+FAULTS = pytest.mark.faults
 READS = "/queryAll/"
 UPDATES = r"/composite/sobjects$"
 CREATES = r"/composite/sobjects/(Contact|Lead)"
@@ -51,7 +52,7 @@ def test_a_call_that_breaks_at_each_kind_of_place_is_made_good(pair: Pair, what:
     day.ends_well(pair)
 
 
-@pytest.mark.parametrize("what", BREAKS)
+@pytest.mark.parametrize("what", telling(BREAKS, *NO_TLS))
 @pytest.mark.parametrize("path", [READS, UPDATES])
 def test_a_connection_that_stays_broken_ends_the_run_and_costs_nothing(
     pair: Pair, what: str, path: str
@@ -97,16 +98,18 @@ def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None
 @pytest.mark.parametrize(
     ("fault", "args"),
     [
-        pytest.param("drop", {}, id="N7 reset before the status"),
+        pytest.param("drop", {}, id="N7 reset before the status", marks=FAULTS),
         pytest.param("lose_reply", {}, id="N6 reply lost after the commit"),
         pytest.param("truncate", {"share": 0.5}, id="N8 reset in the middle of the body"),
-        pytest.param("truncate", {"share": 0.0}, id="N8 reset after the headers"),
+        pytest.param("truncate", {"share": 0.0}, id="N8 reset after the headers", marks=FAULTS),
         pytest.param("status", {"status": 500}, id="N11 a 500"),
-        pytest.param("status", {"status": 502, "code": "X", "message": "Bad Gateway"}, id="N11 a 502"),
-        pytest.param("html", {"status": 504}, id="N11 a 504 page"),
-        pytest.param("html", {"status": 503}, id="N12 a 503 page"),
+        pytest.param(
+            "status", {"status": 502, "code": "X", "message": "Bad Gateway"}, id="N11 a 502", marks=FAULTS
+        ),
+        pytest.param("html", {"status": 504}, id="N11 a 504 page", marks=FAULTS),
+        pytest.param("html", {"status": 503}, id="N12 a 503 page", marks=FAULTS),
         pytest.param("html", {"status": 200}, id="N12 a page with 200"),
-        pytest.param("rate_limited", {"retry_after": 2}, id="N13 a 429 with seconds"),
+        pytest.param("rate_limited", {"retry_after": 2}, id="N13 a 429 with seconds", marks=FAULTS),
         pytest.param(
             "status",
             {
@@ -117,7 +120,7 @@ def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None
             id="N15 too many at once",
         ),
         pytest.param("expired_session", {}, id="N16 a 401, once at each place"),
-        pytest.param("html", {"status": 401}, id="N19 a 401 page"),
+        pytest.param("html", {"status": 401}, id="N19 a 401 page", marks=FAULTS),
         pytest.param("status", {"status": 200, "code": "X", "message": "no"}, id="N22 JSON of another shape"),
     ],
 )
@@ -140,7 +143,7 @@ def test_trouble_at_each_kind_of_place_is_made_good(pair: Pair, fault: str, args
         pytest.param("unavailable", {}, OrgUnavailable, id="N12 as JSON"),
     ],
 )
-@pytest.mark.parametrize("path", ["", UPDATES, CREATES, TASKS])
+@pytest.mark.parametrize("path", telling(["", UPDATES, CREATES, TASKS], ""))
 def test_trouble_for_good_ends_the_run_with_its_code_and_loses_nothing(
     pair: Pair, fault: str, args: Args, expected: type[SfsyncError], path: str
 ) -> None:
@@ -216,7 +219,9 @@ def of_the_first(told: Any, change: Any) -> Any:
         pytest.param(dribble, id="N10 a byte at a time"),
     ],
 )
-@pytest.mark.parametrize("path", ["GET .*" + READS, "PATCH .*" + UPDATES, "PATCH .*" + TASKS])
+@pytest.mark.parametrize(
+    "path", telling(["GET .*" + READS, "PATCH .*" + UPDATES, "PATCH .*" + TASKS], "GET .*" + READS)
+)
 def test_an_answer_that_is_none_does_no_harm(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, change: Change, path: str
 ) -> None:
