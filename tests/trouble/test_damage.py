@@ -65,7 +65,7 @@ def test_a_mirror_that_was_lost_is_read_again_from_the_org(desk: Desk) -> None:
 def test_no_flipped_bit_is_answered_with_a_traceback(desk: Desk) -> None:
     """SQLite keeps no checksums: many bits are data and pass; none may end in a bug."""
     content, chance = desk.mirror.read_bytes(), random.Random(20)
-    for _ in range(60):
+    for _ in range(30):
         flipped = bytearray(content)
         place = chance.randrange(len(flipped))
         flipped[place] ^= 1 << chance.randrange(8)
