@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from sfsync.engine.pull import read
-from sfsync.engine.push import stage_fresh
+from sfsync.engine.push import readable, stage_fresh
 from sfsync.engine.run import Run
 from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import ObjectMap
@@ -76,9 +76,9 @@ def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[RowPlan]:
         with run.mirror.staging(object_map, object_map.columns) as stage:
             held_back = stage_fresh(run, object_map, projection, stage, ObjectReport())
             for triple in stage.triples(contested_only=False, dirty_only=True):
-                plan = plan_row(triple, object_map, rules)
+                plan = plan_row(readable(triple, object_map)[0], object_map, rules)
                 yield (
-                    replace(plan, skip="nobody can say which record this is")
+                    replace(plan, skip="it cannot be read, or nobody can say which record it is")
                     if plan.local_id in held_back
                     else plan
                 )

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sfsync.engine.push import FETCH, LOOKUP, push
-from sfsync.engine.recover import finish_jobs, forget_jobs
+from sfsync.engine.recover import finish_jobs, forget_jobs, well_before
 from sfsync.engine.run import Run, batched, end_where_told
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection, RawRecord
-from sfsync.mapping.schema import ActivityMap, ObjectMap
+from sfsync.mapping.schema import ActivityMap, ObjectMap, RecordEvent, SyncRules
 from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.event import EmailEvent, match_key
@@ -205,7 +205,8 @@ def _unanswered_settled(
         return list(tasks)
     keys = [task.key for task in doubtful]
     people = sorted({task.who_id for task in doubtful if task.who_id})
-    there = run.org.find_tasks(activities, keys, people, min(task.sent_at for task in doubtful))
+    since = well_before(min(task.sent_at for task in doubtful))
+    there = run.org.find_tasks(activities, keys, people, since)
     run.mirror.settle_tasks(
         [Accepted(task.activity_id, there[task.key]) for task in doubtful if task.key in there]
     )
@@ -218,11 +219,9 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
         return
     run.mirror.mark_sending([task.activity_id for task in tasks])
     reach("activity.marked")
-    objects = {task.activity_id: task.object for task in tasks}
-    outcomes = [
-        _as_met(run, objects[outcome.ref], _own_key(activities, outcome))
-        for outcome in run.org.apply([_write(activities, task) for task in tasks])
-    ]
+    by_ref = {task.activity_id: task for task in tasks}
+    told = run.org.apply([_write(activities, task) for task in tasks])
+    outcomes = [_as_met(run, by_ref[outcome.ref], _own_key(activities, outcome)) for outcome in told]
     reach("activity.sent")
     run.mirror.settle_tasks(outcomes)
     forget_jobs(run)
@@ -236,7 +235,7 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
             case Deferred() | Unknown():
                 report.waiting += 1
                 run.report.warn(f"a Task is not confirmed: {outcome.message}; the next run goes on from here")
-    end_where_told(outcomes)
+    end_where_told(told)
 
 
 def _own_key(activities: ActivityMap, outcome: Outcome) -> Outcome:
@@ -247,12 +246,33 @@ def _own_key(activities: ActivityMap, outcome: Outcome) -> Outcome:
     return Accepted(outcome.ref, outcome.matched_id) if ours else outcome
 
 
-def _as_met(run: Run, object_name: str, outcome: Outcome) -> Outcome:
-    """A Lead converted since it was read is no refusal: the next pull follows it, and the Task goes to its Contact."""
-    converted = isinstance(outcome, Rejected) and outcome.code == "CANNOT_UPDATE_CONVERTED_LEAD"
-    if converted and run.usable.rules_for(object_name).pulls:
-        return Deferred(outcome.ref, "CANNOT_UPDATE_CONVERTED_LEAD", "the Lead was converted meanwhile")
+def _as_met(run: Run, task: QueuedTask, outcome: Outcome) -> Outcome:
+    """A person converted or merged since being read is no refusal: the next pull follows, and the Task goes along."""
+    rules = run.usable.rules_for(task.object)
+    if not isinstance(outcome, Rejected) or outcome.code not in _ENDED or not rules.pulls:
+        return _put_off(task, outcome)
+    if outcome.code == "ENTITY_IS_DELETED" and not _will_learn(run, task, rules):
+        return outcome
+    return _put_off(task, Deferred(outcome.ref, outcome.code, _ENDED[outcome.code]))
+
+
+def _put_off(task: QueuedTask, outcome: Outcome) -> Outcome:
+    """A Task that was in doubt before stays so: this attempt did nothing, but the one before may have."""
+    if task.in_doubt and isinstance(outcome, Deferred):
+        return Unknown(outcome.ref, outcome.message)
     return outcome
+
+
+_ENDED = {
+    "CANNOT_UPDATE_CONVERTED_LEAD": "the Lead was converted meanwhile",
+    "ENTITY_IS_DELETED": "the person was merged or deleted meanwhile",
+}
+
+
+def _will_learn(run: Run, task: QueuedTask, rules: SyncRules) -> bool:
+    """Whether the mirror still takes the person for a live one, and the next pull will tell it better."""
+    row = run.mirror.row(task.object, task.local_id)
+    return row is not None and not row.local.deleted_at and rules.record_rule(RecordEvent.DELETED) is not None
 
 
 def _write(activities: ActivityMap, task: QueuedTask) -> OrgWrite:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from sfsync.engine.run import Run, batched
 from sfsync.failpoints import reach
@@ -16,8 +17,9 @@ from sfsync.mapping.coerce import from_org
 from sfsync.mapping.project import Projection, RawRecord
 from sfsync.mapping.schema import FieldType, ObjectMap
 from sfsync.model.change import OrgAction, OrgWrite
+from sfsync.model.cursor import Watermark
 from sfsync.model.event import match_key
-from sfsync.model.outcome import Accepted, Deferred, Outcome
+from sfsync.model.outcome import Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import Remote, RemoteState, SalesforceId
 from sfsync.planning.doubt import happened
 from sfsync.planning.pending import InDoubt
@@ -25,6 +27,15 @@ from sfsync.planning.pending import InDoubt
 FETCH = 2000
 LOOKUP = 300
 _JOBS = "bulk_jobs"
+
+
+CLOCKS_APART = timedelta(days=2)
+"""How far this machine's clock may be from the org's before a look-up misses what was sent."""
+
+
+def well_before(sent_at: str) -> str:
+    """From when on, by the org's clock, to look for what was sent at this time of ours."""
+    return Watermark.parse(sent_at).read_from(CLOCKS_APART)
 
 
 def note_job(run: Run, job_id: str, _writes: Sequence[OrgWrite]) -> None:
@@ -86,18 +97,23 @@ def _written(
             for raw in page:
                 remote = projection.to_remote_record(raw)
                 now[remote.salesforce_id] = remote
-        outcomes += [_verdict(doubt, now.get(doubt.salesforce_id or "")) for doubt in chunk]
+        outcomes += [_verdict(run, doubt, now.get(doubt.salesforce_id or "")) for doubt in chunk]
     return outcomes
 
 
-def _verdict(doubt: InDoubt, remote: Remote | None) -> Outcome:
+def _verdict(run: Run, doubt: InDoubt, remote: Remote | None) -> Outcome:
     ours = doubt.salesforce_id or SalesforceId("")
     if doubt.action == OrgAction.DELETE:
         gone = remote is None or remote.state is not RemoteState.PRESENT
         return Accepted(doubt.ref, ours) if gone else _not_done(doubt)
-    if remote is not None and happened(doubt.before, doubt.after, remote.values):
-        return Accepted(doubt.ref, ours)
-    return _not_done(doubt)
+    if remote is None:
+        row = run.mirror.row(doubt.object, doubt.local_id)
+        if row is None or row.local.deleted_at:
+            return _not_done(doubt)  # nothing will be sent again
+        return Unknown(doubt.ref, "the record is not found, so nobody can tell whether the write arrived")
+    return (
+        Accepted(doubt.ref, ours) if happened(doubt.before, doubt.after, remote.values) else _not_done(doubt)
+    )
 
 
 def _not_done(doubt: InDoubt) -> Outcome:
@@ -169,13 +185,13 @@ def _same(
     made: Sequence[RawRecord],
     taken: set[SalesforceId],
 ) -> SalesforceId | None:
-    since = doubt.sent_at[:10]  # the day: the two clocks need not agree to the minute
+    since = well_before(doubt.sent_at)
     for raw in made:
         remote = projection.to_remote_record(raw)
         created = str(from_org(FieldType.DATETIME, raw.get("CreatedDate")) or "")
         if (
             remote.salesforce_id not in taken
-            and created[:10] >= since
+            and created >= since
             and all(remote.values.get(column) == value for column, value in doubt.after.items())
             and run.mirror.find_row(object_map.name, remote.salesforce_id) is None
         ):

@@ -192,8 +192,9 @@ _AGAIN = {
     INPUT: "",  # the line itself is handed in again, corrected
     RECORD: "",  # an edited row without an open entry is pushed
     EVENT: "UPDATE events SET state = 'new', note = '' WHERE id = ? AND state = 'quarantined'",
-    ACTIVITY: "UPDATE activities SET state = 'queued', sent_at = '', settled_at = ''"
-    " WHERE key = ? AND state = 'quarantined'",
+    # as in doubt: an attempt before the refused one may have arrived, so it is looked up first
+    ACTIVITY: "UPDATE activities SET state = CASE sent_at WHEN '' THEN 'queued' ELSE 'sending' END,"
+    " settled_at = '' WHERE key = ? AND state = 'quarantined'",
 }
 
 

@@ -1,0 +1,220 @@
+"""What was sent and never answered: it is found out about, and nothing is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sfsync.errors import OrgUnavailable
+from sfsync.mapping.schema import OnLocalDelete
+from tests.sides import MAPPING, Sides, event, with_object, without_keys
+
+CLICKS = "PenguinMails_Total_Clicks__c"
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+def crash(_writes) -> None:
+    raise Crash
+
+
+def crashes(sides: Sides, verb: Callable[[], object], *, before: bool = False) -> None:
+    """The process ends in the middle of a request, and another one takes over."""
+    hook = "before_apply" if before else "after_apply"
+    setattr(sides.org.trouble, hook, crash)
+    with pytest.raises(Crash):
+        verb()
+    setattr(sides.org.trouble, hook, lambda _: None)
+    sides.reopen()
+
+
+def ada(sides: Sides, **fields) -> str:
+    record = sides.org.create("Contact", **{"LastName": "Lovelace", "Email": "ada@x.example"} | fields)
+    sides.pull()
+    return record
+
+
+KEYED = pytest.mark.parametrize("mapping", [MAPPING, without_keys(MAPPING)], ids=["keyed", "unkeyed"])
+VERBS = pytest.mark.parametrize("verb", ["push", "sync"])
+
+
+@KEYED
+@VERBS
+@pytest.mark.parametrize("address", ["new@x.example", None])
+def test_a_create_whose_process_died_is_found_again(sides: Sides, mapping, verb: str, address) -> None:
+    sides.reopen(mapping)
+    sides.edit("INSERT INTO contacts (email, last_name, total_clicks) VALUES (?, 'New', 3)", address)
+    crashes(sides, sides.push)
+    getattr(sides, verb)()
+    sides.sync_until_quiet()
+    (raw,) = sides.org.live("Contact")
+    assert sides.look("SELECT salesforce_id, total_clicks FROM contacts") == [(raw["Id"], 3)]
+    assert raw[CLICKS] == 3
+
+
+@KEYED
+@VERBS
+def test_a_create_that_never_arrived_is_sent_again(sides: Sides, mapping, verb: str) -> None:
+    sides.reopen(mapping)
+    sides.edit("INSERT INTO contacts (email, last_name) VALUES ('new@x.example', 'New')")
+    crashes(sides, sides.push, before=True)
+    getattr(sides, verb)()
+    assert len(sides.org.live("Contact")) == 1
+
+
+@VERBS
+@pytest.mark.parametrize("arrived", [True, False])
+@pytest.mark.parametrize("others", [0, 4])
+def test_a_counter_never_counts_twice_whatever_was_lost(
+    sides: Sides, verb: str, arrived: bool, others: int
+) -> None:
+    record = ada(sides, **{CLICKS: 5})
+    sides.edit("UPDATE contacts SET total_clicks = total_clicks + 2, phone = '555'")
+    crashes(sides, sides.push, before=not arrived)
+    if others and arrived:
+        sides.org.edit(record, **{CLICKS: sides.remote(record, CLICKS) + others})
+    sides.edit("UPDATE contacts SET total_clicks = total_clicks + 1")
+    getattr(sides, verb)()
+    sides.sync_until_quiet()
+    added = 2 + 1 + (others if arrived else 0)
+    assert sides.remote(record, CLICKS) == sides.local("ada@x.example", "total_clicks") == 5 + added
+
+
+def test_an_update_in_doubt_is_settled_and_not_sent_again(sides: Sides) -> None:
+    ada(sides)
+    sides.edit("UPDATE contacts SET phone = '555'")
+    sides.org.trouble.lost_replies = 1
+    sides.push()
+    assert sides.one("SELECT state FROM _outbox") == "unknown"
+    sides.push()
+    assert sides.one("SELECT state FROM _outbox") == "accepted"
+    assert len(sides.org.written) == 1
+
+
+def test_what_sales_wrote_over_a_write_in_doubt_stays(sides: Sides) -> None:
+    record = ada(sides, Title="Countess")
+    sides.edit("UPDATE contacts SET job_title = 'ours', phone = '555'")
+    crashes(sides, sides.push)
+    sides.org.edit(record, Title="theirs")
+    sides.sync_until_quiet()
+    assert sides.remote(record, "Title", "Phone") == ("theirs", "555")
+    assert sides.local("ada@x.example", "job_title") == "theirs"
+
+
+def test_an_edit_made_after_the_crash_is_not_lost(sides: Sides) -> None:
+    record = ada(sides, Title="Countess")
+    sides.edit("UPDATE contacts SET job_title = 'first'")
+    crashes(sides, sides.push)
+    sides.edit("UPDATE contacts SET job_title = 'second'")
+    sides.sync_until_quiet()
+    assert sides.remote(record, "Title") == "second"
+    assert sides.conflicts() == []
+
+
+def test_an_edit_back_to_the_old_value_after_the_crash_holds(sides: Sides) -> None:
+    record = ada(sides, Title="Countess")
+    sides.edit("UPDATE contacts SET job_title = 'first'")
+    crashes(sides, sides.push)
+    sides.edit("UPDATE contacts SET job_title = 'Countess'")
+    sides.sync_until_quiet()
+    assert sides.remote(record, "Title") == sides.local("ada@x.example", "job_title") == "Countess"
+
+
+def test_a_delete_in_doubt_is_settled(sides: Sides) -> None:
+    sides.reopen(with_object(MAPPING, "contact", on_local_delete=OnLocalDelete.DELETE))
+    ada(sides)
+    sides.edit("UPDATE contacts SET deleted_at = '2026-01-20T10:00:00Z'")
+    crashes(sides, sides.push)
+    sides.sync_until_quiet()
+    assert len(sides.org.written) == 1
+    assert sides.one("SELECT deleted_at FROM contacts")
+
+
+def test_a_record_that_is_out_of_sight_just_now_leaves_its_write_in_doubt(sides: Sides) -> None:
+    record = ada(sides, **{CLICKS: 5})
+    sides.edit("UPDATE contacts SET total_clicks = 7")
+    crashes(sides, sides.push)
+    sides.org.out_of_sight.add(record)
+    sides.sync()
+    sides.org.out_of_sight.clear()
+    sides.mirror.retry()
+    sides.sync_until_quiet()
+    assert sides.remote(record, CLICKS) == sides.local("ada@x.example", "total_clicks") == 7
+
+
+def test_an_org_that_cannot_be_asked_leaves_what_is_in_doubt_in_doubt(sides: Sides) -> None:
+    ada(sides)
+    sides.edit("UPDATE contacts SET phone = '555'")
+    crashes(sides, sides.push)
+    sides.org.trouble.refused_requests = 1
+    with pytest.raises(OrgUnavailable):
+        sides.push()
+    assert sides.one("SELECT state FROM _outbox") == "sending"
+    sides.push()
+    assert len(sides.org.written) == 1
+
+
+@KEYED
+def test_a_create_in_doubt_that_sales_converted_meanwhile_is_followed(sides: Sides, mapping) -> None:
+    sides.reopen(mapping)
+    sides.edit("INSERT INTO leads (email, last_name) VALUES ('new@x.example', 'New')")
+    crashes(sides, sides.push)
+    (lead,) = sides.org.live("Lead")
+    contact = sides.org.convert(lead["Id"])
+    sides.sync_until_quiet()
+    assert sides.org.live("Lead") == []
+    assert [raw["Id"] for raw in sides.org.live("Contact")] == [contact]
+    assert sides.one("SELECT deleted_at FROM leads")
+
+
+# -- Tasks -------------------------------------------------------------------------------------------------------
+@KEYED
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("skew", [-86_400, -600, 0, 600, 86_400])
+def test_there_is_one_task_for_an_event_whatever_the_clocks_say(
+    sides: Sides, mapping, before: bool, skew: int
+) -> None:
+    sides.reopen(mapping)
+    ada(sides)
+    from datetime import timedelta
+
+    sides.now += timedelta(seconds=skew)
+    sides.push_activity()
+    calls: list[int] = []
+
+    def crash_at_the_task(writes) -> None:
+        if writes[0].sobject == "Task":
+            calls.append(1)
+            raise Crash
+
+    setattr(sides.org.trouble, "before_apply" if before else "after_apply", crash_at_the_task)
+    with pytest.raises(Crash):
+        sides.push_activity(event(1, "ada@x.example"))
+    sides.org.trouble.before_apply = sides.org.trouble.after_apply = lambda _: None
+    sides.reopen(mapping)
+    sides.push_activity()
+    sides.sync_until_quiet()
+    assert calls == [1]
+    assert len(sides.tasks()) == 1
+    assert sides.one("SELECT state FROM activities") == "done"
+
+
+@KEYED
+def test_a_task_in_doubt_whose_person_was_merged_meanwhile_is_not_sent_again(sides: Sides, mapping) -> None:
+    sides.reopen(mapping)
+    record = ada(sides)
+    master = sides.org.create("Contact", LastName="Byron", Email="byron@x.example")
+    sides.pull()
+    sides.org.trouble.after_apply = lambda writes: crash(writes) if writes[0].sobject == "Task" else None
+    with pytest.raises(Crash):
+        sides.push_activity(event(1, "ada@x.example"))
+    sides.org.trouble.after_apply = lambda _: None
+    sides.reopen(mapping)
+    sides.org.merge(master, record)
+    sides.push_activity()
+    sides.sync_until_quiet()
+    assert len(sides.tasks()) == 1
+    assert sides.one("SELECT state FROM activities") == "done"
