@@ -7,6 +7,7 @@ by ``reach(NAME)``; every commit of the mirror is the place ``commit``, so that 
     SFSYNC_FAILPOINTS="commit=kill@7"         at the seventh
     SFSYNC_FAILPOINTS="pull.staged=term,push.journaled=disk@2"
     SFSYNC_FAILPOINTS="count=FILE"            change nothing; write how often each place was passed
+    SFSYNC_FAILPOINTS="bulk=1"                end nothing; take Bulk jobs from so many records on
 """
 
 from __future__ import annotations
@@ -62,11 +63,13 @@ class Plan:
         acts: ``(name, n) -> act``: at the n-th time the place is passed.
         passed: how often each place was passed.
         count_file: where ``passed`` is written at each pass; ``None`` for nowhere.
+        bulk_from: read and write by Bulk jobs from so many records on; ``None`` where it takes fewer calls.
     """
 
     acts: dict[tuple[str, int], str] = field(default_factory=dict)
     passed: Counter[str] = field(default_factory=Counter)
     count_file: Path | None = None
+    bulk_from: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Plan:
@@ -79,6 +82,9 @@ class Plan:
         for step in filter(None, text.split(",")):
             if step.startswith("count="):
                 plan.count_file = Path(step.removeprefix("count="))
+                continue
+            if step.removeprefix("bulk=").isdecimal():
+                plan.bulk_from = int(step.removeprefix("bulk="))
                 continue
             parsed = _STEP.fullmatch(step.strip())
             if parsed is None or parsed["name"] not in NAMES:
@@ -109,6 +115,11 @@ def arm(plan: Plan | None) -> None:
     """Make ``reach`` act on this plan; ``None`` makes it inert again."""
     global _armed  # noqa: PLW0603  one switch for the whole process is the point
     _armed = plan
+
+
+def bulk_from() -> int | None:
+    """From how many records on a test wants Bulk jobs; ``None`` unless a plan that says so is armed."""
+    return None if _armed is None else _armed.bulk_from
 
 
 def reach(name: str) -> None:

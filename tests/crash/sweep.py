@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from tests.crash.dying import Life, Point, Program, points
+from tests.crash.dying import Life, Point, points
 from tests.crash.scene import End, Scene, differences, meanwhile
 
 Command = tuple[str, ...]
 WORK: tuple[Command, ...] = (("pull",), ("push",), ("push-activity", "events.jsonl"), ("sync",))
 DONE = (0, 3)
+DEADLY = {"die", "kill"}
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,20 @@ class Undisturbed:
     made: Counter[str]
 
 
+class Program(Protocol):
+    """Something that runs sfsync's commands against a scene."""
+
+    def run(self, life: Life, *command: str) -> dict[str, Any] | None:
+        """Run a command; its JSON document, or None where the process died."""
+        ...
+
+
 @dataclass
 class Sweep:
     """A scene, a program, and the work it has to do.
 
     Attributes:
+        ender: runs the commands that are to meet their end, where that is not the program itself.
         runs: how many commands were run.
         deaths: how many of them died.
         doubtful: how many deaths left writes, and Tasks, of which nobody knew whether they had arrived.
@@ -45,6 +55,7 @@ class Sweep:
 
     scene: Scene
     program: Program
+    ender: Program | None = None
     runs: int = 0
     deaths: int = 0
     doubtful: Counter[str] = field(default_factory=Counter)
@@ -69,11 +80,9 @@ class Sweep:
         return Undisturbed(command, place, life.passed, end, wrote, self.scene.made.copy())
 
     def run(self, life: Life, *command: str) -> dict[str, Any] | None:
-        """Run a command, which dies or does its work."""
+        """Run a command to its end."""
         self.runs += 1
-        document = self.program.run(life, *command)
-        self.deaths += document is None
-        return document
+        return self.program.run(life, *command)
 
     def done(self, *command: str) -> None:
         """Run a command that has to do its work."""
@@ -102,11 +111,15 @@ class Sweep:
         self.scene.back(told.place)
         for number, (point, act) in enumerate(ends):
             life = Life.until(point, act)
-            document = self.run(life, *((then or told.command) if number else told.command))
+            self.runs += 1
+            document = (self.ender or self.program).run(
+                life, *((then or told.command) if number else told.command)
+            )
+            self.deaths += document is None
             if number and life.passed[point[0]] < point[1]:
                 continue  # the rest of the work does not come by there
             assert life.passed[point[0]] >= point[1], f"{point} was never passed"
-            assert (document is None) == (act == "die"), document
+            assert (document is None) == (act in DEADLY), document
             self.scene.check_file()
             writes, tasks = self.scene.in_doubt()
             self.doubtful.update(writes=bool(writes), tasks=bool(tasks))

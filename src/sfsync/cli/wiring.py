@@ -164,6 +164,7 @@ def connect(cli: Cli, config: Config, mirror: SqliteMirror) -> tuple[SalesforceO
         api_version=config.org.api_version,
         reserve=config.limits.api_reserve,
         per_run=config.limits.api_per_run,
+        bulk_from=failpoints.bulk_from(),
     )
     return org, token.org_id
 
@@ -219,9 +220,9 @@ def working(
 def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
     """Keep the run in ``runs``: that it began, and how it ended."""
     mirror.begin_run(run.report.run_id, run.report.command)
-    failpoints.reach("run.begun")
     status = "failed"
     try:
+        failpoints.reach("run.begun")
         with measured(run):
             yield
         status = "partial" if run.report.quarantined else "ok"

@@ -269,6 +269,7 @@ def open_org(
     per_run: float = 1.0,
     patience: Patience | None = None,
     timeouts_seconds: tuple[float, float] = (10.0, 120.0),
+    bulk_from: int | None = None,
 ) -> SalesforceOrg:
     """The org that this login is for; nothing is sent yet.
 
@@ -276,9 +277,11 @@ def open_org(
         refresh: given the token that the org no longer takes, gives a newer one.
         reserve: the share of the org's daily calls that is left for everyone else.
         per_run: the share of them that this run may take.
+        bulk_from: read and write by Bulk from so many records on; by default where it takes fewer calls.
     """
     session = OrgSession(token, refresh, reserve=reserve, per_run=per_run, timeouts_seconds=timeouts_seconds)
-    return SalesforceOrg(Connection(session, api_version=api_version, patience=patience))
+    connection = Connection(session, api_version=api_version, patience=patience)
+    return SalesforceOrg(connection, bulk_query_from=bulk_from, bulk_write_from=bulk_from)
 
 
 def _with_keys(fields: Sequence[str]) -> list[str]:
