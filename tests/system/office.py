@@ -80,7 +80,7 @@ class Office:
 
     def finish(self, process: subprocess.Popen[str], stdin: str = "") -> Ran:
         try:
-            out, err = process.communicate(stdin, timeout=60)
+            out, err = process.communicate(stdin, timeout=100)
         finally:
             process.kill()
         self.said += [out, err]
@@ -98,7 +98,7 @@ class Office:
 
     def log_in(self, *arguments: str) -> Ran:
         """``sfsync login --no-browser``, and a browser that follows the address it prints."""
-        process = self.start("login", "--no-browser", "--timeout", "20", *arguments)
+        process = self.start("login", "--no-browser", "--timeout", "60", *arguments)
         lines = []
         for line in process.stderr:
             lines.append(line)

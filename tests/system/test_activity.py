@@ -111,12 +111,13 @@ def readers(open_one):
     ]
     (office.folder / "bad.jsonl").write_text("\n".join(bad) + "\n")
     ran = office.run("push-activity", "bad.jsonl", "--json")
-    return office, {"flags": flags, "stdin": stdin, "csv": table, "jsonl": lines, "messy": messy}, ran
+    people = {"flags": flags, "stdin": stdin, "csv": table, "jsonl": lines, "messy": messy}
+    return office, people, ran, office.do("quarantine")["quarantine"]
 
 
 @pytest.mark.parametrize("way", ["flags", "stdin", "csv", "jsonl"])
 def test_an_event_may_come_by_flags_standard_input_csv_or_jsonl(readers, way):
-    office, people, _ = readers
+    office, people, *_ = readers
     [task] = office.tasks(people[way])
     subject = 'Email: "January", they said' if way == "csv" else "Email: January"
     assert (task["PenguinMails_Event_Id__c"], task["Subject"]) == (f"by-{way}", subject)
@@ -124,14 +125,14 @@ def test_an_event_may_come_by_flags_standard_input_csv_or_jsonl(readers, way):
 
 
 def test_an_event_that_was_handed_in_another_way_is_the_same_event(readers):
-    office, people, _ = readers
+    office, people, *_ = readers
     told = office.hand_in(event("email_replied", office.record(people["flags"])["Email"], "by-flags")).data
     assert told["activity"]["duplicates"] == 1
     assert len(office.tasks(people["flags"])) == 1
 
 
 def test_bad_lines_end_in_exit_code_3_and_the_good_ones_are_done(readers):
-    office, people, ran = readers
+    office, people, ran, _ = readers
     assert (ran.code, ran.document["status"], ran.data["activity"]["quarantined"]) == (3, "partial", 4)
     keys = {task["PenguinMails_Event_Id__c"] for task in office.tasks(people["messy"])}
     assert keys == {"good-1", "good-2"}
@@ -141,8 +142,7 @@ def test_bad_lines_end_in_exit_code_3_and_the_good_ones_are_done(readers):
     ("line", "reason"), [(2, "JSON"), (3, "email_eaten"), (4, "no address"), (5, "yesterday-ish")]
 )
 def test_each_bad_line_is_in_quarantine_with_its_number_and_reason(readers, line, reason):
-    office, _, _ = readers
-    told = [row["message"] + row["payload"] for row in office.do("quarantine")["quarantine"]]
+    told = [row["message"] + row["payload"] for row in readers[3]]
     [mine] = [message for message in told if message.startswith(f"bad.jsonl, line {line}:")]
     assert reason in mine
 
@@ -153,14 +153,14 @@ def test_one_event_without_its_type_is_wrong_usage(readers):
 
 
 def test_a_dry_run_of_events_keeps_and_sends_nothing(readers):
-    office, _, _ = readers
+    office = readers[0]
     before, rows = office.everything(), office.sql("SELECT * FROM events")
     office.do("push-activity", "--type", "email_sent", "--email", "dry@example.com", "--dry-run")
     assert (office.everything(), office.sql("SELECT * FROM events")) == (before, rows)
 
 
 def test_events_whose_tasks_failed_are_done_by_the_next_sync(readers):
-    office, people, _ = readers
+    office, people, *_ = readers
     who = people["jsonl"]
     before = office.record(who)
     office.local(

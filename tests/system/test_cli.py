@@ -62,7 +62,7 @@ def test_a_diff_of_one_record_tells_no_other(lived_in):
     assert [record["salesforce_id"] for record in told["records"]] == [who]
 
 
-@pytest.mark.parametrize(("options", "code"), [("--exit-code", 1), ("", 0), ("--exit-code nobody", 0)])
+@pytest.mark.parametrize(("options", "code"), [("--exit-code", 1), ("--exit-code nobody", 0)])
 def test_a_diff_tells_by_its_exit_code_on_request_whether_anything_differs(lived_in, options, code):
     assert lived_in.run("diff", *options.split()).code == code
 
@@ -134,8 +134,6 @@ def test_the_run_is_in_the_mirrors_runs_under_the_same_id(synced):
         ("pul", 2, "usage"),
         ("import", 2, "usage"),
         ("import missing.csv", 2, "input"),
-        ("import people.csv --object account", 2, "usage"),
-        ("push-activity missing.jsonl", 2, "input"),
         ("status --config missing.yaml", 2, "config"),
         ("init", 2, "usage"),
         ("pull --profile other", 4, "not-logged-in"),
@@ -206,9 +204,8 @@ def test_after_resume_what_waited_is_sent(paused):
 
 
 # -- status --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("max_age", "code"), [("2h", 0), ("3d", 0)])
-def test_status_is_content_with_a_run_that_is_young_enough(synced, max_age, code):
-    assert synced[0].run("status", "--max-age", max_age, "--json").code == code
+def test_status_is_content_with_a_run_that_is_young_enough(synced):
+    assert synced[0].run("status", "--max-age", "2h", "--json").code == 0
 
 
 def test_status_exits_1_where_the_last_good_run_is_too_old(synced):
