@@ -7,7 +7,7 @@ CODE := $(wildcard src tests benchmarks docs scripts)
 FLOOR := 90
 CORE := src/sfsync/mapping/*,src/sfsync/planning/*,src/sfsync/engine/*,src/sfsync/mirror/*
 
-.PHONY: help venv lock format lint types layers docs docs-check test faults coverage crash check demo
+.PHONY: help venv lock format lint types layers docs docs-check test long faults coverage crash check demo
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ docs-check:  ## fail where that is stale
 
 test:  ## the tests
 	$(PY) -m pytest
+
+long:  ## trouble of every kind, a telling slice of it
+	$(PY) -m pytest -m "long and not faults and not crash" tests/crash tests/faults tests/trouble
 
 faults:  ## every cell of the tables of trouble, where the tests take the telling ones
 	$(PY) -m pytest -m faults tests

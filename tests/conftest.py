@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 JSFORCE = Path(__file__).parent / "system" / "jsforce"
+LONG = {"crash", "faults", "trouble"}
+"""Folders whose tests are many and slow; `make long` runs them."""
+
 NodeClient = Callable[..., dict[str, Any]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the suite that runs at every change fast."""
+    for item in items:
+        if LONG.intersection(item.path.relative_to(Path(__file__).parent.parent).parts):
+            item.add_marker("long")
 
 
 def _node_is_missing() -> str | None:

@@ -18,7 +18,7 @@ _MAX_CELL = 131_072
 csv.field_size_limit(max(csv.field_size_limit(), 2**24))
 
 
-class BadBatch(Exception):  # noqa: N818 - becomes the job's errorMessage
+class BadBatch(Exception):
     """What is wrong with a whole file: the job fails, no row is touched."""
 
 

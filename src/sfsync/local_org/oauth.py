@@ -497,7 +497,7 @@ class OAuth:
         return RSAKey.generate_key(2048, {"kid": secrets.token_hex(8)})
 
 
-class _Forbidden(Exception):  # noqa: N818 - said to the client in these words
+class _Forbidden(Exception):
     """A 403 whose body is one word."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-class Refusal(Exception):  # noqa: N818 - Salesforce refuses; the caller may have done nothing wrong
+class Refusal(Exception):
     """One refused call or record.
 
     Args:

@@ -44,7 +44,7 @@ class Upserted:
     created: bool
 
 
-class SeveralMatch(Exception):  # noqa: N818 - an answer (300), not a fault
+class SeveralMatch(Exception):
     """An upsert key that several records share.
 
     Args:

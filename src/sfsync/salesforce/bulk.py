@@ -77,7 +77,7 @@ class Polling:
             gap = min(gap * self.growth, self.longest_gap_seconds)
 
 
-class JobFailed(ProtocolError):  # noqa: N818 - named as in sfsync.errors
+class JobFailed(ProtocolError):
     """A query job ended without results. Salesforce often gives no reason."""
 
 

@@ -96,7 +96,7 @@ def _tell(details: RetryDetails) -> None:
 set_on_retry_hooks([_tell])
 
 
-class StillLocked(Exception):  # noqa: N818 - the state of things, seen by ``while_locked`` alone
+class StillLocked(Exception):
     """Some records were refused for a lock; they may be sent again."""
 
 
