@@ -81,6 +81,8 @@ def somebody_writing(path: Any) -> Iterator[sqlite3.Connection]:
 class At:
     """Does something when a run passes a place, the first time."""
 
+    bulk_from: int | None = None
+
     def __init__(self, place: str, do: Callable[[], object]) -> None:
         assert place in failpoints.NAMES
         self._place, self._do, self.passed = place, do, 0
