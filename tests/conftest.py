@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 JSFORCE = Path(__file__).parent / "system" / "jsforce"
-LONG = {"crash", "faults", "trouble"}
+LONG = {"crash", "faults", "trouble", "test_sync_machine.py"}
 """Folders whose tests are many and slow; `make long` runs them."""
 
 NodeClient = Callable[..., dict[str, Any]]
