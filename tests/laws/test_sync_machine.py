@@ -447,6 +447,7 @@ class Machine(RuleBasedStateMachine):
         kept = {value for pair in sides.look("SELECT local, remote FROM conflicts") for value in pair}
         for table, fields in TYPED.items():
             kept |= {value for row in sides.look(f"SELECT {', '.join(fields)} FROM {table}") for value in row}
+            kept |= {raw.get(name) for raw in sides.org.live(SOBJECTS[table]) for name in fields.values()}
         assert self.typed <= kept, f"nothing that anybody typed is lost: {self.typed - kept}"
 
     def _judge_counters(self) -> None:

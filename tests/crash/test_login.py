@@ -1,0 +1,118 @@
+"""The login survives: killed between receiving and keeping it, and renewed by two processes at once."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from tests.crash.scene import Scene
+from tests.system.office import Office
+
+pytestmark = pytest.mark.timeout(600)
+KILLED = -signal.SIGKILL
+BROWSER_LEFT_ALONE = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+@pytest.fixture(scope="module")
+def office(open_scene: Callable[..., Scene]) -> Office:
+    """An office whose org gives a new refresh token with each refresh; the old one is dead at once."""
+    return open_scene(rotate_refresh_tokens=True).office
+
+
+def expire(office: Office) -> None:
+    """End every access token: the next call gets a 401."""
+    reply = requests.post(f"{office.org.url}/_local/oauth/expire", json={}, timeout=10)
+    assert reply.status_code == 200, reply.text
+
+
+def dying(office: Office, place: str) -> Office:
+    """The same office, where every command is killed at a place."""
+    return replace(office, environ=office.environ | {"SFSYNC_FAILPOINTS": f"{place}=kill"})
+
+
+def test_killed_before_a_rotated_login_is_kept_the_next_command_says_so_and_a_login_heals(
+    office: Office,
+) -> None:
+    expire(office)
+
+    assert office.run("whoami", SFSYNC_FAILPOINTS="auth.refreshed=kill").code == KILLED
+    after = office.run("whoami", "--json")
+    assert after.code == 4, after
+    assert "sfsync login" in after.document["errors"][0]["hint"]
+    assert office.run("sync", "--json").code == 4
+    assert office.run("status", "--json").code == 0
+    assert office.log_in("--json").code == 0
+    assert office.run("whoami").code == 0
+
+
+def test_killed_after_a_rotated_login_is_kept_the_next_command_goes_on(office: Office) -> None:
+    expire(office)
+
+    assert office.run("whoami", SFSYNC_FAILPOINTS="auth.refresh_stored=kill").code == KILLED
+    assert office.run("whoami").code == 0
+
+
+def test_a_disk_that_fails_after_the_refresh_is_told_and_a_login_heals(office: Office) -> None:
+    expire(office)
+
+    failed = office.run("whoami", "--json", SFSYNC_FAILPOINTS="auth.refreshed=disk")
+    assert failed.code == 1, failed
+    assert office.run("whoami").code == 4
+    assert office.log_in("--json").code == 0
+
+
+@BROWSER_LEFT_ALONE
+@pytest.mark.parametrize("place", ["auth.code_received", "auth.token_received"])
+def test_killed_while_logging_in_the_login_before_holds(office: Office, place: str) -> None:
+    ended = dying(office, place).log_in()
+
+    assert ended.code == KILLED, ended
+    assert office.run("whoami").code == 0
+
+
+@BROWSER_LEFT_ALONE
+def test_killed_as_soon_as_the_new_login_is_kept_it_holds(office: Office) -> None:
+    assert dying(office, "auth.token_stored").log_in().code == KILLED
+    assert office.run("whoami").code == 0
+
+
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(10, id="slice"), pytest.param(50, id="whole", marks=pytest.mark.crash)]
+)
+def test_two_processes_that_renew_at_once_never_lose_the_login(office: Office, rounds: int) -> None:
+    meeting = Meeting(office)
+    for number in range(1, rounds + 1):
+        expire(office)
+        meeting.expect(2)
+        both = [office.start("whoami", "--json") for _ in range(2)]
+        ends = [office.finish(each) for each in both]
+
+        assert [each.code for each in ends] == [0, 0], ends
+        assert meeting.came == 2, "both were refused with the same token, at the same time"
+        assert meeting.refreshes == number, "one of the two renews, the other takes what it has kept"
+
+
+class Meeting:
+    """At the org's door: who asks for an identity waits until as many as expected have come."""
+
+    def __init__(self, office: Office) -> None:
+        self.came = self.refreshes = self._wanted = 0
+        self._all_here = asyncio.Event()
+        door = office.org.app
+        self._app, door._app = door._app, self._answer
+
+    def expect(self, number: int) -> None:
+        self.came, self._wanted, self._all_here = 0, number, asyncio.Event()
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"].startswith("/id/") and self.came < self._wanted:
+            self.came += 1
+            if self.came == self._wanted:
+                self._all_here.set()
+            await self._all_here.wait()
+        self.refreshes += scope["path"].endswith("/services/oauth2/token")
+        await self._app(scope, receive, send)

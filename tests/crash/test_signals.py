@@ -1,0 +1,108 @@
+"""Asked to stop, a run finishes its batch and keeps it; asked twice, it ends at once. The org says what it saw."""
+
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.crash.scene import Scene
+from tests.system.office import Ran
+
+pytestmark = pytest.mark.timeout(600)
+SIGNALS = [(signal.SIGTERM, "term", 143), (signal.SIGINT, "int", 130)]
+
+
+@pytest.fixture(scope="module")
+def scene(open_scene: Callable[..., Scene]) -> Scene:
+    """Pulled, so that all there is to do is to push."""
+    scene = open_scene()
+    scene.office.do("pull")
+    scene.mark("pulled")
+    return scene
+
+
+def unsettled(scene: Scene) -> int:
+    return sum(scene.in_doubt())
+
+
+def stopped_runs(scene: Scene) -> list[str]:
+    return [row["status"] for row in scene.office.sql("SELECT status FROM runs ORDER BY started_at, rowid")]
+
+
+@pytest.mark.parametrize(("number", "act", "code"), SIGNALS)
+def test_the_batch_under_way_is_finished_kept_and_told(
+    scene: Scene, number: signal.Signals, act: str, code: int
+) -> None:
+    scene.back("pulled")
+    ran = scene.office.run("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act}")
+
+    assert ran.code == code, ran
+    assert (ran.document["status"], ran.document["exit_code"]) == ("interrupted", code)
+    assert "Traceback" not in ran.err
+    assert scene.wrote, "what was journaled has been sent"
+    assert unsettled(scene) == 0, "and its outcome was kept"
+    assert stopped_runs(scene)[-1] == "interrupted"
+    settled = list(scene.wrote)
+    assert scene.office.run("push", "--json").code == 3
+    assert [write for write in scene.wrote if settled.count(write) != scene.wrote.count(write)] == []
+
+
+@pytest.mark.parametrize(("number", "act", "code"), SIGNALS)
+def test_asked_twice_it_ends_at_once_and_the_next_run_looks_before_it_repeats(
+    scene: Scene, number: signal.Signals, act: str, code: int
+) -> None:
+    scene.back("pulled")
+    ran = scene.office.run("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act},push.sent={act}")
+
+    assert ran.code == code, ran
+    assert ran.document["status"] == "interrupted"
+    sent = list(scene.wrote)
+    assert sent, "the org has it"
+    assert unsettled(scene) > 0, "and nobody waited to keep that"
+    assert scene.office.run("push", "--json").code == 3
+    assert unsettled(scene) == 0
+    assert [write for write in sent if scene.wrote.count(write) != 1] == []
+
+
+@pytest.mark.parametrize(("number", "act", "code"), SIGNALS)
+def test_while_the_org_keeps_it_waiting_the_second_signal_ends_it(
+    scene: Scene, number: signal.Signals, act: str, code: int
+) -> None:
+    """The first signal comes at a named place, the second one while a call hangs."""
+    scene.back("pulled")
+    door, hung = scene.office.org.app, []
+
+    async def hang(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["path"].startswith("/services/data") and scope["method"] != "GET" and not hung:
+            hung.append(scope["path"])
+            process.send_signal(number)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        await app(scope, receive, send)
+
+    app, door._app = door._app, hang
+    try:
+        process = scene.office.start("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act}")
+        ran = ended(process)
+    finally:
+        door._app = app
+
+    assert hung
+    assert ran.code == code, ran
+    assert ran.document["status"] == "interrupted"
+    assert "Traceback" not in ran.err
+    assert not scene.wrote
+    assert scene.office.run("push", "--json").code == 3
+    assert scene.wrote
+    assert max(scene.made.values()) == 1
+
+
+def ended(process: subprocess.Popen[str]) -> Ran:
+    """Well before the time that a drain may take."""
+    try:
+        out, err = process.communicate(timeout=25)
+    finally:
+        process.kill()
+    return Ran(process.returncode, out, err)
