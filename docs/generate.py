@@ -293,6 +293,7 @@ PARTS: dict[str, Callable[[], str]] = {
             "fields": ("required", "Which Salesforce field is which column: see [fields](#fields)."),
             "sobject": ("`Contact` or `Lead`", "Follows from the name; may be stated."),
             "match_on": ("a column, **`email`**", "How a person is recognised before both sides know each other. Compared without regard to case and blanks around it."),
+            "company": ("`{lookup: Account.Name, on_missing: skip}`", "How a company's name goes up from a contact: the record is linked to the Account of exactly that name, capital letters aside. Where there is none, `skip` leaves the record unlinked and puts the name in quarantine, `create` makes the Account. Several Accounts of that name: always quarantine. Without this key the name only comes down."),
             "external_id": ("a Salesforce field", "An external id field that sfsync fills in the records it creates, so that creating is safe to repeat. Used where the org has it."),
             "on_multiple": ("", "What to do where several records have the address: put the row aside, or take the newest or oldest record."),
             "on_local_delete": ("", "What a soft delete in the mirror means for Salesforce."),

@@ -60,6 +60,7 @@ SCHEMA = {
         "PenguinMails_Engagement_Score__c": "double",
         "PenguinMails_Last_Campaign__c": "string",
     },
+    "Account": {"Name": "string"},
     "Task": {
         "Subject": "combobox",
         "Description": "textarea",
@@ -78,8 +79,8 @@ SYSTEM = {
 }
 MERGEABLE = {"MasterRecordId": "reference"}
 LEADS_OWN = {"IsConverted": "boolean", "ConvertedContactId": "reference"}
-PREFIXES = {"Contact": "003", "Lead": "00Q", "Task": "00T"}
-REQUIRED = {"Contact": ("LastName",), "Lead": ("LastName", "Company"), "Task": ()}
+PREFIXES = {"Account": "001", "Contact": "003", "Lead": "00Q", "Task": "00T"}
+REQUIRED = {"Account": ("Name",), "Contact": ("LastName",), "Lead": ("LastName", "Company"), "Task": ()}
 KEYS = ("PenguinMails_Id__c", "PenguinMails_Event_Id__c")
 CARRIED_OVER = ("FirstName", "LastName", "Title", "Email", "Phone", "LeadSource", "PenguinMails_Id__c")
 REFERENCE = "sfsync-ref:"
@@ -312,10 +313,13 @@ class FakeOrg:
     def _told(self, sobject: str, found: Iterable[Raw], fields: Sequence[str]) -> list[Raw]:
         names = dict.fromkeys(("Id", "SystemModstamp", *fields))
         kinds = _system(sobject) | SCHEMA[sobject]
-        return [
-            {name: raw.get(name, False if kinds.get(name) == "boolean" else None) for name in names}
-            for raw in found
-        ]
+        return [{name: self._value(raw, name, kinds.get(name, "")) for name in names} for raw in found]
+
+    def _value(self, raw: Raw, name: str, kind: str) -> Any:
+        """A field's value; of a parent's name, the parent's."""
+        if name == "Account.Name" and raw.get("AccountId"):
+            return self.records[raw["AccountId"]].get("Name")
+        return raw.get(name, False if kind == "boolean" else None)
 
     # -- what they do ------------------------------------------------------------------------------------------
     def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:

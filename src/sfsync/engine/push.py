@@ -8,12 +8,14 @@ Rows that have no Salesforce Id are looked for by address first; only who is fou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 
+from sfsync.engine.company import HINT as COMPANY_HINT
+from sfsync.engine.company import Linking, link
 from sfsync.engine.follow import commit
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import forget_jobs, recover
@@ -224,6 +226,8 @@ def _hold(
     message: str,
     held_back: set[LocalId],
     report: ObjectReport,
+    *,
+    hint: str = "Correct the row, or merge the two, then `sfsync retry`.",
 ) -> None:
     held_back.add(local_id)
     report.quarantined += 1
@@ -232,7 +236,7 @@ def _hold(
             kind="record",
             code=code,
             message=message,
-            hint="Correct the row, or merge the two, then `sfsync retry`.",
+            hint=hint,
             object_name=object_map.name,
             local_id=local_id,
         )
@@ -322,6 +326,8 @@ def _preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
 
 def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport) -> None:
     """Journal, send and settle one batch; what needs no write is settled in the mirror alone."""
+    linking = link(run, object_map, plans)
+    plans = linking.plans
     outgoing = [plan for plan in plans if plan.org_action is not OrgAction.NONE]
     commit(run, [plan for plan in plans if plan.org_action is OrgAction.NONE and not plan.skip])
     for plan in plans:
@@ -330,9 +336,18 @@ def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: Obj
         if plan.skip:
             report.skipped += 1
             run.report.warn(f"{object_map.name} {plan.local_id}: {plan.skip}")
-    if not outgoing:
-        return
-    writes = run.mirror.journal([PendingWrite(_write(run, object_map, plan), plan) for plan in outgoing])
+    told = _written(run, object_map, outgoing, linking, report) if outgoing else {}
+    _put_names_aside(run, object_map, linking, told, report)
+    end_where_told(told.values())
+
+
+def _written(
+    run: Run, object_map: ObjectMap, outgoing: Sequence[RowPlan], linking: Linking, report: ObjectReport
+) -> dict[LocalId | None, Outcome]:
+    """What became of each row of a batch; journaled before it is sent, settled after."""
+    writes = run.mirror.journal(
+        [PendingWrite(_write(run, object_map, plan, linking), plan) for plan in outgoing]
+    )
     reach("push.journaled")
     outcomes = [_as_met(outcome) for outcome in run.org.apply(writes)]
     reach("push.sent")
@@ -341,10 +356,26 @@ def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: Obj
     reach("push.settled")
     run.progress.advance(len(outgoing))
     _count(run, report, {write.ref: write for write in writes}, outcomes)
-    end_where_told(outcomes)
+    rows = {write.ref: plan.local_id for write, plan in zip(writes, outgoing, strict=True)}
+    return {rows[outcome.ref]: outcome for outcome in outcomes}
 
 
-def _write(run: Run, object_map: ObjectMap, plan: RowPlan) -> OrgWrite:
+def _put_names_aside(
+    run: Run,
+    object_map: ObjectMap,
+    linking: Linking,
+    told: Mapping[LocalId | None, Outcome],
+    report: ObjectReport,
+) -> None:
+    """Tell of companies that are not there; after their rows are settled, which closes what was told before."""
+    for local_id, refusal in linking.unlinked.items():
+        if not refusal.code:
+            run.report.warn(f"{object_map.name} {local_id}: not linked to a company now: {refusal.message}")
+        elif not isinstance(told.get(local_id), Rejected):
+            _hold(run, object_map, local_id, refusal.code, refusal.message, set(), report, hint=COMPANY_HINT)
+
+
+def _write(run: Run, object_map: ObjectMap, plan: RowPlan, linking: Linking) -> OrgWrite:
     creating = plan.org_action is OrgAction.CREATE
     key = ""
     if creating and object_map.external_id and plan.local_id is not None:
@@ -353,7 +384,7 @@ def _write(run: Run, object_map: ObjectMap, plan: RowPlan) -> OrgWrite:
         ref=0,
         action=plan.org_action,
         sobject=object_map.sobject,
-        fields=to_org_fields(object_map, plan.to_org, creating=creating),
+        fields=to_org_fields(object_map, plan.to_org, creating=creating) | linking.fields(object_map, plan),
         salesforce_id=plan.salesforce_id,
         key_field=object_map.external_id if key else "",
         key_value=key,

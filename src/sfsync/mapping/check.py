@@ -292,7 +292,7 @@ def _narrow_parent(field: FieldMap, facts: SObjectFacts, problems: list[Problem]
     parent = field.remote.split(".", maxsplit=1)[0]
     relationships = {entry.relationship for entry in facts.fields.values() if entry.relationship}
     if parent in relationships:
-        return field
+        return _narrow_link(field, parent, facts, problems) if field.on_missing else field
     near = nearest(parent, relationships)
     what = f"{facts.name} has no parent called {parent}, or hides it from this user"
     remedy = f"Did you mean {near}? {_ACCESS}" if near else _ACCESS
@@ -300,6 +300,17 @@ def _narrow_parent(field: FieldMap, facts: SObjectFacts, problems: list[Problem]
         Problem(Severity.WARNING, facts.name, field.remote, what, f"{field.column} is not synced", remedy)
     )
     return None
+
+
+def _narrow_link(field: FieldMap, parent: str, facts: SObjectFacts, problems: list[Problem]) -> FieldMap:
+    """A parent's name goes up by way of the field that links the two; where that may not be written, it comes down."""
+    link = next(entry for entry in facts.fields.values() if entry.relationship == parent)
+    if link.createable and link.updateable:
+        return field
+    what = f"this user may not write {link.name}, which links a record to its {parent}"
+    why = f"{field.column} only comes down"
+    problems.append(Problem(Severity.WARNING, facts.name, field.remote, what, why, _RIGHT))
+    return replace(field, direction=Direction.PULL, on_missing=None)
 
 
 # -- the object as a whole -------------------------------------------------------------------------------------

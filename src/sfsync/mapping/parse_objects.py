@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sfsync.mapping.place import Path, Problems, shown, suggestion
@@ -19,6 +19,7 @@ from sfsync.mapping.schema import (
 from sfsync.mapping.shapes import (
     REMOTE_NAME,
     SOBJECTS,
+    CompanyShape,
     FieldShape,
     ObjectShape,
     RulesShape,
@@ -33,6 +34,9 @@ RESERVED_COLUMNS: Final = frozenset({"id", "salesforce_id", "deleted_at", "rowid
 
 OWN_FIELDS: Final = frozenset({"id", "isdeleted", "masterrecordid", "systemmodstamp"})
 """Fields of the org that sfsync reads for itself."""
+
+COMPANY: Final = "Account.Name"
+"""Where a Contact's company stands."""
 
 GENERAL_MERGES: Final = (Merge.SALESFORCE_WINS, Merge.LOCAL_WINS, Merge.NEWEST, Merge.MANUAL)
 """The merges that suit any field; the others belong to a kind of value."""
@@ -96,9 +100,15 @@ def _object(name: str, raw: object, default: Merge, problems: Problems) -> Draft
         )
     if not shape.fields:
         problems.add((*path, "fields"), "empty: at least the field to match on is needed")
-    fields = [_field(name, remote, entry, default, path, problems) for remote, entry in shape.fields.items()]
-    good = [field for field in fields if field is not None]
+    company = _company(name, shape.company, (*path, "company"), problems)
+    fields = [
+        _field(name, remote, entry, default, path, problems, linked=company is not None)
+        for remote, entry in shape.fields.items()
+    ]
     told = {remote for remote, field in zip(shape.fields, fields, strict=True) if field is None}
+    good = [field for field in fields if field is not None]
+    if company:
+        good = _with_company(good, company, told, default, path, problems)
     _check_unique(good, path, problems)
     external_id = shape.external_id or ""
     _check_external_id(external_id, good, path, problems)
@@ -118,8 +128,56 @@ def _object(name: str, raw: object, default: Merge, problems: Problems) -> Draft
     return Draft(name, object_map, told)
 
 
+def _company(object_name: str, raw: object, path: Path, problems: Problems) -> CompanyShape | None:
+    """The policy for a company's name on its way up, if the file has one."""
+    if raw is None:
+        return None
+    if object_name != "contact":
+        problems.add(path, "only a contact is linked to an Account; a lead's Company is a field", at_key=True)
+        return None
+    shape = shaped(CompanyShape, raw, path, problems)
+    if shape is not None and shape.lookup != COMPANY:
+        problems.add((*path, "lookup"), f"{shown(shape.lookup)}: a company is looked up by {COMPANY}")
+        return None
+    return shape
+
+
+def _with_company(
+    fields: list[FieldMap],
+    company: CompanyShape,
+    told: set[str],
+    default: Merge,
+    path: Path,
+    problems: Problems,
+) -> list[FieldMap]:
+    """The fields, with the company's name going both ways."""
+    if not any(field.remote == COMPANY for field in fields):
+        if not told & {COMPANY, "Company"}:
+            line = f"{COMPANY}: company"
+            problems.add((*path, "company"), f"{COMPANY} is not among the fields; add {line}", at_key=True)
+        return fields
+    return [
+        replace(field, direction=Direction.BOTH, merge=_up(field, default), on_missing=company.on_missing)
+        if field.remote == COMPANY
+        else field
+        for field in fields
+    ]
+
+
+def _up(field: FieldMap, default: Merge) -> Merge:
+    """The merge of a name that was written for one way and now goes both."""
+    return default if field.direction is Direction.PULL else field.merge
+
+
 def _field(
-    object_name: str, remote: str, raw: object, default: Merge, path: Path, problems: Problems
+    object_name: str,
+    remote: str,
+    raw: object,
+    default: Merge,
+    path: Path,
+    problems: Problems,
+    *,
+    linked: bool,
 ) -> FieldMap | None:
     where = (*path, "fields", remote)
     before = len(problems)
@@ -135,6 +193,8 @@ def _field(
         return None
     _check_column(shape.to, at_column, problems)
     remote, shape = _company_of_contact(object_name, remote, shape)
+    if linked and remote == COMPANY:
+        shape = shape.model_copy(update={"direction": Direction.PULL})
     _check_remote(remote, shape, where, problems)
     field_map = _typed(remote, shape, default, where, problems)
     return field_map if len(problems) == before else None
@@ -146,7 +206,7 @@ def _company_of_contact(object_name: str, remote: str, shape: FieldShape) -> tup
     Source: salesforce-facts §0.
     """
     if object_name == "contact" and remote == "Company":
-        return "Account.Name", shape.model_copy(update={"direction": shape.direction or Direction.PULL})
+        return COMPANY, shape.model_copy(update={"direction": shape.direction or Direction.PULL})
     return remote, shape
 
 

@@ -73,6 +73,13 @@ class OncePer(StrEnum):
     CAMPAIGN = "campaign"
 
 
+class OnMissing(StrEnum):
+    """What a push does with a name that no parent record has."""
+
+    SKIP = "skip"
+    CREATE = "create"
+
+
 class Action(StrEnum):
     """What a rule does."""
 
@@ -100,6 +107,8 @@ class FieldMap:
         remote: the org's API name, ``Email``, or one step to a parent, ``Account.Name``.
         placeholder: what the org gets where it requires a value and the mirror has none; it is read back as
             blank, so it never comes down.
+        on_missing: for a parent's name that may also be written, by linking the record to the parent of that name:
+            what to do where there is none. ``None``: a parent's field is only read.
     """
 
     remote: str
@@ -108,6 +117,7 @@ class FieldMap:
     direction: Direction = Direction.BOTH
     merge: Merge = Merge.SALESFORCE_WINS
     placeholder: str | None = None
+    on_missing: OnMissing | None = None
 
     @property
     def pulls(self) -> bool:
@@ -150,6 +160,13 @@ class ObjectMap:
     def by_remote(self) -> MappingABC[str, FieldMap]:
         """The fields by the org's name."""
         return {field_map.remote: field_map for field_map in self.fields}
+
+    @cached_property
+    def linked(self) -> FieldMap | None:
+        """The parent's name by which a record is linked to its parent; ``None`` where parents are only read."""
+        return next(
+            (field_map for field_map in self.fields if field_map.on_missing and field_map.pushes), None
+        )
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from sfsync.mapping.schema import (
     MissingPerson,
     OncePer,
     OnLocalDelete,
+    OnMissing,
     OnMultiple,
 )
 
@@ -59,6 +60,13 @@ class FieldShape(Shape):
     placeholder: str | None = None
 
 
+class CompanyShape(Shape):
+    """How a company's name goes up: the record is linked to the Account of that name."""
+
+    lookup: str
+    on_missing: Annotated[OnMissing, _Lax] = OnMissing.SKIP
+
+
 class ObjectShape(Shape):
     """One entry of ``objects``; its fields are read one by one."""
 
@@ -69,6 +77,7 @@ class ObjectShape(Shape):
     on_multiple: Annotated[OnMultiple, _Lax] = OnMultiple.QUARANTINE
     on_local_delete: Annotated[OnLocalDelete, _Lax] = OnLocalDelete.KEEP
     opt_out: list[str] = []
+    company: Any = None
 
 
 class ActivitiesShape(Shape):

@@ -18,7 +18,7 @@ from sfsync.mapping.check import (
     narrow,
     narrow_activities,
 )
-from sfsync.mapping.schema import ActivityMap, Direction, FieldMap, FieldType, Merge, ObjectMap
+from sfsync.mapping.schema import ActivityMap, Direction, FieldMap, FieldType, Merge, ObjectMap, OnMissing
 
 CONTACT = ObjectMap(
     name="contact",
@@ -52,6 +52,19 @@ FACTS = {
 def org(*without: str, **changed: FieldFacts) -> SObjectFacts:
     fields = {name: facts for name, facts in FACTS.items() if name not in without}
     return SObjectFacts("Contact", fields | changed)
+
+
+def test_a_company_goes_up_only_where_the_link_to_its_account_may_be_written() -> None:
+    linked = FieldMap("Account.Name", "company", on_missing=OnMissing.SKIP)
+    fields = tuple(linked if field.column == "company" else field for field in CONTACT.fields)
+    both_ways, problems = narrow(replace(CONTACT, fields=fields), org())
+    assert (both_ways.linked, problems) == (linked, [])
+    read_only = replace(FACTS["AccountId"], updateable=False)
+    narrowed, problems = narrow(replace(CONTACT, fields=fields), org(AccountId=read_only))
+    assert narrowed.linked is None
+    assert narrowed.by_column["company"].direction is Direction.PULL
+    assert [problem.field for problem in problems] == ["Account.Name"]
+    assert "AccountId" in str(problems[0])
 
 
 def mapped(*fields: FieldMap, **changes: object) -> ObjectMap:

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from sfsync.config import example_config, load_config, parse_yaml
 from sfsync.errors import ConfigError
 from sfsync.mapping.parse import parse_mapping
-from sfsync.mapping.schema import Action, Direction, FieldType, Merge, MissingPerson, OncePer, RecordEvent
+from sfsync.mapping.schema import (
+    Action,
+    Direction,
+    FieldType,
+    Merge,
+    MissingPerson,
+    OncePer,
+    OnMissing,
+    RecordEvent,
+)
 from sfsync.model.event import EventType
 
 EXAMPLE = example_config()
@@ -51,6 +60,21 @@ MISTAKES = [
         "Phone: phone\n      Title: job_title\n      MailingCity",
         "§firstname: phone\n      Title: job_title\n      MailingCity",
         ("@ firstname: FirstName is the same field: Salesforce does not tell capital letters apart",),
+    ),
+    (
+        "# company: {lookup: Account.Name, on_missing: skip} ",
+        "company: {lookup: §Account.Nam, on_missing: skip} ",
+        ("@ lookup: 'Account.Nam': a company is looked up by Account.Name",),
+    ),
+    (
+        "# company: {lookup: Account.Name, on_missing: skip} ",
+        "company: {lookup: Account.Name, on_missing: §make} ",
+        ("@ on_missing: 'make' is none of its values; known here: skip, create",),
+    ),
+    (
+        '    external_id: PenguinMails_Id__c\n    fields:\n      Email: email\n      FirstName: first_name\n      LastName: {to: last_name, placeholder: "(unknown)"}\n      Company',
+        '    §company: {lookup: Account.Name}\n    fields:\n      Email: email\n      FirstName: first_name\n      LastName: {to: last_name, placeholder: "(unknown)"}\n      Company',
+        ("@ company: only a contact is linked to an Account; a lead's Company is a field",),
     ),
     (
         "Account.Name: {to: company, direction: pull}",
@@ -768,3 +792,47 @@ def test_any_single_change_either_loads_or_is_told(path: tuple[object, ...], val
     problems = told(replaced(DOCUMENT, path, value))
     assert problems
     assert all(": " in problem for problem in problems)
+
+
+def with_company(line: str, field: str = "Account.Name: {to: company, direction: pull}") -> str:
+    """The example with the policy for companies, and the field written in some way."""
+    commented = "# company: {lookup: Account.Name, on_missing: skip} "
+    assert commented in EXAMPLE
+    text = EXAMPLE.replace(commented, line + " ")
+    return text.replace("Account.Name: {to: company, direction: pull}", field)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Account.Name: {to: company, direction: pull}",
+        "Account.Name: company",
+        "Company: company",
+        "Account.Name: {to: company, direction: both}",
+    ],
+)
+def test_with_a_policy_a_company_goes_both_ways_however_its_field_is_written(
+    tmp_path: Path, field: str
+) -> None:
+    file = tmp_path / "sfsync.yaml"
+    file.write_text(with_company("company: {lookup: Account.Name, on_missing: create}", field))
+    company = load_config(file, ENVIRON).mapping.objects["contact"].linked
+    assert company is not None
+    assert (company.remote, company.direction, company.on_missing, company.merge) == (
+        "Account.Name", Direction.BOTH, OnMissing.CREATE, Merge.SALESFORCE_WINS,
+    )  # fmt: skip
+
+
+def test_without_a_policy_no_company_goes_up(tmp_path: Path) -> None:
+    file = tmp_path / "sfsync.yaml"
+    file.write_text(EXAMPLE)
+    assert load_config(file, ENVIRON).mapping.objects["contact"].linked is None
+
+
+def test_a_policy_needs_the_field_that_it_is_about(tmp_path: Path) -> None:
+    file = tmp_path / "sfsync.yaml"
+    file.write_text(with_company("company: {lookup: Account.Name}", "Department: company"))
+    with pytest.raises(ConfigError) as told:
+        load_config(file, ENVIRON)
+    [problem] = told.value.problems
+    assert problem.endswith("company: Account.Name is not among the fields; add Account.Name: company")
