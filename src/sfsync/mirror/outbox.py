@@ -111,7 +111,9 @@ class Outbox:
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
         records.write(database, table, local_id, plan.to_local, records.seen_values(plan.decisions))
+        late = records.overtaken(database, table, local_id, plan)
         agreed = {**plan.new_base, **plan.to_org}
+        agreed = {column: value for column, value in agreed.items() if column not in late}
         records.agree(database, table, local_id, agreed, records.held_columns(plan))
         quarantine.over(database, table.object, local_id)
         records.prune(database, table, local_id)

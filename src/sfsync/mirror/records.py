@@ -318,7 +318,9 @@ class Committer:
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
         write(database, table, local_id, plan.to_local, seen_values(plan.decisions))
-        agree(database, table, local_id, plan.new_base, held_columns(plan))
+        late = overtaken(database, table, local_id, plan)
+        agreed = {column: value for column, value in plan.new_base.items() if column not in late}
+        agree(database, table, local_id, agreed, held_columns(plan))
         prune(database, table, local_id)
         conflicts.record(database, plan, local_id, self._run_id)
 
@@ -380,6 +382,26 @@ def keep_link(
 def seen_values(decisions: Iterable[FieldDecision]) -> dict[str, Value]:
     """What the plan saw in the row, for the columns it decided."""
     return {d.column: d.local for d in decisions if d.local is not MISSING}
+
+
+def overtaken(database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan) -> set[str]:
+    """The columns whose value from the org did not get into the row, because somebody edited it since the plan.
+
+    Asked after ``write``. Whoever edited never saw that value, so nobody agrees on it: with the base left where it
+    was, the next plan finds both sides changed.
+    """
+    seen = seen_values(plan.decisions)
+    taken = [
+        column
+        for column in plan.to_local
+        if column in seen and column not in plan.to_org and not _counts(table, column)
+    ]
+    if not taken:
+        return set()
+    held = database.row(f"SELECT {table.listed('', taken)} FROM {table.name} WHERE id = ?", [local_id])
+    return {
+        column for column, value in zip(taken, held or (), strict=False) if value != plan.to_local[column]
+    }
 
 
 def held_columns(plan: RowPlan) -> set[str]:

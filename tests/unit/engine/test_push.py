@@ -55,6 +55,18 @@ def test_what_sales_changed_since_the_last_pull_is_judged_fresh(sides: Sides) ->
     assert sides.conflicts() == [("job_title", "ours", "theirs", "remote", "decided")]
 
 
+def test_an_edit_made_under_way_of_what_sales_changed_too_is_a_conflict(sides: Sides) -> None:
+    record = ada(sides, Title="Countess")
+    sides.org.edit(record, Title="theirs")
+    sides.edit("UPDATE contacts SET phone = '555'")
+    sides.org.trouble.after_apply = lambda _: sides.edit("UPDATE contacts SET job_title = 'ours'")
+    sides.push()
+    sides.org.trouble.after_apply = lambda _: None
+    sides.sync()
+    assert sides.conflicts() == [("job_title", "ours", "theirs", "remote", "decided")]
+    assert sides.local("ada@x.example", "job_title") == sides.remote(record, "Title") == "theirs"
+
+
 def test_an_edit_made_while_the_request_is_under_way_is_sent_next_time(sides: Sides) -> None:
     record = ada(sides, Title="Countess")
     sides.edit("UPDATE contacts SET job_title = 'first'")

@@ -78,7 +78,7 @@ def test_an_edit_between_plan_and_commit_is_not_lost(mirror: SqliteMirror) -> No
     edit(mirror, "UPDATE contacts SET phone = 'just typed'")
     mirror.commit([plan])
     assert one(mirror, "SELECT phone FROM contacts") == "just typed"
-    assert base_of(mirror, 1) == [("9",)]
+    assert base_of(mirror, 1) == [("1",)], "whoever typed has not seen the 9: both sides have changed"
     assert dirty(mirror) == [sid(1)]
 
 
