@@ -94,6 +94,18 @@ class Bulk:
         """Wait until a closed ingest job has ended; False where it has not in time."""
         return self._ingest_job(job_id).finished.wait(timeout_seconds)
 
+    def come_to_rest(self, timeout_seconds: float = 30.0) -> None:
+        """Wait until every closed ingest job has ended."""
+        for job in list(self._jobs.values()):
+            if isinstance(job, IngestJob) and job.state != "Open":
+                job.finished.wait(timeout_seconds)
+
+    def forget(self) -> None:
+        """Begin anew, as if there had never been a job."""
+        self.come_to_rest()
+        self._jobs.clear()
+        self._made = 0
+
     # -- ingest
 
     def _create_ingest(self, call: Call) -> Reply:
@@ -179,7 +191,8 @@ class Bulk:
             raise Refusal(
                 "INVALIDJOBSTATE", "InvalidJobState : Job needs to have content before it is closed"
             )
-        job.state, job.modified_at, job.row_fault = "UploadComplete", self._state.stamp(), call.row_fault
+        job.state, job.modified_at = "UploadComplete", self._state.stamp()
+        job.row_fault, job.job_fault = call.row_fault, call.job_fault
         threading.Thread(target=self._run, args=(job,), name=f"bulk-{job.job_id}", daemon=True).start()
 
     def _abort(self, job: IngestJob) -> None:

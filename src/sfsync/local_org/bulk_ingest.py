@@ -20,7 +20,7 @@ from .bulk_csv import BadBatch, Dialect
 from .objects import OrgState, Row
 from .refusal import Refusal
 from .schema import Field, SObjectType
-from .transport import RowFault, no_row_fault
+from .transport import JobFault, RowFault, no_row_fault
 
 CHUNK_ROWS = 200
 BATCH_ROWS = 10_000
@@ -68,6 +68,7 @@ class IngestJob:
     header: list[str] = field(default_factory=list)
     results: Results = field(default_factory=Results)
     row_fault: RowFault = no_row_fault
+    job_fault: JobFault | None = None
     aborted: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
 
@@ -102,7 +103,7 @@ class Ingester:
             while batch := list(itertools.islice(rows, BATCH_ROWS)):
                 self._batch(job, columns, batch)
                 self._pause(job)
-            job.state = "Aborted" if job.aborted.is_set() else "JobComplete"
+            job.state = _end_of(job)
         except BadBatch as problem:
             job.error, job.state = str(problem), "Failed"
             job.results.unprocessed.append((job.content or b"").partition(b"\n")[2])
@@ -147,7 +148,10 @@ class Ingester:
         bad: list[Sequence[str]],
     ) -> None:
         keys: set[str] = set()
-        for cells in chunk:
+        for position, cells in enumerate(chunk):
+            if job.job_fault is not None and job.processed >= job.job_fault.after:
+                job.results.unprocessed.append(job.dialect.write(chunk[position:]))
+                return
             done = self._row(job, columns, cells, keys)
             job.processed += 1
             if done.error is None:
@@ -209,6 +213,14 @@ class Ingester:
             writes.delete(state, name, row["Id"], writer)
             for table, each in gone:
                 state.put(table, each["Id"], None)
+
+
+def _end_of(job: IngestJob) -> str:
+    if job.job_fault is None:
+        return "Aborted" if job.aborted.is_set() else "JobComplete"
+    if job.job_fault.state == "Failed":
+        job.error = "InternalServerError : An internal error has occurred"
+    return job.job_fault.state
 
 
 class _Columns:

@@ -16,12 +16,16 @@ Faults, with their args and what they default to:
 - ``unavailable``: 503 SERVER_UNAVAILABLE as JSON.
 - ``drop``: the connection breaks before anything is done.
 - ``lose_reply``: everything is done, then the connection breaks.
-- ``truncate``: everything is done, the reply breaks off after the ``share`` (0.5) of its bytes.
+- ``truncate``: everything is done, the reply breaks off after the ``share`` (0.5) of its bytes; with ``clean`` it
+  ends there in good form, as from a proxy that has lost the rest, and nothing says that it was longer.
+- ``silent``: no answer ever comes, and the connection stays open; nothing is done, or with ``done`` everything.
 - ``slow``: the answer waits ``seconds`` (1.0).
 - ``lock_rows``: the records at the positions ``rows`` (all, where left out) are refused with UNABLE_TO_LOCK_ROW.
 - ``refuse_rows``: the same with any ``code`` and ``message``.
+- ``fail_job``: the Bulk job that the request closes ends as ``state`` (Failed, or Aborted) once ``after`` (0) of
+  its rows are done; the others stay unprocessed.
 
-Source: salesforce-facts §2.4 (texts), §6.2.
+Source: salesforce-facts §2.4 (texts), §5.1 (states, unprocessed rows), §6.2.
 """
 
 import re
@@ -30,14 +34,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .refusal import Refusal
-from .transport import Reply, RowFault, no_row_fault, refused
+from .transport import JobFault, Reply, RowFault, no_row_fault, refused
 
 _HTML = (
     "<!DOCTYPE html>\n<html><head><title>Down for maintenance</title></head>\n"
     "<body><h1>We are down for maintenance.</h1><p>Sorry for the inconvenience. We'll be back shortly.</p></body></html>\n"
 )
 _ROWS = frozenset({"lock_rows", "refuse_rows"})
-_CONNECTION = frozenset({"drop", "lose_reply", "truncate", "slow"})
+_CONNECTION = frozenset({"drop", "lose_reply", "truncate", "silent", "slow"})
+_JOBS = frozenset({"fail_job"})
 _ANSWERS: dict[str, tuple[int, str, str]] = {
     "status": (
         500,
@@ -49,7 +54,7 @@ _ANSWERS: dict[str, tuple[int, str, str]] = {
     "expired_cursor": (400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
     "unavailable": (503, "SERVER_UNAVAILABLE", "We are down for maintenance"),
 }
-NAMES = frozenset({*_ANSWERS, *_ROWS, *_CONNECTION, "html", "rate_limited"})
+NAMES = frozenset({*_ANSWERS, *_ROWS, *_CONNECTION, *_JOBS, "html", "rate_limited"})
 
 
 @dataclass(slots=True)
@@ -78,16 +83,26 @@ class Fault:
 
     def hits(self, method: str, target: str) -> bool:
         """Whether this request is to suffer; counts it."""
+        if not self._matches(method, target):
+            return False
+        due = self._is_due()
+        self.seen += 1
+        self.fired += due
+        return due
+
+    def would_hit(self, method: str, target: str) -> bool:
+        """Whether this request would suffer, if it came next; counts nothing."""
+        return self._matches(method, target) and self._is_due()
+
+    def _matches(self, method: str, target: str) -> bool:
         if self.method is not None and self.method.upper() != method:
             return False
-        if not re.search(self.path, target):
-            return False
-        self.seen += 1
-        due = self.seen in self.nth if self.nth else self.seen % max(1, self.every) == 0
-        if not due or (self.times is not None and self.fired >= self.times):
-            return False
-        self.fired += 1
-        return True
+        return re.search(self.path, target) is not None
+
+    def _is_due(self) -> bool:
+        number = self.seen + 1
+        due = number in self.nth if self.nth else number % max(1, self.every) == 0
+        return due and (self.times is None or self.fired < self.times)
 
     def as_dict(self) -> dict[str, Any]:
         """The line as JSON, with how often it matched and fired."""
@@ -133,7 +148,11 @@ class Trouble:
         drop: the connection breaks before it is handled.
         lose_reply: it is handled, then the connection breaks.
         truncate_share: how much of the reply arrives; None for all.
+        clean_end: whether a reply that is cut short ends as if it were whole.
+        silent: it is never answered.
+        silent_after_work: whether it is handled nevertheless.
         row_fault: which of its records are refused.
+        job_fault: how the Bulk job that it closes fails.
     """
 
     delay_seconds: float = 0.0
@@ -141,7 +160,11 @@ class Trouble:
     drop: bool = False
     lose_reply: bool = False
     truncate_share: float | None = None
+    clean_end: bool = False
+    silent: bool = False
+    silent_after_work: bool = False
     row_fault: RowFault = no_row_fault
+    job_fault: JobFault | None = None
 
 
 class FaultPlan:
@@ -187,6 +210,11 @@ def _apply(fault: Fault, trouble: Trouble) -> None:
         trouble.lose_reply = True
     elif fault.fault == "truncate":
         trouble.truncate_share = float(args.get("share", 0.5))
+        trouble.clean_end = bool(args.get("clean"))
+    elif fault.fault == "silent":
+        trouble.silent, trouble.silent_after_work = True, bool(args.get("done"))
+    elif fault.fault in _JOBS:
+        trouble.job_fault = JobFault(int(args.get("after", 0)), str(args.get("state", "Failed")))
     elif fault.fault in _ROWS:
         trouble.row_fault = _row_fault(fault)
     elif trouble.answer is None:

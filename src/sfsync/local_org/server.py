@@ -312,6 +312,12 @@ class _Door:
         if trouble.lose_reply:
             await self._app(scope, receive, _nowhere)
             await _cut(scope)
+        elif trouble.silent:
+            if trouble.silent_after_work:
+                await self._app(scope, receive, _nowhere)
+            await _gone(receive)
+        elif trouble.truncate_share is not None and trouble.clean_end:
+            await self._app(scope, receive, _ended_early(send, trouble.truncate_share))
         elif trouble.truncate_share is not None:
             await self._app(scope, receive, _shortened(send, trouble.truncate_share))
             await asyncio.sleep(0.02)  # what was sent is to arrive
@@ -339,6 +345,25 @@ def _shortened(send: Send, share: float) -> Send:
         await send(message)
 
     return forward
+
+
+def _ended_early(send: Send, share: float) -> Send:
+    async def forward(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [pair for pair in message["headers"] if pair[0].lower() != b"content-length"]
+            message = {**message, "headers": headers}
+        elif message["type"] == "http.response.body":
+            body = message.get("body", b"")
+            message = {**message, "body": body[: int(len(body) * share)]}
+        await send(message)
+
+    return forward
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client has given up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _cut(scope: Scope) -> None:
@@ -441,6 +466,7 @@ async def _call(request: Request, user_id: str) -> Call:
         raw=raw,
         user_id=user_id,
         row_fault=trouble.row_fault,
+        job_fault=trouble.job_fault,
     )
 
 

@@ -28,6 +28,19 @@ class Session(Protocol):
 RowFault = Callable[[int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class JobFault:
+    """How a Bulk job ends before its time.
+
+    Args:
+        after: how many of its rows are done by then; the rest stays unprocessed.
+        state: Failed, as by a fault of the org's own, or Aborted, as by an admin.
+    """
+
+    after: int = 0
+    state: str = "Failed"
+
+
 def no_row_fault(_index: int) -> None:
     """No record is in trouble."""
 
@@ -44,6 +57,7 @@ class Call:
         raw: the body, unzipped.
         user_id: the running user.
         row_fault: raises a Refusal for the records (by position) that a fault plan has locked.
+        job_fault: how the Bulk job that this call closes fails.
         nested: whether it came inside /composite.
     """
 
@@ -54,6 +68,7 @@ class Call:
     raw: bytes
     user_id: str
     row_fault: RowFault = no_row_fault
+    job_fault: JobFault | None = None
     nested: bool = False
 
     @property

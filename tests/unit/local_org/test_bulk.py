@@ -12,7 +12,7 @@ from sfsync.local_org.bulk import Bulk, BulkSettings
 from sfsync.local_org.objects import Clock, OrgState
 from sfsync.local_org.refusal import Refusal
 from sfsync.local_org.routes import Api
-from sfsync.local_org.transport import Call, no_row_fault
+from sfsync.local_org.transport import Call, JobFault, no_row_fault
 from sfsync.local_org.writes import Writer, create
 
 BASE = "/services/data/v65.0/jobs"
@@ -30,7 +30,7 @@ class Org:
         self.api = Api(self.state)
         self.api.extend(self.bulk.endpoints())
 
-    def call(self, method, path, body=None, *, base=BASE, row_fault=no_row_fault, **headers):
+    def call(self, method, path, body=None, *, base=BASE, row_fault=no_row_fault, job_fault=None, **headers):
         path, _, query = path.partition("?")
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         return self.api.dispatch(
@@ -42,6 +42,7 @@ class Org:
                 raw,
                 self.state.admin_id,
                 row_fault,
+                job_fault,
             )
         )
 
@@ -213,6 +214,20 @@ def test_a_running_job_can_be_aborted_and_every_row_is_accounted_for():
     left = org.results(info, "unprocessedRecords")
     assert sorted(row["LastName"] for row in done + left) == sorted(f"n{each}" for each in range(10_500))
     assert len(left) == 500
+
+
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_may_end_before_its_time_and_every_row_is_accounted_for(org, state):
+    job = org.open()
+    org.put(job, "LastName\na\nb\nc\n")
+    org.close(job, job_fault=JobFault(after=1, state=state))
+    org.bulk.come_to_rest()
+    org.call("GET", f"/ingest/{job}")
+    info = org.call("GET", f"/ingest/{job}").body
+    assert (info["state"], info["numberRecordsProcessed"]) == (state, 1)
+    assert ("errorMessage" in info) == (state == "Failed")
+    assert [row["LastName"] for row in org.results(info, "successfulResults")] == ["a"]
+    assert [row["LastName"] for row in org.results(info, "unprocessedRecords")] == ["b", "c"]
 
 
 def test_an_unknown_state_is_refused(org):

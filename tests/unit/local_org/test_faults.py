@@ -84,6 +84,36 @@ def test_the_reply_breaks_off(served, client):
         client.get(f"{client.base}/sobjects/Contact/describe")
 
 
+def test_the_reply_is_cut_short_in_good_form(served, client):
+    plan(served, "truncate", "describe", nth=[1], share=0.3, clean=True)
+    answer = client.get(f"{client.base}/sobjects/Contact/describe")
+    assert answer.status_code == 200
+    assert answer.headers.get("Content-Length") is None
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting|decode"):
+        answer.json()
+    assert client.get(f"{client.base}/sobjects/Contact/describe").json()["name"] == "Contact"
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_no_answer_ever_comes(served, client, done):
+    plan(served, "silent", "sobjects/Task", "POST", [1], done=done)
+    before = len(served.state.table("Task").rows)
+    with pytest.raises(requests.ReadTimeout):
+        client.post(f"{client.base}/sobjects/Task", json={"Subject": "x"}, timeout=0.2)
+    assert len(served.state.table("Task").rows) == before + done
+    assert client.get(f"{client.base}/limits").status_code == 200
+
+
+def test_what_comes_next_can_be_foreseen_without_counting():
+    fault = read_fault({"fault": "drop", "match": {"method": "GET"}, "nth": [2]})
+    assert not fault.would_hit("GET", "/a")
+    assert not fault.hits("GET", "/a")
+    assert fault.would_hit("GET", "/a")
+    assert not fault.would_hit("POST", "/a")
+    assert fault.hits("GET", "/a")
+    assert not fault.would_hit("GET", "/a")
+
+
 def test_a_slow_answer(served, client):
     plan(served, "slow", "limits", seconds=0.15)
     begun = time.monotonic()

@@ -1,0 +1,1 @@
+"""Seeded chaos: whatever people, networks and crashes do, sfsync's promises hold. See docs/reliability.md."""

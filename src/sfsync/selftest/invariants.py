@@ -1,0 +1,306 @@
+"""The promises, judged from outside: from the org's own records and from the mirror read with plain ``sqlite3``.
+
+Two kinds: what holds after each run, whatever came of it (``Before.judge``), and what holds once there was peace
+and both sides are at rest (``judge``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sfsync.local_org.reading import whole_record
+from sfsync.mapping.project import canonical_values, reader
+from sfsync.mapping.schema import FieldMap, ObjectMap
+from sfsync.model.record import Value
+from sfsync.selftest.people import SOBJECTS, TYPED
+
+if TYPE_CHECKING:
+    from sfsync.selftest.world import World
+
+PROMISES = {
+    "tasks": "at most one Task for each event key, and none missing",
+    "typed": "a value that a person typed is on one of the sides for everybody to see, or among the conflicts",
+    "equal": "both sides hold the same in every mapped field",
+    "counters": "a counter says what was counted",
+    "opt-outs": "an opt-out is never undone",
+    "settled": "every write, Task and event has come to an end",
+    "rest": "a few runs in peace bring both sides to rest",
+    "quiet": "the next sync writes nothing, and costs one call an object",
+    "file": "the mirror's file is whole",
+    "soft": "nothing is deleted but what people deleted, and never for good",
+    "unmapped": "what is not mapped is not touched",
+    "errors": "a run ends well, or with an error for people",
+}
+"""By name: what always holds."""
+
+Sentences = Iterator[tuple[str, str]]
+Raw = dict[str, Any]
+
+_STAMPS = frozenset({
+    "Id", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp", "LastActivityDate",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A promise that did not hold."""
+
+    promise: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.sentence}"
+
+
+# -- after each run
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Both sides as a run found them.
+
+    Attributes:
+        records: of the org, by object.
+        rows: ``(id, deleted_at)`` of the mirror's rows, by table.
+    """
+
+    records: dict[str, dict[str, Raw]]
+    rows: dict[str, dict[int, str | None]]
+
+    @classmethod
+    def of(cls, world: World) -> Before:
+        """As they are now."""
+        return cls({name: dict(_all(world, name)) for name in SOBJECTS.values()}, _rows(world))
+
+    def judge(self, world: World) -> None:
+        """Look at what the run did."""
+        for name, sentence in (*self._records_kept(world), *self._rows_kept(world), *_file_is_whole(world)):
+            world.fail(name, sentence)
+        world.played.checked.update(("soft", "unmapped", "file", "errors"))
+
+    def _records_kept(self, world: World) -> Sentences:
+        for sobject, before in self.records.items():
+            mapped = _mapped_fields(world, sobject)
+            after = _all(world, sobject)
+            for record, old in before.items():
+                new = after.get(record)
+                if new is old:
+                    continue
+                if new is None or bool(new.get("IsDeleted")) != bool(old.get("IsDeleted")):
+                    yield "soft", f"a run deleted, or restored, the {sobject} {record}"
+                    continue
+                changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+                foreign = {name for name in changed - mapped - _STAMPS if not name.startswith("_")}
+                if foreign:
+                    yield "unmapped", f"a run wrote {', '.join(sorted(foreign))} of the {sobject} {record}"
+
+    def _rows_kept(self, world: World) -> Sentences:
+        for table, after in _rows(world).items():
+            lost = self.rows[table].keys() - after.keys()
+            if lost:
+                yield "soft", f"a run removed the rows {sorted(lost)} of {table}"
+            newly = {row for row, at in after.items() if at and not self.rows[table].get(row)}
+            live = {raw["Id"] for raw in world.people.live(SOBJECTS[table])} if newly else set()
+            for row in newly:
+                ((record,),) = world.look(f"SELECT salesforce_id FROM {table} WHERE id = ?", row)
+                if record in live:
+                    yield "soft", f"a run soft-deleted {table} {row}, whose record {record} lives"
+
+
+def _mapped_fields(world: World, sobject: str) -> set[str]:
+    found = {field.remote for each in _maps(world) if each.sobject == sobject for field in each.fields}
+    return found | {each.external_id for each in _maps(world)}
+
+
+def _maps(world: World) -> list[ObjectMap]:
+    return list(world.usable.objects.values())
+
+
+def _all(world: World, sobject: str) -> dict[str, Raw]:
+    return world.org.state.table(sobject).rows
+
+
+def _rows(world: World) -> dict[str, dict[int, str | None]]:
+    return {table: dict(world.look(f"SELECT id, deleted_at FROM {table}")) for table in SOBJECTS}
+
+
+def _file_is_whole(world: World) -> Sentences:
+    for pragma, good in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
+        told = world.look(f"PRAGMA {pragma}")
+        if told != good:
+            yield "file", f"{pragma}: {told}"
+
+
+# -- at rest
+def state_of(world: World) -> tuple[Any, ...]:
+    """What both sides hold, bookkeeping of runs and clocks aside."""
+    here = [
+        world.look(f"SELECT * FROM {table} ORDER BY 1")
+        for table in ("contacts", "leads", "_contacts_base", "_leads_base", "events", "activities")
+    ]
+    here += [
+        world.look("SELECT id, state FROM conflicts"),
+        world.look("SELECT id, state FROM quarantine"),
+        world.look("SELECT ref, state FROM _outbox"),
+    ]
+    return here, {name: dict(_all(world, name)) for name in (*SOBJECTS.values(), "Task")}
+
+
+def judge(world: World) -> Sentences:
+    """Every promise, with a sentence for each place where it does not hold."""
+    world.played.checked.update(list(PROMISES))
+    yield from _quiet(world)
+    yield from _settled(world)
+    yield from _tasks(world)
+    for table in SOBJECTS:
+        yield from _equal(world, table, world.people.ledger.forgotten_here)
+        yield from _opt_outs(world, table)
+    yield from _typed(world)
+    yield from _counters(world)
+    world.run("full")
+    for table in SOBJECTS:
+        yield from _equal(world, table, set())
+
+
+def _quiet(world: World) -> Sentences:
+    before = state_of(world)
+    told = world.run("sync")
+    if state_of(world) != before:
+        yield "quiet", "a sync with nothing to do wrote something"
+    if world.last.api_calls > len(SOBJECTS) or not told.endswith("ok"):
+        yield "quiet", f"a sync with nothing to do took {world.last.api_calls} calls: {told}"
+
+
+def _settled(world: World) -> Sentences:
+    for ref, name, state in world.look(
+        "SELECT ref, object, state FROM _outbox WHERE state NOT IN ('accepted', 'rejected')"
+    ):
+        if (name, ref) not in _beyond_telling(world):
+            yield "settled", f"the write {ref} of a {name} is still {state}"
+    for (event,) in world.look("SELECT id FROM events WHERE state = 'new'"):
+        yield "settled", f"the event {event} was not handled"
+    aside = _aside(world)
+    for key, state, name, person in world.look("SELECT key, state, object, person_id FROM activities"):
+        if state not in {"done", "quarantined"} and (f"{name}s", person) not in aside:
+            yield "settled", f"the Task {key} is still {state}"
+
+
+def _beyond_telling(world: World) -> set[tuple[str, int]]:
+    """Writes to records that are gone for good: nobody can say any more whether they arrived."""
+    purged = world.people.ledger.purged
+    found = world.look("SELECT object, ref, salesforce_id FROM _outbox WHERE state = 'unknown'")
+    return {(name, ref) for name, ref, record in found if record in purged}
+
+
+def _tasks(world: World) -> Sentences:
+    name = world.usable.activities.external_id
+    tasks = [*_all(world, "Task").values(), *world.people.ledger.purged_tasks]
+    keys = Counter(str(raw.get(name or "Description")).rpartition("sfsync-ref:")[2].strip() for raw in tasks)
+    for key, count in keys.items():
+        if count > 1:
+            yield "tasks", f"{count} Tasks for {key}"
+    done = {key for (key,) in world.look("SELECT key FROM activities WHERE state = 'done'")}
+    for key in sorted(done - set(keys)):
+        yield "tasks", f"no Task for {key}, which counts as done"
+    for key in sorted(set(keys) - done):
+        yield "tasks", f"a Task for {key}, which the mirror does not know of"
+
+
+def _aside(world: World) -> set[tuple[str, int]]:
+    """Rows in quarantine: what is not agreed about them is told to people."""
+    found = world.look("SELECT object, person_id FROM quarantine WHERE state <> 'settled'")
+    return {(f"{name}s", person) for name, person in found}
+
+
+def _equal(world: World, table: str, forgiven: set[str]) -> Sentences:
+    """Row for row and field for field, but for these records, which may lack their row."""
+    (object_map,) = (each for each in _maps(world) if each.table == table)
+    fields = [field for field in object_map.fields if field.pulls]
+    names = ", ".join(f'"{field.column}"' for field in fields)
+    rows = world.look(f"SELECT id, salesforce_id, deleted_at, {names} FROM {table}")
+    live = {raw["Id"]: raw for raw in world.people.live(SOBJECTS[table])}
+    for record in sorted(live.keys() - {row[1] for row in rows} - forgiven):
+        yield "equal", f"the record {record} has no row"
+    held = set(world.look("SELECT object, person_id, \"column\" FROM conflicts WHERE state = 'open'"))
+    ledger, aside = world.people.ledger, _aside(world)
+    for row, record, deleted, *values in rows:
+        if deleted:
+            if record in live and (table, row) not in ledger.gone_here:
+                yield "soft", f"{table} {row} is soft-deleted, and its record {record} lives"
+            continue
+        if (table, row) in aside or record in ledger.purged:
+            continue
+        if record not in live:
+            yield "equal", f"{table} {row} is live, and its record {record} is not"
+            continue
+        here, bad = canonical_values(
+            object_map, dict(zip((field.column for field in fields), values, strict=True))
+        )
+        for field in fields:
+            there = _read(world, SOBJECTS[table], field, live[record])
+            told = bad.get(field.column) or repr(here[field.column])
+            same = field.column not in bad and here[field.column] == there
+            if not same and (object_map.name, row, field.column) not in held:
+                yield "equal", f"{table} {row} ({record}): {field.column} is {told} here and {there!r} there"
+
+
+def _read(world: World, sobject: str, field: FieldMap, raw: Raw) -> Value:
+    """A field of a record as the API would tell it."""
+    parent, _, name = field.remote.rpartition(".")
+    if parent:
+        raw = _all(world, parent).get(str(raw.get(f"{parent}Id")), {})
+    told = whole_record(world.org.state.table(parent or sobject).kind, raw, "66.0") if raw else {}
+    return reader(field)(told.get(name))
+
+
+def _opt_outs(world: World, table: str) -> Sentences:
+    (object_map,) = (each for each in _maps(world) if each.table == table)
+    ledger, aside = world.people.ledger, _aside(world)
+    by_event = {
+        person
+        for (person,) in world.look(
+            "SELECT person_id FROM events WHERE type = 'unsubscribed' AND state = 'handled' AND object = ?",
+            object_map.name,
+        )
+    }
+    columns = ", ".join(object_map.opt_out)
+    for row, record, *values in world.look(
+        f"SELECT id, salesforce_id, {columns} FROM {table} WHERE deleted_at IS NULL"
+    ):
+        asked = (table, row) in ledger.out_here or record in ledger.out_there or row in by_event
+        if asked and (table, row) not in aside and not all(values):
+            yield (
+                "opt-outs",
+                f"{table} {row} ({record}) asked for no more emails, and has {columns} = {values}",
+            )
+
+
+def _typed(world: World) -> Sentences:
+    kept = {value for pair in world.look("SELECT local, remote FROM conflicts") for value in pair}
+    for table, fields in TYPED.items():
+        kept |= {value for row in world.look(f"SELECT {', '.join(fields)} FROM {table}") for value in row}
+        kept |= {raw.get(name) for raw in world.people.live(SOBJECTS[table]) for name in fields.values()}
+    lost = sorted(world.people.ledger.typed - kept)
+    if lost:
+        yield "typed", f"nobody finds any more what was typed: {', '.join(lost)}"
+
+
+def _counters(world: World) -> Sentences:
+    ledger, aside = world.people.ledger, _aside(world)
+    if not world.people.engagement:
+        return
+    events: Counter[tuple[int, str]] = Counter(
+        world.look("SELECT person_id, type FROM events WHERE state = 'handled' AND object = 'contact'")
+    )
+    for row, record, clicks, opens in world.look(
+        "SELECT id, salesforce_id, total_clicks, total_opens FROM contacts WHERE deleted_at IS NULL"
+    ):
+        if record in ledger.unclear or row in ledger.unclear_rows or ("contacts", row) in aside:
+            continue
+        counted = ledger.clicks_here[row] + ledger.clicks_there[record] + events[row, "email_clicked"]
+        if (clicks or 0) != counted:
+            yield "counters", f"contacts {row} ({record}) has {clicks} clicks, and {counted} were counted"
+        if (opens or 0) != events[row, "email_opened"]:
+            told = events[row, "email_opened"]
+            yield "counters", f"contacts {row} ({record}) has {opens} opens, and {told} were counted"

@@ -1,0 +1,89 @@
+"""One process's life inside this process: it may end at any commit, any call to the org, any named place.
+
+At the moment of death the mirror's connection is closed (what was not committed is gone) and no call reaches the
+org any more, so that nothing that runs on the way out, ``finally`` or not, can touch either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import requests
+
+from sfsync import failpoints
+from sfsync.mirror.store import SqliteMirror
+from sfsync.salesforce.transport import OrgSession
+
+BEFORE_A_CALL, AFTER_A_CALL = "call", "answer"
+"""Places beside the named ones: a call is about to leave, and the org has acted and answered."""
+
+DIE, DISK = "die", "disk"
+
+
+class Death(BaseException):
+    """The process is gone."""
+
+
+@dataclass(slots=True)
+class Life(failpoints.Plan):
+    """A process that ends where ``acts`` says ``die``.
+
+    Attributes:
+        mirror: what it has open.
+        after_a_write: called once the org has done a write and before the answer is seen.
+        dead: nothing may touch either side any more.
+        failed_disk: the disk was made to fail.
+    """
+
+    mirror: SqliteMirror | None = None
+    after_a_write: Callable[[], None] | None = None
+    dead: bool = False
+    failed_disk: bool = False
+
+    def hit(self, name: str) -> None:
+        """The place was passed."""
+        if self.dead:
+            raise Death
+        act = self.acts.get((name, self.passed[name] + 1))
+        self.failed_disk |= act == DISK
+        if act == DIE:
+            self.passed[name] += 1
+            self.dead = True
+            if self.mirror is not None:
+                self.mirror.close()
+            raise Death
+        failpoints.Plan.hit(self, name)
+
+    @contextmanager
+    def lived(self) -> Iterator[None]:
+        """Inside, this is the process that runs."""
+        failpoints.arm(self)
+        try:
+            yield
+        except Death:
+            pass
+        except Exception:
+            if not self.dead:
+                raise
+        finally:
+            failpoints.arm(None)
+
+
+class MortalSession(OrgSession):
+    """A session whose every call is a place to die at."""
+
+    life: Life
+
+    def request(  # type: ignore[override]
+        self, method: str, url: str, **kwargs: object
+    ) -> requests.Response:
+        """Make one call."""
+        self.life.hit(BEFORE_A_CALL)
+        response = super().request(method, url, **kwargs)
+        if self.life.after_a_write is not None and method != "GET":
+            act, self.life.after_a_write = self.life.after_a_write, None
+            act()
+        self.life.hit(AFTER_A_CALL)
+        return response

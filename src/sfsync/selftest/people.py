@@ -1,0 +1,329 @@
+"""People at work on both sides, and what they did, as far as it must be found again.
+
+In Salesforce they work in its own pages; at the mirror with any SQLite tool, which knows nothing of sfsync.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sfsync.local_org.actions import Actor
+from sfsync.local_org.refusal import Refusal
+from sfsync.local_org.server import LocalOrg
+from sfsync.mirror.store import SqliteMirror
+from sfsync.model.event import EmailEvent, EventType
+
+ADDRESSES = [f"p{number}@x.example" for number in range(5)]
+TYPED = {
+    "contacts": {"job_title": "Title", "phone": "Phone", "city": "MailingCity"},
+    "leads": {"job_title": "Title", "phone": "Phone", "city": "City"},
+}
+"""What people type into, by table: column -> field."""
+
+SOBJECTS = {"contacts": "Contact", "leads": "Lead"}
+CLICKS = "PenguinMails_Total_Clicks__c"
+UNMAPPED = {"Contact": "Department", "Lead": "Website"}
+"""What sfsync has no business with, and everybody has a value in."""
+
+Raw = dict[str, Any]
+
+
+@dataclass
+class Ledger:
+    """What was done.
+
+    Attributes:
+        typed: values that a person typed and nobody has seen and replaced since.
+        clicks_here, clicks_there: clicks that people added, by row and by record.
+        out_here, out_there: who asked for no more emails: rows by table, and records.
+        unclear_rows, unclear: whose counters cannot be told any more from what was done.
+        gone_here: rows that people soft-deleted here.
+        forgotten_here: records whose rows people deleted for good: only a full pull brings them in again.
+        purged: records that are gone for good.
+        purged_tasks: the Tasks that went with them.
+    """
+
+    typed: set[str] = field(default_factory=set)
+    clicks_here: Counter[int] = field(default_factory=Counter)
+    clicks_there: Counter[str] = field(default_factory=Counter)
+    out_here: set[tuple[str, int]] = field(default_factory=set)
+    out_there: set[str] = field(default_factory=set)
+    unclear_rows: set[int] = field(default_factory=set)
+    unclear: set[str] = field(default_factory=set)
+    gone_here: set[tuple[str, int]] = field(default_factory=set)
+    forgotten_here: set[str] = field(default_factory=set)
+    purged: set[str] = field(default_factory=set)
+    purged_tasks: list[Raw] = field(default_factory=list)
+    number: int = 0
+
+
+@dataclass
+class People:
+    """The people of one schedule. What they do says what was done; empty where there was nothing to do it to.
+
+    Attributes:
+        look, edit: what any SQLite tool does with the mirror.
+        mirror: the mirror as the program that imports and takes events in has it open.
+        engagement: whether the org has PenguinMails' fields.
+    """
+
+    org: LocalOrg
+    look: Callable[..., list[Any]]
+    edit: Callable[..., None]
+    mirror: Callable[[], SqliteMirror]
+    engagement: bool
+    ledger: Ledger = field(default_factory=Ledger)
+
+    # -- both sides
+    def new_value(self) -> str:
+        """Something nobody has typed before."""
+        self.ledger.number += 1
+        value = f"typed {self.ledger.number}"
+        self.ledger.typed.add(value)
+        return value
+
+    def live(self, sobject: str) -> list[Raw]:
+        """An object's live records, converted Leads aside, in the order they were made."""
+        rows = self.org.state.table(sobject).rows
+        return [
+            rows[each] for each in sorted(rows) if not (rows[each].get("IsDeleted") or rows[each].get("IsConverted"))
+        ]  # fmt: skip
+
+    def record(self, number: int, sobject: str) -> Raw | None:
+        """One of the first few records, whatever number is said."""
+        found = self.live(sobject)[:8]
+        return found[number % len(found)] if found else None
+
+    def row(self, number: int, table: str) -> int | None:
+        """One of the first few live rows."""
+        found = self.look(f"SELECT id FROM {table} WHERE deleted_at IS NULL ORDER BY id LIMIT 8")
+        return found[number % len(found)][0] if found else None
+
+    def _seen_there(self, raw: Raw) -> None:
+        """Somebody looks at a record and disposes of it: what it holds is not lost."""
+        self.ledger.typed -= {value for value in raw.values() if isinstance(value, str)}
+        self.ledger.unclear.add(raw["Id"])
+
+    def _seen_here(self, table: str, row: int) -> str | None:
+        query = f"SELECT {', '.join(TYPED[table])}, salesforce_id FROM {table} WHERE id = ?"
+        *values, record = self.look(query, row)[0]
+        self.ledger.typed -= set(values)
+        if table == "contacts":
+            self.ledger.unclear_rows.add(row)
+        if record:
+            self.ledger.unclear.add(record)
+        return str(record) if record else None
+
+    def _admin(self, **given: Any) -> Actor:
+        return Actor.of(self.org.state, **given)
+
+    # -- in Salesforce
+    def create_there(self, sobject: str, address: int, hidden_seconds: int) -> str:
+        """A new record; readers may see it later than it was stamped."""
+        fields = {"LastName": "There", "Email": ADDRESSES[address], "Title": self.new_value()}
+        fields |= {UNMAPPED[sobject]: "theirs.example"} | ({"Company": "Co"} if sobject == "Lead" else {})
+        made = self._admin(commit_delay_seconds=hidden_seconds).create(sobject, fields)
+        return f"{sobject} {made} with {fields['Email']}, Title {fields['Title']}"
+
+    def edit_there(self, number: int, table: str, column: str, blank: bool) -> str:
+        """Somebody types into a record, or clears a field."""
+        raw, name = self.record(number, SOBJECTS[table]), TYPED[table][column]
+        if raw is None:
+            return ""
+        self.ledger.typed.discard(str(raw.get(name)))
+        return self._save(raw["Id"], {name: None if blank else self.new_value()})
+
+    def _save(self, record: str, fields: dict[str, Any]) -> str:
+        try:
+            self._admin().edit(record, fields)
+        except Refusal as refusal:
+            self.ledger.typed -= set(map(str, fields.values()))
+            return f"{record} refuses {fields}: {refusal.code}"
+        return f"{record} gets {fields}"
+
+    def count_there(self, number: int, by: int) -> str:
+        """Another integration adds clicks."""
+        raw = self.record(number, "Contact")
+        if raw is None or not self.engagement:
+            return ""
+        self.ledger.clicks_there[raw["Id"]] += by
+        return self._save(raw["Id"], {CLICKS: (raw.get(CLICKS) or 0) + by})
+
+    def opt_out_there(self, number: int, table: str) -> str:
+        """Somebody asks sales people for no more emails."""
+        raw = self.record(number, SOBJECTS[table])
+        if raw is None:
+            return ""
+        self.ledger.out_there.add(raw["Id"])
+        return self._save(raw["Id"], {"HasOptedOutOfEmail": True})
+
+    def delete_there(self, number: int, sobject: str) -> str:
+        """Into the recycle bin."""
+        raw = self.record(number, sobject)
+        if raw is None:
+            return ""
+        self._seen_there(raw)
+        self._admin().delete(raw["Id"])
+        return f"{raw['Id']} is deleted"
+
+    def _bin(self) -> list[Raw]:
+        tables = (self.org.state.table(sobject).rows for sobject in ("Contact", "Lead"))
+        return [rows[each] for rows in tables for each in sorted(rows) if rows[each].get("IsDeleted")]
+
+    def undelete_there(self, number: int) -> str:
+        """Out of the recycle bin again."""
+        found = [raw for raw in self._bin() if not raw.get("MasterRecordId")]
+        if not found:
+            return ""
+        record = found[number % len(found)]["Id"]
+        self._admin().undelete(record)
+        return f"{record} is undeleted"
+
+    def purge_there(self, number: int) -> str:
+        """The recycle bin is emptied of one record: nobody will ever see it again."""
+        found = self._bin()
+        if not found:
+            return ""
+        raw = found[number % len(found)]
+        tasks = self.org.state.table("Task").rows
+        went_along = [task for task in tasks.values() if task.get("_deleted_with") == raw["Id"]]
+        self.ledger.purged.add(raw["Id"])
+        self._admin().purge(raw["Id"])
+        for task in went_along:
+            self.ledger.purged_tasks.append(task)
+            self._admin().purge(task["Id"])
+        return f"{raw['Id']} is purged"
+
+    def merge_there(self, number: int, other: int) -> str:
+        """Two Contacts are found to be one person."""
+        loser, master = self.record(number, "Contact"), self.record(other, "Contact")
+        if loser is None or master is None or loser["Id"] == master["Id"]:
+            return ""
+        self._seen_there(loser)
+        self.ledger.unclear.add(master["Id"])
+        self._admin().merge(master["Id"], [loser["Id"]])
+        return f"{loser['Id']} is merged into {master['Id']}"
+
+    def convert_there(self, number: int, other: int | None) -> str:
+        """A Lead becomes a Contact, a new one or one that is there."""
+        lead = self.record(number, "Lead")
+        contact = None if other is None else self.record(other, "Contact")
+        if lead is None:
+            return ""
+        self._seen_there(lead)
+        done = self._admin().convert(lead["Id"], contact_id=contact["Id"] if contact else None)
+        self.ledger.unclear.add(done.contact_id)
+        return f"{lead['Id']} is converted to {done.contact_id}"
+
+    # -- at the mirror
+    def insert_here(self, table: str, address: int, spelling: str) -> str:
+        """A new row, typed by hand or put in by another program."""
+        email, title = spelling.format(ADDRESSES[address]), self.new_value()
+        self.edit(f"INSERT INTO {table} (email, job_title) VALUES (?, ?)", email, title)
+        return f"{table} gets a row with {email!r}, {title}"
+
+    def import_here(self, table: str, address: int) -> str:
+        """``sfsync import``."""
+        email = ADDRESSES[address]
+        held = self.look(
+            f"SELECT phone FROM {table}s WHERE lower(trim(email)) = ? AND deleted_at IS NULL ORDER BY id LIMIT 1",
+            email,
+        )
+        self.ledger.typed -= {phone for (phone,) in held}
+        value = self.new_value()
+        self.mirror().import_records(table, [{"email": email, "phone": value}])
+        return f"{table} {email} with phone {value}"
+
+    def edit_here(self, number: int, table: str, column: str, blank: bool) -> str:
+        """Somebody types into a row, or clears a cell."""
+        row = self.row(number, table)
+        return "" if row is None else self.type_here(table, row, column, None if blank else self.new_value())
+
+    def type_here(self, table: str, row: int, column: str, value: str | None) -> str:
+        """One cell gets a value."""
+        self.ledger.typed -= set(self.look(f"SELECT {column} FROM {table} WHERE id = ?", row)[0])
+        self.edit(f"UPDATE {table} SET {column} = ? WHERE id = ?", value, row)
+        return f"{table} {row}: {column} becomes {value}"
+
+    def count_here(self, number: int, by: int) -> str:
+        """Another program adds clicks to a row."""
+        row = self.row(number, "contacts")
+        if row is None or not self.look("SELECT salesforce_id FROM contacts WHERE id = ?", row)[0][0]:
+            return ""
+        self.ledger.clicks_here[row] += by
+        self.edit("UPDATE contacts SET total_clicks = coalesce(total_clicks, 0) + ? WHERE id = ?", by, row)
+        return f"contacts {row}: {by} clicks more"
+
+    def opt_out_here(self, number: int, table: str) -> str:
+        """Somebody asks the email platform for no more emails."""
+        row = self.row(number, table)
+        if row is None:
+            return ""
+        column = "unsubscribed" if self.engagement or table == "leads" else "opted_out"
+        self.ledger.out_here.add((table, row))
+        self.edit(f"UPDATE {table} SET {column} = 1 WHERE id = ?", row)
+        return f"{table} {row}: {column}"
+
+    def take_an_opt_out_back_here(self, number: int) -> str:
+        """A program that does not know better clears an opt-out that Salesforce has."""
+        row = self.row(number, "contacts")
+        if row is None:
+            return ""
+        record = self.look("SELECT salesforce_id FROM contacts WHERE id = ?", row)[0][0]
+        raw = self.org.state.table("Contact").rows.get(record)
+        if raw is None or not raw.get("HasOptedOutOfEmail") or raw.get("IsDeleted"):
+            return ""
+        self.edit("UPDATE contacts SET unsubscribed = 0, opted_out = 0 WHERE id = ?", row)
+        return f"contacts {row}: not opted out"
+
+    def soft_delete_here(self, number: int, table: str) -> str:
+        """Somebody marks a row as deleted."""
+        row = self.row(number, table)
+        if row is None:
+            return ""
+        self._seen_here(table, row)
+        self.ledger.gone_here.add((table, row))
+        self.edit(f"UPDATE {table} SET deleted_at = '2026-01-20T10:00:00Z' WHERE id = ?", row)
+        return f"{table} {row} is soft-deleted"
+
+    def delete_for_good_here(self, number: int, table: str) -> str:
+        """Somebody deletes a row."""
+        row = self.row(number, table)
+        if row is None:
+            return ""
+        self.ledger.forgotten_here.add(self._seen_here(table, row) or "")
+        self.edit(f"DELETE FROM {table} WHERE id = ?", row)
+        return f"{table} {row} is deleted"
+
+    def decide_here(self, number: int, side: str) -> str:
+        """Somebody settles a conflict that was held."""
+        found = self.look("SELECT id FROM conflicts WHERE state = 'open' ORDER BY id")
+        if not found:
+            return ""
+        (conflict,) = found[number % len(found)]
+        self.mirror().take(conflict, side)
+        return f"conflict {conflict}: {side}"
+
+    def retry_here(self) -> str:
+        """``sfsync retry``."""
+        count = self.mirror().retry()
+        return f"{count} entries" if count else ""
+
+    def event_comes(self, address: int, kind: str, number: int) -> str:
+        """An email event, perhaps not for the first time."""
+        at = f"2026-01-20T{number // 60:02d}:{number % 60:02d}:00Z"
+        campaign = f"c-{number % 2}"
+        made = EmailEvent(
+            f"evt-{number}", EventType(kind), ADDRESSES[address], at, campaign, campaign.upper()
+        )
+        self.mirror().keep_events([made], source="selftest")
+        return f"{made.id}: {kind} of {made.email}"
+
+
+def connection_of(path: str) -> sqlite3.Connection:
+    """The mirror as any SQLite tool opens it."""
+    return sqlite3.connect(path, timeout=5, isolation_level=None)

@@ -1,0 +1,227 @@
+"""What happens, in which order: a seed -> a schedule of steps. Pure: the same seed is the same schedule, for ever.
+
+A rule is a name and the choices for each of its arguments; ``world`` gives it its meaning. So a seed, or any other
+source of choices (the property tests have one), can draw from the same rules.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+Choice: TypeAlias = str | int | bool | None
+
+SHORTEST, LONGEST = 8, 32
+"""Steps a schedule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Which org, and which way to it.
+
+    Attributes:
+        org: ``keyed`` (all of PenguinMails' fields), ``unkeyed`` (no external ids), ``bare`` (none of its fields)
+            or ``crowd`` (keyed, with more people than a page holds).
+        bulk: whether everything that can travels by Bulk jobs.
+    """
+
+    org: str
+    bulk: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.org} org, by {'Bulk jobs' if self.bulk else 'REST'}"
+
+
+SCENES = (
+    *(Scene("keyed"), Scene("unkeyed")) * 3,
+    *(Scene("keyed", bulk=True), Scene("unkeyed", bulk=True)) * 2,
+    *(Scene("bare"), Scene("bare"), Scene("bare", bulk=True)),
+    *(Scene("crowd"), Scene("crowd", bulk=True)),
+)
+"""As often as each is to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of thing that may happen.
+
+    Attributes:
+        weight: how often it comes, beside the others.
+        choices: argument -> what it may be; what stands there twice comes twice as often.
+    """
+
+    name: str
+    weight: int
+    choices: Mapping[str, Sequence[Choice]] = field(default_factory=dict)
+
+
+_NUMBERS = tuple(range(8))
+_ADDRESSES = tuple(range(5))
+_BY = (1, 2, 3)
+_SOBJECTS = ("Contact", "Lead")
+_TABLES = ("contacts", "contacts", "leads")
+_COLUMNS = ("job_title", "phone", "city")
+_BLANK = (False, False, False, True)
+_VERBS = ("pull", "push", "push_activity", "sync", "sync")
+_WRITING = ("push", "push_activity", "sync", "sync")
+
+TROUBLES = (
+    "refused connection",
+    "reset before the answer",
+    "no answer, nothing done",
+    "no answer, all done",
+    "answer lost",
+    "answer broken off",
+    "answer cut short, clean end",
+    "HTML page",
+    "HTML page with status 200",
+    "HTTP 500",
+    "HTTP 502",
+    "HTTP 503",
+    "HTTP 429",
+    "HTTP 429 for a day",
+    "REQUEST_LIMIT_EXCEEDED",
+    "expired token",
+    "expired cursor",
+    "locked rows",
+    "refused rows",
+    "validation rule",
+    "failed job",
+    "aborted job",
+)
+"""What can go wrong between here and the org, by the name it is counted under."""
+
+_CALLS = ("any", "any", "read", "write", "write", "write", "job")
+_PLACES = (
+    *("commit", "commit", "commit", "call", "call", "answer", "answer", "answer"),
+    *("pull.page_staged", "pull.guarded", "pull.plain_settled", "pull.batch_committed", "pull.watermark_moved"),
+    *("push.planned", "push.journaled", "push.sent", "push.settled", "doubt.looked_up"),
+    *("activity.kept", "activity.applied", "activity.marked", "activity.sent", "activity.settled"),
+    *("bulk.job_created", "bulk.uploaded", "bulk.closed", "bulk.results_read", "run.finished"),
+)  # fmt: skip
+
+RULES = (
+    # people in Salesforce
+    Rule("create_there", 4, {"sobject": _SOBJECTS, "address": _ADDRESSES, "hidden_seconds": (0, 0, 0, 300)}),
+    Rule("edit_there", 9, {"number": _NUMBERS, "table": _TABLES, "column": _COLUMNS, "blank": _BLANK}),
+    Rule("count_there", 3, {"number": _NUMBERS, "by": _BY}),
+    Rule("opt_out_there", 2, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("delete_there", 3, {"number": _NUMBERS, "sobject": _SOBJECTS}),
+    Rule("undelete_there", 2, {"number": _NUMBERS}),
+    Rule("purge_there", 1, {"number": _NUMBERS}),
+    Rule("merge_there", 3, {"number": _NUMBERS, "other": _NUMBERS}),
+    Rule("convert_there", 3, {"number": _NUMBERS, "other": (None, *_NUMBERS)}),
+    # people at the mirror
+    Rule("insert_here", 4, {"table": _TABLES, "address": _ADDRESSES, "spelling": ("{}", " {}", "{}\n")}),
+    Rule("import_here", 2, {"table": ("contact", "lead"), "address": _ADDRESSES}),
+    Rule("edit_here", 9, {"number": _NUMBERS, "table": _TABLES, "column": _COLUMNS, "blank": _BLANK}),
+    Rule("count_here", 3, {"number": _NUMBERS, "by": _BY}),
+    Rule("opt_out_here", 2, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("take_an_opt_out_back_here", 2, {"number": _NUMBERS}),
+    Rule("soft_delete_here", 2, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("delete_for_good_here", 2, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("decide_here", 2, {"number": _NUMBERS, "side": ("local", "remote")}),
+    Rule("retry_here", 1),
+    Rule(
+        "event_comes",
+        8,
+        {
+            "address": _ADDRESSES,
+            "kind": ("email_opened", "email_sent", "email_clicked", "unsubscribed"),
+            "number": tuple(range(1, 13)),
+        },
+    ),
+    # time
+    Rule("time_goes_by", 3, {"seconds": (1, 600, 3_600, 86_400)}),
+    Rule("our_clock_is_off", 2, {"seconds": (0, -86_400, -600, 600, 86_400)}),
+    Rule("their_clock_jumps", 1, {"seconds": (-300, 300, 43_200)}),
+    # trouble
+    Rule(
+        "trouble_begins",
+        13,
+        {"kind": TROUBLES, "calls": _CALLS, "nth": (1, 1, 2, 3, 4), "times": (1, 1, 2, 6, 99), "rows": (0, 1, 3)},
+    ),
+    Rule("trouble_ends", 5),
+    # runs
+    Rule("run", 14, {"verb": (*_VERBS, "full", "verify")}),
+    Rule("run_and_die", 14, {"verb": _VERBS, "place": _PLACES, "nth": (1, 1, 2, 3, 5, 8)}),
+    Rule("run_on_a_full_disk", 2, {"verb": _VERBS, "nth": tuple(range(1, 9))}),
+    Rule("run_while_somebody_edits", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
+)  # fmt: skip
+
+BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens.
+
+    >>> str(Step("count_here", {"number": 3, "by": 1}))
+    'count_here number=3 by=1'
+    """
+
+    rule: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return " ".join([self.rule, *(f"{name}={value!r}" for name, value in self.arguments.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Steps, and where they happen.
+
+    Attributes:
+        seed: what it was drawn from.
+    """
+
+    seed: int
+    scene: Scene
+    steps: tuple[Step, ...]
+
+
+def draw(seed: int) -> Schedule:
+    """The schedule of this seed.
+
+    >>> draw(7) == draw(7)
+    True
+    """
+    chance = random.Random(seed)  # noqa: S311  to be drawn again from the same seed, not to be secret
+    weights = [rule.weight for rule in RULES]
+    rules = chance.choices(RULES, weights, k=chance.randint(SHORTEST, LONGEST))
+    steps = tuple(
+        Step(rule.name, {name: chance.choice(choices) for name, choices in rule.choices.items()})
+        for rule in rules
+    )
+    return Schedule(seed, chance.choice(SCENES), steps)
+
+
+def shrink(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> Schedule:
+    """A schedule with as few of these steps as still break something.
+
+    Args:
+        breaks: plays one; says whether the same thing breaks.
+
+    >>> whole = Schedule(0, Scene("keyed"), tuple(Step(name) for name in "abcdefgh"))
+    >>> found = shrink(whole, lambda tried: {"c", "f"} <= {step.rule for step in tried.steps})
+    >>> [step.rule for step in found.steps]
+    ['c', 'f']
+    """
+    size = len(schedule.steps) // 2
+    while size:
+        smaller = next((each for each in _without(schedule, size) if breaks(each)), None)
+        if smaller is None:
+            size //= 2
+        else:
+            schedule = smaller
+            size = min(size, len(schedule.steps) // 2 or 1) if schedule.steps else 0
+    return schedule
+
+
+def _without(schedule: Schedule, size: int) -> Iterator[Schedule]:
+    """The schedule less some steps in a row, the last ones first."""
+    steps = schedule.steps
+    for start in range(len(steps) - size, -1, -size):
+        yield replace(schedule, steps=steps[:start] + steps[start + size :])

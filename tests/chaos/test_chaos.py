@@ -1,0 +1,65 @@
+"""Seeded chaos over the real mirror and the local org, through the real adapter: a fixed slice at every change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sfsync.selftest.chaos import chaos
+from sfsync.selftest.invariants import PROMISES
+from sfsync.selftest.schedule import BY_NAME, Scene, Schedule, Step, draw
+from sfsync.selftest.world import World
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with World() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_happens_every_promise_holds(world: World, seed: int) -> None:
+    played = world.play(draw(seed))
+    assert not played.broken, "\n".join(played.log)
+    assert set(PROMISES) == set(played.checked)
+
+
+def test_the_same_seed_is_the_same_trace(world: World) -> None:
+    first, second = world.play(draw(11)), world.play(draw(11))
+    assert first.log == second.log
+    assert first.faults == second.faults
+
+
+def test_steps_do_something() -> None:
+    seed = int(os.environ.get("SEED", "3"))
+    tally = chaos(seed, schedules=4)
+    assert tally.failure is None, "\n".join(tally.failure.log)
+    assert tally.schedules == 4
+    assert tally.steps > 40
+    assert set(tally.rules) - {"edited in flight"} <= set(BY_NAME)
+    assert tally.runs["ok"]
+    assert tally.runs["died"]
+    assert sum(tally.faults.values())
+
+
+def test_a_promise_that_does_not_hold_is_told_with_the_fewest_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sfsync.selftest import world as worlds
+
+    def forgets(_run: object) -> None:
+        """A push that pushes nothing."""
+
+    monkeypatch.setattr(
+        worlds, "VERBS", {**worlds.VERBS, "push": forgets, "sync": worlds.VERBS["pull"], "push_activity": forgets}
+    )  # fmt: skip
+    tally = chaos(0, schedules=5)
+    assert tally.failure is not None
+    assert 1 <= len(tally.failure.shrunk.steps) <= 2
+    assert tally.failure.broken
+    assert "BROKEN" in tally.failure.log[-1]
+
+
+def test_a_scene_begins_anew_each_time(world: World) -> None:
+    quiet = Schedule(1, Scene("keyed"), (Step("run", {"verb": "sync"}),))
+    assert world.play(quiet).log == world.play(quiet).log
