@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sfsync.local_org.actions import Actor
-from sfsync.local_org.refusal import Refusal
 from sfsync.local_org.server import LocalOrg
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent, EventType
@@ -138,11 +137,7 @@ class People:
         return self._save(raw["Id"], {name: None if blank else self.new_value()})
 
     def _save(self, record: str, fields: dict[str, Any]) -> str:
-        try:
-            self._admin().edit(record, fields)
-        except Refusal as refusal:
-            self.ledger.typed -= set(map(str, fields.values()))
-            return f"{record} refuses {fields}: {refusal.code}"
+        self._admin().edit(record, fields)
         return f"{record} gets {fields}"
 
     def count_there(self, number: int, by: int) -> str:

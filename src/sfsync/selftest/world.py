@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -27,6 +28,7 @@ from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
 from sfsync.engine.verify import verify
 from sfsync.errors import SfsyncError
+from sfsync.local_org.refusal import Refusal
 from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.local_org.snapshot import Snapshot
 from sfsync.mapping.schema import Mapping as ObjectMapping
@@ -242,7 +244,12 @@ class World:
     def do(self, step: Step) -> None:
         """Let it happen."""
         doer = getattr(self.people, step.rule, None) or getattr(self, step.rule)
-        told = doer(**step.arguments)
+        before = deepcopy(self.people.ledger)
+        try:
+            told = doer(**step.arguments)
+        except Refusal as refusal:
+            self.people.ledger = before
+            told = f"{step}: refused, {refusal.code}"
         if told:
             self.played.rules[step.rule] += 1
             self.played.log.append(f"{step.rule}: {told}")
