@@ -10,6 +10,7 @@ github segmentio/action-destinations#2300 (a second refresh at the same moment),
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, quote_plus
@@ -208,10 +209,17 @@ def plain(text: str, hide: tuple[str, ...] = ()) -> str:
     >>> plain("no\x1b[31m such\r\n user: s3cret", hide=("s3cret",))
     'no[31m such user: [hidden]'
     """
-    for secret in hide:
-        if secret:
-            for form in (secret, quote(secret, safe=""), quote_plus(secret)):
-                text = text.replace(form, HIDDEN)
-    spaced = " ".join(text[: 10 * _LONGEST_SHOWN].split())
-    shown = "".join(character for character in spaced if character.isprintable())
+    shown = _hidden(_printable(_hidden(text, hide)[: 10 * _LONGEST_SHOWN]), hide)
     return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
+
+
+def _hidden(text: str, hide: tuple[str, ...]) -> str:
+    """The text without these secrets, as they are and as an address or a form carries them."""
+    for secret in filter(None, hide):
+        for form in {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}:
+            text = re.sub(re.escape(form), HIDDEN, text, flags=re.IGNORECASE)
+    return text
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
