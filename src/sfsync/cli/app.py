@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sfsync.cli import data, demo, login, review, selftest, sync
+from sfsync.cli import data, demo, login, org, review, selftest, sync
 from sfsync.cli.command import Cli, Commands, short, write_document
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ def options(
     """Keep the PenguinMails email platform and a Salesforce org in step."""
 
 
-for module in (data, login, sync, review, demo, selftest):
+for module in (data, login, org, sync, review, demo, selftest):
     module.register(app)
 
 

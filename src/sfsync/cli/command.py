@@ -194,9 +194,13 @@ DEFAULTS: dict[str, Any] = {
 
 
 def command(
-    app: typer.Typer, name: str, *, panel: str, **settings: Any
+    app: typer.Typer, name: str, *, panel: str, told_as: str = "", **settings: Any
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
-    """Register a function of ``(Cli, own options...)`` as a command with the common options."""
+    """Register a function of ``(Cli, own options...)`` as a command with the common options.
+
+    Args:
+        told_as: its name as people type it, where that is more than ``name``: ``org check``.
+    """
 
     def register(function: Callable[..., Answer]) -> Callable[..., None]:
         hints = typing.get_type_hints(function, include_extras=True)
@@ -213,7 +217,7 @@ def command(
 
         @functools.wraps(function)
         def wrapped(**given: Any) -> None:
-            cli = Cli(name, **{key: given.pop(key) for key in COMMON})
+            cli = Cli(told_as or name, **{key: given.pop(key) for key in COMMON})
             raise typer.Exit(perform(cli, lambda: function(cli, **given)))
 
         wrapped.__signature__ = inspect.Signature(own + common)  # type: ignore[attr-defined]

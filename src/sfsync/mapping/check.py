@@ -22,6 +22,8 @@ class FieldFacts:
         picklist: the active values; empty where it is no picklist.
         restricted: whether other values than these are refused.
         required: no default, not nillable, createable: a create must bring it.
+        calculated: a formula, a roll-up or a number that Salesforce counts by itself: nobody writes it.
+        permissionable: whether a permission on this field decides who sees it.
 
     Source: REST API Developer Guide, sObject Describe; salesforce-facts §7.
     """
@@ -40,6 +42,8 @@ class FieldFacts:
     restricted: bool = False
     picklist: tuple[str, ...] = ()
     relationship: str = ""
+    calculated: bool = False
+    permissionable: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """For keeping it between runs."""
@@ -48,20 +52,32 @@ class FieldFacts:
 
 @dataclass(frozen=True, slots=True)
 class SObjectFacts:
-    """One object as the org describes it to this user. A field that is hidden is simply not there."""
+    """One object as the org describes it to this user. A field that is hidden is simply not there.
+
+    Attributes:
+        createable: whether this user may create its records; likewise the others.
+    """
 
     name: str
     fields: Mapping[str, FieldFacts]
+    createable: bool = True
+    updateable: bool = True
+    deletable: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """For keeping it between runs."""
-        return {"name": self.name, "fields": [facts.as_dict() for facts in self.fields.values()]}
+        fields = [facts.as_dict() for facts in self.fields.values()]
+        return {"name": self.name, "fields": fields} | {name: getattr(self, name) for name in _RIGHTS}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> SObjectFacts:
-        """The reverse of ``as_dict``."""
+        """The reverse of ``as_dict``; what an older sfsync did not keep has its default."""
         facts = [FieldFacts(**{**entry, "picklist": tuple(entry["picklist"])}) for entry in stored["fields"]]
-        return cls(stored["name"], {entry.name: entry for entry in facts})
+        rights = {name: bool(stored[name]) for name in _RIGHTS if name in stored}
+        return cls(stored["name"], {entry.name: entry for entry in facts}, **rights)
+
+
+_RIGHTS: Final = ("createable", "updateable", "deletable")
 
 
 class Severity(StrEnum):
@@ -95,6 +111,11 @@ class Problem:
         name = f"{self.object}.{self.field}" if self.field else self.object
         return f"{name}: {self.what}; {self.why}. {self.remedy}".rstrip()
 
+    @property
+    def is_for_admin(self) -> bool:
+        """Whether only somebody with rights in Salesforce's setup can mend it."""
+        return self.remedy.endswith(_ASK)
+
     def as_dict(self) -> dict[str, str]:
         """For the JSON document."""
         return {name: str(getattr(self, name)) for name in self.__slots__}
@@ -105,6 +126,7 @@ SETUP: Final = (
 )
 _ACCESS: Final = "Ask your admin for the field, or for the right to see it (field-level security)."
 _RIGHT: Final = "Ask your admin for edit access to the field, or write direction: pull."
+_ASK: Final = (SETUP, _ACCESS, _RIGHT)
 
 _TEXTS = frozenset(
     [
@@ -125,7 +147,7 @@ _TEXTS = frozenset(
 _NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
 _OTHERS = frozenset({"boolean", "date", "datetime", "time"})
 
-_SUITED: Final[Mapping[FieldType, frozenset[str]]] = {
+SUITED: Final[Mapping[FieldType, frozenset[str]]] = {
     FieldType.TEXT: _TEXTS | _NUMBERS | (_OTHERS - {"boolean"}),
     FieldType.INTEGER: _NUMBERS,
     FieldType.NUMBER: _NUMBERS,
@@ -173,7 +195,7 @@ def _narrow_field(
     if found is None:
         problems.append(_missing(field, object_map, facts))
         return None
-    if found.type not in _SUITED[field.type]:
+    if found.type not in SUITED[field.type]:
         problems.append(_mismatch(field, found, facts.name))
         return None
     if found.name != field.remote:
@@ -212,7 +234,7 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _mismatch(field: FieldMap, found: FieldFacts, name: str) -> Problem:
-    fitting = next((str(ours) for ours, theirs in _SUITED.items() if found.type in theirs), "")
+    fitting = next((str(ours) for ours, theirs in SUITED.items() if found.type in theirs), "")
     if found.type in _NUMBERS:
         fitting = "number or integer"
     elif found.type in _OTHERS:
@@ -274,17 +296,20 @@ def _narrow_direction(
 ) -> FieldMap | None:
     if not field.pushes or (found.createable and found.updateable):
         return field
-    if not found.createable and not found.updateable:
+    remedy = _RIGHT
+    if found.calculated:
+        what, remedy = "Salesforce computes it, and nobody can write it", "Write direction: pull."
+    elif not found.createable and not found.updateable:
         what = "this user may not write it"
     else:
         what = f"this user may write it only when {'creating' if found.createable else 'updating'} a record"
     if field.direction is Direction.PUSH:
         problems.append(
-            Problem(Severity.WARNING, name, field.remote, what, f"{field.column} is not synced", _RIGHT)
+            Problem(Severity.WARNING, name, field.remote, what, f"{field.column} is not synced", remedy)
         )
         return None
     why = f"{field.column} only comes down"
-    problems.append(Problem(Severity.WARNING, name, field.remote, what, why, _RIGHT))
+    problems.append(Problem(Severity.WARNING, name, field.remote, what, why, remedy))
     return replace(field, direction=Direction.PULL)
 
 

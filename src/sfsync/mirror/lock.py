@@ -49,6 +49,24 @@ def run_lock(database: Database, run_id: str, command: str, *, timeout_seconds: 
         lock.release()
 
 
+def holder(database: Database) -> tuple[str, str] | None:
+    """Who holds the lock now, in a sentence, and since when (empty where unknown); ``None`` where nobody does."""
+    path = database.path.with_name(database.path.name + ".lock")
+    if not path.exists():
+        return None
+    lock = FileLock(path, timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        kept = database.value("SELECT value FROM _notes WHERE name = ?", [HOLDER])
+        since = str(database.parsed(kept)["since"]) if kept else ""
+        return _holder(database), since
+    except OSError:
+        return None
+    lock.release()
+    return None
+
+
 def _make_private(path: Path) -> None:
     if path.exists() and path.stat().st_mode & 0o077:
         path.chmod(0o600)

@@ -13,10 +13,10 @@ from typing import Any, Self
 from sfsync.errors import MirrorError, WrongOrg
 from sfsync.mapping.check import SObjectFacts
 from sfsync.mapping.schema import Mapping, ObjectMap
-from sfsync.mirror import conflicts, people, quarantine, records, runs, tables
+from sfsync.mirror import conflicts, health, people, quarantine, records, runs, tables
 from sfsync.mirror.database import Clock, Database, quoted
 from sfsync.mirror.events import Events
-from sfsync.mirror.lock import run_lock
+from sfsync.mirror.lock import holder, run_lock
 from sfsync.mirror.migrations import migrate
 from sfsync.mirror.outbox import Outbox
 from sfsync.mirror.staging import SqliteStage
@@ -187,6 +187,31 @@ class SqliteMirror:
     def status(self) -> dict[str, Any]:
         """What waits, what is open, the watermarks, the last runs; for people."""
         return runs.status(self._database, list(self._tables.values()))
+
+    # -- how it is ---------------------------------------------------------------------------------------------
+    def damage(self) -> str:
+        """What SQLite's own quick check finds; empty for nothing."""
+        return health.damage(self._database)
+
+    def journal_mode(self) -> str:
+        """``delete``, or ``wal`` where another tool has changed it."""
+        return str(self._database.value("PRAGMA journal_mode"))
+
+    def lock_holder(self) -> tuple[str, str] | None:
+        """Who holds the run lock now, in a sentence, and since when; ``None`` where nobody does."""
+        return holder(self._database)
+
+    def usual_calls(self) -> int | None:
+        """API calls of a usual run: the middle one of the last good ones."""
+        return health.usual_calls(self._database)
+
+    def widest(self, object_name: str) -> dict[str, int]:
+        """Characters of the longest text in each column."""
+        return health.widest(self._database, self._table(object_name))
+
+    def distinct(self, object_name: str, column: str, *, limit: int = 200) -> tuple[str, ...]:
+        """The values of a column, each once."""
+        return health.distinct(self._database, self._table(object_name), column, limit)
 
     # -- pull --------------------------------------------------------------------------------------------------
     def watermark(self, object_name: str, columns: Sequence[str]) -> Watermark | None:

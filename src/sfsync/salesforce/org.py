@@ -86,12 +86,7 @@ class SalesforceOrg:
         Raises:
             OrgRefused: no such object, or hidden from this user.
         """
-        told = self._connection.read(f"sobjects/{soql.named(sobject)}/describe")
-        fields = told.get("fields") if isinstance(told, Mapping) else None
-        if not isinstance(fields, list):
-            raise ProtocolError(f"the org's description of {sobject} has not the shape of one")
-        facts = [_field_facts(field) for field in fields]
-        return SObjectFacts(str(told.get("name") or sobject), {field.name: field for field in facts})
+        return sobject_facts(sobject, self._connection.read(f"sobjects/{soql.named(sobject)}/describe"))
 
     def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
         """Records stamped at or after ``since``, deleted ones too, oldest stamp first; ``None``: all live ones.
@@ -251,6 +246,11 @@ class SalesforceOrg:
         """Calls and bytes so far, and the org's own count as last told."""
         return self._connection.session.usage()
 
+    @property
+    def connection(self) -> Connection:
+        """The way to it, for what is asked and done in the org's setup."""
+        return self._connection
+
     def _flat(
         self, statements: Iterable[str], fields: Sequence[str], *, everything: bool
     ) -> Iterator[RawPage]:
@@ -301,6 +301,20 @@ def _by_reference(record: Mapping[str, Any]) -> str:
     return ""
 
 
+def sobject_facts(sobject: str, told: Any) -> SObjectFacts:
+    """A describe as the org answered it.
+
+    Raises:
+        ProtocolError: it has not the shape of one.
+    """
+    fields = told.get("fields") if isinstance(told, Mapping) else None
+    if not isinstance(fields, list):
+        raise ProtocolError(f"the org's description of {sobject} has not the shape of one")
+    facts = [_field_facts(field) for field in fields]
+    rights = {name: told.get(name) is not False for name in ("createable", "updateable", "deletable")}
+    return SObjectFacts(str(told.get("name") or sobject), {field.name: field for field in facts}, **rights)
+
+
 def _field_facts(told: Mapping[str, Any]) -> FieldFacts:
     """One field of a describe. Source: REST API Developer Guide, "sObject Describe"; salesforce-facts §7."""
     values = told.get("picklistValues") or ()
@@ -324,4 +338,6 @@ def _field_facts(told: Mapping[str, Any]) -> FieldFacts:
         restricted=told.get("restrictedPicklist") is True,
         picklist=tuple(str(value.get("value")) for value in values if value.get("active") is not False),
         relationship=str(told.get("relationshipName") or ""),
+        calculated=told.get("calculated") is True or told.get("autoNumber") is True,
+        permissionable=told.get("permissionable") is not False,
     )

@@ -1,0 +1,237 @@
+"""Gathering what ``sfsync org check`` looks at: this machine, the login, the org. Nothing found wrong ends it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sfsync.cli.command import Cli
+from sfsync.cli.wiring import configuration, connect, local_now, login, mirror_path, open_mirror, token_store
+from sfsync.config import Config
+from sfsync.errors import MirrorBusy, SfsyncError
+from sfsync.mapping.schema import FieldType
+from sfsync.planning.checkup import (
+    FileFacts,
+    Finding,
+    LoginFacts,
+    MachineFacts,
+    OrgFacts,
+    Wanted,
+    changes,
+    findings,
+)
+from sfsync.planning.provision import custom_fields
+from sfsync.salesforce.survey import survey
+
+if TYPE_CHECKING:
+    from sfsync.mirror.store import SqliteMirror
+
+
+@dataclass(slots=True)
+class Checkup:
+    """What was gathered.
+
+    Attributes:
+        calls: API calls that it took.
+    """
+
+    config: Config
+    wanted: Wanted
+    login: LoginFacts = field(default_factory=LoginFacts)
+    org: OrgFacts = field(default_factory=OrgFacts)
+    machine: MachineFacts = field(default_factory=MachineFacts)
+    calls: int = 0
+
+    def findings(self, now: datetime) -> list[Finding]:
+        """What is wrong, or may surprise."""
+        return findings(self.wanted, self.login, self.org, self.machine, now)
+
+
+def check_up(cli: Cli, repairs: Callable[[Checkup, SqliteMirror | None], None] | None = None) -> Checkup:
+    """Look at everything.
+
+    Args:
+        repairs: called with what was gathered, while the mirror is open.
+
+    Raises:
+        ConfigError: the configuration is wrong; without it there is nothing to look at.
+    """
+    config = configuration(cli)
+    wanted = Wanted(config.mapping, config.limits, config.org.api_version, config.org.scopes)
+    found = Checkup(config, wanted)
+    # before the mirror is opened: opening closes its file to others by itself
+    files = tuple(_files(cli, config))
+    with ExitStack() as stack:
+        try:
+            mirror = stack.enter_context(open_mirror(cli, config))
+        except MirrorBusy as busy:
+            found.machine = MachineFacts(files=files, damage=busy.message)
+        except SfsyncError as error:
+            found.machine = MachineFacts(files=files, damage=error.message)
+        else:
+            _look(cli, found, mirror, files)
+            if repairs:
+                repairs(found, mirror)
+            return found
+    found.login = LoginFacts(trouble=("the login is kept beside the mirror, which cannot be opened", ""))
+    if repairs:
+        repairs(found, None)
+    return found
+
+
+def _look(cli: Cli, found: Checkup, mirror: SqliteMirror, files: tuple[FileFacts, ...]) -> None:
+    found.machine = _machine(found.config, mirror, files)
+    if found.machine.damage:
+        return
+    found.login = _login(cli, found.config, mirror)
+    if found.login.trouble is None:
+        _ask_org(cli, found, mirror)
+    found.machine = replace(found.machine, values=_restricted(found, mirror))
+
+
+# -- the login and the org ---------------------------------------------------------------------------------------
+def _login(cli: Cli, config: Config, mirror: SqliteMirror) -> LoginFacts:
+    try:
+        store = token_store(cli, mirror)
+        token = login(cli, config, mirror, store).current()
+    except SfsyncError as error:
+        return LoginFacts(trouble=(error.message, error.hint))
+    issued_at = datetime.fromtimestamp(token.issued_at / 1000, UTC) if token.issued_at else None
+    return LoginFacts(
+        store.name, token.scope, bool(token.refresh_token), issued_at, token.org_id, token.user_id, token.instance_url
+    )  # fmt: skip
+
+
+def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
+    mapping = found.config.mapping
+    objects = sorted({each.sobject for each in mapping.objects.values()} | {mapping.activities.sobject})
+    org, _org_id = connect(cli, found.config, mirror)
+    try:
+        with org.connection.session.finishing():  # a few calls of the reserve, to tell that it is reached
+            found.org = survey(
+                org.connection, objects, custom_fields(mapping), user_id=found.login.user_id, now=local_now
+            )
+    except SfsyncError as error:
+        found.org = OrgFacts(trouble=(error.message, error.hint))
+    found.calls = org.usage().api_calls
+
+
+# -- this machine ------------------------------------------------------------------------------------------------
+def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...]) -> MachineFacts:
+    import sqlite3
+
+    version = sqlite3.sqlite_version_info
+    try:
+        damage = mirror.damage()
+        if damage:
+            return MachineFacts(version, files=files, damage=damage)
+        held, told = mirror.lock_holder(), mirror.status()
+        objects = config.mapping.objects
+        names = sorted({each.sobject for each in objects.values()} | {config.mapping.activities.sobject})
+        kept = {name: mirror.facts(name) for name in names}
+        return MachineFacts(
+            sqlite=version,
+            journal=mirror.journal_mode(),
+            files=files,
+            lock=(held[0], _time(held[1]) or local_now()) if held else None,
+            last_good_run=_time(told["last_good_run"]),
+            usual_calls=mirror.usual_calls(),
+            paused_since=str(told["paused_since"] or ""),
+            remembered={name: facts for name, facts in kept.items() if facts is not None},
+            widest={
+                (name, column): longest for name in objects for column, longest in mirror.widest(name).items()
+            },
+        )
+    except SfsyncError as error:
+        return MachineFacts(version, files=files, damage=error.message)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _restricted(found: Checkup, mirror: SqliteMirror) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """What the mirror holds in columns that are tied to a restricted picklist."""
+    values: dict[tuple[str, str], tuple[str, ...]] = {}
+    for name, object_map in found.config.mapping.objects.items():
+        facts = found.org.objects.get(object_map.sobject)
+        for field_map in object_map.fields if facts else ():
+            told = facts.fields.get(field_map.remote) if facts else None
+            if told and told.restricted and field_map.pushes and field_map.type is FieldType.TEXT:
+                values[name, field_map.column] = mirror.distinct(name, field_map.column)
+    return values
+
+
+def _files(cli: Cli, config: Config) -> Iterator[FileFacts]:
+    """The configuration, the mirror with what lies beside it, and the key."""
+    yield from _file(config.source, secret=False, roots=True)
+    path = mirror_path(cli, config)
+    yield from _file(path.parent, secret=False, roots=True)
+    for beside in ("", "-journal", "-wal", "-shm", ".lock", ".login.lock"):
+        yield from _file(path.with_name(path.name + beside), secret=True)
+    key = cli.environ.get("SFSYNC_TOKEN_KEY_FILE")
+    if key:
+        yield from _file(Path(key).expanduser(), secret=True)
+
+
+def _file(path: Path, *, secret: bool, roots: bool = False) -> Iterator[FileFacts]:
+    """One file's facts; nothing where there is none.
+
+    A folder with the sticky bit, as ``/tmp``, may be written by everybody and yet protects what is in it.
+    """
+    try:
+        told = path.stat()
+    except OSError:
+        return
+    mode = stat.S_IMODE(told.st_mode)
+    if stat.S_ISDIR(told.st_mode) and mode & stat.S_ISVTX:
+        mode &= ~0o022
+    is_mine = told.st_uid == os.geteuid() or (roots and told.st_uid == 0)
+    yield FileFacts(str(path), mode & 0o777, is_mine, secret)
+
+
+# -- repairs -----------------------------------------------------------------------------------------------------
+def repair(cli: Cli, found: Checkup, mirror: SqliteMirror | None, *, dry_run: bool) -> list[str]:
+    """Mend what is ours: modes of files, and what the mirror remembers of the org.
+
+    Returns:
+        What was done, or would be, in sentences.
+    """
+    done = [
+        f"closed {file.path} to others: {file.mode:04o} is now {file.mode & ~file.surplus:04o}"
+        for file in found.machine.files
+        if file.is_mine and file.surplus and (dry_run or _closed(file))
+    ]
+    stale = {
+        name: facts
+        for name, facts in found.org.objects.items()
+        if name in found.machine.remembered and changes(found.machine.remembered[name], facts)
+    }
+    if stale and mirror is not None:
+        from sfsync.cli.wiring import new_run_id
+
+        if not dry_run:
+            with mirror.lock(new_run_id(), cli.command):
+                for facts in stale.values():
+                    mirror.keep_facts(facts)
+        done += [f"noted what {name} is like in the org now" for name in stale]
+    if not dry_run:
+        files = tuple(
+            replace(file, mode=file.mode & ~file.surplus) if file.is_mine else file
+            for file in found.machine.files
+        )
+        remembered = {**found.machine.remembered, **(stale if mirror is not None else {})}
+        found.machine = replace(found.machine, files=files, remembered=remembered)
+    return done
+
+
+def _closed(file: FileFacts) -> bool:
+    path = Path(file.path)
+    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~file.surplus)
+    return True
