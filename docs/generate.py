@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
-from typer.core import TyperArgument, TyperOption
+from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -96,7 +96,13 @@ def commands() -> Iterator[tuple[str, Any, list[Any]]]:
     for name in group.list_commands(context):
         found = group.get_command(context, name)
         inner = found.make_context(name, [], parent=context, resilient_parsing=True)
-        yield name, found, found.get_params(inner)
+        if not isinstance(found, TyperGroup):
+            yield name, found, found.get_params(inner)
+            continue
+        for word in found.list_commands(inner):
+            one = found.get_command(inner, word)
+            innermost = one.make_context(word, [], parent=inner, resilient_parsing=True)
+            yield f"{name} {word}", one, one.get_params(innermost)
 
 
 def command_reference() -> str:

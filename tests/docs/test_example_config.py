@@ -42,6 +42,9 @@ LEAD = {
     "Rating": "lead_rating",
     "PenguinMails_Engagement_Score__c": "engagement_score",
     "PenguinMails_Last_Campaign__c": "last_campaign_id",
+    "PenguinMails_Last_Email_Opened__c": "last_email_opened",  # these three, so that a lead's opens are kept
+    "PenguinMails_Total_Opens__c": "total_opens",
+    "PenguinMails_Total_Clicks__c": "total_clicks",
 }
 TASK = {
     "Subject": "Email: {campaign_name}",
@@ -130,8 +133,9 @@ def test_every_rule_on_a_change_in_salesforce_is_there(config: Config) -> None:
     assert deleted.action is Action.SOFT_DELETE
 
 
-def test_first_opens_and_clicks_are_logged_and_all_are_counted(config: Config) -> None:
-    rules = config.mapping.rules["contact"].events
+@pytest.mark.parametrize("name", ["contact", "lead"])
+def test_first_opens_and_clicks_are_logged_and_all_are_counted(config: Config, name: str) -> None:
+    rules = config.mapping.rules[name].events
     once = {
         rule.on for rule in rules if rule.action is Action.CREATE_TASK and rule.once_per is OncePer.CAMPAIGN
     }

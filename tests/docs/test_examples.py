@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from sfsync.cli.app import app
@@ -41,6 +42,13 @@ def parse(arguments):
     if arguments and not arguments[0].startswith("-"):
         command = APP.get_command(context, arguments[0])
         assert command is not None, f"no command {arguments[0]}"
+        if isinstance(command, TyperGroup):
+            group, arguments = (
+                command.make_context(arguments[0], [], parent=context, resilient_parsing=True),
+                arguments[1:],
+            )
+            command = command.get_command(group, arguments[0])
+            assert command is not None, f"no command {arguments[0]}"
         command.make_context(arguments[0], list(arguments[1:]), parent=context)
 
 

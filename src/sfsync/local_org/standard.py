@@ -413,7 +413,13 @@ _CONTACT_CUSTOM = (
     _number("PenguinMails_Total_Clicks__c", 9, default=0.0),
     _flag("PenguinMails_Unsubscribed__c"),
 )
-_LEAD_CUSTOM = (_number("PenguinMails_Engagement_Score__c", 5), _text("PenguinMails_Last_Campaign__c", 255))
+_LEAD_CUSTOM = (
+    _number("PenguinMails_Engagement_Score__c", 5),
+    _text("PenguinMails_Last_Campaign__c", 255),
+    _make("PenguinMails_Last_Email_Opened__c", "datetime"),
+    _number("PenguinMails_Total_Opens__c", 9, default=0.0),
+    _number("PenguinMails_Total_Clicks__c", 9, default=0.0),
+)
 _PERSON_KEY = _text("PenguinMails_Id__c", 255, external_id=True, unique=True, id_lookup=True)
 _EVENT_KEY = _text("PenguinMails_Event_Id__c", 255, external_id=True, unique=True, id_lookup=True)
 

@@ -1,0 +1,78 @@
+"""Blueprints as files. That they are what Salesforce's tools read is shown in tests/system/test_sfdx.py."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from xml.etree import ElementTree as ET
+
+from sfsync.planning.provision import Blueprint, FieldGrant, NewField, ObjectGrant
+from sfsync.salesforce.metadata import NAMESPACE, package_files, source_files, zipped
+
+WANTED = Blueprint(
+    fields=(
+        NewField("Contact", "A_B__c", "Number", frozenset(), "1 < 2 & 3", precision=9, default="0"),
+        NewField("Lead", "K__c", "Text", frozenset(), length=255, is_key=True),
+    ),
+    objects=(ObjectGrant("Lead", create=True, edit=True), ObjectGrant("Account")),
+    grants=(FieldGrant("Contact", "A_B__c", edit=True), FieldGrant("Contact", "AccountId", edit=False)),
+)
+
+
+def read(content: bytes) -> ET.Element:
+    root = ET.fromstring(content)
+    assert root.tag.startswith(f"{{{NAMESPACE}}}")
+    return root
+
+
+def told(element: ET.Element) -> dict[str, str | None]:
+    return {child.tag.partition("}")[2]: child.text for child in element}
+
+
+def test_each_field_is_a_file_of_its_own_in_source_format() -> None:
+    files = source_files(WANTED, "66.0")
+    path = "force-app/main/default/objects/Contact/fields/A_B__c.field-meta.xml"
+    assert told(read(files[path])) == {
+        "fullName": "A_B__c",
+        "defaultValue": "0",
+        "description": "1 < 2 & 3",
+        "externalId": "false",
+        "label": "A B",
+        "precision": "9",
+        "required": "false",
+        "scale": "0",
+        "type": "Number",
+        "unique": "false",
+    }
+    assert json.loads(files["sfdx-project.json"])["sourceApiVersion"] == "66.0"
+
+
+def test_the_permission_set_opens_what_is_named_and_no_more() -> None:
+    root = read(package_files(WANTED, "66.0")["permissionsets/PenguinMails_Sync.permissionset"])
+    kinds = [child.tag.partition("}")[2] for child in root]
+    assert kinds == sorted(kinds)
+    fields = [told(each) for each in root.findall(f"{{{NAMESPACE}}}fieldPermissions")]
+    assert [(each["field"], each["editable"], each["readable"]) for each in fields] == [
+        ("Contact.A_B__c", "true", "true"),
+        ("Contact.AccountId", "false", "true"),
+    ]
+    objects = [told(each) for each in root.findall(f"{{{NAMESPACE}}}objectPermissions")]
+    assert [(each["object"], each["allowCreate"], each["allowDelete"]) for each in objects] == [
+        ("Account", "false", "false"),
+        ("Lead", "true", "false"),
+    ]
+    assert (
+        {each["viewAllRecords"] for each in objects}
+        == {each["modifyAllRecords"] for each in objects}
+        == {"false"}
+    )
+
+
+def test_the_package_names_its_parts_and_the_same_mapping_gives_the_same_bytes() -> None:
+    content = zipped(package_files(WANTED, "66.0"))
+    assert content == zipped(package_files(WANTED, "66.0"))
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        assert package.namelist()[0] == "package.xml"
+        members = [each.text for each in read(package.read("package.xml")).iter(f"{{{NAMESPACE}}}members")]
+    assert members == ["Contact.A_B__c", "Lead.K__c", "PenguinMails_Sync"]
