@@ -26,7 +26,7 @@ from sfsync.planning.checkup import (
     changes,
     findings,
 )
-from sfsync.planning.provision import custom_fields
+from sfsync.planning.provision import custom_fields, objects_of
 from sfsync.salesforce.survey import survey
 
 if TYPE_CHECKING:
@@ -110,12 +110,19 @@ def _login(cli: Cli, config: Config, mirror: SqliteMirror) -> LoginFacts:
 
 def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
     mapping = found.config.mapping
-    objects = sorted({each.sobject for each in mapping.objects.values()} | {mapping.activities.sobject})
-    org, _org_id = connect(cli, found.config, mirror)
+    try:
+        org, _org_id = connect(cli, found.config, mirror)
+    except SfsyncError as error:
+        found.login = replace(found.login, trouble=(error.message, error.hint))
+        return
     try:
         with org.connection.session.finishing():  # a few calls of the reserve, to tell that it is reached
             found.org = survey(
-                org.connection, objects, custom_fields(mapping), user_id=found.login.user_id, now=local_now
+                org.connection,
+                objects_of(mapping),
+                custom_fields(mapping),
+                user_id=found.login.user_id,
+                now=local_now,
             )
     except SfsyncError as error:
         found.org = OrgFacts(trouble=(error.message, error.hint))
@@ -133,8 +140,7 @@ def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...])
             return MachineFacts(version, files=files, damage=damage)
         held, told = mirror.lock_holder(), mirror.status()
         objects = config.mapping.objects
-        names = sorted({each.sobject for each in objects.values()} | {config.mapping.activities.sobject})
-        kept = {name: mirror.facts(name) for name in names}
+        kept = {name: mirror.facts(name) for name in objects_of(config.mapping)}
         return MachineFacts(
             sqlite=version,
             journal=mirror.journal_mode(),

@@ -266,15 +266,13 @@ def _write(path: Path, content: bytes) -> None:
 # -- setup in the org
 def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> Answer:
     from sfsync.cli.wiring import connect, login, new_run_id, open_mirror, token_store
-    from sfsync.planning.provision import blueprint, by_hand, custom_fields, steps, todo
+    from sfsync.planning.provision import blueprint, by_hand, custom_fields, objects_of, steps, todo
     from sfsync.salesforce.setup import OrgSetup
 
     with open_mirror(cli, config) as mirror:
         token = login(cli, config, mirror, token_store(cli, mirror)).current()
         org, _org_id = connect(cli, config, mirror)
-        names = sorted(
-            {each.sobject for each in config.mapping.objects.values()} | {config.mapping.activities.sobject}
-        )
+        names = objects_of(config.mapping)
         described = {name: org.describe(name) for name in names}
         at_work = OrgSetup(org.connection)
         with _for_admins_only():

@@ -29,7 +29,7 @@ from sfsync.mapping.schema import FieldType, OnLocalDelete
 from sfsync.mapping.schema import Mapping as DataMapping
 from sfsync.mapping.template import literal
 from sfsync.model.limits import Limits
-from sfsync.planning.provision import ACTIVITY, OWN
+from sfsync.planning.provision import ACTIVITY, OWN, makes_parents
 
 RECORDS_PER_MB: Final = 512
 """A Contact, Lead or Task takes 2 KB of data storage. Source: salesforce-facts §9."""
@@ -370,6 +370,8 @@ def object_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
                 "on_local_delete: delete will be refused", "Ask your admin for the right to delete.", Who.ADMIN,
                 facts.name,
             )  # fmt: skip
+    if parent := makes_parents(wanted.mapping):
+        yield from _object_rights(parent, org, edits=True, area=Area.FIELDS, only_create=True)
     if wanted.mapping.activities.fields:
         yield from _object_rights(
             wanted.mapping.activities.sobject, org, edits=True, area=Area.ACTIVITY, only_create=True

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from sfsync.mapping.check import SUITED, SObjectFacts
 from sfsync.mapping.place import nearest
-from sfsync.mapping.schema import ActivityMap, FieldMap, FieldType, Merge, ObjectMap, OnLocalDelete
+from sfsync.mapping.schema import ActivityMap, FieldMap, FieldType, Merge, ObjectMap, OnLocalDelete, OnMissing
 from sfsync.mapping.schema import Mapping as DataMapping
 
 SET_NAME: Final = "PenguinMails_Sync"
@@ -192,7 +192,7 @@ def blueprint(
             fields.setdefault(new.full_name, new)
         elif there is not None and new.full_name.lower() not in there:
             strange.append(new.full_name)
-    fields |= {twin.full_name: twin for twin in _twins(fields) if twin.full_name not in fields}
+    fields |= {twin.full_name: twin for twin in _twins(mapping, fields) if twin.full_name not in fields}
     grants = _field_grants(mapping, known)
     return Blueprint(
         fields=tuple(sorted(fields.values(), key=lambda new: (new.table, new.name))),
@@ -202,10 +202,25 @@ def blueprint(
     )
 
 
+def makes_parents(mapping: DataMapping) -> str:
+    """The object whose records a push makes to link others to them, ``Account``; empty where it makes none."""
+    for name, object_map in mapping.objects.items():
+        linked = object_map.linked
+        if linked and linked.on_missing is OnMissing.CREATE and mapping.rules_for(name).pushes:
+            return linked.remote.partition(".")[0]
+    return ""
+
+
+def objects_of(mapping: DataMapping) -> list[str]:
+    """The org's objects that a mapping reads or writes records of."""
+    names = {object_map.sobject for object_map in mapping.objects.values()}
+    return sorted(name for name in names | {mapping.activities.sobject, makes_parents(mapping)} if name)
+
+
 def custom_fields(mapping: DataMapping) -> list[str]:
     """Full names of all custom fields of the org's own that the mapping names, and of those made beside them."""
     named = {new.full_name: new for new in _fields_of(mapping)}
-    return sorted({*named, *(twin.full_name for twin in _twins(named))})
+    return sorted({*named, *(twin.full_name for twin in _twins(mapping, named))})
 
 
 # -- fields
@@ -263,11 +278,13 @@ def _key(table: str, name: str, description: str) -> NewField:
     )
 
 
-def _twins(fields: Mapping[str, NewField]) -> list[NewField]:
-    """A Lead's fields on Contact too, so that a conversion has somewhere to carry them.
+def _twins(mapping: DataMapping, fields: Mapping[str, NewField]) -> list[NewField]:
+    """A Lead's fields on Contact too, where that is synced, so that a conversion has somewhere to carry them.
 
     Source: Salesforce Help, "Map Custom Lead Fields" (only fields of one type can be mapped).
     """
+    if "Contact" not in {object_map.sobject for object_map in mapping.objects.values()}:
+        return []
     reason = "so that converting a Lead can carry it over"
     return [
         NewField(
@@ -330,7 +347,7 @@ def _object_grants(mapping: DataMapping) -> Iterator[ObjectGrant]:
         standard = [name for name in parents if name not in _NO_OBJECT and not name.endswith("__r")]
         for name in (*_DEPENDS.get(object_map.sobject, ()), *(_PARENTS.get(name, name) for name in standard)):
             if name:
-                wanted.setdefault(name, ObjectGrant(name))
+                wanted.setdefault(name, ObjectGrant(name, create=name == makes_parents(mapping)))
     for name, object_map in mapping.objects.items():
         pushes = mapping.rules_for(name).pushes
         creates = pushes or mapping.activities.missing_person.value == f"create_{name}"
@@ -361,7 +378,7 @@ def _mapped_grants(mapping: DataMapping) -> Iterator[FieldGrant]:
             parent, dot, _ = field_map.remote.partition(".")
             if dot:
                 link = f"{parent.removesuffix('__r')}{'__c' if parent.endswith('__r') else 'Id'}"
-                yield FieldGrant(object_map.sobject, link, edit=False)
+                yield FieldGrant(object_map.sobject, link, edit=pushes and field_map is object_map.linked)
             else:
                 yield FieldGrant(object_map.sobject, field_map.remote, edit=pushes and field_map.pushes)
         if object_map.external_id:

@@ -19,6 +19,7 @@ from sfsync.mapping.schema import (
     MissingPerson,
     ObjectMap,
     OnLocalDelete,
+    OnMissing,
     SyncRules,
 )
 from sfsync.planning.provision import (
@@ -31,6 +32,7 @@ from sfsync.planning.provision import (
     blueprint,
     by_hand,
     custom_fields,
+    objects_of,
     permission_name,
     steps,
     todo,
@@ -193,6 +195,18 @@ def test_someone_missing_is_made_even_where_nothing_else_is_pushed() -> None:
     activities = replace(TASK, missing_person=MissingPerson.CREATE_LEAD)
     told = rights(mapping(LEAD, activities=activities, lead=SyncRules("lead", Direction.PULL)))
     assert told == {"Lead": ("Read", "Create", "Edit")}
+
+
+@pytest.mark.parametrize(
+    ("on_missing", "account"), [(OnMissing.SKIP, ("Read",)), (OnMissing.CREATE, ("Read", "Create"))]
+)
+def test_a_company_that_goes_up_takes_the_link_and_maybe_a_new_account(
+    on_missing: OnMissing, account: tuple[str, ...]
+) -> None:
+    mapped = mapping(contact(FieldMap("Account.Name", "company", on_missing=on_missing)))
+    assert rights(mapped)["Account"] == account
+    assert {grant.full_name: grant.edit for grant in blueprint(mapped).grants}["Contact.AccountId"] is True
+    assert ("Account" in objects_of(mapped)) is (on_missing is OnMissing.CREATE)
 
 
 def test_tasks_are_a_right_of_the_user() -> None:

@@ -1,0 +1,185 @@
+"""Carrying out a plan in an org: what is refused is told, what hangs on it is left, and the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sfsync.errors import AuthError, BudgetSpent
+from sfsync.mapping.schema import ActivityMap, FieldMap, FieldType, Mapping, MissingPerson, ObjectMap
+from sfsync.planning.provision import SET_NAME, Found, FoundSet, Part, blueprint, steps
+from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal
+from sfsync.salesforce.setup import NO_RIGHTS, OrgSetup, Result, Status
+
+LEAD = ObjectMap(
+    "lead", "leads", "Lead", "email",
+    (FieldMap("Email", "email"), FieldMap("PenguinMails_N__c", "n", FieldType.INTEGER)),
+    external_id="PenguinMails_Id__c",
+)  # fmt: skip
+MAPPING = Mapping(
+    {"lead": LEAD}, ActivityMap(fields=(("Type", "Email"),), missing_person=MissingPerson.QUARANTINE)
+)
+WANTED = blueprint(MAPPING)
+BARE = Found({}, "005U", "sync@example.com")
+Rule = Callable[[str, str, dict[str, Any]], Any]
+
+
+def refused(code: str, message: str = "no", status: int = 400) -> CallRefused:
+    return CallRefused(status, Refusal(code, message))
+
+
+class Wire:
+    """Stands in for ``Connection`` where only writes matter: each is kept, and answered by a rule or plainly."""
+
+    def __init__(self, rule: Rule = lambda *_: None) -> None:
+        self.sent: list[tuple[str, str, dict[str, Any]]] = []
+        self._rule = rule
+
+    def write(self, path: str, *, method: str, body: dict[str, Any]) -> Any:
+        self.sent.append((method, path, body))
+        told = self._rule(method, path, body)
+        if isinstance(told, Exception):
+            raise told
+        if told is not None:
+            return told
+        if path == "composite/sobjects":
+            return [{"id": "01k", "success": True, "errors": []} for _ in body["records"]]
+        return {"id": "0PS1", "success": True, "errors": []}
+
+
+def carried_out(rule: Rule = lambda *_: None, found: Found = BARE) -> tuple[Wire, list[Result]]:
+    wire = Wire(rule)
+    return wire, OrgSetup(wire).carry_out(steps(WANTED, found), found)  # type: ignore[arg-type]
+
+
+def told(results: list[Result], status: Status) -> dict[str, str]:
+    return {f"{each.step.part}:{each.step.name}": each.message for each in results if each.status is status}
+
+
+def test_everything_is_made_in_few_calls_and_in_order() -> None:
+    wire, results = carried_out()
+    assert told(results, Status.DONE).keys() == {
+        "field:Lead.PenguinMails_N__c",
+        "field:Lead.PenguinMails_Id__c",
+        f"permission set:{SET_NAME}",
+        "object permission:Lead",
+        *(f"field permission:{name}" for name in ("Lead.Email", "Lead.PenguinMails_N__c", "Lead.PenguinMails_Id__c", "Task.Type")),
+        f"assignment:{SET_NAME}",
+    }  # fmt: skip
+    assert [path for _, path, _ in wire.sent] == [
+        "tooling/sobjects/CustomField/",
+        "tooling/sobjects/CustomField/",
+        "sobjects/PermissionSet/",
+        "sobjects/ObjectPermissions/",
+        "composite/sobjects",
+        "sobjects/PermissionSetAssignment/",
+    ]
+    key = wire.sent[0][2]
+    assert key["FullName"] == "Lead.PenguinMails_Id__c"
+    assert (key["Metadata"]["externalId"], key["Metadata"]["unique"]) == (True, True)
+    assert wire.sent[3][2]["ParentId"] == wire.sent[5][2]["PermissionSetId"] == "0PS1"
+    assert {record["ParentId"] for record in wire.sent[4][2]["records"]} == {"0PS1"}
+    assert wire.sent[5][2]["AssigneeId"] == "005U"
+
+
+def test_each_result_is_told_as_it_is_known() -> None:
+    heard: list[Result] = []
+    wire = Wire()
+    results = OrgSetup(wire).carry_out(steps(WANTED, BARE), BARE, heard.append)  # type: ignore[arg-type]
+    assert heard == results
+
+
+def test_without_rights_one_try_of_each_kind_is_enough() -> None:
+    def rule(_method: str, path: str, _body: dict[str, Any]) -> Any:
+        return refused("INSUFFICIENT_ACCESS", status=403) if path.startswith("tooling/") else None
+
+    wire, results = carried_out(rule)
+    assert sum(path.startswith("tooling/") for _, path, _ in wire.sent) == 1
+    assert NO_RIGHTS in told(results, Status.FAILED)["field:Lead.PenguinMails_Id__c"]
+    assert any(each.denied for each in results)
+    left = told(results, Status.SKIPPED)
+    assert left["field:Lead.PenguinMails_N__c"] == NO_RIGHTS
+    assert left["field permission:Lead.PenguinMails_Id__c"] == "its field was not made"
+    done = told(results, Status.DONE)
+    assert {"field permission:Lead.Email", f"assignment:{SET_NAME}"} <= done.keys()
+
+
+def test_without_the_permission_set_nothing_of_it_is_tried() -> None:
+    wire, results = carried_out(
+        lambda _m, path, _b: refused("LIMIT_EXCEEDED") if path.endswith("PermissionSet/") else None
+    )
+    assert told(results, Status.FAILED) == {f"permission set:{SET_NAME}": "LIMIT_EXCEEDED: no"}
+    assert set(told(results, Status.SKIPPED).values()) == {"the permission set is not there"}
+    assert [path for _, path, _ in wire.sent][-1] == "sobjects/PermissionSet/"
+
+
+@pytest.mark.parametrize("code", ["DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"])
+def test_what_somebody_made_meanwhile_is_there(code: str) -> None:
+    _, results = carried_out(lambda _m, path, _b: refused(code) if path.startswith("tooling/") else None)
+    assert told(results, Status.FAILED) == told(results, Status.SKIPPED) == {}
+    assert "it was there already" in told(results, Status.DONE).values()
+
+
+@pytest.mark.parametrize(
+    "failure", [CallFailed("the connection broke off"), BudgetSpent("spent"), AuthError("ended")]
+)
+def test_a_connection_that_is_lost_ends_the_run_and_what_was_done_is_told(failure: Exception) -> None:
+    wire, results = carried_out(lambda _m, path, _b: failure if path.endswith("ObjectPermissions/") else None)
+    assert len(told(results, Status.DONE)) == 3
+    assert list(told(results, Status.FAILED)) == ["object permission:Lead"]
+    assert "run again" in told(results, Status.SKIPPED)[f"assignment:{SET_NAME}"]
+    assert wire.sent[-1][1] == "sobjects/ObjectPermissions/"
+
+
+def answers(**errors: tuple[str, str]) -> Rule:
+    """A collection's answers, some refused, by the field's name without its object."""
+
+    def rule(_method: str, path: str, body: dict[str, Any]) -> Any:
+        if path != "composite/sobjects":
+            return None
+        told = []
+        for record in body["records"]:
+            code, message = errors.get(record["Field"].partition(".")[2], ("", ""))
+            error = [{"statusCode": code, "message": message, "fields": ["Field"]}]
+            told.append({"success": not code, "errors": error if code else []})
+        return told
+
+    return rule
+
+
+def test_a_standard_field_that_takes_no_permission_needs_none() -> None:
+    _, results = carried_out(answers(Type=("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "bad value")))
+    assert told(results, Status.FAILED) == {}
+    assert "it needs none" in told(results, Status.DONE)["field permission:Task.Type"]
+
+
+def test_a_custom_field_that_is_refused_is_a_failure_and_the_others_are_done() -> None:
+    _, results = carried_out(
+        answers(PenguinMails_N__c=("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "bad value"))
+    )
+    assert list(told(results, Status.FAILED)) == ["field permission:Lead.PenguinMails_N__c"]
+    assert "field permission:Lead.Email" in told(results, Status.DONE)
+
+
+def test_an_answer_that_is_too_short_leaves_nothing_unsaid() -> None:
+    _, results = carried_out(lambda _m, path, _b: [] if path == "composite/sobjects" else None)
+    assert {each.message for each in results if each.step.part is Part.GRANT} == {"the org told no result"}
+
+
+def test_rights_that_are_too_few_are_changed_in_place() -> None:
+    there = FoundSet(
+        "0PS9",
+        frozenset({"ApiEnabled"}),
+        {"Lead": ("110L", frozenset({"Read"}))},
+        {"Lead.Email": ("01kE", False)},
+    )
+    wire, results = carried_out(found=Found({}, "005U", "x", there, assigned=True))
+    assert told(results, Status.FAILED) == told(results, Status.SKIPPED) == {}
+    patched = {path: body for method, path, body in wire.sent if method == "PATCH"}
+    assert patched["sobjects/PermissionSet/0PS9"] == {"PermissionsEditTask": True}
+    assert patched["sobjects/ObjectPermissions/110L"] == {"PermissionsCreate": True, "PermissionsEdit": True}
+    [record] = patched["composite/sobjects"]["records"]
+    assert (record["id"], record["PermissionsEdit"]) == ("01kE", True)
+    assert not any("Assignment" in path for _, path, _ in wire.sent)
