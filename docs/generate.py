@@ -100,7 +100,7 @@ def commands() -> Iterator[tuple[str, Any, list[Any]]]:
             yield name, found, found.get_params(inner)
             continue
         for word in found.list_commands(inner):
-            one = found.get_command(inner, word)
+            one: Any = found.get_command(inner, word)
             innermost = one.make_context(word, [], parent=inner, resilient_parsing=True)
             yield f"{name} {word}", one, one.get_params(innermost)
 
