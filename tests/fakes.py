@@ -59,6 +59,9 @@ SCHEMA = {
         "Rating": "picklist",
         "PenguinMails_Engagement_Score__c": "double",
         "PenguinMails_Last_Campaign__c": "string",
+        "PenguinMails_Last_Email_Opened__c": "datetime",
+        "PenguinMails_Total_Opens__c": "double",
+        "PenguinMails_Total_Clicks__c": "double",
     },
     "Account": {"Name": "string"},
     "Task": {
