@@ -7,7 +7,7 @@ that it cannot drift. It has a clock of its own, in whole seconds, which only ``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from sfsync.mapping.schema import ActivityMap
 from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.cursor import Watermark
-from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId
 from sfsync.model.traffic import Batching, Changes, Usage
 
@@ -143,9 +143,13 @@ class FakeOrg:
     def edit(self, record: str, **fields: Any) -> None:
         self._save(SalesforceId(record), self.records[SalesforceId(record)], fields)
 
-    def edit_slowly(self, record: str, **fields: Any) -> Callable[[], None]:
+    def edit_behind(self, record: str, **fields: Any) -> None:
+        """Seen from now on, with the stamp that the record had: a long transaction, or the very same second."""
+        self.edit_slowly(record, at=self.records[SalesforceId(record)]["SystemModstamp"], **fields)()
+
+    def edit_slowly(self, record: str, at: str = "", **fields: Any) -> Callable[[], None]:
         """Saved now, inside a long transaction: the returned function commits it, with the stamp of now."""
-        at = self._stamp()
+        at = at or self._stamp()
 
         def commit() -> None:
             self.edit(record, **fields)
@@ -265,7 +269,7 @@ class FakeOrg:
             ]
             yield self._told(sobject, found, fields)
 
-    def batching(self, action_count: int) -> Batching:
+    def batching(self, action_count: int, *, creating: bool = False) -> Batching:
         return Batching("collections", self.batch)
 
     def finish_job(self, job_id: str) -> None:
@@ -330,12 +334,24 @@ class FakeOrg:
             return []
         self._called("apply")
         self.trouble.before_apply(writes)
-        outcomes = [self._apply(write) for write in writes]
+        latest = max(write.unmoved_since for write in writes)
+        outcomes = [self._apply_unmoved(write, latest) for write in writes]
         self.trouble.after_apply(writes)
         if self.trouble.lost_replies:
             self.trouble.lost_replies -= 1
             return [Unknown(write.ref, "no answer came") for write in writes]
         return outcomes
+
+    def _apply_unmoved(self, write: OrgWrite, latest: str) -> Outcome:
+        """As the real one does: of the writes that travel together, the latest reading counts for all."""
+        if not write.unmoved_since or write.action is not OrgAction.UPDATE:
+            return self._apply(write)
+        (raw,) = [raw for raw in self._seen(write.sobject) if raw["Id"] == write.salesforce_id] or [None]
+        if raw is None or raw.get("IsDeleted") or _moment(raw["SystemModstamp"]) > latest:
+            return Deferred(write.ref, MOVED, "the record was changed meanwhile")
+        (seen,) = self._told(write.sobject, [raw], list(write.fields))
+        outcome = self._apply(write)
+        return replace(outcome, seen=seen) if isinstance(outcome, Accepted) else outcome
 
     def _apply(self, write: OrgWrite) -> Outcome:
         if self.trouble.deferred(write):

@@ -17,7 +17,7 @@ from sfsync.mapping.check import narrow, narrow_activities
 from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import ActivityMap
 from sfsync.model.change import OrgAction, OrgWrite
-from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import RemoteState, SalesforceId
 from sfsync.model.token import Token
 from sfsync.salesforce.connect import Connection
@@ -46,7 +46,7 @@ class World(ABC):
     def pass_time(self, seconds: float) -> None: ...
 
     @abstractmethod
-    def lose_the_next_reply(self) -> None: ...
+    def lose_the_next_reply(self, path: str = "") -> None: ...
 
     @abstractmethod
     def refuse_requests(self) -> None: ...
@@ -95,8 +95,8 @@ class Served(World):
         self.local.state.clock.advance(seconds)
         flat(self.org.fetch("Contact", ["Id"], [SalesforceId("003000000000000AAA")]))  # it hears the new time
 
-    def lose_the_next_reply(self) -> None:
-        self.local.faults.add({"match": {"path": "/composite/sobjects"}, "nth": 1, "fault": "lose_reply"})
+    def lose_the_next_reply(self, path: str = "/composite/sobjects") -> None:
+        self.local.faults.add({"match": {"path": path}, "nth": 1, "fault": "lose_reply"})
 
     def refuse_requests(self) -> None:
         self.local.faults.add({"match": {"path": ""}, "nth": (), "fault": "unavailable"})
@@ -133,7 +133,7 @@ class InMemory(World):
     def pass_time(self, seconds: float) -> None:
         self.fake.pass_time(seconds)
 
-    def lose_the_next_reply(self) -> None:
+    def lose_the_next_reply(self, path: str = "") -> None:
         self.fake.trouble.lost_replies = 1
 
     def refuse_requests(self) -> None:
@@ -369,6 +369,106 @@ def test_a_key_whose_record_was_deleted_makes_a_new_one(world: World) -> None:
     again = world.apply(create(1, "key-1", LastName="Again"))[1]
     assert isinstance(again, Accepted)
     assert again.created
+
+
+# -- updates that somebody else may get in the way of ------------------------------------------------------------
+def read_at(world: World, record: str, sobject: str = "Contact") -> str:
+    """The record's stamp, as a plan holds it."""
+    raw = world.one(record, sobject)
+    return Projection(LEADS if sobject == "Lead" else CONTACTS).to_remote_record(raw).modified_at
+
+
+def put_off(outcome: Outcome) -> str:
+    assert isinstance(outcome, Deferred), outcome
+    return outcome.code
+
+
+def guarded(world: World, ref: int, record: SalesforceId, **fields: Any) -> OrgWrite:
+    return replace(update(ref, record, **fields), unmoved_since=read_at(world, record))
+
+
+def test_an_update_tells_what_it_replaced(world: World) -> None:
+    record = world.contact(Title="Old", PenguinMails_Total_Clicks__c=3)
+    write = guarded(world, 1, record, Title="x", Phone="555", PenguinMails_Total_Clicks__c=4)
+    told = world.apply(write)[1]
+    assert told == Accepted(1, record)
+    assert isinstance(told, Accepted)
+    assert told.seen is not None
+    seen = {name: told.seen[name] for name in write.fields}
+    assert seen == {"Title": "Old", "Phone": None, "PenguinMails_Total_Clicks__c": 3.0}
+    assert world.one(record)["Title"] == "x"
+
+
+def test_a_record_that_moved_is_left_alone_and_holds_up_no_other(world: World) -> None:
+    one, two = world.contact(), world.contact(Email="bob@x.example")
+    writes = [guarded(world, 1, one, Title="x"), guarded(world, 2, two, Title="x")]
+    world.pass_time(2)
+    world.edit(one, Phone="555")
+    told = world.apply(*writes)
+    assert put_off(told[1]) == MOVED
+    assert told[2] == Accepted(2, two)
+    assert (world.one(one)["Title"], world.one(two)["Title"]) == (None, "x")
+    assert world.apply(guarded(world, 3, one, Title="y"))[3] == Accepted(3, one)
+
+
+def test_all_that_moved_are_left_alone(world: World) -> None:
+    records = [world.contact(Email=f"p{number}@x.example") for number in range(3)]
+    writes = [guarded(world, number, record, Title="x") for number, record in enumerate(records)]
+    world.pass_time(2)
+    for record in records:
+        world.edit(record, Title="theirs")
+    assert {put_off(told) for told in world.apply(*writes).values()} == {MOVED}
+    assert {world.one(record)["Title"] for record in records} == {"theirs"}
+
+
+def test_an_edit_in_the_very_second_of_the_latest_stamp_is_told(world: World) -> None:
+    record = world.contact(Title="Old")
+    write = guarded(world, 1, record, Title="x")
+    world.edit(record, Title="theirs")
+    told = world.apply(replace(write, unmoved_since=read_at(world, record)))[1]
+    assert isinstance(told, Accepted)
+    assert told.seen is not None
+    assert told.seen["Title"] == "theirs"
+
+
+def test_a_record_deleted_or_purged_has_moved(world: World) -> None:
+    gone, purged = world.contact(), world.contact(Email="bob@x.example")
+    writes = [guarded(world, 1, gone, Title="x"), guarded(world, 2, purged, Title="x")]
+    world.people.delete(gone)
+    world.people.delete(purged)
+    world.people.purge(purged)
+    assert {put_off(told) for told in world.apply(*writes).values()} == {MOVED}
+
+
+def test_guarded_and_other_writes_go_together(world: World) -> None:
+    one, two = world.contact(), world.contact(Email="bob@x.example")
+    lead = world.create("Lead", LastName="Dee", Company="Co")
+    on_lead = OrgWrite(4, OrgAction.UPDATE, "Lead", {"Title": "x"}, lead)
+    writes = (
+        guarded(world, 1, one, Title="x"),
+        update(2, two, Title="x"),
+        create(3, "key-3", LastName="New"),
+        replace(on_lead, unmoved_since=read_at(world, lead, "Lead")),
+        delete(5, world.contact(Email="eve@x.example")),
+    )
+    told = world.apply(*writes)
+    assert sorted(told) == [1, 2, 3, 4, 5]
+    assert all(isinstance(outcome, Accepted) for outcome in told.values())
+
+
+def test_a_guarded_update_that_is_refused_is_refused(world: World) -> None:
+    one, two = world.contact(), world.contact(Email="bob@x.example")
+    told = world.apply(guarded(world, 1, one, Email="nonsense"), guarded(world, 2, two, Title="x"))
+    assert refused(told[1]) == "INVALID_EMAIL_ADDRESS"
+    assert told[2] == Accepted(2, two)
+
+
+def test_a_lost_reply_to_a_guarded_update_is_unknown(world: World) -> None:
+    record = world.contact()
+    write = guarded(world, 1, record, Title="done")
+    world.lose_the_next_reply("/composite")
+    assert isinstance(world.apply(write)[1], Unknown)
+    assert world.one(record)["Title"] == "done"
 
 
 # -- trouble -----------------------------------------------------------------------------------------------------

@@ -140,8 +140,8 @@ class Direct(requests.adapters.BaseAdapter):
 class SmallBatches(SalesforceOrg):
     """Three writes at a time, so that a handful of people is several batches."""
 
-    def batching(self, action_count: int) -> Batching:
-        return Batching(super().batching(action_count).transport, 3)
+    def batching(self, action_count: int, *, creating: bool = False) -> Batching:
+        return Batching(super().batching(action_count, creating=creating).transport, 3)
 
 
 @dataclass

@@ -25,8 +25,8 @@ class Small:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._org, name)
 
-    def batching(self, action_count: int) -> Batching:
-        return replace(self._org.batching(action_count), size=2)
+    def batching(self, action_count: int, *, creating: bool = False) -> Batching:
+        return replace(self._org.batching(action_count, creating=creating), size=2)
 
 
 def leave(pair: Pair, calls: int) -> int:

@@ -137,13 +137,8 @@ def story(pair: Pair, request: pytest.FixtureRequest) -> Story:
 def test_the_same_field_is_edited(story: Story) -> None:
     story.unfolds(lambda it: it.pair.people.edit(it.one, {"Title": "There"}))
     story.all_equal()
-    if story.moment == MOMENTS[1]:
-        # Salesforce has no "write unless somebody else did" for many records: who writes last, wins, as between
-        # any two of its users. The other value is in the record's field history, where the org keeps one.
-        assert story.there["Title"] == "Here"
-    else:
-        assert story.there["Title"] == "There"
-        assert story.in_conflicts("Here") or story.moment == MOMENTS[2]
+    assert story.there["Title"] == "There"
+    assert story.in_conflicts("Here") or story.moment == MOMENTS[2]
 
 
 def test_another_field_is_edited(story: Story) -> None:
@@ -206,6 +201,121 @@ def test_an_edit_is_committed_late_with_an_older_stamp(story: Story) -> None:
     story.pair.local.state.advance(360)
     story.pair.do("sync")
     assert story.row(story.two)["phone"] == "555 0300"
+
+
+# -- between the reading and the writing, on the wire -----------------------------------------------------------
+TITLE, CLICKS, OPT_OUT = "Title", "PenguinMails_Total_Clicks__c", "HasOptedOutOfEmail"
+ORGS: dict[str, dict[str, bool]] = {
+    "keyed": {},
+    "unkeyed": {"external_ids": False},
+    "bulk": {"bulk": True},
+}
+
+
+class InTheCall:
+    """Somebody saves something while a call is under way: after its question, before its writes.
+
+    The local org executes a call's requests in their order, as Salesforce does; this stands between two of them.
+    """
+
+    def __init__(self, pair: Pair, act: Callable[[], None]) -> None:
+        self.acted = False
+        api = pair.local.api
+        dispatch = api.dispatch
+
+        def dispatched(call: Any) -> Any:
+            if call.nested and call.method == "PATCH" and not self.acted:
+                self.acted = True
+                act()
+            return dispatch(call)
+
+        api.dispatch = dispatched  # type: ignore[method-assign]
+
+
+def push_while(pair: Pair, act: Callable[[], None]) -> None:
+    """Push, while somebody does something between the reading and the writing."""
+    pair.between = lambda org: Meanwhile(org, act, MOMENTS[1])
+    pair.do("push")
+    pair.between = None
+
+
+def later(pair: Pair) -> None:
+    """A second that the stamps can tell apart."""
+    pair.local.state.advance(2)
+
+
+@pytest.mark.parametrize("stamp", ["a new stamp", "an old stamp"])
+@pytest.mark.parametrize("org", ORGS)
+def test_what_is_typed_under_our_eyes_wins_and_ours_is_kept(open_one: Opener, org: str, stamp: str) -> None:
+    """A new stamp keeps our write from being done; where a long transaction ends, the answer alone tells."""
+    pair = open_one(**ORGS[org])
+    first, second = addresses(pair)[:2]
+    one, two = (pair.record(email)["Id"] for email in (first, second))
+    clicks = int(pair.row(first)["total_clicks"] or 0)
+    typed = {TITLE: "There", OPT_OUT: True, CLICKS: clicks + 5}
+    if stamp == "an old stamp":
+        replace(pair.people, commit_delay_seconds=300.0).edit(one, typed)
+    later(pair)
+    pair.people.edit(two, {"Phone": "555 0300"})
+    later(pair)
+    pair.edit(first, job_title="Here", total_clicks=clicks + 2)
+    pair.edit(second, job_title="Here too")
+    if stamp == "an old stamp":
+        push_while(pair, lambda: pair.local.state.advance(360))
+    else:
+        push_while(pair, lambda: pair.people.edit(one, typed))
+    assert pair.record(first)[TITLE] == pair.row(first)["job_title"] == "There"
+    assert pair.record(second)[TITLE] == "Here too"
+    kept = pair.sql("SELECT local, remote FROM conflicts WHERE \"column\" = 'job_title'")
+    assert kept == [{"local": "Here", "remote": "There"}]
+    pair.converge()
+    assert (pair.record(first)[OPT_OUT], pair.record(first)[CLICKS]) == (True, clicks + 7)
+
+
+def test_within_one_call_who_writes_last_wins(open_one: Opener) -> None:
+    """What no client can see: an edit between two requests that Salesforce executes one after the other."""
+    pair = open_one()
+    first = addresses(pair)[0]
+    one = pair.record(first)["Id"]
+    pair.edit(first, job_title="Here")
+    within = InTheCall(pair, lambda: pair.people.edit(one, {TITLE: "There"}))
+    pair.do("push")
+    assert within.acted
+    assert pair.record(first)[TITLE] == "Here"
+    pair.converge()
+
+
+@pytest.mark.parametrize("text", ["Here", "@{guard.records[0].Id}"])
+def test_a_text_that_looks_like_a_reference_is_guarded_too(open_one: Opener, text: str) -> None:
+    pair = open_one()
+    first, second = addresses(pair)[:2]
+    pair.edit(first, job_title=text)
+    pair.edit(second, job_title=text)
+    later(pair)
+    push_while(pair, lambda: pair.people.edit(pair.record(first)["Id"], {TITLE: "There"}))
+    assert [pair.record(email)[TITLE] for email in (first, second)] == ["There", text]
+    pair.converge()
+
+
+def test_a_record_deleted_under_our_eyes_costs_no_quarantine_and_holds_up_nobody(open_one: Opener) -> None:
+    pair = open_one()
+    first, second = addresses(pair)[:2]
+    one = pair.record(first)["Id"]
+    pair.edit(first, job_title="Here")
+    pair.edit(second, job_title="Here too")
+    push_while(pair, lambda: pair.people.delete(one))
+    assert pair.record(second)[TITLE] == "Here too"
+    assert pair.sql("SELECT * FROM quarantine") == []
+    pair.converge()
+    assert pair.sql("SELECT local FROM conflicts") == [{"local": "Here"}]
+
+
+@pytest.mark.parametrize("count", [3, 60])
+def test_a_push_costs_a_read_and_a_write_whoever_guards_it(open_one: Opener, count: int) -> None:
+    pair = open_one(contacts=count)
+    pair.sql("UPDATE contacts SET job_title = 'Here'")
+    assert pair.do("push").push["contact"].updated == count
+    assert pair.open.usage().api_calls == 2
 
 
 # -- ends --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from sfsync import failpoints
 from sfsync.errors import SfsyncError
 from sfsync.mapping.project import canonical_values
 from sfsync.mapping.schema import FieldMap, Merge
+from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.event import EventType
 from sfsync.model.record import Value
 from tests.fakes import Trouble
@@ -332,6 +333,27 @@ class Machine(RuleBasedStateMachine):
         self._run(verb)
         self.sides.org.trouble.after_apply = lambda _: None
 
+    @rule(
+        verb=st.sampled_from(["sync", "push", "push_activity"]),
+        number=numbers,
+        column=columns,
+        behind=st.booleans(),
+        dying=st.sampled_from([False, False, True]),
+        times=st.integers(1, 2),
+    )
+    def run_while_somebody_edits_there(
+        self, verb: str, number: int, column: str, behind: bool, dying: bool, times: int
+    ) -> None:
+        """Between our reading and our writing; where no stamp tells of it, only the answer can."""
+        self._did(f"run {verb}")
+        trouble = self.sides.org.trouble
+        unanswered = dying or trouble.lost_replies > 0
+        trouble.before_apply = self._somebody_edits_there(number, column, behind, times, unanswered)
+        if dying:
+            trouble.after_apply = _dying(1)
+        self._run(verb)
+        trouble.before_apply = trouble.after_apply = lambda _: None
+
     @rule(verb=st.sampled_from(["sync", "pull", "push", "push_activity"]), nth=st.integers(1, 12))
     def run_and_die_after_a_commit(self, verb: str, nth: int) -> None:
         self._did(f"run {verb}, to die after a commit")
@@ -377,6 +399,45 @@ class Machine(RuleBasedStateMachine):
                     self._count_here(row, 1)
 
         return edit
+
+    def _somebody_edits_there(
+        self, number: int, column: str, behind: bool, times: int, unanswered: bool
+    ) -> Callable[[Sequence[OrgWrite]], None]:
+        left = [times]
+
+        def edit(writes: Sequence[OrgWrite]) -> None:
+            about = [
+                each
+                for each in writes
+                if each.action is OrgAction.UPDATE and self._is_live(each.salesforce_id)
+            ]
+            if not about or not left[0]:
+                return
+            left[0] -= 1
+            write = about[number % len(about)]
+            record, name = str(write.salesforce_id), _typed_field(write, column)
+            if unanswered:  # whether a counter that others move is past our write says nothing of our write
+                self.unclear.add(record)
+            self._did("edited there in flight, behind" if behind else "edited there in flight")
+            self.typed.discard(str(self.sides.remote(record, name)))
+            values: dict[str, Any] = {name: self._new_value()}
+            if write.sobject == "Contact":
+                self.counted_there[record] += 1
+                values[CLICKS] = (self.sides.remote(record, CLICKS) or 0) + 1
+            if number == 0:
+                self.out_there.add(record)
+                values["HasOptedOutOfEmail"] = True
+            if behind and not unanswered:
+                self.sides.org.edit_behind(record, **values)
+            else:
+                self.sides.pass_time(1)
+                self.sides.org.edit(record, **values)
+
+        return edit
+
+    def _is_live(self, record: str | None) -> bool:
+        raw = self.sides.org.records.get(record)  # type: ignore[arg-type]
+        return raw is not None and not raw.get("IsDeleted") and not raw.get("IsConverted")
 
     # -- the laws ------------------------------------------------------------------------------------------------
     def teardown(self) -> None:
@@ -466,6 +527,12 @@ def _read(field: FieldMap, raw: dict[str, Any]) -> Value:
     from sfsync.mapping.project import reader
 
     return reader(field)(raw.get(field.remote))
+
+
+def _typed_field(write: OrgWrite, column: str) -> str:
+    """The field that is written, where somebody may have typed into it; else any."""
+    fields = TYPED["leads" if write.sobject == "Lead" else "contacts"]
+    return next((name for name in fields.values() if name in write.fields), fields[column])
 
 
 def _dying(nth: int) -> Callable[[object], None]:

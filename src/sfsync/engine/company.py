@@ -125,7 +125,7 @@ def _make(run: Run, path: str, names: Iterable[str], companies: Companies) -> No
     for name in names:
         if _key(name) not in companies.ids:
             missing.setdefault(_key(name), name)
-    batching = run.afford(len(missing))
+    batching = run.afford(len(missing), creating=True)
     for chunk in batched(enumerate(missing.items(), start=1), batching.size):
         keys = {ref: key for ref, (key, _) in chunk}
         writes = [OrgWrite(ref, OrgAction.CREATE, parent, {name_field: name}) for ref, (_, name) in chunk]

@@ -59,7 +59,7 @@ def diff(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: 
         _add_calls(run, cost, writes)
     cost.tasks = run.mirror.waiting_tasks()
     cost.storage_bytes += RECORD_BYTES * cost.tasks
-    _add_calls(run, cost, cost.tasks)
+    _add_calls(run, cost, cost.tasks, creating=True)
 
 
 def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[RowPlan]:
@@ -92,7 +92,7 @@ def _at_rest(triple: Triple) -> bool:
     return base is not None and (base.values, base.deleted_at) == (local.values, local.deleted_at)
 
 
-def _add_calls(run: Run, cost: Cost, writes: int) -> None:
+def _add_calls(run: Run, cost: Cost, writes: int, *, creating: bool = False) -> None:
     if writes:
         cost.org_writes += writes
-        cost.api_calls += run.org.batching(writes).calls_for(writes)
+        cost.api_calls += run.org.batching(writes, creating=creating).calls_for(writes)

@@ -58,8 +58,8 @@ class Org(Protocol):
         """
         ...
 
-    def batching(self, action_count: int) -> Batching:
-        """The cheapest way for so many writes, by API calls."""
+    def batching(self, action_count: int, *, creating: bool = False) -> Batching:
+        """The cheapest way for so many writes, by API calls; ``creating`` where all of them are creates."""
         ...
 
     def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
@@ -67,6 +67,10 @@ class Org(Protocol):
 
         Never raises for what becomes of single records; a request whose reply was lost gives ``Unknown``
         for all of its records. Refuses nothing silently.
+
+        An update with ``unmoved_since`` is done only while its record is live and its stamp no later than that
+        (of all that travel in one call, the latest counts); else it is ``Deferred`` with the code ``MOVED``. What
+        such an update replaced is told in ``Accepted.seen``.
 
         Raises:
             AuthError, BudgetSpent, OrgUnavailable: before anything of this call was sent; outcomes already

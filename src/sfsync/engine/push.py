@@ -4,6 +4,10 @@
     batch by batch
 
 Rows that have no Salesforce Id are looked for by address first; only who is found nowhere is created.
+
+Nobody's edit is lost to ours: an update is done only while its record has not moved since it was read, and one
+whose record has is read, planned and sent anew. What got between all the same is told with the answer, and goes
+through the same merge.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 
 from sfsync.engine.company import HINT as COMPANY_HINT
@@ -21,15 +25,16 @@ from sfsync.engine.ports import Stage
 from sfsync.engine.recover import forget_jobs, recover
 from sfsync.engine.run import Run, batched, end_where_told
 from sfsync.failpoints import reach
-from sfsync.mapping.coerce import canonical
-from sfsync.mapping.project import Projection, RawRecord, canonical_values, to_org_fields
-from sfsync.mapping.schema import ObjectMap
+from sfsync.mapping.coerce import canonical, from_org
+from sfsync.mapping.project import Projection, RawRecord, canonical_values, reader, to_org_fields
+from sfsync.mapping.schema import FieldType, ObjectMap
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
 from sfsync.model.event import match_key
-from sfsync.model.outcome import Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
+from sfsync.model.outcome import MOVED, Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
 from sfsync.model.record import MISSING, Local, LocalId, Remote, RemoteState, SalesforceId, Triple
 from sfsync.planning import safety
 from sfsync.planning.identity import choose
+from sfsync.planning.late import overtaken, put_back
 from sfsync.planning.pending import PendingWrite
 from sfsync.planning.planner import plan_row
 
@@ -38,6 +43,9 @@ LOOKUP = 1000
 
 FETCH = 2000
 """Ids a retrieve call. Source: salesforce-facts §4, sObject Collections."""
+
+ROUNDS = 3
+"""How often, in one run, a row is planned anew whose record moves under our eyes."""
 
 TIDY = 500
 """Rows a transaction when they are brought into canonical form."""
@@ -103,8 +111,54 @@ def _push_object(run: Run, each: _Prepared) -> None:
         if run.dry_run:
             _preview(each.report, plans)
         else:
-            _send(run, object_map, plans, each.report)
+            left = _send(run, object_map, plans, each.report)
+            for _ in range(ROUNDS):
+                left = _send_again(run, object_map, left, each.report) if left else []
+            each.report.skipped += len(left)
+            if left:
+                run.report.warn("somebody keeps changing what was to be written; the next run tries again")
     run.progress.done()
+
+
+@dataclass(frozen=True, slots=True)
+class _Overtaken:
+    """A plan whose record somebody changed while it was being written.
+
+    Attributes:
+        late: what was decided anew, where the write was done; nothing where it was not.
+    """
+
+    plan: RowPlan
+    salesforce_id: SalesforceId
+    late: tuple[FieldDecision, ...] = ()
+
+
+def _send_again(
+    run: Run, object_map: ObjectMap, left: Sequence[_Overtaken], report: ObjectReport
+) -> list[_Overtaken]:
+    """Read these records once more, plan their rows anew, and send what comes of it."""
+    run.checkpoint()
+    projection, rules = Projection(object_map, object_map.columns), run.usable.rules_for(object_map.name)
+    by_id = {each.salesforce_id: each for each in left}
+    with run.mirror.staging(object_map, object_map.columns) as stage:
+        now: dict[SalesforceId, Remote] = {}
+        for chunk in batched(by_id, FETCH):
+            for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
+                now |= {read.salesforce_id: read for read in map(projection.to_remote_record, page)}
+        back = [
+            plan
+            for record, each in by_id.items()
+            if record in now and (plan := put_back(each.plan, each.late, now[record]))
+        ]
+        for_a_person = {plan.salesforce_id for plan in back}
+        stage.add(record for record in now.values() if record.salesforce_id not in for_a_person)
+        triples = [
+            readable(triple, object_map)[0]
+            for triple in stage.triples(contested_only=False, dirty_only=True)
+            if triple.local and triple.remote and triple.remote.salesforce_id in now
+        ]
+    plans = [plan_row(triple, object_map, rules) for triple in triples]
+    return _send(run, object_map, [*back, *plans], report)
 
 
 def stage_fresh(
@@ -324,8 +378,14 @@ def _preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
         report.skipped += bool(plan.skip)
 
 
-def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport) -> None:
-    """Journal, send and settle one batch; what needs no write is settled in the mirror alone."""
+def _send(
+    run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport
+) -> list[_Overtaken]:
+    """Journal, send and settle one batch; what needs no write is settled in the mirror alone.
+
+    Returns:
+        What somebody else got in the way of, and has to be looked at again.
+    """
     linking = link(run, object_map, plans)
     plans = linking.plans
     outgoing = [plan for plan in plans if plan.org_action is not OrgAction.NONE]
@@ -336,28 +396,58 @@ def _send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: Obj
         if plan.skip:
             report.skipped += 1
             run.report.warn(f"{object_map.name} {plan.local_id}: {plan.skip}")
-    told = _written(run, object_map, outgoing, linking, report) if outgoing else {}
+    told, left = _written(run, object_map, outgoing, linking, report) if outgoing else ({}, [])
     _put_names_aside(run, object_map, linking, told, report)
     end_where_told(told.values())
+    return left
 
 
 def _written(
     run: Run, object_map: ObjectMap, outgoing: Sequence[RowPlan], linking: Linking, report: ObjectReport
-) -> dict[LocalId | None, Outcome]:
-    """What became of each row of a batch; journaled before it is sent, settled after."""
+) -> tuple[dict[LocalId | None, Outcome], list[_Overtaken]]:
+    """What became of each row of a batch, journaled before it is sent, settled after; and what is left to do."""
     writes = run.mirror.journal(
         [PendingWrite(_write(run, object_map, plan, linking), plan) for plan in outgoing]
     )
     reach("push.journaled")
-    outcomes = [_as_met(outcome) for outcome in run.org.apply(writes)]
+    planned = {write.ref: plan for write, plan in zip(writes, outgoing, strict=True)}
+    outcomes = [
+        _compared(object_map, planned[outcome.ref], _as_met(outcome)) for outcome in run.org.apply(writes)
+    ]
     reach("push.sent")
     run.mirror.settle(outcomes)
     forget_jobs(run)
     reach("push.settled")
     run.progress.advance(len(outgoing))
+    left = list(chain.from_iterable(_overtaken(planned[outcome.ref], outcome) for outcome in outcomes))
+    report.conflicts -= sum(len(each.plan.conflicts) for each in left if not each.late)  # they are told later
     _count(run, report, {write.ref: write for write in writes}, outcomes)
-    rows = {write.ref: plan.local_id for write, plan in zip(writes, outgoing, strict=True)}
-    return {rows[outcome.ref]: outcome for outcome in outcomes}
+    return {planned[outcome.ref].local_id: outcome for outcome in outcomes}, left
+
+
+def _compared(object_map: ObjectMap, plan: RowPlan, outcome: Outcome) -> Outcome:
+    """The outcome, with what is to become of values that came between the reading and this write."""
+    if not isinstance(outcome, Accepted) or not outcome.seen:
+        return outcome
+    seen = {
+        column: reader(field)(outcome.seen[field.remote])
+        for column in plan.to_org
+        if (field := object_map.by_column[column]).remote in outcome.seen
+    }
+    seen_at = str(from_org(FieldType.DATETIME, outcome.seen.get("SystemModstamp")) or "")
+    return replace(outcome, late=overtaken(plan, object_map, seen, seen_at))
+
+
+def _overtaken(plan: RowPlan, outcome: Outcome) -> Iterator[_Overtaken]:
+    if isinstance(outcome, Deferred) and outcome.code == MOVED and plan.salesforce_id:
+        yield _Overtaken(plan, plan.salesforce_id)
+    elif isinstance(outcome, Accepted) and any(_goes_on(plan, late) for late in outcome.late):
+        yield _Overtaken(plan, outcome.salesforce_id, outcome.late)
+
+
+def _goes_on(plan: RowPlan, late: FieldDecision) -> bool:
+    """Whether the org does not hold now what it should."""
+    return late.winner is Side.HELD or late.value != plan.to_org[late.column]
 
 
 def _put_names_aside(
@@ -388,6 +478,7 @@ def _write(run: Run, object_map: ObjectMap, plan: RowPlan, linking: Linking) -> 
         salesforce_id=plan.salesforce_id,
         key_field=object_map.external_id if key else "",
         key_value=key,
+        unmoved_since=plan.modified_at if plan.org_action is OrgAction.UPDATE else "",
     )
 
 
@@ -402,12 +493,15 @@ def _count(run: Run, report: ObjectReport, writes: dict[int, OrgWrite], outcomes
     for outcome in outcomes:
         match outcome:
             case Accepted():
+                report.conflicts += len([late for late in outcome.late if late.conflict])
                 action = writes[outcome.ref].action
                 report.created += action is OrgAction.CREATE
                 report.updated += action is OrgAction.UPDATE
                 report.deleted += action is OrgAction.DELETE
             case Rejected():
                 report.quarantined += 1
+            case Deferred(code="MOVED"):
+                pass  # looked at again
             case Deferred():
                 report.skipped += 1
                 run.report.warn(f"not written now: {outcome.message}; the next run tries again")

@@ -178,7 +178,7 @@ def send_tasks(run: Run, report: ActivityReport) -> None:
     """Send every queued Task whose person is in Salesforce, a thousand a call."""
     activities = run.usable.activities
     total = run.mirror.waiting_tasks()
-    batching = run.afford(total)
+    batching = run.afford(total, creating=True)
     if total:
         run.report.transport["push activity"] = batching.transport
     run.progress.start("Writing tasks", total)

@@ -94,13 +94,13 @@ class Run:
                 hint="Log in to the right org, or use another profile with its own mirror.",
             )
 
-    def afford(self, writes: int) -> Batching:
+    def afford(self, writes: int, *, creating: bool = False) -> Batching:
         """How so many writes will travel; asked before the first one is sent.
 
         Raises:
             BudgetSpent: they take more API calls than may still be made. Nothing was sent.
         """
-        batching = self.org.batching(writes)
+        batching = self.org.batching(writes, creating=creating)
         needed = batching.calls_for(writes)
         if needed and not self.dry_run:
             if needed > 1 and self.org.usage().used is None:

@@ -110,14 +110,30 @@ class Outbox:
         records.keep_base(database, table, local_id)
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
-        records.write(database, table, local_id, plan.to_local, records.seen_values(plan.decisions))
-        late = records.overtaken(database, table, local_id, plan)
-        agreed = {**plan.new_base, **plan.to_org}
-        agreed = {column: value for column, value in agreed.items() if column not in late}
-        records.agree(database, table, local_id, agreed, records.held_columns(plan))
+        late = replace(plan, decisions=outcome.late, to_local={}, to_org={}, new_base={})
+        held = records.held_columns(plan) | records.held_columns(late)
+        taken = {each.column: each.value for each in outcome.late if each.column not in held}
+        records.write(
+            database, table, local_id, {**plan.to_local, **taken}, records.seen_values(plan.decisions)
+        )
+        open_still = held | records.overtaken(database, table, local_id, plan)
+        sent = {**plan.new_base, **plan.to_org}
+        agreed = {column: value for column, value in sent.items() if column not in open_still}
+        records.agree(database, table, local_id, agreed, held)
         quarantine.over(database, table.object, local_id)
         records.prune(database, table, local_id)
         conflicts.record(database, plan, local_id, self._run_id)
+        if outcome.late:
+            conflicts.record(database, late, local_id, self._run_id)
+            self._correct(outcome)
+
+    def _correct(self, outcome: Accepted) -> None:
+        """The history says what the write replaced, not what it was judged against."""
+        was = self._database.parsed(
+            self._database.value("SELECT before FROM _outbox WHERE ref = ?", [outcome.ref])
+        )
+        was |= {each.column: each.remote for each in outcome.late if each.remote is not MISSING}
+        self._database.run("UPDATE _outbox SET before = ? WHERE ref = ?", [json.dumps(was), outcome.ref])
 
     def _close(self, ref: int, state: str, error: str, salesforce_id: SalesforceId | None = None) -> None:
         self._database.run(

@@ -71,6 +71,7 @@ class RowPlan:
         successor_id: the record that this one lives on in, for a merge or a conversion.
         to_successor, add_to_successor: what the row still owes to it: column -> value, column -> amount; they
             are edits of the survivor's row, to be pushed like any other.
+        edited_at, modified_at: when the row was edited here, and the record's stamp when it was read.
     """
 
     object: str
@@ -88,6 +89,8 @@ class RowPlan:
     successor_object: str = ""
     to_successor: Mapping[str, Value] = field(default_factory=dict)
     add_to_successor: Mapping[str, Value] = field(default_factory=dict)
+    edited_at: str = ""
+    modified_at: str = ""
 
     @property
     def conflicts(self) -> tuple[FieldDecision, ...]:
@@ -109,6 +112,8 @@ class OrgWrite:
         fields: ``{sf_field: JSON value}``; ``None`` clears the field.
         key_field: the external id to upsert by; empty for a plain create, update or delete.
         key_value: its value.
+        unmoved_since: an update is to be done only while the record's stamp is no later than this,
+            ``2026-01-20T10:00:00Z``; empty for one that is to be done in any case.
     """
 
     ref: int
@@ -118,3 +123,4 @@ class OrgWrite:
     salesforce_id: SalesforceId | None = None
     key_field: str = ""
     key_value: str = ""
+    unmoved_since: str = ""

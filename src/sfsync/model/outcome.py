@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from sfsync.model.change import FieldDecision
 from sfsync.model.record import SalesforceId
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The org did it."""
+    """The org did it.
+
+    Attributes:
+        seen: for an update, ``{sf_field: JSON value}`` as the org held it just before the write, the written
+            fields and ``SystemModstamp``; ``None`` where nobody can tell.
+        late: what became of values that somebody typed between our reading and our writing, decided anew.
+    """
 
     ref: int
     salesforce_id: SalesforceId
     created: bool = False
+    seen: Mapping[str, Any] | None = field(default=None, compare=False)
+    late: tuple[FieldDecision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not done, and certain not to have been done: a lock, a limit. It stays pending."""
+    """Not done, and certain not to have been done: a lock, a limit, a record that moved. It stays pending."""
 
     ref: int
     code: str
@@ -52,6 +62,9 @@ class Unknown:
     ref: int
     message: str
 
+
+MOVED = "MOVED"
+"""The code of a ``Deferred`` update whose record somebody changed, or deleted, since it was read."""
 
 Outcome: TypeAlias = Accepted | Rejected | Deferred | Unknown
 

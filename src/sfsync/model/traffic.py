@@ -49,16 +49,19 @@ class Batching:
         transport: ``collections`` or ``bulk``.
         size: writes in one batch.
         calls: API calls that a batch takes.
+        reread: writes a call, where the records are read once more before they are written.
     """
 
     transport: str
     size: int
     calls: int = 1
+    reread: int = 0
 
     def calls_for(self, writes: int) -> int:
         """API calls that so many writes take.
 
-        >>> Batching("bulk", 50_000, 11).calls_for(120_000)
-        33
+        >>> Batching("bulk", 50_000, 11, reread=2_000).calls_for(120_000)
+        93
         """
-        return -(-writes // self.size) * self.calls
+        reading = -(-writes // self.reread) if self.reread else 0
+        return -(-writes // self.size) * self.calls + reading

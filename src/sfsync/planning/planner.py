@@ -60,6 +60,8 @@ def _plan(triple: Triple) -> RowPlan:
         triple.object,
         triple.local.local_id if triple.local else None,
         triple.remote.salesforce_id if triple.remote else None,
+        edited_at=triple.local.edited_at if triple.local else "",
+        modified_at=triple.remote.modified_at if triple.remote else "",
     )
 
 

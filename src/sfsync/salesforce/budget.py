@@ -23,6 +23,13 @@ COMPOSITE_COLLECTIONS = 5
 """Collections or queries inside one ``/composite`` call. Source: salesforce-facts §4."""
 
 COMPOSITE_WRITES = COLLECTION * COMPOSITE_COLLECTIONS
+"""Creates and deletes in one call."""
+
+GUARDED_WRITES = COLLECTION * (COMPOSITE_COLLECTIONS - 1)
+"""Updates in one call, which begins with the question whether their records have moved."""
+
+REREAD_CALL = 2_000
+"""Records a call, where they are read once more before a Bulk job updates them: five queries of about 400 Ids."""
 
 EXPECTED_POLLS = 5
 """How often a Bulk job of ordinary size is asked for its state, with growing gaps."""
@@ -52,11 +59,11 @@ def bulk_query_calls(rows: int) -> int:
     return 1 + EXPECTED_POLLS + max(1, math.ceil(rows / BULK_PAGE))
 
 
-def collection_calls(writes: int) -> int:
+def collection_calls(writes: int, *, guarded: bool = False) -> int:
     """Calls that so many writes of one kind take through ``/composite``."""
-    return math.ceil(writes / COMPOSITE_WRITES)
+    return math.ceil(writes / (GUARDED_WRITES if guarded else COMPOSITE_WRITES))
 
 
-def bulk_ingest_calls() -> int:
-    """Calls that one Bulk ingest job takes whatever its size: create, upload, close, polls, three results."""
-    return 3 + EXPECTED_POLLS + 3
+def bulk_ingest_calls(reread: int = 0) -> int:
+    """Calls that one Bulk ingest job takes: create, upload, close, polls, three results; reading so many first."""
+    return 3 + EXPECTED_POLLS + 3 + math.ceil(reread / REREAD_CALL)

@@ -1,7 +1,9 @@
 """Writes by sObject Collections: 200 records a request, five requests in one ``/composite`` call.
 
-So 1,000 writes cost one API call, and every record has an answer of its own. A request that is refused as a
-whole is cut up until the record that spoils it stands alone; locked records are sent again in small batches.
+So 1,000 writes cost one API call, and every record has an answer of its own. Updates that are to be done only
+while nobody else has changed the record share their call with a question (``guard``), so 800 of them cost one.
+A request that is refused as a whole is cut up until the record that spoils it stands alone; locked records are
+sent again in small batches.
 
 Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; salesforce-facts §4, §2.4, §2.6.
 """
@@ -11,14 +13,15 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sfsync.errors import ProtocolError
 from sfsync.mapping.project import salesforce_id
 from sfsync.model.change import OrgAction, OrgWrite
-from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId
+from sfsync.salesforce import guard
 from sfsync.salesforce.budget import COLLECTION, COMPOSITE_COLLECTIONS
 from sfsync.salesforce.connect import TOO_MANY, Connection, inner_answers
 from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal, Repeat, refusals
@@ -33,6 +36,7 @@ MAX_CALL_CHARACTERS = 4_000_000
 MAX_CUTS = 40
 """Calls spent at most, in one go, on finding the records that spoil whole requests."""
 
+_MOVED = "the record was changed in Salesforce while it was being written"
 _REFERENCE = "@{"
 _ABOUT_THE_REQUEST = {"NOT_FOUND", "INVALID_TYPE", "METHOD_NOT_ALLOWED"}
 _DUPLICATE_OF = re.compile(r"record with id: ([A-Za-z0-9]{18}|[A-Za-z0-9]{15})")
@@ -50,10 +54,26 @@ class Request:
 
 @dataclass(slots=True)
 class _Round:
-    """What one pass over the chunks leaves to do: locked writes, each with the org's words."""
+    """What one pass over the chunks leaves to do.
+
+    Attributes:
+        locked: writes refused for a lock; ``words`` has the org's own for each.
+        halted: writes that were not done because another record of their call had moved.
+    """
 
     locked: list[OrgWrite] = field(default_factory=list)
     words: dict[int, Refusal] = field(default_factory=dict)
+    halted: list[OrgWrite] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one request was answered, and what the question before it told of its records."""
+
+    chunk: Sequence[OrgWrite]
+    status: int
+    body: Any
+    told: guard.Found | None = None
 
 
 class Collections:
@@ -91,22 +111,26 @@ class Collections:
 
     def _send(self, waiting: Sequence[Sequence[OrgWrite]]) -> _Round:
         left = _Round()
-        for together in calls(waiting, self._connection.room):
-            for chunk, status, body in self._call(together):
-                self._settle(chunk, status, body, left)
+        while waiting:
+            for together in calls(waiting, self._connection.room, self._connection.root):
+                for answer in self._call(together):
+                    self._settle(answer, left)
+            waiting, left.halted = chunks(left.halted, COLLECTION), []
         return left
 
-    def _call(self, together: Sequence[Sequence[OrgWrite]]) -> Iterable[tuple[Sequence[OrgWrite], int, Any]]:
-        """One API call: each chunk with its HTTP status and body; nothing where the reply was lost."""
-        if len(together) > self._connection.room:
+    def _call(self, together: Sequence[Sequence[OrgWrite]]) -> Iterable[_Answer]:
+        """One API call: what each chunk was answered; nothing where the reply was lost."""
+        guarded = is_guarded(together[0])
+        if len(together) + guarded > self._connection.room and len(together) > 1:
             return (answer for chunk in together for answer in self._call([chunk]))
         try:
-            if len(together) == 1:
-                return [(together[0], *self._alone(request_of(together[0])))]
-            answers = self._composite(together)
-            return [(chunk, *answer) for chunk, answer in zip(together, answers, strict=True)]
+            if guarded and (self._connection.room == 1 or _holds_reference(together[0])):
+                return self._asked_apart(together[0])
+            if len(together) == 1 and not guarded:
+                return [_Answer(together[0], *self._alone(request_of(together[0])))]
+            return self._composite(together, guarded=guarded)
         except CallRefused as refused:
-            if refused.code != TOO_MANY or len(together) == 1:
+            if refused.code != TOO_MANY or len(together) + guarded == 1:
                 raise
             self._connection.room = 1
             return self._call(together)
@@ -123,25 +147,64 @@ class Collections:
         except CallRefused as refused:
             if refused.status in {401, 403}:
                 raise
-            told = {"errorCode": refused.refusal.code, "message": refused.refusal.message}
-            return refused.status, [told]
+            return _told_of(refused)
 
-    def _composite(self, together: Sequence[Sequence[OrgWrite]]) -> list[tuple[int, Any]]:
-        inner = [
-            _subrequest(request_of(chunk), self._connection.root, number)
-            for number, chunk in enumerate(together)
-        ]
+    def _asked_apart(self, chunk: Sequence[OrgWrite]) -> list[_Answer]:
+        """The question in a call of its own, and then the writes to what has not moved.
+
+        For an org that takes one request a call, and for texts that a call would take for a reference.
+        """
+        try:
+            pages = list(self._connection.pages([guard.statement([chunk])]))
+        except CallRefused as refused:
+            if refused.status in {401, 403}:
+                raise
+            return [_Answer(chunk, *_told_of(refused))]
+        told = {salesforce_id(str(each["Id"])): each for page in pages for each in page.records}
+        found = guard.Found(told, complete=True)
+        self._put_off(found.moved(chunk))
+        rest = [write for write in chunk if write.salesforce_id in told]
+        return [_Answer(rest, *self._alone(request_of(rest)), found)] if rest else []
+
+    def _put_off(self, moved: Iterable[OrgWrite]) -> None:
+        self._outcomes += [Deferred(write.ref, MOVED, _MOVED) for write in moved]
+
+    def _composite(self, together: Sequence[Sequence[OrgWrite]], *, guarded: bool) -> list[_Answer]:
+        root = self._connection.root
+        requests = [request_of(chunk) for chunk in together]
+        inner: list[dict[str, Any]] = []
+        if guarded:
+            question = guard.address(root, guard.statement(together))
+            inner.append({"method": "GET", "url": question, "referenceId": guard.REFERENCE_ID})
+            last = guard.reference(sum(map(len, together)))
+            requests = [_depending(request, last) for request in requests]
+        inner += [_subrequest(request, root, number) for number, request in enumerate(requests)]
         body = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": inner}
         answer = self._connection.write("composite", method="POST", body=body)
         try:
-            return inner_answers(answer, len(together))
+            answers = inner_answers(answer, len(inner))
         except ProtocolError as error:
             raise CallFailed(error.message, repeatable=False) from error
+        if not guarded:
+            return [_Answer(chunk, *each) for chunk, each in zip(together, answers, strict=True)]
+        asked, *answers = answers
+        told = guard.found(asked[1]) if asked[0] == 200 else None
+        unexplained = told and not (told.complete and len(told.records) < sum(map(len, together)))
+        if unexplained and any(_is_halted(*each) for each in answers):
+            self._connection.room = 1  # its answer came in parts: from now on the question is asked apart
+        return [
+            _Answer(chunk, *(_undone(*asked) if told is None and _is_halted(*each) else each), told)
+            for chunk, each in zip(together, answers, strict=True)
+        ]
 
-    def _settle(self, chunk: Sequence[OrgWrite], status: int, body: Any, left: _Round) -> None:
+    def _settle(self, answer: _Answer, left: _Round) -> None:
         """Keep what became of one request's writes."""
+        chunk, status, body = answer.chunk, answer.status, answer.body
         if status == 200 and isinstance(body, list | None):
-            self._settle_each(chunk, body or [], left)
+            self._settle_each(answer, body or [], left)
+            return
+        if answer.told is not None and _is_halted(status, body):
+            self._halt(answer, answer.told, left)
             return
         told = refusals(body)
         refusal = told[0] if told else Refusal("", f"HTTP {status}")
@@ -156,7 +219,20 @@ class Collections:
         else:
             self._cut(chunk, refusal, left)
 
-    def _settle_each(self, chunk: Sequence[OrgWrite], items: Sequence[Any], left: _Round) -> None:
+    def _halt(self, answer: _Answer, told: guard.Found, left: _Round) -> None:
+        """Nothing of the request was done, since a record of its call had moved: put that off, send the rest."""
+        moved = told.moved(answer.chunk)
+        self._put_off(moved)
+        refs = {write.ref for write in moved}
+        rest = [write for write in answer.chunk if write.ref not in refs]
+        if self._cuts_left > 0:
+            self._cuts_left -= 1
+            left.halted += rest
+        else:
+            self._put_off(rest)
+
+    def _settle_each(self, answer: _Answer, items: Sequence[Any], left: _Round) -> None:
+        chunk = answer.chunk
         lost = ""
         if len(items) != len(chunk):
             lost = "the org answered for another number of records than were sent"
@@ -169,6 +245,8 @@ class Collections:
             outcome = outcome_of(write, item)
             if isinstance(outcome, Refusal):
                 self._keep_locked([write], outcome, left)
+            elif isinstance(outcome, Accepted):
+                self._outcomes.append(replace(outcome, seen=guard.seen(write, answer.told)))
             else:
                 self._outcomes.append(outcome)
 
@@ -190,24 +268,32 @@ class Collections:
             return
         self._cuts_left -= 1
         size = len(rest) if spoilt else -(-len(rest) // COMPOSITE_COLLECTIONS)
-        for part, status, body in self._call(_batches(rest, size)):
-            self._settle(part, status, body, left)
+        for together in calls(_batches(rest, size), self._connection.room, self._connection.root):
+            for answer in self._call(together):
+                self._settle(answer, left)
+
+
+def is_guarded(chunk: Sequence[OrgWrite]) -> bool:
+    """Whether these writes, which are of one kind, are to be done only while their records have not moved."""
+    return chunk[0].action is OrgAction.UPDATE and bool(chunk[0].unmoved_since)
 
 
 def kinds(writes: Iterable[OrgWrite]) -> list[list[OrgWrite]]:
-    """Writes that may travel together: the same action, object and key field; in order of first appearance.
+    """Writes that may travel together: the same action, object, key field and whether they are guarded.
+
+    In order of first appearance.
 
     Raises:
         ValueError: a write that says to do nothing, or an update without Id.
     """
-    found: dict[tuple[OrgAction, str, str], list[OrgWrite]] = defaultdict(list)
+    found: dict[tuple[OrgAction, str, str, bool], list[OrgWrite]] = defaultdict(list)
     for write in writes:
         if write.action is OrgAction.NONE:
             raise ValueError("a write must create, update or delete")
         if write.action is not OrgAction.CREATE and not write.salesforce_id:
             raise ValueError(f"{write.action} needs a Salesforce Id")
         key_field = write.key_field if write.action is OrgAction.CREATE else ""
-        found[write.action, write.sobject, key_field].append(write)
+        found[write.action, write.sobject, key_field, is_guarded([write])].append(write)
     return list(found.values())
 
 
@@ -223,31 +309,77 @@ def chunks(writes: Iterable[OrgWrite], size: int) -> list[list[OrgWrite]]:
         record = write.salesforce_id or write.key_value.casefold()
         rounds[seen[record] if record else 0].append(write)
         seen[record] += 1
-    return [chunk for _, each in sorted(rounds.items()) for chunk in _batches(each, size)]
+    return [
+        chunk for _, each in sorted(rounds.items()) for some in _apart(each) for chunk in _batches(some, size)
+    ]
+
+
+def _apart(writes: Sequence[OrgWrite]) -> list[list[OrgWrite]]:
+    """Guarded writes whose text would be taken for a reference stand apart, so that few have to travel alone."""
+    if not is_guarded(writes):
+        return [list(writes)]
+    marked = [write for write in writes if _holds_reference([write])]
+    refs = {write.ref for write in marked}
+    return [[write for write in writes if write.ref not in refs], marked]
 
 
 def calls(
-    waiting: Sequence[Sequence[OrgWrite]], room: int = COMPOSITE_COLLECTIONS
+    waiting: Sequence[Sequence[OrgWrite]], room: int = COMPOSITE_COLLECTIONS, root: str = "/"
 ) -> Iterator[list[Sequence[OrgWrite]]]:
     """Which chunks share a ``/composite`` call.
 
     A text holding ``@{`` would be taken for a reference between subrequests, so such a chunk travels alone.
+    Guarded ones leave room for their question, which names each record once.
     """
     together: list[Sequence[OrgWrite]] = []
     weight = 0
     for chunk in waiting:
-        texts = [value for write in chunk for value in write.fields.values() if isinstance(value, str)]
-        heavy = sum(map(len, texts))
-        if any(_REFERENCE in text for text in texts):
+        heavy = sum(map(len, _texts(chunk)))
+        if _holds_reference(chunk):
             yield [chunk]
             continue
-        if together and (len(together) == room or weight + heavy > MAX_CALL_CHARACTERS):
+        full = len(together) + is_guarded(chunk) >= room or weight + heavy > MAX_CALL_CHARACTERS
+        if together and (full or (is_guarded(chunk) and not _one_question(root, [*together, chunk]))):
             yield together
             together, weight = [], 0
         together.append(chunk)
         weight += heavy
     if together:
         yield together
+
+
+def _texts(chunk: Iterable[OrgWrite]) -> list[str]:
+    return [value for write in chunk for value in write.fields.values() if isinstance(value, str)]
+
+
+def _holds_reference(chunk: Iterable[OrgWrite]) -> bool:
+    return any(_REFERENCE in text for text in _texts(chunk))
+
+
+def _one_question(root: str, together: Sequence[Sequence[OrgWrite]]) -> bool:
+    ids = [write.salesforce_id for chunk in together for write in chunk]
+    return len(set(ids)) == len(ids) and guard.fits(root, together)
+
+
+def _depending(request: Request, last: str) -> Request:
+    """The request, to be executed only where the question found all records."""
+    first, *others = (request.body or {})["records"]
+    records = [{**first, "attributes": {"type": last}}, *others]
+    return replace(request, body={**(request.body or {}), "records": records})
+
+
+def _undone(status: int, body: Any) -> tuple[int, Any]:
+    """What a question that failed means for the writes behind it: they are not done, whatever the reason."""
+    return (status if 400 <= status < 500 else 503), body
+
+
+def _told_of(refused: CallRefused) -> tuple[int, Any]:
+    return refused.status, [{"errorCode": refused.refusal.code, "message": refused.refusal.message}]
+
+
+def _is_halted(status: int, body: Any) -> bool:
+    told = refusals(body)
+    return status == 400 and bool(told) and told[0].code == guard.HALTED
 
 
 def request_of(chunk: Sequence[OrgWrite]) -> Request:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,20 +21,22 @@ from sfsync.mapping.schema import ActivityMap
 from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgWrite
 from sfsync.model.cursor import Watermark
-from sfsync.model.outcome import Deferred, Outcome
+from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome
 from sfsync.model.record import SalesforceId
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching, Changes, Usage
-from sfsync.salesforce import soql
+from sfsync.salesforce import guard, soql
 from sfsync.salesforce.budget import (
     COMPOSITE_WRITES,
+    GUARDED_WRITES,
+    REREAD_CALL,
     bulk_ingest_calls,
     bulk_query_calls,
     collection_calls,
     rest_query_calls,
 )
 from sfsync.salesforce.bulk import Bulk, OnJob, Polling, expressible
-from sfsync.salesforce.composite import Collections, chunks, kinds
+from sfsync.salesforce.composite import Collections, chunks, is_guarded, kinds
 from sfsync.salesforce.connect import Connection
 from sfsync.salesforce.faults import CallRefused
 from sfsync.salesforce.keyset import Reading
@@ -134,14 +137,15 @@ class SalesforceOrg:
         statements = soql.selects_in(sobject, _with_keys(fields), by, distinct.values())
         return self._flat(statements, fields, everything=False)
 
-    def batching(self, action_count: int) -> Batching:
+    def batching(self, action_count: int, *, creating: bool = False) -> Batching:
         """The cheapest way for so many writes, by API calls.
 
         Source: salesforce-facts §5.3.
         """
-        if self._writes_by_bulk(action_count):
-            return Batching("bulk", BULK_WRITES, bulk_ingest_calls())
-        return Batching("collections", COMPOSITE_WRITES)
+        if self._writes_by_bulk(action_count, guarded=not creating):
+            reread = 0 if creating else REREAD_CALL
+            return Batching("bulk", BULK_WRITES, bulk_ingest_calls(), reread)
+        return Batching("collections", COMPOSITE_WRITES if creating else GUARDED_WRITES)
 
     def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
         """Send these writes; one outcome for each, by ``ref``, in any order.
@@ -174,21 +178,57 @@ class SalesforceOrg:
 
     def _apply_kind(self, writes: Sequence[OrgWrite], outcomes: list[Outcome]) -> None:
         rest = writes
-        if self._writes_by_bulk(len(writes)):
+        if self._writes_by_bulk(len(writes), guarded=is_guarded(writes)):
             first, *_ = chunks(writes, len(writes))
             by_bulk = [write for write in first if expressible(write)]
             try:
-                outcomes += self._bulk.ingest(by_bulk, self.on_job) if by_bulk else []
+                outcomes += self._ingest(by_bulk) if by_bulk else []
                 known = {write.ref for write in by_bulk}
                 rest = [write for write in writes if write.ref not in known]
             except CallRefused as refused:
                 log.info("Bulk is not to be had here, so collections are used: %s", refused.message)
         Collections(self._connection, outcomes).apply(rest)
 
-    def _writes_by_bulk(self, count: int) -> bool:
+    def _ingest(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
+        """One Bulk job; guarded writes only where a last look finds the record as it was read."""
+        if not is_guarded(writes):
+            return self._bulk.ingest(writes, self.on_job)
+        fields = list(dict.fromkeys(name for write in writes for name in ("IsDeleted", *write.fields)))
+        now: dict[SalesforceId, Mapping[str, Any]] = {}
+        for page in self.fetch(
+            writes[0].sobject, fields, [each for w in writes if (each := w.salesforce_id)]
+        ):
+            now |= {salesforce_id(str(raw["Id"])): raw for raw in page}
+        found = guard.Found(
+            {
+                write.salesforce_id: raw
+                for write in writes
+                if write.salesforce_id and (raw := now.get(write.salesforce_id)) and _unmoved(write, raw)
+            },
+            complete=True,
+        )
+        moved = found.moved(writes)
+        rest = [write for write in writes if write.salesforce_id in found.records]
+        done = self._bulk.ingest(rest, self.on_job) if rest else []
+        by_ref = {write.ref: write for write in writes}
+        return [
+            *(
+                Deferred(write.ref, MOVED, "the record was changed in Salesforce meanwhile")
+                for write in moved
+            ),
+            *(
+                replace(each, seen=guard.seen(by_ref[each.ref], found))
+                if isinstance(each, Accepted)
+                else each
+                for each in done
+            ),
+        ]
+
+    def _writes_by_bulk(self, count: int, *, guarded: bool) -> bool:
         if self._bulk_write_from is not None:
             return count >= self._bulk_write_from
-        return collection_calls(count) > bulk_ingest_calls()
+        reread = count if guarded else 0
+        return collection_calls(count, guarded=guarded) > bulk_ingest_calls(reread)
 
     def _reads_by_bulk(self, total: int, rest: int) -> bool:
         if self._bulk_query_from is not None:
@@ -287,6 +327,11 @@ def open_org(
 def _with_keys(fields: Sequence[str]) -> list[str]:
     """The fields to ask for, each once, with those that reading in order needs."""
     return list(dict.fromkeys(("Id", "SystemModstamp", *fields)))
+
+
+def _unmoved(write: OrgWrite, raw: Mapping[str, Any]) -> bool:
+    deleted = raw.get("IsDeleted") in (True, "true")
+    return not deleted and soql.stamp(str(raw["SystemModstamp"])) <= write.unmoved_since
 
 
 def _by_external_id(field: str) -> Callable[[Mapping[str, Any]], str]:

@@ -1,0 +1,215 @@
+"""The question that goes before guarded updates: what is asked, what depends on it, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+from urllib.parse import unquote
+
+import pytest
+import stamina
+
+from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected
+from sfsync.salesforce import guard
+from sfsync.salesforce.composite import Collections, calls, chunks
+from sfsync.salesforce.connect import Connection, Page
+from sfsync.salesforce.faults import CallRefused, Refusal
+from sfsync.salesforce.retry import Patience
+from tests.unit.salesforce.test_composite import OrgWrite, update
+
+READ_AT = "2026-01-20T10:00:00Z"
+HALTED = [{"errorCode": "PROCESSING_HALTED", "message": "Invalid reference specified."}]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=5, cap=True):
+        yield
+
+
+def guarded(ref: int, **fields: Any) -> OrgWrite:
+    return replace(update(ref, **fields), unmoved_since=READ_AT)
+
+
+class Wire:
+    """An org that answers as Salesforce does: a question, and what depends on it.
+
+    Args:
+        moved: numbers of records that are not as they were read.
+        page: so many records are all that a question's answer holds.
+        question: what it is answered instead, as status and body.
+    """
+
+    root = "/services/data/v67.0/"
+    patience = Patience()
+
+    def __init__(
+        self,
+        moved: set[int] | None = None,
+        page: int = 2_000,
+        question: tuple[int, Any] | None = None,
+        room: int = 5,
+        most: int = 5,
+    ) -> None:
+        self.moved, self.page, self.question, self.room, self.most = (
+            moved or set(),
+            page,
+            question,
+            room,
+            most,
+        )
+        self.sent: list[str] = []
+        self.written: list[str] = []
+
+    def write(self, path: str, *, method: str, body: Any = None) -> Any:
+        self.sent.append(path)
+        if path != "composite":
+            return self._done(body)
+        first, *others = body["compositeRequest"]
+        if len(body["compositeRequest"]) > self.most:
+            raise CallRefused(400, Refusal("LIMIT_EXCEEDED", "too many"))
+        assert body["collateSubrequests"] is False
+        assert first["method"] == "GET"
+        status, told = self.question or (200, self._found(unquote(first["url"])))
+        answers = [{"httpStatusCode": status, "body": told}]
+        for each in others:
+            last = each["body"]["records"][0]["attributes"]["type"]
+            count = int(last.removeprefix("@{guard.records[").removesuffix("].attributes.type}")) + 1
+            fine = status == 200 and count <= len(told["records"])
+            answers.append(
+                {"httpStatusCode": 200, "body": self._done(each["body"])}
+                if fine
+                else {"httpStatusCode": 400, "body": HALTED}
+            )
+        return {"compositeResponse": answers}
+
+    def pages(self, statements: list[str]) -> Iterator[Page]:
+        for each in statements:
+            self.sent.append("query")
+            if self.question:
+                raise CallRefused(
+                    self.question[0],
+                    Refusal(self.question[1][0]["errorCode"], self.question[1][0]["message"]),
+                )
+            yield Page(found := self._all(each), len(found), "")
+
+    def _all(self, statement: str) -> list[dict[str, Any]]:
+        ids = statement.split(" IN (")[1].split(")", maxsplit=1)[0].replace("'", "").split(",")
+        return [
+            {"Id": each + "AAA", "Title": "Old", "SystemModstamp": READ_AT}
+            for each in ids
+            if int(each[3:]) not in self.moved
+        ]
+
+    def _found(self, url: str) -> dict[str, Any]:
+        found = self._all(url)
+        return {"done": len(found) <= self.page, "records": found[: self.page]}
+
+    def _done(self, body: Any) -> list[dict[str, Any]]:
+        self.written += [record["id"] for record in body["records"]]
+        return [{"id": record["id"], "success": True, "errors": []} for record in body["records"]]
+
+
+def sent(wire: Wire, writes: list[OrgWrite]) -> dict[int, Outcome]:
+    outcomes: list[Outcome] = []
+    Collections(cast("Connection", wire), outcomes).apply(writes)
+    assert sorted(outcome.ref for outcome in outcomes) == sorted(write.ref for write in writes)
+    assert len(wire.written) == len(set(wire.written)), "nothing is written twice"
+    return {outcome.ref: outcome for outcome in outcomes}
+
+
+def kept(told: dict[int, Outcome]) -> set[int]:
+    return {ref for ref, outcome in told.items() if isinstance(outcome, Accepted)}
+
+
+def test_eight_hundred_share_a_call() -> None:
+    wire = Wire()
+    told = sent(wire, [guarded(ref) for ref in range(800)])
+    assert kept(told) == set(range(800))
+    assert wire.sent == ["composite"]
+    assert all(isinstance(each, Accepted) and each.seen == SEEN for each in told.values())
+
+
+SEEN = {"SystemModstamp": READ_AT, "Title": "Old"}
+
+
+def test_the_question_stays_under_the_length_of_an_address() -> None:
+    names = {f"A_Field_With_A_Very_Long_Name_Of_Forty_{number:02d}__c": "x" for number in range(60)}
+    for writes in ([guarded(ref) for ref in range(2_000)], [guarded(ref, **names) for ref in range(2_000)]):
+        together = list(calls(chunks(writes, 200), root=Wire.root))
+        lengths = [len(guard.address(Wire.root, guard.statement(each))) for each in together]
+        assert max(lengths) <= guard.MAX_ADDRESS
+        assert sum(len(chunk) for each in together for chunk in each) == 2_000
+
+
+def test_it_asks_for_the_fields_that_are_written_by_the_latest_reading() -> None:
+    later = replace(guarded(2, Phone="1"), unmoved_since="2026-01-21T10:00:00Z")
+    assert guard.statement([[guarded(1)], [later]]) == (
+        "SELECT Id,SystemModstamp,Title,Phone FROM Contact WHERE Id IN ('003000000000001','003000000000002')"
+        " AND SystemModstamp <= 2026-01-21T10:00:00Z"
+    )
+
+
+def test_who_moved_is_put_off_and_the_rest_costs_one_more_call() -> None:
+    wire = Wire(moved={7, 411})
+    told = sent(wire, [guarded(ref) for ref in range(600)])
+    assert kept(told) == set(range(600)) - {7, 411}
+    assert {outcome.code for outcome in told.values() if isinstance(outcome, Deferred)} == {MOVED}
+    assert wire.sent == ["composite"] * 2
+
+
+def test_where_all_moved_nothing_is_sent_again() -> None:
+    wire = Wire(moved=set(range(300)))
+    assert kept(sent(wire, [guarded(ref) for ref in range(300)])) == set()
+    assert wire.sent == ["composite"]
+
+
+def test_the_same_record_twice_is_asked_about_twice() -> None:
+    one = guarded(1)
+    together = list(calls(chunks([one, replace(one, ref=2)], 200), root=Wire.root))
+    assert [[write.ref for chunk in each for write in chunk] for each in together] == [[1], [2]]
+
+
+def test_an_answer_in_parts_is_not_taken_for_records_that_moved() -> None:
+    wire = Wire(page=250)
+    assert kept(sent(wire, [guarded(ref) for ref in range(400)])) == set(range(400))
+    assert wire.sent == ["composite", "query", "composite/sobjects", "query", "composite/sobjects"]
+
+
+@pytest.mark.parametrize("moved", [set(), {3}])
+def test_an_org_that_takes_one_request_a_call_is_asked_apart(moved: set[int]) -> None:
+    wire = Wire(moved, most=1)
+    assert kept(sent(wire, [guarded(ref) for ref in range(5)])) == set(range(5)) - moved
+    assert wire.sent == ["composite", "query", "composite/sobjects"]
+
+
+def test_a_text_that_looks_like_a_reference_is_asked_about_apart() -> None:
+    wire = Wire({2})
+    marked = [guarded(ref, Title="@{guard.records[0].Id}") for ref in (1, 2)]
+    assert kept(sent(wire, [*marked, guarded(3), guarded(4)])) == {1, 3, 4}
+    assert sorted(wire.sent) == ["composite", "composite/sobjects", "query"]
+
+
+@pytest.mark.parametrize("room", [5, 1])
+def test_a_question_that_names_no_column_refuses_those_who_write_to_it(room: int) -> None:
+    column = [{"errorCode": "INVALID_FIELD", "message": "No such column 'Gone__c' on entity 'Contact'"}]
+
+    class Narrower(Wire):
+        def write(self, path: str, *, method: str, body: Any = None) -> Any:
+            self.question = (400, column) if "Gone__c" in str(body) else None
+            return super().write(path, method=method, body=body)
+
+        def pages(self, statements: list[str]) -> Iterator[Page]:
+            self.question = (400, column) if "Gone__c" in str(statements) else None
+            return super().pages(statements)
+
+    told = sent(Narrower(room=room), [guarded(1, Gone__c="x"), guarded(2), guarded(3)])
+    assert isinstance(told[1], Rejected)
+    assert kept(told) == {2, 3}
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_question_that_fails_leaves_everything_undone(status: int) -> None:
+    told = sent(Wire(question=(status, [{"errorCode": "UNKNOWN", "message": "?"}])), [guarded(1), guarded(2)])
+    assert all(isinstance(outcome, Deferred) for outcome in told.values())
