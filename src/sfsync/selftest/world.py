@@ -70,9 +70,9 @@ VERBS: Mapping[str, Callable[[Run], object]] = {
 class SmallBatches(SalesforceOrg):
     """Three writes at a time, so that a handful of people is several batches."""
 
-    def batching(self, action_count: int) -> Batching:
+    def batching(self, action_count: int, *, creating: bool = False) -> Batching:
         """As ever, but small."""
-        return replace(super().batching(action_count), size=3)
+        return replace(super().batching(action_count, creating=creating), size=3)
 
 
 @dataclass
