@@ -27,6 +27,7 @@ from sfsync.planning.checkup import (
     findings,
 )
 from sfsync.planning.provision import custom_fields, objects_of
+from sfsync.salesforce.retry import Patience
 from sfsync.salesforce.survey import survey
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
     except SfsyncError as error:
         found.login = replace(found.login, trouble=(error.message, error.hint))
         return
+    org.connection.patience = Patience(tries=2, seconds=20)  # somebody is waiting, and nothing is lost
     try:
         with org.connection.session.finishing():  # a few calls of the reserve, to tell that it is reached
             found.org = survey(
@@ -222,11 +224,15 @@ def repair(cli: Cli, found: Checkup, mirror: SqliteMirror | None, *, dry_run: bo
     if stale and mirror is not None:
         from sfsync.cli.wiring import new_run_id
 
-        if not dry_run:
-            with mirror.lock(new_run_id(), cli.command):
-                for facts in stale.values():
-                    mirror.keep_facts(facts)
-        done += [f"noted what {name} is like in the org now" for name in stale]
+        try:
+            if not dry_run:
+                with mirror.lock(new_run_id(), cli.command):
+                    for facts in stale.values():
+                        mirror.keep_facts(facts)
+            done += [f"noted what {name} is like in the org now" for name in stale]
+        except MirrorBusy as busy:
+            cli.say(f"not noted: {busy.message}", style="yellow")
+            stale = {}
     if not dry_run:
         files = tuple(
             replace(file, mode=file.mode & ~file.surplus) if file.is_mine else file

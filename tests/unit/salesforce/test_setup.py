@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from sfsync.errors import AuthError, BudgetSpent
+from sfsync.errors import AuthError, BudgetSpent, UsageError
 from sfsync.mapping.schema import ActivityMap, FieldMap, FieldType, Mapping, MissingPerson, ObjectMap
-from sfsync.planning.provision import SET_NAME, Found, FoundSet, Part, blueprint, steps
+from sfsync.planning.provision import (
+    SET_NAME,
+    Act,
+    Found,
+    FoundField,
+    FoundSet,
+    Part,
+    blueprint,
+    custom_fields,
+    steps,
+)
+from sfsync.salesforce.connect import Page
 from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal
 from sfsync.salesforce.setup import NO_RIGHTS, OrgSetup, Result, Status
 
@@ -183,3 +194,118 @@ def test_rights_that_are_too_few_are_changed_in_place() -> None:
     [record] = patched["composite/sobjects"]["records"]
     assert (record["id"], record["PermissionsEdit"]) == ("01kE", True)
     assert not any("Assignment" in path for _, path, _ in wire.sent)
+
+
+# -- from the first look to the second run
+
+
+class Side(Wire):
+    """As ``Wire``, and it keeps what is made, so that it can be looked at again."""
+
+    def __init__(self, rule: Rule = lambda *_: None) -> None:
+        super().__init__(rule)
+        self.rows: dict[str, list[dict[str, Any]]] = {
+            "User": [{"Id": "005U", "Username": "sync@example.com", "IsActive": True}]
+        }
+        self.asked: list[str] = []
+
+    def write(self, path: str, *, method: str, body: dict[str, Any]) -> Any:
+        told = super().write(path, method=method, body=body)
+        if path == "composite/sobjects":
+            for record, answer in zip(body["records"], told, strict=True):
+                if answer["success"]:
+                    self._keep("FieldPermissions", record)
+        else:
+            self._keep(path.rstrip("/").split("/")[-1], body)
+        return told
+
+    def _keep(self, sobject: str, body: dict[str, Any]) -> None:
+        kept = self.rows.setdefault(sobject, [])
+        kept.append({**body, "Id": "0PS1" if sobject == "PermissionSet" else f"{sobject}{len(kept)}"})
+
+    def read(self, path: str, **_: Any) -> Any:
+        self.asked.append(path)
+        if path.startswith("tooling/query"):
+            return self._answer([self._listed(row["FullName"]) for row in self.rows.get("CustomField", [])])
+        number = int(path.rpartition("CustomField")[2])
+        return self.rows["CustomField"][number]
+
+    def _listed(self, full_name: str) -> dict[str, Any]:
+        table, _, name = full_name.partition(".")
+        number = [row["FullName"] for row in self.rows["CustomField"]].index(full_name)
+        return {
+            "Id": f"CustomField{number}",
+            "DeveloperName": name.removesuffix("__c"),
+            "NamespacePrefix": None,
+            "TableEnumOrId": table,
+        }
+
+    @staticmethod
+    def _answer(records: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"totalSize": len(records), "done": True, "records": records}
+
+    def pages(self, statements: list[str]) -> Iterator[Page]:
+        for statement in statements:
+            sobject = statement.partition(" FROM ")[2].partition(" ")[0]
+            rows = self.rows.get(sobject, [])
+            if sobject == "User":
+                rows = [row for row in rows if row["Id"] in statement or row["Username"] in statement]
+            yield Page(rows, len(rows), "")
+
+
+def looked(side: Side, username: str = "") -> Found:
+    at_work = OrgSetup(side)  # type: ignore[arg-type]
+    existing = at_work.existing(custom_fields(MAPPING))
+    return at_work.found(WANTED, {}, existing, username=username, user_id="005U")
+
+
+def test_a_second_run_finds_everything_and_sends_nothing() -> None:
+    side = Side()
+    first = looked(side)
+    assert (first.permission_set, first.assigned, first.fields) == (None, False, {})
+    assert {each.status for each in OrgSetup(side).carry_out(steps(WANTED, first), first)} == {Status.DONE}  # type: ignore[arg-type]
+    sent = len(side.sent)
+    second = looked(side)
+    assert second.assigned
+    assert OrgSetup(side).carry_out(steps(WANTED, second), second) == []  # type: ignore[arg-type]
+    assert len(side.sent) == sent
+
+
+def test_an_interrupted_run_is_finished_by_the_next() -> None:
+    broken: dict[str, Exception] = {"sobjects/ObjectPermissions/": CallFailed("the connection broke off")}
+    side = Side(lambda _m, path, _b: broken.get(path))
+    before = looked(side)
+    OrgSetup(side).carry_out(steps(WANTED, before), before)  # type: ignore[arg-type]
+    broken.clear()
+    after = looked(side)
+    results = OrgSetup(side).carry_out(steps(WANTED, after), after)  # type: ignore[arg-type]
+    assert {each.step.part for each in results} == {Part.OBJECT, Part.GRANT, Part.ASSIGNMENT}
+    assert {each.status for each in results} == {Status.DONE}
+    assert len(side.rows["CustomField"]) == 2
+
+
+def test_a_field_that_nobody_here_may_see_is_looked_at_in_the_setup() -> None:
+    side = Side()
+    side._keep("CustomField", {"FullName": "Lead.PenguinMails_N__c", "Metadata": {"type": "Text"}})
+    found = looked(side)
+    assert found.fields == {"Lead.PenguinMails_N__c": FoundField("string")}
+    [differs] = [step for step in steps(WANTED, found) if step.act is Act.DIFFERS]
+    assert differs.told.startswith("it is string in this org")
+
+
+def test_a_field_of_a_package_with_the_same_name_is_another_field() -> None:
+    side = Side()
+    side._keep("CustomField", {"FullName": "Lead.PenguinMails_N__c", "Metadata": {"type": "Number"}})
+    listed = side._listed
+    side._listed = lambda name: listed(name) | {"NamespacePrefix": "acme"}  # type: ignore[method-assign]
+    assert looked(side).fields == {}
+
+
+def test_the_set_is_for_the_named_user_who_has_to_be_there_and_active() -> None:
+    side = Side()
+    side.rows["User"].append({"Id": "005B", "Username": "bo@example.com", "IsActive": False})
+    assert looked(side).username == "sync@example.com"
+    with pytest.raises(UsageError, match="deactivated"):
+        looked(side, "bo@example.com")
+    with pytest.raises(UsageError, match=r"no user nobody@example\.com"):
+        looked(side, "nobody@example.com")
