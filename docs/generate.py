@@ -28,6 +28,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from sfsync import config, errors
+from sfsync.auth.refusals import troubleshooting
 from sfsync.cli import command as cli_command
 from sfsync.cli.app import app
 from sfsync.cli.demo import demo
@@ -38,7 +39,7 @@ DOCS = ROOT / "docs"
 HELP = ROOT / "src" / "sfsync" / "cli" / "help.txt"
 PICTURE = DOCS / "demo.svg"
 NOTE = "<!-- Written by docs/generate.py from the code: change it there, then `make docs`. -->"
-FRAMED = ("errors.md", "configuration.md")
+FRAMED = ("errors.md", "configuration.md", "troubleshooting.md")
 
 
 def main() -> int:
@@ -219,6 +220,14 @@ def _meaning(kind: type[errors.SfsyncError]) -> str:
     )
 
 
+def refusals_table() -> str:
+    """What Salesforce says when it refuses a login, what it means, what to do."""
+    lines = [
+        f"| {_cell(says)} | {_cell(means)} | {_prose(_cell(do))} |" for says, means, do in troubleshooting()
+    ]
+    return "\n".join(["| Salesforce says | it means | what to do |", "| --- | --- | --- |", *lines])
+
+
 def _keys(shape: type[BaseModel], described: dict[str, tuple[str, str]]) -> Callable[[], str]:
     """A table of a section's keys; ``described`` has for each what may stand there, and what it does."""
 
@@ -278,6 +287,7 @@ _MERGES = {
 
 PARTS: dict[str, Callable[[], str]] = {
     "errors": error_table,
+    "login-refusals": refusals_table,
     "merges": merge_table,
     "org": _keys(
         config._OrgShape,  # noqa: SLF001  the shapes are the schema

@@ -141,6 +141,12 @@ class TokenStoreError(AuthError):
     slug = "token-store"
 
 
+class LoginKeyError(AuthError):
+    """The private key that the login is signed with is gone, open to others, or no key that can be used."""
+
+    slug = "login-key"
+
+
 class WrongOrg(AuthError):
     """The login belongs to another org than the one this profile was first used with."""
 

@@ -26,7 +26,7 @@ from requests.auth import AuthBase
 from sfsync.errors import (
     ConfigError,
     GrantRevoked,
-    InputError,
+    LoginKeyError,
     LoginRefused,
     OrgUnavailable,
     OutcomeUnknown,
@@ -183,7 +183,7 @@ class Grants:
             audience: where the login host's own rule does not fit.
 
         Raises:
-            InputError: the key cannot be read.
+            LoginKeyError: the key cannot be used.
             LoginRefused: user, key or app do not fit together.
 
         Source: salesforce-facts §1.8 (exp at most 3-5 minutes ahead).
@@ -206,12 +206,15 @@ class Grants:
 
         Source: salesforce-facts §1.8 (My Domain only).
         """
-        if not self._client_secret:
-            raise ConfigError("A login with client credentials needs the app's secret")
         if is_shared_login(self.login):
             raise ConfigError(
                 f"{host_of(self.login)} does not take client credentials",
                 hint="Set org.login_url to the org's My Domain: https://NAME.my.salesforce.com.",
+            )
+        if not self._client_secret:
+            raise ConfigError(
+                "A login with client credentials needs the app's secret",
+                hint="Set SFSYNC_CLIENT_SECRET_FILE to a file that holds it (chmod 600), or SFSYNC_CLIENT_SECRET.",
             )
         return self._token(
             Step.CLIENT_CREDENTIALS, self._with_client({"grant_type": "client_credentials"}), None
@@ -326,9 +329,9 @@ def _signed(pem: str, *, issuer: str, subject: str, audience: str, issued_at: in
             )
         )
     except Exception:  # noqa: BLE001  whatever the libraries raise may quote the key
-        failure = InputError(
+        failure = LoginKeyError(
             "The key for the JWT login cannot be used: not an unencrypted RSA private key in PEM form",
-            hint="Make one with: openssl req -x509 -newkey rsa:2048 -nodes -days 730 -keyout key.pem -out cert.pem",
+            hint="Make one with `sfsync login --jwt-key FILE --new`.",
         )
     raise failure
 

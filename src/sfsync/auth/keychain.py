@@ -13,7 +13,6 @@ import base64
 import binascii
 import json
 import os
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +27,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from sfsync.errors import TokenStoreError, UsageError
 from sfsync.model.token import Token
 
+from .own_file import UnusableFileError, credential, read_own
+
 KEYRING = "keyring"
 DATABASE = "database"
 CREDENTIAL_NAME = "sfsync-token-key"
@@ -36,7 +37,6 @@ _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _SALT_BYTES = 16
 _SHORTEST_PASSPHRASE = 12
-_LONGEST_KEY_FILE = 4096
 _BY_KEY, _BY_PASSPHRASE = b"\x01", b"\x02"
 _PURPOSE = b"sfsync login\x00"
 HOW_TO_MAKE_A_KEY = (
@@ -203,9 +203,9 @@ def find_key(
         return SealingKey.parse(key, "SFSYNC_TOKEN_KEY")
     if key_file:
         return SealingKey.parse(_read_key_file(key_file.expanduser()), str(key_file))
-    credential = credentials_directory / CREDENTIAL_NAME if credentials_directory else None
-    if credential and credential.is_file():
-        return SealingKey.parse(_read_text(credential, _no_check), str(credential))
+    kept = credential(credentials_directory, CREDENTIAL_NAME)
+    if kept:
+        return SealingKey.parse(_read_key_file(kept, closed=False), str(kept))
     return None
 
 
@@ -381,40 +381,14 @@ def _base64(text: str) -> bytes:
     return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
 
 
-def _read_key_file(path: Path) -> str:
-    return _read_text(path, _refuse_if_open_to_others)
-
-
-def _read_text(path: Path, check: Callable[[os.stat_result, Path], None]) -> str:
+def _read_key_file(path: Path, *, closed: bool = True) -> str:
     try:
-        with path.open("rb") as file:
-            # Looked at through the open file: what was checked is what is read.
-            check(os.fstat(file.fileno()), path)
-            return file.read(_LONGEST_KEY_FILE).decode()
-    except (OSError, UnicodeDecodeError) as trouble:
-        reason = trouble.strerror if isinstance(trouble, OSError) else "it is not text"
-        raise TokenStoreError(
-            f"The key file {path} cannot be read: {reason}", hint=HOW_TO_MAKE_A_KEY
-        ) from None
-
-
-def _refuse_if_open_to_others(status: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise TokenStoreError(f"The key file {path} is not a file", hint=HOW_TO_MAKE_A_KEY)
-    if sys.platform == "win32":
-        return
-    if status.st_uid != os.geteuid():
-        raise TokenStoreError(
-            f"The key file {path} belongs to another user",
-            hint="Make a key file of your own. " + HOW_TO_MAKE_A_KEY,
+        return read_own(path, closed=closed)
+    except UnusableFileError as trouble:
+        hint = (
+            trouble.hint
+            if trouble.hint.startswith("Close")
+            else f"{trouble.hint} {HOW_TO_MAKE_A_KEY}".strip()
         )
-    if status.st_mode & 0o077:
-        raise TokenStoreError(
-            f"The key file {path} is open to others (mode {stat.S_IMODE(status.st_mode):04o})",
-            hint=f"Close it: chmod 600 {path}",
-        )
-
-
-def _no_check(status: os.stat_result, path: Path) -> None:
-    """Systemd's credentials are its own to protect; their owner and mode differ between versions."""
-    del status, path
+        failure = TokenStoreError(f"The key file {path} {trouble.reason}", hint=hint)
+    raise failure

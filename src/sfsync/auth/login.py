@@ -29,6 +29,9 @@ LOCK_SECONDS = 90.0
 Renew = Callable[[Token], Token]
 """Makes a new login out of the stored one: a refresh, or signing again."""
 
+Kept = Callable[[Token], None]
+"""Told of a login once it is kept; must not fail."""
+
 
 class Refresher:
     """Renews the stored login, one process and thread at a time.
@@ -39,6 +42,7 @@ class Refresher:
         lock_path: a file in a folder of the user's own; the same for every process of the profile.
         renew: ``Grants.refresh``, or for logins without refresh token one that signs again.
         lock_seconds: how long to wait for another process that is renewing.
+        kept: told of each renewed login once it is kept.
     """
 
     def __init__(
@@ -49,12 +53,14 @@ class Refresher:
         renew: Renew,
         *,
         lock_seconds: float = LOCK_SECONDS,
+        kept: Kept = lambda _token: None,
     ) -> None:
         self._store = store
         self._profile = profile
         self._lock_path = lock_path
         self._renew = renew
         self._lock_seconds = lock_seconds
+        self._kept = kept
 
     def __call__(self, stale_access_token: str) -> Token:
         """As ``fresh``, so that it can be handed on as a plain function."""
@@ -86,6 +92,7 @@ class Refresher:
             refuse_other_org(renewed, held.org_id)
             self._keep(renewed)
             reach("auth.refresh_stored")
+            self._kept(renewed)
             return renewed
 
     def _keep(self, renewed: Token) -> None:
@@ -104,16 +111,28 @@ class Login:
         profile: whose login.
         lock_path: shared with ``Refresher``.
         expected_org: the org this profile was first used with; empty if none yet.
+        renew: for logins without refresh token; signs or asks again.
+        kept: told of each login, new or renewed, once it is kept.
     """
 
     def __init__(
-        self, grants: Grants, store: TokenStore, profile: str, lock_path: Path, *, expected_org: str = ""
+        self,
+        grants: Grants,
+        store: TokenStore,
+        profile: str,
+        lock_path: Path,
+        *,
+        expected_org: str = "",
+        renew: Renew | None = None,
+        kept: Kept = lambda _token: None,
     ) -> None:
         self._grants = grants
         self._store = store
         self._profile = profile
         self._lock_path = lock_path
         self._expected_org = expected_org
+        self._renew = renew or grants.refresh
+        self._kept = kept
 
     def interactive_login(
         self,
@@ -196,7 +215,7 @@ class Login:
         Args:
             renew: for logins without refresh token; signs again.
         """
-        return Refresher(self._store, self._profile, self._lock_path, renew or self._grants.refresh)
+        return Refresher(self._store, self._profile, self._lock_path, renew or self._renew, kept=self._kept)
 
     def whoami(self, renew: Renew | None = None) -> Identity:
         """Who is logged in, after renewing the login if need be."""
@@ -227,6 +246,7 @@ class Login:
             refuse_other_org(token, self._expected_org)
             with locked(self._lock_path, LOCK_SECONDS):
                 self._store.save(self._profile, token)
+                self._kept(token)
         except SfsyncError:
             self._revoked(token)
             raise

@@ -5,7 +5,9 @@ side wrote is shown only after it was made plain: one line, no control character
 
 Source: salesforce-facts §1.6 (codes and texts), §1.3 (redirect mismatch), §1.9 (apps that must be installed);
 github segmentio/action-destinations#2300 (a second refresh at the same moment), sfdx-actions/setup-sfdx#17
-(``ip restricted``).
+(``ip restricted``), n8n-io/n8n#32325 and restforce/restforce#744 (``login rate exceeded`` as an invalid_grant),
+forcedotcom/cli#3260 (``invalid_app_access``), abisek/salesforce-elf-browser#9 (``OAUTH_APP_ACCESS_DENIED``),
+n8n-io/n8n#21589 (``OAUTH_APP_BLOCKED``), PipedreamHQ/pipedream#21557 (``OAUTH_EC_APP_NOT_FOUND``).
 """
 
 from __future__ import annotations
@@ -77,6 +79,19 @@ _RULES = (
         kind=OrgUnavailable,
     ),
     _Rule(
+        "",
+        "there were too many logins of this user",
+        "Wait an hour; nothing is lost. Whoever logs in that often for this user should keep the login instead.",
+        says="rate exceeded",
+        kind=OrgUnavailable,
+    ),
+    _Rule(
+        "",
+        "the user may not use this app",
+        "An admin has to permit the app for the user, by a permission set or profile.",
+        says="not admin approved",
+    ),
+    _Rule(
         "unknown_error",
         "Salesforce could not do it just now",
         "Try again in a few minutes.",
@@ -122,9 +137,30 @@ _RULES = (
     ),
     _Rule(
         "invalid_grant",
+        "the statement is too old or too new for Salesforce: this computer's clock is wrong",
+        "Set the clock, best by NTP, and try again.",
+        says="expire",
+        at=frozenset({Step.JWT}),
+    ),
+    _Rule(
+        "invalid_grant",
+        "the signature does not fit the certificate that the app holds, or the username is not known there",
+        "Have an admin upload the certificate of this very key, and check --username.",
+        says="assertion",
+        at=frozenset({Step.JWT}),
+    ),
+    _Rule(
+        "invalid_grant",
         "the user, the certificate or this computer's clock is not as the app expects",
         "Check the username, that the app holds the certificate of this very key, and the clock.",
         at=_SERVER_STEPS,
+    ),
+    _Rule(
+        "invalid_grant",
+        "the app and this login do not fit together",
+        "Run `sfsync login` again; where it stays so, compare org.client_id and org.login_url with the app.",
+        says="code verifier",
+        at=frozenset({Step.CODE}),
     ),
     _Rule(
         "invalid_grant",
@@ -136,6 +172,17 @@ _RULES = (
     _Rule("inactive_user", "this user is frozen or deactivated", "Ask a Salesforce admin."),
     _Rule("inactive_org", "this org is closed, locked or expired", "Ask a Salesforce admin."),
     _Rule("invalid_client", "the app is not installed in this org", _INSTALL, says="must be installed"),
+    _Rule("oauth_ec_app_not_found", "the app is not installed in this org", _INSTALL),
+    _Rule(
+        "oauth_app_blocked",
+        "an admin has blocked the app in this org",
+        "Ask a Salesforce admin to unblock it.",
+    ),
+    _Rule(
+        "oauth_app_access_denied",
+        "the user may not use this app",
+        "An admin has to permit the app for the user, by a permission set or profile.",
+    ),
     _Rule("oauth_approval_error_generic", "the app is not installed or not approved in this org", _INSTALL),
     _Rule("invalid_client_id", "the app is not known", _CHECK_APP),
     _Rule("invalid_client", "the app is not known, or its secret is wrong", _CHECK_APP),
@@ -177,6 +224,43 @@ _RULES = (
         kind=OrgUnavailable,
     ),
 )
+
+
+_UNSAID = (
+    (
+        "nothing: the browser shows `redirect_uri_mismatch`, and sfsync waits until its time is up",
+        "the callback is not registered on the app, to the letter",
+        "Register `http://localhost:PORT/callback` for each of `org.redirect_ports`, port included.",
+    ),
+    (
+        "a page, or a way to another address, instead of an answer",
+        "`org.login_url` is not where this org logs in",
+        "Set it to `https://test.salesforce.com` for a sandbox, or to the org's My Domain.",
+    ),
+    (
+        "nothing: sfsync itself refuses a login of another org",
+        "the profile belongs to the org that it was first used with",
+        "Log in to that org, or take another `--profile`.",
+    ),
+    (
+        "nothing: the login came without a refresh token",
+        "it cannot be renewed when its session ends",
+        "Have `refresh_token` among `org.scopes` and among the app's scopes, then `sfsync login`.",
+    ),
+)
+
+
+def troubleshooting() -> list[tuple[str, str, str]]:
+    """What Salesforce says, what it means, what to do: every rule here, and what is not told by a code."""
+    rows = [(_quoted(rule), rule.told, rule.hint) for rule in _RULES]
+    return [*_UNSAID, *rows]
+
+
+def _quoted(rule: _Rule) -> str:
+    """A rule's code and text as one may see them, and when."""
+    words = ": ".join(part for part in (rule.code, f"…{rule.says}…" if rule.says else "") if part)
+    steps = ", ".join(sorted(step.value[0].lower() + step.value[1:] for step in rule.at))
+    return f"`{words}`" + (f" ({steps})" if steps else "")
 
 
 def refusal(code: str, description: str, *, step: Step, host: str) -> SfsyncError:

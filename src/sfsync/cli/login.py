@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import select
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sfsync.cli.command import Answer, Cli, command
+from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
+
+    from sfsync.auth.login import Login
+    from sfsync.auth.unattended import Way
+    from sfsync.config import Config
+    from sfsync.mirror.store import SqliteMirror
+    from sfsync.model.token import Token
 
 PANEL = "Login"
 
@@ -25,6 +35,27 @@ def login(
             "--no-browser", help="Print the address instead of opening it; the one it ends on can be pasted."
         ),
     ] = False,
+    jwt_key: Annotated[
+        Path | None,
+        typer.Option("--jwt-key", metavar="FILE", help="Log in without a browser, by this private key."),
+    ] = None,
+    username: Annotated[
+        str, typer.Option(metavar="NAME", help="With --jwt-key: the Salesforce user to act as.")
+    ] = "",
+    audience: Annotated[
+        str,
+        typer.Option(metavar="URL", help="With --jwt-key: where the login host's own audience does not fit."),
+    ] = "",
+    new: Annotated[
+        bool,
+        typer.Option(
+            "--new", help="With --jwt-key: make the key and its certificate, tell an admin, and stop."
+        ),
+    ] = False,
+    client_credentials: Annotated[
+        bool,
+        typer.Option("--client-credentials", help="Log in without a browser, by the app's secret."),
+    ] = False,
     token_store: Annotated[
         str | None,
         typer.Option(
@@ -37,37 +68,83 @@ def login(
         float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for the browser.")
     ] = 180,
 ) -> Answer:
-    """Log in to Salesforce with the browser. The login is kept in the keyring, or encrypted in the mirror.
+    """Log in to Salesforce: in the browser, or on a server by a private key or the app's secret.
+
+    The login is kept in the keyring, or encrypted in the mirror. A private key stays in its file, which is read again
+    at each renewal. The app's secret comes from $SFSYNC_CLIENT_SECRET, from the file that $SFSYNC_CLIENT_SECRET_FILE
+    names, or from systemd's credential sfsync-client-secret.
 
     Examples:
       sfsync login
       sfsync login --no-browser
-      sfsync login --token-store database
+      sfsync login --jwt-key sync.pem --new
+      sfsync login --jwt-key sync.pem --username sync@example.com
+      sfsync login --client-credentials
     """
-    import webbrowser
+    _refuse_mixed(
+        {"--jwt-key": bool(jwt_key), "--client-credentials": client_credentials, "--no-browser": no_browser},
+        {"--username": bool(username), "--audience": bool(audience), "--new": new},
+    )
+    if jwt_key and new:
+        return _new_key(jwt_key)
+    if jwt_key and not username:
+        raise UsageError(
+            "--jwt-key needs --username: the Salesforce user to act as", hint="Or --new to make a key."
+        )
+    from sfsync.auth.unattended import Kind, Way
 
-    from sfsync.cli.wiring import TOKEN_STORE, configuration, open_mirror
+    if jwt_key:
+        way = Way(Kind.JWT, str(jwt_key.expanduser().absolute()), username.strip(), _address(audience))
+    else:
+        way = Way(Kind.CLIENT_CREDENTIALS if client_credentials else Kind.BROWSER)
+
+    def by_browser(config: Config, held: Login) -> Token:
+        return _by_browser(cli, config, held, no_browser=no_browser, timeout=timeout)
+
+    return _logged_in(cli, way, token_store, by_browser)
+
+
+def _refuse_mixed(ways: dict[str, bool], of_the_key: dict[str, bool]) -> None:
+    """Stop where two ways to log in are asked for, or a key's option without a key."""
+    named = [option for option, given in ways.items() if given]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} are different ways to log in", hint="Choose one.")
+    stray = [option for option, given in of_the_key.items() if given]
+    if stray and not ways["--jwt-key"]:
+        raise UsageError(f"{stray[0]} goes with --jwt-key", hint="Name the key's file: --jwt-key FILE.")
+
+
+def _address(audience: str) -> str:
+    from sfsync.auth.hosts import is_loopback
+
+    address = audience.strip()
+    if address and not address.startswith("https://") and not is_loopback(address):
+        raise UsageError(
+            f"--audience {address!r} is no address", hint="Such as https://login.salesforce.com."
+        )
+    return address
+
+
+def _logged_in(
+    cli: Cli, way: Way, wanted_store: str | None, by_browser: Callable[[Config, Login], Token]
+) -> Answer:
+    from dataclasses import replace
+
+    from sfsync.auth.unattended import Kind, unattended
+    from sfsync.cli.wiring import LOGIN_WAY, TOKEN_STORE, app_grants, configuration, local_now, open_mirror
     from sfsync.cli.wiring import login as login_for
     from sfsync.cli.wiring import token_store as choose
 
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:
-        store = choose(cli, mirror, token_store, probe=True)
+        store = choose(cli, mirror, wanted_store, probe=True)
         held = login_for(cli, config, mirror, store)
-
-        def announce(url: str) -> None:
-            cli.tell("Open this address in a browser:")
-            cli.tell(url)
-
-        cli.say(f"Waiting for the browser to come back ({timeout:.0f} s at most) …")
-        token = held.interactive_login(
-            ports=config.org.redirect_ports,
-            scopes=config.org.scopes,
-            announce=announce,
-            open_browser=None if no_browser else cli.open_browser or webbrowser.open,
-            paste=_pasted if no_browser and sys.stdin.isatty() else None,
-            deadline_seconds=timeout,
-        )
+        if way.kind is Kind.BROWSER:
+            token = by_browser(config, held)
+        else:
+            grants = app_grants(cli, config)
+            token = held.server_login(lambda: unattended(way, grants, local_now()))
+        mirror.keep_note(LOGIN_WAY, replace(way, instance_url=token.instance_url).as_note())
         mirror.keep_note(TOKEN_STORE, store.name)
         if not mirror.pinned_org():
             mirror.pin_org(token.org_id)
@@ -76,6 +153,7 @@ def login(
         "user_id": token.user_id,
         "instance_url": token.instance_url,
         "scope": token.scope,
+        "login": way.kind.value,
         "token_store": store.name,
     }
 
@@ -88,20 +166,60 @@ def login(
     return Answer(data, show)
 
 
+def _by_browser(cli: Cli, config: Config, held: Login, *, no_browser: bool, timeout: float) -> Token:
+    import webbrowser
+
+    def announce(url: str) -> None:
+        cli.tell("Open this address in a browser:")
+        cli.tell(url)
+
+    cli.say(f"Waiting for the browser to come back ({timeout:.0f} s at most) …")
+    return held.interactive_login(
+        ports=config.org.redirect_ports,
+        scopes=config.org.scopes,
+        announce=announce,
+        open_browser=None if no_browser else cli.open_browser or webbrowser.open,
+        paste=_pasted if no_browser and sys.stdin.isatty() else None,
+        deadline_seconds=timeout,
+    )
+
+
 def _pasted(seconds: float) -> str | None:
     """What somebody pasted within so many seconds; ``None`` where nobody did."""
     ready, _, _ = select.select([sys.stdin], [], [], seconds)
     return (sys.stdin.readline() or None) if ready else None
 
 
+def _new_key(path: Path) -> Answer:
+    """Make a key and its certificate, and tell what an admin does with it."""
+    from sfsync.auth.unattended import new_key
+    from sfsync.cli.wiring import local_now
+
+    certificate = new_key(path.expanduser(), "sfsync", local_now())
+    for_an_admin = (
+        f"Give {certificate} to a Salesforce admin; it is not secret. In the app's OAuth settings the admin enables "
+        "the JWT bearer flow and uploads it, and permits the app for the user: permitted users 'admin approved', "
+        "and a permission set or profile that the user has."
+    )
+    steps = [for_an_admin, f"Then: sfsync login --jwt-key {path} --username USER"]
+
+    def show(console: Console) -> None:
+        console.print(
+            f"Wrote {path}, the private key, readable by you alone, and {certificate}.", soft_wrap=True
+        )
+        for number, step in enumerate(steps, 1):
+            console.print(f"{number}. {step}")
+
+    return Answer({"key": str(path), "certificate": str(certificate), "next": steps}, show)
+
+
 def logout(cli: Cli) -> Answer:
     """End the login at Salesforce and forget it here."""
-    from sfsync.cli.wiring import configuration, open_mirror, token_store
-    from sfsync.cli.wiring import login as login_for
+    from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:
-        revoked = login_for(cli, config, mirror, token_store(cli, mirror)).logout()
+        revoked = ended(cli, config, mirror)
     warning = "Salesforce could not be asked: the login may live on there until it expires"
     return Answer(
         {"revoked": revoked},
@@ -110,31 +228,62 @@ def logout(cli: Cli) -> Answer:
     )
 
 
+def ended(cli: Cli, config: Config, mirror: SqliteMirror) -> bool:
+    """End the profile's login and what is remembered of it; whether Salesforce confirmed.
+
+    Raises:
+        NotLoggedIn: there is none.
+    """
+    from sfsync.cli.wiring import LOGIN_RENEWED, LOGIN_WAY, token_store
+    from sfsync.cli.wiring import login as login_for
+
+    revoked = login_for(cli, config, mirror, token_store(cli, mirror)).logout()
+    for note in (LOGIN_WAY, LOGIN_RENEWED):
+        mirror.keep_note(note, "")
+    return revoked
+
+
 def whoami(cli: Cli) -> Answer:
-    """Show who is logged in, to which org, and where the login is kept."""
-    from sfsync.cli.wiring import configuration, open_mirror, token_store
+    """Show who is logged in, to which org, how, and where the login is kept."""
+    from sfsync.cli.wiring import configuration, live_token, login_facts, open_mirror, token_store
     from sfsync.cli.wiring import login as login_for
 
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:
         store = token_store(cli, mirror)
         held = login_for(cli, config, mirror, store)
+        live_token(held, mirror)
         who = held.whoami()
         instance = held.current().instance_url
-    data = {
+        facts, warnings = login_facts(mirror)
+    data: dict[str, Any] = {
         "username": who.username,
         "display_name": who.display_name,
         "user_id": who.user_id,
         "org_id": who.org_id,
         "instance_url": instance,
         "token_store": store.name,
+        **facts,
     }
 
     def show(console: Console) -> None:
         console.print(f"{who.display_name} <{who.username}>")
         console.print(f"org {who.org_id} at {instance}; login kept in the {store.name}", soft_wrap=True)
+        console.print(told_login(facts))
 
-    return Answer(data, show)
+    return Answer(data, show, warnings=warnings)
+
+
+def told_login(facts: dict[str, Any]) -> str:
+    """How the login was made and when it was last renewed, in a sentence.
+
+    >>> told_login({"login": "jwt", "login_renewed_at": "2026-01-20T10:00:00Z", "login_idle_days": 1})
+    'login by a signed key, last renewed 1 day ago'
+    """
+    how = {"browser": "in the browser", "jwt": "by a signed key", "client-credentials": "by the app's secret"}
+    days = facts["login_idle_days"]
+    when = {None: "", 0: ", last renewed today", 1: ", last renewed 1 day ago"}
+    return f"login {how[facts['login']]}{when.get(days, f', last renewed {days} days ago')}"
 
 
 def register(app: typer.Typer) -> None:

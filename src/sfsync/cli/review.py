@@ -40,8 +40,9 @@ def status(
       sfsync status
       sfsync status --max-age 2h --quiet
     """
+    from sfsync.cli.login import told_login
     from sfsync.cli.when import parse_when
-    from sfsync.cli.wiring import TOKEN_STORE, configuration, local_now, open_mirror
+    from sfsync.cli.wiring import TOKEN_STORE, configuration, local_now, login_facts, open_mirror
 
     config = configuration(cli)
     oldest = parse_when(max_age, local_now()) if max_age else ""
@@ -49,6 +50,8 @@ def status(
         told = mirror.status()
         told["token_store"] = mirror.note(TOKEN_STORE) or None
         told["mirror"] = str(mirror.path)
+        facts, warnings = login_facts(mirror) if told["token_store"] else ({}, ())
+        told |= facts
     stale = bool(oldest) and (told["last_good_run"] or "") < oldest
 
     def show(console: Console) -> None:
@@ -65,11 +68,13 @@ def status(
         console.print(
             f"last good run: {told['last_good_run'] or 'none yet'}; login kept in: {told['token_store'] or '-'}"
         )
+        if facts.get("login_renewed_at"):
+            console.print(told_login(facts))
         console.print(f"mirror: {told['mirror']}", soft_wrap=True)
 
     warning = f"the last good run is older than {max_age}: {told['last_good_run'] or 'there was none'}"
     return Answer(
-        told, show, exit_code=STALE if stale else 0, warnings=(warning,) if stale else (),
+        told, show, exit_code=STALE if stale else 0, warnings=(*warnings, *((warning,) if stale else ())),
         outcome="stale" if stale else "",
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from sfsync.auth.grants import Grants, _Bearer
 from sfsync.errors import (
     ConfigError,
     GrantRevoked,
-    InputError,
+    LoginKeyError,
     LoginRefused,
     OrgUnavailable,
     OutcomeUnknown,
@@ -111,7 +111,7 @@ def test_a_signed_statement_says_who_for_whom_and_how_long(endpoint, grants, pem
     "text", ["", "not a key", "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----"]
 )
 def test_a_key_that_is_none_is_told_without_quoting_it(grants, text):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(LoginKeyError) as caught:
         grants.jwt_bearer(username="ada", private_key_pem=text, now=NOW)
     assert "canary" not in "".join(traceback.format_exception(caught.value))
 
