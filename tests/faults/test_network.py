@@ -27,7 +27,7 @@ from tests.unit.salesforce.web import Answer
 
 FAULTS = pytest.mark.faults
 READS = "/queryAll/"
-UPDATES = r"/composite/sobjects$"
+UPDATES = r"/composite(/sobjects)?$"
 CREATES = r"/composite/sobjects/(Contact|Lead)"
 TASKS = r"/composite/sobjects/Task"
 PLACES = (r"/query/", r"/queryAll/", r"/composite$", UPDATES, CREATES, TASKS)

@@ -19,7 +19,7 @@ from tests.faults.pair import Opener, Pair, addresses, event, telling
 from tests.faults.relay import Relay, relaying
 from tests.unit.salesforce.web import Answer, Asked
 
-UPDATES = r"/composite/sobjects$"
+UPDATES = r"/composite(/sobjects)?$"
 PARKED = (
     "DUPLICATE_VALUE", "DUPLICATES_DETECTED", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "REQUIRED_FIELD_MISSING",
     "STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",

@@ -47,16 +47,17 @@ def diff(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: 
     """
     wanted = {str(one) for one in ids}
     for object_map in run.objects(list(names)):
-        writes = 0
+        writes = creates = 0
         for plan in _object_plans(run, object_map):
             if wanted and wanted.isdisjoint({str(plan.local_id), str(plan.salesforce_id)}):
                 continue
             if plan.decisions or plan.skip or not plan.is_empty:
                 writes += plan.org_action is not OrgAction.NONE
+                creates += plan.org_action is OrgAction.CREATE
                 cost.mirror_writes += not plan.is_empty
                 cost.storage_bytes += RECORD_BYTES * (plan.org_action is OrgAction.CREATE)
                 yield plan
-        _add_calls(run, cost, writes)
+        _add_calls(run, cost, writes, creating=creates == writes)
     cost.tasks = run.mirror.waiting_tasks()
     cost.storage_bytes += RECORD_BYTES * cost.tasks
     _add_calls(run, cost, cost.tasks, creating=True)

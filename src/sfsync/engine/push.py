@@ -85,6 +85,7 @@ class _Prepared:
     held_back: set[LocalId]
     report: ObjectReport
     writes: int
+    creates: int
 
 
 def _prepare(run: Run, object_map: ObjectMap, stack: ExitStack) -> _Prepared:
@@ -95,14 +96,14 @@ def _prepare(run: Run, object_map: ObjectMap, stack: ExitStack) -> _Prepared:
     projection = Projection(object_map, object_map.columns)
     stage = stack.enter_context(run.mirror.staging(object_map, object_map.columns))
     held_back = stage_fresh(run, object_map, projection, stage, report)
-    writes = _guard(run, object_map, stage, held_back, report)
-    return _Prepared(object_map, stage, held_back, report, writes)
+    writes, creates = _guard(run, object_map, stage, held_back, report)
+    return _Prepared(object_map, stage, held_back, report, writes, creates)
 
 
 def _push_object(run: Run, each: _Prepared) -> None:
     """Send one object's writes; the report holds what was done also where this is cut short."""
     object_map = each.object_map
-    batching = run.afford(each.writes)
+    batching = run.afford(each.writes, creating=each.creates == each.writes)
     if each.writes:
         run.report.transport[f"push {object_map.name}"] = batching.transport
     run.progress.start(f"Writing {object_map.name}s", each.writes)
@@ -348,15 +349,16 @@ def _bring_into_form(
 
 def _guard(
     run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId], report: ObjectReport
-) -> int:
+) -> tuple[int, int]:
     """Count the writes, put aside rows without a record, and stop where too much would be taken away."""
     for triple in stage.triples(contested_only=False, dirty_only=True):
         gone = triple.remote is not None and triple.remote.state is RemoteState.GONE
         if gone and triple.local is not None and triple.local.local_id not in held_back:
             _hold(run, object_map, triple.local.local_id, NOT_FOUND, _OUT_OF_SIGHT, held_back, report)
-    found, writes = safety.Damage(), 0
+    found, writes, creates = safety.Damage(), 0, 0
     for plan in _plans(run, object_map, stage, held_back):
         writes += plan.org_action is not OrgAction.NONE
+        creates += plan.org_action is OrgAction.CREATE
         found += safety.damage(plan)
     if not run.allow_mass_change:
         safety.check(
@@ -366,7 +368,7 @@ def _guard(
             share=run.limits.max_delete,
             at_least=run.limits.max_delete_rows,
         )
-    return writes
+    return writes, creates
 
 
 def _preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:

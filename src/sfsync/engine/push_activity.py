@@ -198,10 +198,10 @@ def _unanswered_settled(
 ) -> list[QueuedTask]:
     """Look up the Tasks that were sent and never answered; those that arrived are settled.
 
-    With an external id repeating is harmless (an upsert of the same values), so nothing is looked up.
+    With an external id repeating makes no second one, but it would overwrite what a person has typed into it since.
     """
     doubtful = [task for task in tasks if task.in_doubt]
-    if not doubtful or activities.external_id:
+    if not doubtful:
         return list(tasks)
     keys = [task.key for task in doubtful]
     people = sorted({task.who_id for task in doubtful if task.who_id})

@@ -3,6 +3,10 @@
 A crash between sending and settling, or a reply that was lost, leaves journaled writes without an outcome.
 They are settled from what the org holds now, so that nothing is sent twice and no counter counts twice. A Bulk
 job goes on when its process is gone, so it is brought to its end before anything is looked at.
+
+A write whose answer is missing replaced nobody's edit where a stamp could tell of it: it was not done then. What only
+the answer would have told (an edit within the second of the latest stamp, or one that a long transaction showed late)
+cannot be known any more: the record's field history has it, where the org keeps one.
 """
 
 from __future__ import annotations
@@ -16,17 +20,19 @@ from sfsync.failpoints import reach
 from sfsync.mapping.coerce import from_org
 from sfsync.mapping.project import Projection, RawRecord
 from sfsync.mapping.schema import FieldType, ObjectMap
-from sfsync.model.change import OrgAction, OrgWrite
+from sfsync.model.change import FieldDecision, OrgAction, OrgWrite, Side
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import Remote, RemoteState, SalesforceId
-from sfsync.planning.doubt import happened
+from sfsync.planning.doubt import happened, unproven
 from sfsync.planning.pending import InDoubt
 
 FETCH = 2000
 LOOKUP = 300
 _JOBS = "bulk_jobs"
+IN_DOUBT = "no answer came"
+"""The rule of a conflict that is kept because nobody knows whether what we sent was ever seen."""
 
 
 CLOCKS_APART = timedelta(days=2)
@@ -111,9 +117,22 @@ def _verdict(run: Run, doubt: InDoubt, remote: Remote | None) -> Outcome:
         if row is None or row.local.deleted_at:
             return _not_done(doubt)  # nothing will be sent again
         return Unknown(doubt.ref, "the record is not found, so nobody can tell whether the write arrived")
-    return (
-        Accepted(doubt.ref, ours) if happened(doubt.before, doubt.after, remote.values) else _not_done(doubt)
+    if not happened(doubt.before, doubt.after, remote.values):
+        return _not_done(doubt)
+    late = tuple(
+        FieldDecision(
+            column,
+            doubt.before.get(column),
+            doubt.after[column],
+            remote.values[column],
+            remote.values[column],
+            Side.REMOTE,
+            IN_DOUBT,
+            conflict=True,
+        )
+        for column in unproven(doubt.before, doubt.after, remote.values)
     )
+    return Accepted(doubt.ref, ours, late=late)
 
 
 def _not_done(doubt: InDoubt) -> Outcome:

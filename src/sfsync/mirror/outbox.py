@@ -125,7 +125,8 @@ class Outbox:
         conflicts.record(database, plan, local_id, self._run_id)
         if outcome.late:
             conflicts.record(database, late, local_id, self._run_id)
-            self._correct(outcome)
+            if outcome.seen:
+                self._correct(outcome)
 
     def _correct(self, outcome: Accepted) -> None:
         """The history says what the write replaced, not what it was judged against."""

@@ -17,21 +17,47 @@ def happened(before: Values, after: Values, remote: Values) -> bool:
         remote: column -> the org's value now.
 
     Returns:
-        ``True`` where a field that the write changed now holds what was sent, or, for a number that others
-        may have moved on since, has gone at least as far. Where every field is as before, it was not done;
-        where others have overwritten all of it, nobody can tell, and repeating an absolute value is safe.
+        ``True`` where a field that the write changed now holds what was sent. Where one still holds what it held
+        before, it was not done, whatever a number says that others may have moved. Else a number tells that has
+        gone at least as far as was sent; where others have overwritten all of it, nobody can tell, and planning
+        anew keeps both values.
 
     >>> happened({"clicks": 5}, {"clicks": 7}, {"clicks": 8})
     True
     >>> happened({"title": "CTO"}, {"title": "CEO"}, {"title": "CTO"})
     False
+    >>> happened({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CTO"})
+    False
     """
     changed = [column for column, value in after.items() if before.get(column) != value and column in remote]
     if not changed:
         return True
+    telling = [column for column in changed if not isinstance(after[column], int | float)]
+    if any(remote[column] == after[column] for column in telling):
+        return True
+    if any(remote[column] == before.get(column) for column in telling):
+        return False
     return any(remote[column] == after[column] for column in changed) or any(
         _went_as_far(before.get(column), after[column], remote[column]) for column in changed
     )
+
+
+def unproven(before: Values, after: Values, remote: Values) -> tuple[str, ...]:
+    """Columns whose sent value nobody may have seen, although a number says that the write was done.
+
+    Others have put a third value there, before our write or after it. Both values are worth keeping then.
+
+    >>> unproven({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CFO"})
+    ('title',)
+    """
+    telling = [
+        column
+        for column, value in after.items()
+        if column in remote and before.get(column) != value and not isinstance(value, int | float)
+    ]
+    if any(remote[column] == after[column] for column in telling):
+        return ()
+    return tuple(telling)
 
 
 def _went_as_far(before: Value, after: Value, now: Value) -> bool:

@@ -240,3 +240,15 @@ def assert_quiet(sides: Sides) -> None:
     written = len(sides.org.written)
     sides.sync()
     assert len(sides.org.written) == written
+
+
+def test_where_nobody_knows_whether_a_write_was_done_both_values_are_kept(sides: Sides) -> None:
+    """It was not: the record had moved. But the number there is past ours, and the answer is lost."""
+    record = ada(sides)
+    meanwhile(sides, "by its stamp", lambda edit: edit(record, Title="theirs", **{CLICKS: 8}))
+    sides.org.trouble.lost_replies = 1
+    sides.push()
+    sides.org.trouble.before_apply = lambda _: None
+    sides.sync_until_quiet()
+    assert both(sides, record, "Title", "job_title") == ("theirs", "theirs")
+    assert sides.conflicts() == [("job_title", "ours", "theirs", "remote", "decided")]

@@ -31,6 +31,9 @@ from sfsync.planning.doubt import happened
         ({"clicks": 9}, {"clicks": 7}, {"clicks": 9}, False),
         ({"clicks": 5}, {"clicks": 7}, {"clicks": "9"}, False),
         ({"clicks": "5"}, {"clicks": "7"}, {"clicks": 9}, False),
+        ({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CTO"}, False),
+        ({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CFO"}, True),
+        ({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 6, "title": "CEO"}, True),
     ],
 )  # fmt: skip
 def test_what_the_record_shows(
