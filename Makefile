@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
+SPHINX := .venv/bin/sphinx-build -q -n -W --keep-going
+
 # What is Python here and meant for people to read.
 CODE := $(wildcard src tests benchmarks docs scripts)
 # Where a missed branch loses data: at least this much of it runs under the tests.
@@ -8,7 +10,7 @@ FLOOR := 95
 COVERAGE := --cov --cov-branch --cov-report=
 CORE := src/sfsync/mapping/*,src/sfsync/planning/*,src/sfsync/engine/*,src/sfsync/mirror/*
 
-.PHONY: help venv lock format lint types layers docs docs-check test long faults coverage crash mutants check guard measured demo
+.PHONY: help venv lock format lint types layers docs html man docs-check test long faults coverage crash mutants check guard measured demo
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +45,12 @@ layers:  ## who may import whom
 docs:  ## write what the documentation takes from the code
 	$(PY) docs/generate.py
 
+html:  ## the documentation as web pages, in docs/_build/html; a warning is an error
+	$(SPHINX) -b html docs docs/_build/html
+
+man:  ## the manual page, docs/_build/man/sfsync.1
+	$(SPHINX) -b man docs docs/_build/man
+
 docs-check:  ## fail where that is stale
 	$(PY) docs/generate.py --check
 
@@ -71,7 +79,7 @@ mutants:  ## change the deciding code in a thousand ways: the tests have to noti
 
 check: guard coverage  ## everything that guards the code
 
-guard: lint types layers docs-check  ## the checks that run no test
+guard: lint types layers docs-check html man  ## the checks that run no test
 
 measured:  ## how much of the code the last tests ran, where these were run with coverage, as CI does
 	$(PY) -m coverage report --include='$(CORE)' --fail-under=$(FLOOR)
