@@ -9,7 +9,10 @@ from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *DOCS.glob("decisions/*.md")])
+SITE = frozenset({"README.md", "index.md", "changelog.md", "contributing.md"})
+"""Pages that only lead to others, or take in what stands elsewhere."""
+
 _FENCE = re.compile(r"(?ms)^( *)```([a-z]*)\n(.*?)^ *```$")
 
 
