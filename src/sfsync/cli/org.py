@@ -331,12 +331,21 @@ def _agreed(cli: Cli, planned: Sequence[Step], wanted: Blueprint, instance_url: 
 
 
 def _carried_out(cli: Cli, at_work: OrgSetup, planned: Sequence[Step], found: Found) -> list[Result]:
-    def tell(result: Result) -> None:
-        cli.say(
-            f"{result.status.value}: {_title(result.step)}{f': {result.message}' if result.message else ''}"
-        )
+    """Field permissions travel together, and are told together."""
+    from sfsync.planning.provision import Part
+    from sfsync.salesforce.setup import Status
 
-    return at_work.carry_out(planned, found, tell)
+    def tell(result: Result) -> None:
+        failed = result.status is Status.FAILED
+        if failed or (result.status is Status.DONE and result.step.part is not Part.GRANT):
+            words = f": {result.message}" if result.message else ""
+            cli.say(f"{result.status.value}: {_title(result.step)}{words}", style="red" if failed else "")
+
+    results = at_work.carry_out(planned, found, tell)
+    opened = sum(each.step.part is Part.GRANT and each.status is Status.DONE for each in results)
+    if opened:
+        cli.say(f"done: {counted(opened, 'field permission')}")
+    return results
 
 
 def _remember(mirror: SqliteMirror, described: Mapping[str, SObjectFacts]) -> None:
@@ -356,7 +365,7 @@ def _answer(
     calls: int,
     username: str,
 ) -> Answer:
-    from sfsync.planning.provision import Act, todo
+    from sfsync.planning.provision import Act
     from sfsync.salesforce.setup import Status
 
     done = [each for each in results if each.status is Status.DONE]
@@ -377,7 +386,8 @@ def _answer(
         "api_calls": calls,
     }
     errors = [
-        {"slug": "failed", "message": f"{_title(each.step)}: {each.message}", "hint": ""} for each in undone
+        {"slug": each.status.value, "message": f"{_title(each.step)}: {each.message}", "hint": ""}
+        for each in undone
     ]
     if any(each.denied for each in undone):
         errors.append(
@@ -392,12 +402,7 @@ def _answer(
         elif not results:
             console.print("Everything is there already: nothing was changed.")
         else:
-            console.print(f"{len(done)} of {len(todo(planned))} done; {username} has the permission set."
-                          if not undone else f"{len(done)} of {len(todo(planned))} done.")  # fmt: skip
-        for error in errors:
-            console.print(f"failed: {one_line(error['message'])}", soft_wrap=True)
-            if error["hint"]:
-                console.print(f"  try: {error['hint']}", soft_wrap=True)
+            _show_results(console, done, undone, username)
         _show_by_hand(console, left)
         if results:
             console.print(
@@ -412,6 +417,22 @@ def _answer(
     )  # fmt: skip
 
 
+def _show_results(console: Console, done: Sequence[Result], undone: Sequence[Result], username: str) -> None:
+    from sfsync.salesforce.setup import Status
+
+    if not undone:
+        console.print(f"{len(done)} done; {username} has the permission set.")
+        return
+    failed = [each for each in undone if each.status is Status.FAILED]
+    console.print(
+        f"{len(done)} done, {len(failed)} failed, {len(undone) - len(failed)} left out because of that."
+    )
+    for each in failed:
+        console.print(one_line(f"failed: {_title(each.step)}: {each.message}"), soft_wrap=True)
+    if any(each.denied for each in failed):
+        console.print(f"try: {_OTHERWISE}", soft_wrap=True)
+
+
 _VERBS = {"create": "make", "update": "open", "keep": "keep", "differs": "leave"}
 
 
@@ -423,18 +444,22 @@ def _show_plan(console: Console, planned: Sequence[Step], wanted: Blueprint) -> 
     """What is to be made, part by part; what is there already is counted."""
     from rich.text import Text
 
-    from sfsync.planning.provision import Act
+    from sfsync.planning.provision import Act, Part
 
     part = ""
     for step in planned:
-        if step.act is Act.KEEP:
+        if step.act is Act.KEEP or step.part is Part.GRANT:
             continue
+        if step.part is Part.ASSIGNMENT:
+            _show_grants(console, planned)
         if step.part != part:
             part = step.part
             console.print(
                 Text(f"{part}{'' if part in ('permission set', 'assignment') else 's'}", style="bold")
             )
         _show(console, Text(f"{_VERBS[step.act]:<{_INDENT}}"), f"{step.name}: {step.told}")
+    if planned[-1].act is Act.KEEP:
+        _show_grants(console, planned)
     kept = sum(step.act is Act.KEEP for step in planned)
     if kept:
         console.print(f"{kept} of {len(planned)} parts are there already and stay as they are.")
@@ -442,6 +467,23 @@ def _show_plan(console: Console, planned: Sequence[Step], wanted: Blueprint) -> 
         console.print(
             f"{name} is not one of the platform's fields and not in this org: not made", soft_wrap=True
         )
+
+
+def _show_grants(console: Console, planned: Sequence[Step]) -> None:
+    """Field permissions, an object a line for each right."""
+    from rich.text import Text
+
+    from sfsync.planning.provision import Part, todo
+
+    lines: dict[tuple[str, str], list[str]] = {}
+    for step in todo(planned):
+        if step.part is Part.GRANT:
+            sobject, _, name = step.name.partition(".")
+            lines.setdefault((sobject, step.told), []).append(name)
+    if lines:
+        console.print(Text("field permissions", style="bold"))
+    for (sobject, right), names in lines.items():
+        _show(console, Text(f"{'open':<{_INDENT}}"), f"{sobject}, {right}: {', '.join(names)}")
 
 
 def _show_by_hand(console: Console, left: Sequence[ByHand]) -> None:

@@ -619,8 +619,9 @@ def _the_app() -> ByHand:
 
 
 def _lead_mapping(names: Sequence[str]) -> ByHand:
+    labels = [name.removeprefix(OWN).removesuffix("__c").replace("_", " ") for name in names]
     return ByHand(
-        f"Map each of {', '.join(names)} to the Contact field of the same name",
+        f"Map these PenguinMails fields of Lead to the Contact fields of the same names: {', '.join(labels)}",
         f"{object_manager('Lead')} > Fields & Relationships > Map Lead Fields > Contact",
         "a converted Lead loses what is not mapped there; Salesforce has no API for it",
     )
