@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfsync.cli.command import Cli
-from sfsync.cli.wiring import configuration, connect, local_now, login, mirror_path, open_mirror, token_store
+from sfsync.cli.wiring import (
+    LOGIN_RENEWED,
+    LOGIN_WAY,
+    configuration,
+    connect,
+    local_now,
+    login,
+    mirror_path,
+    open_mirror,
+    token_store,
+)
 from sfsync.config import Config
 from sfsync.errors import MirrorBusy, SfsyncError
 from sfsync.mapping.schema import FieldType
@@ -64,7 +74,7 @@ def check_up(cli: Cli, repairs: Callable[[Checkup, SqliteMirror | None], None] |
         ConfigError: the configuration is wrong; without it there is nothing to look at.
     """
     config = configuration(cli)
-    wanted = Wanted(config.mapping, config.limits, config.org.api_version, config.org.scopes)
+    wanted = Wanted(config.mapping, config.limits, config.org.api_version)
     found = Checkup(config, wanted)
     # before the mirror is opened: opening closes its file to others by itself
     files = tuple(_files(cli, config))
@@ -98,15 +108,26 @@ def _look(cli: Cli, found: Checkup, mirror: SqliteMirror, files: tuple[FileFacts
 
 # -- the login and the org ---------------------------------------------------------------------------------------
 def _login(cli: Cli, config: Config, mirror: SqliteMirror) -> LoginFacts:
+    from sfsync.auth.unattended import Kind, Way
+
     try:
         store = token_store(cli, mirror)
         token = login(cli, config, mirror, store).current()
     except SfsyncError as error:
         return LoginFacts(trouble=(error.message, error.hint))
-    issued_at = datetime.fromtimestamp(token.issued_at / 1000, UTC) if token.issued_at else None
+    kind = Way.from_note(mirror.note(LOGIN_WAY)).kind
+    made_at = datetime.fromtimestamp(token.issued_at / 1000, UTC) if token.issued_at else None
     return LoginFacts(
-        store.name, token.scope, bool(token.refresh_token), issued_at, token.org_id, token.user_id, token.instance_url
-    )  # fmt: skip
+        store=store.name,
+        way=kind.value,
+        scope=token.scope,
+        can_renew=kind is not Kind.BROWSER or bool(token.refresh_token),
+        ends_idle=kind is Kind.BROWSER,
+        renewed_at=_time(mirror.note(LOGIN_RENEWED)) or made_at,
+        org_id=token.org_id,
+        user_id=token.user_id,
+        instance_url=token.instance_url,
+    )
 
 
 def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
@@ -183,9 +204,9 @@ def _files(cli: Cli, config: Config) -> Iterator[FileFacts]:
     yield from _file(path.parent, secret=False, roots=True)
     for beside in ("", "-journal", "-wal", "-shm", ".lock", ".login.lock"):
         yield from _file(path.with_name(path.name + beside), secret=True)
-    key = cli.environ.get("SFSYNC_TOKEN_KEY_FILE")
-    if key:
-        yield from _file(Path(key).expanduser(), secret=True)
+    for name in ("SFSYNC_TOKEN_KEY_FILE", "SFSYNC_CLIENT_SECRET_FILE"):
+        if cli.environ.get(name):
+            yield from _file(Path(cli.environ[name]).expanduser(), secret=True)
 
 
 def _file(path: Path, *, secret: bool, roots: bool = False) -> Iterator[FileFacts]:

@@ -82,6 +82,8 @@ def check(
 
 
 def _org_document(found: Checkup) -> dict[str, Any]:
+    from sfsync.model.cursor import iso
+
     org, login = found.org, found.login
     return {
         "org_id": login.org_id or None,
@@ -92,7 +94,8 @@ def _org_document(found: Checkup) -> dict[str, Any]:
         "api_version": found.wanted.api_version,
         "newest_api_version": org.versions[-1] if org.versions else None,
         "token_store": login.store or None,
-        "login_renewed_at": login.issued_at.isoformat() if login.issued_at else None,
+        "login": login.way or None,
+        "login_renewed_at": iso(login.renewed_at) if login.renewed_at else None,
         "api_calls_left": org.api_left[0] if org.api_left else None,
         "storage_mb_left": org.storage_mb[0] if org.storage_mb else None,
     }
@@ -103,7 +106,8 @@ def _show_head(console: Console, found: Checkup) -> None:
     if login.trouble is None and login.store:
         who = org.user.username if org.user and org.user.username else login.user_id
         console.print(
-            one_line(f"{who} at {login.instance_url}, login kept in the {login.store}"), soft_wrap=True
+            one_line(f"{who} at {login.instance_url}, login by {login.way}, kept in the {login.store}"),
+            soft_wrap=True,
         )
     if org.name:
         kind = f"{org.edition}{', sandbox' if org.is_sandbox else ''}"

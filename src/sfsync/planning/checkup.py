@@ -35,7 +35,7 @@ RECORDS_PER_MB: Final = 512
 """A Contact, Lead or Task takes 2 KB of data storage. Source: salesforce-facts §9."""
 
 MOST_SKEW: Final = timedelta(minutes=2)
-IDLE_WARNING: Final = timedelta(days=25)
+IDLE_WARNING: Final = timedelta(days=20)
 """Refresh tokens commonly end after 30 days without use. Source: salesforce-facts §1.5."""
 
 SAFE_WAL: Final = (3, 51, 3)
@@ -100,13 +100,18 @@ class LoginFacts:
 
     Attributes:
         trouble: why there is none, and what to do, where there is none.
-        issued_at: when its access token was made; ``None`` where that is not known.
+        way: how it was made: ``browser``, ``jwt``, ``client-credentials``.
+        can_renew: by a refresh token, or by signing or asking again.
+        ends_idle: whether it may end because nobody uses it.
+        renewed_at: when it was last renewed; ``None`` where that is not known.
     """
 
     store: str = ""
+    way: str = ""
     scope: str = ""
     can_renew: bool = False
-    issued_at: datetime | None = None
+    ends_idle: bool = False
+    renewed_at: datetime | None = None
     org_id: str = ""
     user_id: str = ""
     instance_url: str = ""
@@ -213,7 +218,6 @@ class Wanted:
     mapping: DataMapping
     limits: Limits
     api_version: str
-    scopes: tuple[str, ...] = ()
 
 
 # -- all together ------------------------------------------------------------------------------------------------
@@ -222,7 +226,7 @@ def findings(
 ) -> list[Finding]:
     """Everything, by area, the worst first within each."""
     found = [
-        *login_findings(login, wanted, now),
+        *login_findings(login, now),
         *version_findings(org, wanted),
         *org_findings(org, wanted),
         *user_findings(org),
@@ -247,7 +251,7 @@ def errors_in(found: Iterable[Finding]) -> list[Finding]:
 
 
 # -- login -------------------------------------------------------------------------------------------------------
-def login_findings(login: LoginFacts, wanted: Wanted, now: datetime) -> Iterator[Finding]:
+def login_findings(login: LoginFacts, now: datetime) -> Iterator[Finding]:
     """The stored login: there, allowed enough and no more, and lasting."""
     if login.trouble:
         what, remedy = login.trouble
@@ -269,15 +273,13 @@ def login_findings(login: LoginFacts, wanted: Wanted, now: datetime) -> Iterator
         yield Finding(
             "login.no-renewal", Area.LOGIN, Severity.WARNING, "the login cannot be renewed",
             "it ends with its access token, often within two hours",
-            "Add `refresh_token` to the app's scopes and to org.scopes, then `sfsync login`."
-            if "refresh_token" not in wanted.scopes or granted
-            else "Log in again before each run.",
+            "Add `refresh_token` to the app's scopes and to org.scopes, then `sfsync login`.",
         )  # fmt: skip
-    if login.can_renew and login.issued_at and now - login.issued_at > IDLE_WARNING:
+    if login.ends_idle and login.renewed_at and now - login.renewed_at > IDLE_WARNING:
         yield Finding(
             "login.idle", Area.LOGIN, Severity.WARNING,
-            f"the login was last renewed {(now - login.issued_at).days} days ago",
-            "many orgs end a login that is not used for 30 days", "Run `sfsync sync` more often.",
+            f"the login was last renewed {(now - login.renewed_at).days} days ago",
+            "many orgs end a login that is not used for 30 days", "`sfsync whoami` renews it; a schedule does so too.",
         )  # fmt: skip
 
 

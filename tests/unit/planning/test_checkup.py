@@ -48,7 +48,7 @@ def mapping(tmp_path_factory: pytest.TempPathFactory) -> Mapping:
 
 @pytest.fixture(scope="module")
 def wanted(mapping: Mapping) -> Wanted:
-    return Wanted(mapping, Limits(), "66.0", ("api", "refresh_token"))
+    return Wanted(mapping, Limits(), "66.0")
 
 
 def described(mapping: Mapping) -> dict[str, SObjectFacts]:
@@ -93,8 +93,14 @@ def org(mapping: Mapping) -> OrgFacts:
 
 
 LOGIN = LoginFacts(
-    "keyring", "api refresh_token", True, NOW - timedelta(hours=3), "00D1", "0051", "https://x.my.salesforce.com"
-)  # fmt: skip
+    store="keyring",
+    way="browser",
+    scope="api refresh_token",
+    can_renew=True,
+    ends_idle=True,
+    renewed_at=NOW - timedelta(hours=3),
+    org_id="00D1",
+)
 MACHINE = MachineFacts(
     sqlite=(3, 51, 3),
     files=(FileFacts("mirror.db", 0o600, True, True), FileFacts("sfsync.yaml", 0o644, True, False)),
@@ -170,7 +176,7 @@ def test_findings_come_by_area_and_the_worst_first(wanted: Wanted, org: OrgFacts
             "[api, refresh_token]",
         ),
         (replace(LOGIN, can_renew=False), "login.no-renewal", Severity.WARNING, "refresh_token"),
-        (replace(LOGIN, issued_at=NOW - timedelta(days=27)), "login.idle", Severity.WARNING, "27 days"),
+        (replace(LOGIN, renewed_at=NOW - timedelta(days=27)), "login.idle", Severity.WARNING, "27 days"),
     ],
 )
 def test_the_login(
@@ -182,7 +188,8 @@ def test_the_login(
 
 
 def test_a_login_by_key_tells_no_scope_and_is_not_blamed_for_it(wanted: Wanted, org: OrgFacts) -> None:
-    assert found(wanted, org, login=replace(LOGIN, scope="")) == []
+    login = replace(LOGIN, scope="", ends_idle=False, renewed_at=NOW - timedelta(days=90))
+    assert found(wanted, org, login=login) == []
 
 
 # -- org
