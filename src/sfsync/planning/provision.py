@@ -361,7 +361,8 @@ def _field_grants(mapping: DataMapping, known: Mapping[str, SObjectFacts]) -> tu
     for wanted in (*_mapped_grants(mapping), *_task_grants(mapping.activities)):
         found = known[wanted.sobject].fields.get(wanted.field) if wanted.sobject in known else None
         name = permission_name(wanted.sobject, wanted.field)
-        if not name or (found is not None and not found.permissionable):
+        required = found is not None and not found.permissionable and name.endswith("__c")
+        if not name or required:  # of standard fields the describe tells this wrongly; see permission_name
             continue
         edit = wanted.edit and not (found is not None and found.calculated)
         grant = FieldGrant(wanted.sobject, name, edit)

@@ -242,15 +242,19 @@ def test_a_field_of_activity_is_opened_on_task() -> None:
     assert "Task.PenguinMails_Event_Id__c" in {grant.full_name for grant in wanted.grants}
 
 
-def test_where_the_org_says_so_a_permission_is_left_out_or_only_for_reading() -> None:
+def test_a_required_field_of_the_org_takes_no_permission_and_a_formula_only_one_to_read() -> None:
     fields = {
-        "Email": FieldFacts("Email", "email", permissionable=False),
+        "HasOptedOutOfEmail": FieldFacts("HasOptedOutOfEmail", "boolean", permissionable=False),
+        "Region__c": FieldFacts("Region__c", "string", permissionable=False),
         "Score__c": FieldFacts("Score__c", "double", calculated=True),
     }
+    mapped = mapping(contact(*(FieldMap(name, name.lower()) for name in fields)))
     facts = {"Contact": SObjectFacts("Contact", fields)}
-    wanted = blueprint(mapping(contact(FieldMap("Score__c", "score"))), facts, ["Contact.Score__c"])
-    assert {grant.full_name: grant.edit for grant in wanted.grants if grant.sobject == "Contact"} == {
-        "Contact.Score__c": False
+    grants = blueprint(mapped, facts, ["Contact.Score__c", "Contact.Region__c"]).grants
+    assert {grant.full_name: grant.edit for grant in grants if grant.sobject == "Contact"} == {
+        "Contact.Email": True,
+        "Contact.HasOptedOutOfEmail": True,
+        "Contact.Score__c": False,
     }
 
 
