@@ -42,7 +42,7 @@ def check(
 ) -> Answer:
     """Look at the login, the org, the mapping and this machine, and tell what is missing and who can mend it.
 
-    Takes four API calls and changes nothing. Exits 1 where something has to be mended before a sync works.
+    Takes about five API calls and changes nothing. Exits 1 where something has to be mended before a sync works.
 
     Examples:
       sfsync org check

@@ -136,6 +136,7 @@ class OrgFacts:
     """What the org told; ``None`` for what it would not.
 
     Attributes:
+        asked: whether it answered; without it nothing follows from what is missing here.
         trouble: why it could not be asked at all, and what to do.
         versions: of its API, ``66.0``.
         access: sharing defaults, ``{"Contact": "Private"}``, in Salesforce's words.
@@ -147,6 +148,7 @@ class OrgFacts:
         skew: how far this machine's clock is ahead.
     """
 
+    asked: bool = False
     trouble: tuple[str, str] | None = None
     versions: tuple[str, ...] = ()
     name: str = ""
@@ -360,7 +362,7 @@ def user_findings(org: OrgFacts) -> Iterator[Finding]:
 # -- objects and fields ------------------------------------------------------------------------------------------
 def object_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
     """What the user may do with each object as a whole."""
-    if not org.objects:
+    if not org.asked:
         return
     for name, object_map in wanted.mapping.objects.items():
         pushes = wanted.mapping.rules_for(name).pushes

@@ -30,6 +30,7 @@ _ACCESS: Final = {
 }
 _RIGHTS: Final = ("ModifyAllData", "ViewAllData")
 _FATAL = (AuthError, BudgetSpent, RetriableError)
+_NO_API = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"})
 """Where there is no point in asking further."""
 
 
@@ -52,7 +53,7 @@ def survey(
         SfsyncError: it could not be reached, or refuses this login.
     """
     versions = _versions(connection)
-    if connection.api_version not in versions:
+    if versions and connection.api_version not in versions:
         return OrgFacts(versions=versions, skew=_skew(connection, now))
     described, told = _together(connection, objects, _statements(user_id))
     organization = _first(told["organization"])
@@ -60,6 +61,7 @@ def survey(
     statuses = _tried(lambda: connection.query(soql.select("TaskStatus", ["ApiName", "IsClosed"])).records)
     existing = _tried(lambda: frozenset(OrgSetup(connection).existing(custom_fields)))
     return OrgFacts(
+        asked=True,
         versions=versions,
         name=str(organization.get("Name") or ""),
         edition=str(organization.get("OrganizationType") or ""),
@@ -153,6 +155,10 @@ def _tried(ask: Callable[[], Any]) -> Any:
         return ask()
     except _FATAL:
         raise
+    except OrgRefused as refused:
+        if refused.code in _NO_API:
+            raise
+        return None
     except SfsyncError:
         return None
 

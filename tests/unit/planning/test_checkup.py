@@ -75,6 +75,7 @@ def described(mapping: Mapping) -> dict[str, SObjectFacts]:
 @pytest.fixture
 def org(mapping: Mapping) -> OrgFacts:
     return OrgFacts(
+        asked=True,
         versions=("65.0", "66.0", "67.0"),
         name="Penguins",
         edition="Enterprise Edition",
@@ -249,6 +250,13 @@ def test_an_object_that_is_hidden(wanted: Wanted, org: OrgFacts) -> None:
     objects = {name: facts for name, facts in org.objects.items() if name != "Lead"}
     finding = only(found(wanted, replace(org, objects=objects)), "object.hidden")
     assert (finding.subject, finding.severity, finding.who) == ("Lead", Severity.ERROR, Who.ADMIN)
+
+
+def test_an_org_that_shows_nothing_at_all_is_not_clean(wanted: Wanted) -> None:
+    told = found(wanted, OrgFacts(asked=True, versions=("66.0",)))
+    assert {(each.code, each.subject) for each in told} == {
+        ("object.hidden", name) for name in ("Contact", "Lead", "Task")
+    }
 
 
 @pytest.mark.parametrize(("sobject", "area"), [("Contact", Area.FIELDS), ("Task", Area.ACTIVITY)])
