@@ -3,8 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if LONG.intersection(item.path.relative_to(Path(__file__).parent.parent).parts):
             item.add_marker("long")
+
+
+@pytest.fixture
+def at_a_terminal() -> Iterator[None]:
+    """Signals are heard, here and in children, also where the shell that started the tests ignores some.
+
+    A shell without job control starts what runs in the background deaf to Ctrl-C, and nohup deafens to the
+    terminal's end; both are inherited.
+    """
+    heard = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in heard.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def _node_is_missing() -> str | None:

@@ -13,6 +13,11 @@ BARE = {"custom_fields": False, "task_external_id": False}
 """An org in which no record can carry a key of ours."""
 
 
+@pytest.fixture(autouse=True)
+def hearing(at_a_terminal: None) -> None:
+    """Every test may send signals, to itself and to its children."""
+
+
 @pytest.fixture(scope="module")
 def open_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Scene]]:
     """Opens scenes that close with the module; takes what ``open_office`` takes of the org."""

@@ -10,6 +10,11 @@ import pytest
 from tests.trouble.desk import Desk, open_desk
 
 
+@pytest.fixture(autouse=True)
+def hearing(at_a_terminal: None) -> None:
+    """Every test may send signals, to itself and to its children."""
+
+
 @pytest.fixture(scope="module")
 def first_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Everything pulled, nothing changed; nobody works at this one."""

@@ -12,6 +12,8 @@ from sfsync.cli.command import Answer, Cli, perform, visible
 from sfsync.cli.signals import Interrupted, Stop
 from sfsync.errors import ConfigError, NotLoggedIn, SfsyncError
 
+pytestmark = pytest.mark.usefixtures("at_a_terminal")
+
 
 def answered(work, *, as_json: bool = True) -> tuple[int, Cli]:
     cli = Cli("pull", as_json=as_json)
@@ -122,14 +124,10 @@ def test_the_signals_are_as_before_afterwards() -> None:
 
 
 def test_the_end_of_the_terminal_is_a_request_to_stop_unless_nohup_says_otherwise() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have used nohup
-    try:
-        with Stop(), pytest.raises(Interrupted) as stopped:
-            os.kill(os.getpid(), signal.SIGHUP)
-        assert stopped.value.exit_code == 129
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        with Stop():
-            os.kill(os.getpid(), signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    with Stop(), pytest.raises(Interrupted) as stopped:
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert stopped.value.exit_code == 129
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Stop():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
