@@ -69,7 +69,7 @@ coverage:  ## the tests, and how much of the code they run, branch by branch
 	$(PY) -m coverage report --include='$(CORE)' --fail-under=$(FLOOR)
 
 crash:  ## killed at every place there is, a commit or a call at a time: many minutes
-	$(PY) -m pytest tests/crash -m "crash or not crash" --timeout=3600
+	$(PY) -m pytest tests/crash -m "crash or not crash" --dist=loadgroup --timeout=3600
 
 mutants:  ## change the deciding code in a thousand ways: the tests have to notice (a quarter of an hour)
 	$(PY) -m pip install --quiet mutmut==3.8.1

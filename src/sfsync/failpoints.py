@@ -28,6 +28,8 @@ NAMES: Final = frozenset({
     "auth.token_stored",
     "auth.refreshed",
     "auth.refresh_stored",
+    "call.begun",
+    "call.answered",
     "commit",
     "run.begun",
     "run.finished",

@@ -1,5 +1,7 @@
-"""Scenes for the crash tests, each with its work prepared."""
+"""Scenes for the crash tests, each with its work prepared; and, at the end, how much was tried."""
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.crash.scene import Scene, prepare
+from tests.crash.sweep import TALLY, Tally
 from tests.system.office import open_office
 
 BARE = {"custom_fields": False, "task_external_id": False}
@@ -31,3 +34,21 @@ def open_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
             return scene
 
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def tallied(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Tell the controlling process what was tried since the last test."""
+    yield
+    record_property("crash", json.dumps(TALLY.taken()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was tried, and how much of it went wrong."""
+    whole = Tally()
+    for report in terminalreporter.stats.get("", []):  # where a teardown that went well is kept
+        told = dict(report.user_properties).get("crash")
+        if told is not None and report.when == "teardown":
+            whole.add(json.loads(str(told)))
+    wrong = len(terminalreporter.getreports("failed"))
+    terminalreporter.write_line(f"{whole}; {wrong} tests failed")

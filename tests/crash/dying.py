@@ -2,7 +2,7 @@
 
 At the moment of death the mirror's connection is closed (what was not committed is gone) and no call reaches the
 org any more, so that nothing that runs on the way out, ``finally`` or not, can touch either side. Beside the
-named places, each call to the org is two: ``call`` before it leaves and ``answer`` after the org has acted.
+named places, the answer to a call may be lost after the org has acted (``lose`` at ``call.answered``).
 """
 
 import asyncio
@@ -77,17 +77,14 @@ class Life(failpoints.Plan):
 
 
 class MortalSession(OrgSession):
-    """A session whose every call is a place to die at, or to lose the answer."""
+    """A session that may lose an answer."""
 
     life: Life
 
     def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
-        self.life.hit("call")
         response = super().request(method, url, **kwargs)
-        if self.life.acts.get(("answer", self.life.passed["answer"] + 1)) == "lose":
-            self.life.passed["answer"] += 1
+        if self.life.acts.get(("call.answered", self.life.passed["call.answered"])) == "lose":
             raise CallFailed("the connection broke off", repeatable=False)
-        self.life.hit("answer")
         return response
 
 

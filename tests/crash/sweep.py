@@ -14,6 +14,46 @@ DONE = (0, 3)
 DEADLY = {"die", "kill"}
 
 
+@dataclass
+class Tally:
+    """What was tried, for the line at the end.
+
+    Attributes:
+        runs: how often a command was run.
+        ends: how often one met its end, by act.
+        points: where.
+    """
+
+    runs: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    points: set[str] = field(default_factory=set)
+
+    def note(self, command: Command, point: Point, act: str) -> None:
+        """A command is to meet its end."""
+        self.runs += 1
+        self.ends[act] += 1
+        self.points.add(f"{command[0]} {point[0]} {point[1]}")
+
+    def taken(self) -> dict[str, Any]:
+        """All of it as plain values; it begins anew."""
+        told = {"runs": self.runs, "ends": dict(self.ends), "points": sorted(self.points)}
+        self.runs, self.ends, self.points = 0, Counter(), set()
+        return told
+
+    def add(self, told: dict[str, Any]) -> None:
+        """What another process tried."""
+        self.runs += told["runs"]
+        self.ends.update(told["ends"])
+        self.points.update(told["points"])
+
+    def __str__(self) -> str:
+        acts = ", ".join(f"{act} {count}" for act, count in sorted(self.ends.items()))
+        return f"{len(self.points)} points, {self.ends.total()} ends ({acts}), {self.runs} runs"
+
+
+TALLY = Tally()
+
+
 @dataclass(frozen=True)
 class Undisturbed:
     """A command that nobody disturbed, and the runs after it until all was quiet.
@@ -48,15 +88,13 @@ class Sweep:
 
     Attributes:
         ender: runs the commands that are to meet their end, where that is not the program itself.
-        runs: how many commands were run.
-        deaths: how many of them died.
+        deaths: how many of the commands died.
         doubtful: how many deaths left writes, and Tasks, of which nobody knew whether they had arrived.
     """
 
     scene: Scene
     program: Program
     ender: Program | None = None
-    runs: int = 0
     deaths: int = 0
     doubtful: Counter[str] = field(default_factory=Counter)
 
@@ -74,14 +112,15 @@ class Sweep:
     def _alone(self, command: Command, place: str) -> Undisturbed:
         self.scene.back(place)
         life = Life()
-        self.run(life, *command)
+        TALLY.runs += 1
+        (self.ender or self.program).run(life, *command)
         self.quiet()
         end, wrote = self.scene.end(), self._wrote()
         return Undisturbed(command, place, life.passed, end, wrote, self.scene.made.copy())
 
     def run(self, life: Life, *command: str) -> dict[str, Any] | None:
         """Run a command to its end."""
-        self.runs += 1
+        TALLY.runs += 1
         return self.program.run(life, *command)
 
     def done(self, *command: str) -> None:
@@ -111,7 +150,7 @@ class Sweep:
         self.scene.back(told.place)
         for number, (point, act) in enumerate(ends):
             life = Life.until(point, act)
-            self.runs += 1
+            TALLY.note(told.command, point, act)
             document = (self.ender or self.program).run(
                 life, *((then or told.command) if number else told.command)
             )

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 ORGS = {"keys": {}, "no keys": BARE, "bulk": {}}
-IN_DOUBT = "push.journaled push.sent activity.marked activity.sent answer"
+IN_DOUBT = "push.journaled push.sent activity.marked activity.sent call.answered"
 
 
 @dataclass
@@ -31,7 +31,9 @@ class Case:
     told: list[Undisturbed]
 
 
-@pytest.fixture(scope="module", params=ORGS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ORGS]
+)
 def case(request: pytest.FixtureRequest, open_scene: Callable[..., Scene]) -> Iterator[Case]:
     """All the work, done once without any disturbance, on each kind of org."""
     scene = open_scene(**ORGS[request.param])
@@ -61,12 +63,12 @@ def test_the_work_passes_every_named_place_and_leaves_nothing_to_do(case: Case) 
     by_bulk = {name for name in failpoints.NAMES if name.startswith("bulk.")}
     bulk = case.sweep.program.bulk
 
-    assert passed == (failpoints.NAMES - elsewhere - (set() if bulk else by_bulk)) | {"call", "answer"}
+    assert passed == (failpoints.NAMES - elsewhere - (set() if bulk else by_bulk))
     assert all(told.wrote for told in case.told), "every command has something to write in the org"
     assert max(case.told[-2].made.values()) == 1
 
 
-@sizes({"keys": 13, "no keys": 12, "bulk": 61})
+@sizes({"keys": 13, "no keys": 12, "bulk": 59})
 def test_a_process_killed_at_any_place_is_as_if_it_had_never_been(case: Case, step: int) -> None:
     wrong = case.sweep.everywhere(case.told, every=step)
 
@@ -80,7 +82,7 @@ def test_a_process_killed_at_any_place_is_as_if_it_had_never_been(case: Case, st
 def test_an_answer_that_never_comes_is_looked_up_and_not_repeated(case: Case, step: int) -> None:
     case.sweep.doubtful.clear()
 
-    assert not case.sweep.everywhere(case.told, "lose", names="answer", every=step)
+    assert not case.sweep.everywhere(case.told, "lose", names="call.answered", every=step)
     if step == 1:
         assert case.sweep.doubtful["writes"]
         assert case.sweep.doubtful["tasks"]
@@ -101,7 +103,7 @@ def test_a_run_that_dies_while_it_makes_good_an_earlier_death_is_made_good_too(c
         for first in points(told.passed):
             for second in (
                 ("doubt.looked_up", 1),
-                *((name, nth) for name in ("call", "answer") for nth in range(1, 5)),
+                *((name, nth) for name in ("call.begun", "call.answered") for nth in range(1, 5)),
             ):
                 number += 1
                 if first[0] in IN_DOUBT.split() and number % step == 0:

@@ -12,7 +12,7 @@ import requests
 from tests.crash.scene import Scene
 from tests.system.office import Office
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("login")]
 KILLED = -signal.SIGKILL
 BROWSER_LEFT_ALONE = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 

@@ -36,6 +36,7 @@ def opened(scene: Scene, *, bulk: bool = False) -> Case:
     return Case(sweep, {told.command[0]: told for told in sweep.undisturbed()})
 
 
+@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize(
     ("command", "point", "act"),
     [
@@ -54,6 +55,7 @@ def test_a_process_ended_from_outside_leaves_nothing_undone(
 
 
 @pytest.mark.crash
+@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize("command", WORK_BY_NAME)
 @pytest.mark.parametrize("act", ["kill", "term", "disk"])
 def test_ended_at_any_named_place_the_next_run_finishes_the_job(case: Case, command: str, act: str) -> None:
@@ -68,12 +70,14 @@ def test_ended_at_any_named_place_the_next_run_finishes_the_job(case: Case, comm
 
 
 @pytest.mark.crash
+@pytest.mark.xdist_group("processes without keys")
 @pytest.mark.parametrize("name", ["push.journaled", "push.sent", "activity.marked", "activity.sent"])
 def test_without_keys_in_the_org_what_was_sent_is_found_again(bare: Case, name: str) -> None:
     assert not bare.sweep.everywhere(bare.told.values(), "kill", names=name)
 
 
 @pytest.mark.crash
+@pytest.mark.xdist_group("processes by Bulk")
 @pytest.mark.parametrize("name", sorted(each for each in failpoints.NAMES if each.startswith("bulk.")))
 def test_a_bulk_job_goes_on_without_its_process_and_is_not_made_twice(bulk: Case, name: str) -> None:
     assert not bulk.sweep.everywhere(bulk.told.values(), "kill", names=name)

@@ -12,7 +12,7 @@ import pytest
 from tests.crash.scene import Scene
 from tests.system.office import Ran
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("signals")]
 SIGNALS = [(signal.SIGTERM, "term", 143), (signal.SIGINT, "int", 130)]
 
 

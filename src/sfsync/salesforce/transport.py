@@ -30,6 +30,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from sfsync.errors import ConfigError, GrantRevoked, OrgUnavailable, ProtocolError, SfsyncError, WrongOrg
+from sfsync.failpoints import reach
 from sfsync.model.budget import Budget
 from sfsync.model.token import Token
 from sfsync.model.traffic import Usage
@@ -141,6 +142,7 @@ class OrgSession(requests.Session):
             BudgetSpent: the reserve would be touched, or the day's calls are spent.
             ProtocolError: a redirect, another host, or a body that is too large.
         """
+        reach("call.begun")
         stale = self.token
         response = self._exchange(method, url, kwargs)
         if response.status_code >= 300 and session_ended(response.status_code, _parsed(response)):
@@ -154,6 +156,7 @@ class OrgSession(requests.Session):
                 f"{self._origin.hostname} answered with a web page instead of data: maintenance, or a proxy",
             )
         _check_encoding(response)
+        reach("call.answered")
         return response
 
     def _exchange(self, method: str, url: str, kwargs: dict[str, Any]) -> requests.Response:
