@@ -58,7 +58,7 @@ test:  ## the tests
 	$(PY) -m pytest
 
 long:  ## trouble of every kind, a telling slice of it
-	$(PY) -m pytest -m "long and not faults and not crash" tests/crash tests/faults tests/trouble tests/laws
+	$(PY) -m pytest -m "(long or always) and not faults and not crash" tests/crash tests/faults tests/trouble tests/laws
 
 faults:  ## every cell of the tables of trouble, where the tests take the telling ones
 	$(PY) -m pytest -m faults tests

@@ -13,7 +13,7 @@ import pytest
 
 JSFORCE = Path(__file__).parent / "system" / "jsforce"
 LONG = {"crash", "faults", "trouble", "test_sync_machine.py"}
-"""Folders whose tests are many and slow; `make long` runs them."""
+"""Folders whose tests are many and slow: `make long` runs them, and `pytest` those marked ``always``."""
 
 NodeClient = Callable[..., dict[str, Any]]
 
@@ -21,7 +21,8 @@ NodeClient = Callable[..., dict[str, Any]]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the suite that runs at every change fast."""
     for item in items:
-        if LONG.intersection(item.path.relative_to(Path(__file__).parent.parent).parts):
+        within = LONG.intersection(item.path.relative_to(Path(__file__).parent.parent).parts)
+        if within and item.get_closest_marker("always") is None:
             item.add_marker("long")
 
 

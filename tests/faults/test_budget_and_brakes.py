@@ -122,7 +122,7 @@ def test_one_run_takes_no_more_than_its_share(pair: Pair) -> None:
 
 
 def test_an_org_whose_calls_are_spent_ends_the_run_and_keeps_what_was_done(pair: Pair) -> None:
-    """The org's own refusal, in the middle of the day's work, as N14."""
+    """The org's own refusal, in the middle of the day's work."""
     day = a_day(pair)
     pair.limits = replace(pair.limits, api_reserve=0.0, api_per_run=1.0)
     pair.local.state.settings.daily_api_requests = 5

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sfsync.engine.ports import Changes, Org
-from sfsync.errors import OrgRefused
+from sfsync.errors import OrgRefused, WrongOrg
+from sfsync.local_org.schema import Field, SObjectType
 from sfsync.local_org.settings import ValidationRule
 from sfsync.model.event import EventType
 from tests.faults.day import tried
@@ -389,6 +390,25 @@ def test_the_lead_is_converted(story: Story, into: str) -> None:
     story.pair.judge()
 
 
+def test_a_field_that_is_not_mapped_is_edited(story: Story) -> None:
+    """As an owner's team, or a record type, would be."""
+    story.unfolds(lambda it: it.pair.people.edit(it.one, {"Department": "Elsewhere"}))
+    story.all_equal()
+    assert (story.there["Title"], story.there["Department"]) == ("Here", "Elsewhere")
+
+
+def test_its_owner_leaves_the_company(story: Story) -> None:
+    """Records stay with their inactive owner, may be edited, and are not given to anybody else."""
+    state = story.pair.local.state
+    owner = state.add_user(first_name="Sal", last_name="Esman", username="sal@org.example")
+    for record_id in (story.one, story.lead):
+        story.pair.people.edit(record_id, {"OwnerId": owner})
+    story.unfolds(lambda it: state.put(state.table("User"), owner, {**state.user(owner), "IsActive": False}))
+    story.all_equal()
+    assert story.there["Title"] == "Here"
+    assert story.there["OwnerId"] == story.pair.dump("Lead")[story.lead]["OwnerId"] == owner
+
+
 # -- the org itself ----------------------------------------------------------------------------------------------
 def test_a_validation_rule_appears(story: Story) -> None:
     def act(it: Story) -> None:
@@ -427,6 +447,96 @@ def test_the_opt_out_fields_are_hidden(story: Story) -> None:
     pair.local.state.settings.hide_opt_out = False
     pair.converge()
     assert pair.dump("Contact")[story.two]["HasOptedOutOfEmail"] is True
+
+
+def redefine(pair: Pair, sobject: str, name: str, change: Callable[[Field], Field | None]) -> Callable[[], None]:
+    """An admin changes a field, or takes it away; gives the way back."""
+    state = pair.local.state
+    table = state.table(sobject)
+    before = table.kind
+
+    def become(kind: SObjectType) -> None:
+        table.kind = kind
+        state._visible.clear()
+
+    field = before.field(name)
+    assert field is not None
+    changed = change(field)
+    become(before.without([name]).plus([changed] if changed else []))
+    return lambda: become(before)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda _: None, id="taken away"),
+        pytest.param(lambda field: replace(field, type="string", length=255), id="made a text"),
+        pytest.param(lambda field: replace(field, updateable=False, createable=False), id="made read-only"),
+    ],
+)
+def test_a_field_that_we_write_is_changed_by_an_admin(
+    story: Story, change: Callable[[Field], Field | None]
+) -> None:
+    """The rest goes on; once the field is as it was, its clicks are counted once."""
+    pair, back = story.pair, []
+
+    def act() -> None:
+        if not back:
+            back.append(redefine(pair, "Contact", "PenguinMails_Total_Clicks__c", change))
+
+    pair.between = lambda org: Meanwhile(org, act, story.moment)
+    counted = {row["id"]: row["total_clicks"] for row in pair.rows()}
+    errors = [tried(pair), tried(pair)]
+    assert back
+    assert all(error is None or isinstance(error, OrgRefused) for error in errors), errors
+    assert all(row["total_clicks"] is not None or counted[row["id"]] is None for row in pair.rows())
+    back[0]()
+    pair.mirror.retry()
+    pair.converge()
+    story.all_equal()
+    assert story.there["Title"] == "Here"
+
+
+def test_a_picklist_value_that_tasks_have_is_retired(story: Story) -> None:
+    """Tasks are put aside in the org's words, and sent once when somebody has made the value good."""
+    pair, back = story.pair, []
+
+    def retired(field: Field) -> Field:
+        return replace(field, restricted=True, picklist=("Call", "Meeting"))
+
+    pair.between = lambda org: Meanwhile(
+        org, lambda: back.append(redefine(pair, "Task", "Type", retired)), story.moment
+    )
+    tried(pair)
+    assert back
+    told = {row["code"] for row in pair.sql("SELECT code FROM quarantine WHERE state = 'open'")}
+    assert told <= {"INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"}
+    back[0]()
+    pair.mirror.retry()
+    pair.converge()
+    story.all_equal()
+    assert story.there["Title"] == "Here"
+
+
+def test_another_org_answers_at_the_same_address(story: Story) -> None:
+    """A sandbox that was refreshed or copied: the login has to be renewed, and is for another org now."""
+    pair, own = story.pair, story.pair.local.state.org_id
+
+    def refreshed() -> None:
+        pair.local.state.org_id = "00D000000000999AAA"
+        pair.trouble("expired_session")
+
+    pair.between = lambda org: Meanwhile(org, refreshed, story.moment)
+    error = tried(pair)
+    assert isinstance(error, WrongOrg)
+    assert error.exit_code == 4
+    there = pair.everything()
+    assert isinstance(tried(pair), WrongOrg)
+    assert pair.everything() == there, "nothing is ever written to the other org"
+    pair.local.state.org_id = own
+    pair.converge()
+    story.all_equal()
+    assert story.there["Title"] == "Here"
 
 
 class Blinkered:

@@ -1,4 +1,4 @@
-"""Trouble between sfsync and the org, by the numbers N1 to N32 of the fault table: whatever breaks, and wherever,
+"""Trouble between sfsync and the org: whatever breaks, and wherever,
 the verbs are run again and the org's own dump is judged. Nothing is there twice, nothing is lost, counters are
 right, and nothing is left behind the watermark.
 """
@@ -73,7 +73,7 @@ def test_a_connection_that_stays_broken_ends_the_run_and_costs_nothing(
 
 
 def test_nobody_listens_where_the_org_was(open_one: Opener) -> None:
-    """N1, with a real socket."""
+    """With a real socket."""
     pair = open_one()
     day = a_day(pair)
     with relaying("", "never", lambda answer: answer) as relay:
@@ -84,7 +84,7 @@ def test_nobody_listens_where_the_org_was(open_one: Opener) -> None:
 
 
 def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None:
-    """N5 and N6, with a real socket: the first answer, and that to a write, come when nobody waits any more."""
+    """With a real socket: the first answer, and that to a write, come when nobody waits any more."""
     day = a_day(pair)
     pair.patience_seconds = 0.15
     pair.trouble("slow", "/query/", seconds=0.2)
@@ -98,18 +98,18 @@ def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None
 @pytest.mark.parametrize(
     ("fault", "args"),
     [
-        pytest.param("drop", {}, id="N7 reset before the status", marks=FAULTS),
-        pytest.param("lose_reply", {}, id="N6 reply lost after the commit"),
-        pytest.param("truncate", {"share": 0.5}, id="N8 reset in the middle of the body"),
-        pytest.param("truncate", {"share": 0.0}, id="N8 reset after the headers", marks=FAULTS),
-        pytest.param("status", {"status": 500}, id="N11 a 500"),
+        pytest.param("drop", {}, id="reset before the status", marks=FAULTS),
+        pytest.param("lose_reply", {}, id="reply lost after the commit"),
+        pytest.param("truncate", {"share": 0.5}, id="reset in the middle of the body"),
+        pytest.param("truncate", {"share": 0.0}, id="reset after the headers", marks=FAULTS),
+        pytest.param("status", {"status": 500}, id="a 500"),
         pytest.param(
-            "status", {"status": 502, "code": "X", "message": "Bad Gateway"}, id="N11 a 502", marks=FAULTS
+            "status", {"status": 502, "code": "X", "message": "Bad Gateway"}, id="a 502", marks=FAULTS
         ),
-        pytest.param("html", {"status": 504}, id="N11 a 504 page", marks=FAULTS),
-        pytest.param("html", {"status": 503}, id="N12 a 503 page", marks=FAULTS),
-        pytest.param("html", {"status": 200}, id="N12 a page with 200"),
-        pytest.param("rate_limited", {"retry_after": 2}, id="N13 a 429 with seconds", marks=FAULTS),
+        pytest.param("html", {"status": 504}, id="a 504 page", marks=FAULTS),
+        pytest.param("html", {"status": 503}, id="a 503 page", marks=FAULTS),
+        pytest.param("html", {"status": 200}, id="a page with 200"),
+        pytest.param("rate_limited", {"retry_after": 2}, id="a 429 with seconds", marks=FAULTS),
         pytest.param(
             "status",
             {
@@ -117,11 +117,11 @@ def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None
                 "code": "REQUEST_LIMIT_EXCEEDED",
                 "message": "ConcurrentPerOrgLongTxn Limit exceeded",
             },
-            id="N15 too many at once",
+            id="too many at once",
         ),
-        pytest.param("expired_session", {}, id="N16 a 401, once at each place"),
-        pytest.param("html", {"status": 401}, id="N19 a 401 page", marks=FAULTS),
-        pytest.param("status", {"status": 200, "code": "X", "message": "no"}, id="N22 JSON of another shape"),
+        pytest.param("expired_session", {}, id="a 401, once at each place"),
+        pytest.param("html", {"status": 401}, id="a 401 page", marks=FAULTS),
+        pytest.param("status", {"status": 200, "code": "X", "message": "no"}, id="JSON of another shape"),
     ],
 )
 def test_trouble_at_each_kind_of_place_is_made_good(pair: Pair, fault: str, args: Args) -> None:
@@ -136,11 +136,11 @@ def test_trouble_at_each_kind_of_place_is_made_good(pair: Pair, fault: str, args
 @pytest.mark.parametrize(
     ("fault", "args", "expected"),
     [
-        pytest.param("request_limit", {}, BudgetSpent, id="N14"),
-        pytest.param("expired_session", {}, GrantRevoked, id="N17"),
-        pytest.param("rate_limited", {"retry_after": 86_400}, OrgUnavailable, id="N13 a day"),
-        pytest.param("rate_limited", {"retry_after": -1}, OrgUnavailable, id="N13 nonsense"),
-        pytest.param("unavailable", {}, OrgUnavailable, id="N12 as JSON"),
+        pytest.param("request_limit", {}, BudgetSpent, id="the day's calls are spent"),
+        pytest.param("expired_session", {}, GrantRevoked, id="a login that ends for good"),
+        pytest.param("rate_limited", {"retry_after": 86_400}, OrgUnavailable, id="a day"),
+        pytest.param("rate_limited", {"retry_after": -1}, OrgUnavailable, id="nonsense"),
+        pytest.param("unavailable", {}, OrgUnavailable, id="as JSON"),
     ],
 )
 @pytest.mark.parametrize("path", telling(["", UPDATES, CREATES, TASKS], ""))
@@ -210,13 +210,13 @@ def of_the_first(told: Any, change: Any) -> Any:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(half, id="N9 half a body and a clean end"),
-        pytest.param(nothing_at_all, id="N7 a clean end before the status"),
-        pytest.param(noise, id="N21 noise"),
-        pytest.param(elsewhere, id="N29 to another host"),
-        pytest.param(to_http, id="N29 to http"),
-        pytest.param(bomb, id="N30 a bomb"),
-        pytest.param(dribble, id="N10 a byte at a time"),
+        pytest.param(half, id="half a body and a clean end"),
+        pytest.param(nothing_at_all, id="a clean end before the status"),
+        pytest.param(noise, id="noise"),
+        pytest.param(elsewhere, id="to another host"),
+        pytest.param(to_http, id="to http"),
+        pytest.param(bomb, id="a bomb"),
+        pytest.param(dribble, id="a byte at a time"),
     ],
 )
 @pytest.mark.parametrize(
@@ -264,8 +264,7 @@ SMALL = {
     ],
 )
 def test_a_page_of_another_shape_stores_nothing(pair: Pair, change: Any) -> None:
-    """N22."""
-    day = a_day(pair)
+        day = a_day(pair)
     before, rows = pair.watermark(), pair.rows()
     with relaying(pair.local.url, READS, reshaped(change), nth=0) as relay:
         pair.url = relay.url
@@ -291,8 +290,7 @@ def in_each_collection(change: Any) -> Change:
 
 @pytest.mark.parametrize("place", WRITES)
 def test_fewer_results_than_records_sent_are_looked_up(pair: Pair, place: str) -> None:
-    """N32."""
-    day = a_day(pair)
+        day = a_day(pair)
     with relaying(pair.local.url, place, in_each_collection(lambda results: results[:-1])) as relay:
         pair.url = relay.url
         tried(pair)
@@ -303,7 +301,7 @@ def test_fewer_results_than_records_sent_are_looked_up(pair: Pair, place: str) -
 
 @pytest.mark.parametrize("place", WRITES)
 def test_results_in_another_order_are_not_believed_blindly(pair: Pair, place: str) -> None:
-    """N32. An update's result names its record, so that a shuffled answer is noticed and looked up."""
+    """An update's result names its record, so that a shuffled answer is noticed and looked up."""
     day = a_day(pair)
     with relaying(pair.local.url, place, in_each_collection(lambda results: results[::-1])) as relay:
         pair.url = relay.url

@@ -1,4 +1,4 @@
-"""Records that the org refuses (N25, N26, N31) and Bulk jobs that go wrong (N18, N23, N24, N27): each record ends in
+"""Records that the org refuses and Bulk jobs that go wrong: each record ends in
 exactly one state, the good ones get through, and nothing is there twice.
 """
 
@@ -40,7 +40,7 @@ def titles(pair: Pair, people: list[str]) -> list[bool]:
     return [pair.record(email)["Title"] == "Edited" for email in people]
 
 
-# -- N25, N26 ----------------------------------------------------------------------------------------------------
+# -- refused records ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "code",
     telling(
@@ -48,7 +48,7 @@ def titles(pair: Pair, people: list[str]) -> list[bool]:
     ),
 )
 def test_one_refused_record_stops_nobody_else(pair: Pair, code: str) -> None:
-    """N25 and N26: the others get through; this one is put aside, or waits where time will heal it."""
+    """The others get through; this one is put aside, or waits where time will heal it."""
     people = edited(pair)
     pair.trouble("refuse_rows", UPDATES, (), rows=[0], code=code, message=f"{code}: in the org's own words")
     report = pair.do("push")
@@ -69,8 +69,7 @@ def test_one_refused_record_stops_nobody_else(pair: Pair, code: str) -> None:
 
 
 def test_a_lock_hidden_in_a_triggers_words_is_a_lock(pair: Pair) -> None:
-    """N25."""
-    people = edited(pair)
+        people = edited(pair)
     words = (
         "trigger: execution of AfterUpdate caused by: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access"
     )
@@ -95,7 +94,7 @@ def test_locked_records_are_sent_again_in_smaller_requests(open_one: Opener) -> 
 
 
 def test_our_own_key_that_is_there_already_is_our_own_task(pair: Pair) -> None:
-    """N25: a duplicate of a key of ours is a success whose reply was lost."""
+    """A duplicate of a key of ours is a success whose reply was lost."""
     email = addresses(pair)[0]
     who = pair.record(email)["Id"]
     pair.hand_in(event(EventType.REPLIED, email, "evt-own"))
@@ -147,7 +146,7 @@ APEX = b'[{"errorCode":"APEX_ERROR","message":"CPU time limit exceeded"}]'
 # -- Tasks without an external id, creates without one -----------------------------------------------------------
 @pytest.mark.parametrize("fault", ["lose_reply", "truncate", "drop"])
 def test_without_external_ids_a_lost_reply_makes_nothing_twice(open_one: Opener, fault: str) -> None:
-    """N6 where nothing but a look-up can tell: creates of people and Tasks, and updates of counters."""
+    """where nothing but a look-up can tell: creates of people and Tasks, and updates of counters."""
     pair = open_one(external_ids=False)
     day = a_day(pair)
     pair.trouble(fault, UPDATES, (1, 2, 3, 4, 6))
@@ -157,7 +156,7 @@ def test_without_external_ids_a_lost_reply_makes_nothing_twice(open_one: Opener,
     day.ends_well(pair)
 
 
-# -- a refresh that is refused (N20) -------------------------------------------------------------------------------
+# -- a refresh that is refused -------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("code", "description", "said"),
     [
@@ -170,8 +169,7 @@ def test_without_external_ids_a_lost_reply_makes_nothing_twice(open_one: Opener,
 def test_a_refresh_that_is_refused_is_tried_once_and_ends_the_run(
     pair: Pair, code: str, description: str, said: str
 ) -> None:
-    """N20."""
-    from sfsync.auth.grants import Grants
+        from sfsync.auth.grants import Grants
 
     day = a_day(pair)
     here = pair.here()
@@ -198,17 +196,17 @@ JOB = r"/jobs/ingest/750\w+$"
 @pytest.mark.parametrize(
     ("fault", "path", "method", "args"),
     [
-        pytest.param("lose_reply", r"/jobs/ingest$", "POST", {}, id="N6 create", marks=pytest.mark.faults),
-        pytest.param("lose_reply", "/batches", "PUT", {}, id="N6 upload"),
-        pytest.param("lose_reply", JOB, "PATCH", {}, id="N6 close"),
-        pytest.param("drop", JOB, "PATCH", {}, id="N7 close", marks=pytest.mark.faults),
-        pytest.param("html", JOB, "GET", {"status": 200}, id="N12 poll", marks=pytest.mark.faults),
-        pytest.param("truncate", "Results", "GET", {}, id="N8 results", marks=pytest.mark.faults),
-        pytest.param("expired_session", "Results", "GET", {}, id="N16 results"),
+        pytest.param("lose_reply", r"/jobs/ingest$", "POST", {}, id="create", marks=pytest.mark.faults),
+        pytest.param("lose_reply", "/batches", "PUT", {}, id="upload"),
+        pytest.param("lose_reply", JOB, "PATCH", {}, id="close"),
+        pytest.param("drop", JOB, "PATCH", {}, id="close", marks=pytest.mark.faults),
+        pytest.param("html", JOB, "GET", {"status": 200}, id="poll", marks=pytest.mark.faults),
+        pytest.param("truncate", "Results", "GET", {}, id="results", marks=pytest.mark.faults),
+        pytest.param("expired_session", "Results", "GET", {}, id="results"),
         pytest.param(
-            "status", JOB, "GET", {"status": 400, "code": "InvalidSessionId", "message": "x"}, id="N18 poll"
+            "status", JOB, "GET", {"status": 400, "code": "InvalidSessionId", "message": "x"}, id="poll"
         ),
-        pytest.param("html", "/batches", "PUT", {"status": 403}, id="N19 upload", marks=pytest.mark.faults),
+        pytest.param("html", "/batches", "PUT", {"status": 403}, id="upload", marks=pytest.mark.faults),
         pytest.param(
             "status", "/jobs/ingest$", "POST", {"status": 403, "code": "FEATURENOTENABLED"}, id="no Bulk"
         ),
@@ -231,7 +229,7 @@ def test_bulk_jobs_come_through_trouble(
     "state", telling(["Failed", "Aborted", "InProgress", "JobComplete"], "InProgress", "JobComplete")
 )
 def test_a_job_that_does_not_end_as_it_should_leaves_each_row_in_one_state(pair: Pair, state: str) -> None:
-    """N27: failed, aborted, stuck, and complete with rows it never came to."""
+    """Failed, aborted, stuck, and complete with rows it never came to."""
 
     def ended(answer: Answer) -> Answer:
         told = json.loads(answer.body)
@@ -261,9 +259,9 @@ def many(open_one: Opener) -> Pair:
 @pytest.mark.parametrize(
     ("fault", "args"),
     [
-        pytest.param("expired_cursor", {}, id="N24"),
-        pytest.param("truncate", {}, id="N8"),
-        pytest.param("expired_session", {}, id="N16"),
+        pytest.param("expired_cursor", {}, id="a cursor that has ended"),
+        pytest.param("truncate", {}, id="a page that breaks off"),
+        pytest.param("expired_session", {}, id="a session that has ended"),
     ],
 )
 @pytest.mark.parametrize("nth", [1, 3])
@@ -278,7 +276,7 @@ def test_trouble_in_the_middle_of_a_reading_leaves_no_gap_and_no_double(
 
 @pytest.mark.parametrize("fault", ["expired_session", "truncate", "drop"])
 def test_a_token_that_ends_in_the_middle_of_a_bulk_download(many: Pair, fault: str) -> None:
-    """N16, N23: in the middle of the results."""
+    """In the middle of the results."""
     many.bulk = True
     many.trouble(fault, "/results", 1)
     many.do("pull")

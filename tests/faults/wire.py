@@ -26,24 +26,24 @@ def _unreached(cause: Exception) -> requests.ConnectionError:
 
 
 NEVER_SENT: Mapping[str, Callable[[], Exception]] = {
-    "N1 connection refused": lambda: _unreached(NewConnectionError(_CONNECTION, "Connection refused")),
-    "N2 no such host": lambda: _unreached(
+    "connection refused": lambda: _unreached(NewConnectionError(_CONNECTION, "Connection refused")),
+    "no such host": lambda: _unreached(
         NameResolutionError("org.example", _CONNECTION, socket.gaierror(-2, "Name or service not known"))
     ),
-    "N4 connect time-out": lambda: requests.ConnectTimeout("timed out"),
+    "connect time-out": lambda: requests.ConnectTimeout("timed out"),
 }
 NOT_DONE: Mapping[str, Callable[[], Exception]] = {
-    "N5 server idle": lambda: requests.ReadTimeout("timed out"),
-    "N7 reset before the status": lambda: requests.ConnectionError(
+    "server idle": lambda: requests.ReadTimeout("timed out"),
+    "reset before the status": lambda: requests.ConnectionError(
         ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
     ),
 }
 DONE: Mapping[str, Callable[[], Exception]] = {
-    "N6 read time-out after the commit": lambda: requests.ReadTimeout("timed out"),
-    "N8 reset in the body": lambda: requests.exceptions.ChunkedEncodingError("Connection broken"),
+    "read time-out after the commit": lambda: requests.ReadTimeout("timed out"),
+    "reset in the body": lambda: requests.exceptions.ChunkedEncodingError("Connection broken"),
 }
 NO_TLS: Mapping[str, Callable[[], Exception]] = {
-    "N3 a certificate nobody trusts": lambda: requests.exceptions.SSLError("certificate verify failed")
+    "a certificate nobody trusts": lambda: requests.exceptions.SSLError("certificate verify failed")
 }
 BREAKS = {**NEVER_SENT, **NOT_DONE, **DONE, **NO_TLS}
 

@@ -1,0 +1,178 @@
+"""Every fault at every kind of call: it strikes once, the verbs are run again, and the org's own dump is judged.
+
+What a fault does for good, and faults of several calls at once, are in ``test_network`` and ``test_refusals``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.faults.day import a_day, tried
+from tests.faults.pair import Opener, Pair
+from tests.faults.relay import Change, relaying
+from tests.faults.wire import BREAKS, NO_TLS, Break, Wire
+from tests.unit.salesforce.web import Answer
+
+
+@dataclass(frozen=True)
+class Place:
+    """One kind of call.
+
+    Attributes:
+        path: a regular expression searched in path and query.
+        many: there are several pages of people, and all of them are read.
+        edited: all of them are edited here, too.
+        bulk: everything goes by Bulk jobs.
+    """
+
+    method: str
+    path: str
+    many: bool = False
+    edited: bool = False
+    bulk: bool = False
+
+
+JOB = r"jobs/ingest/750\w+"
+PLACES = {
+    "a describe": Place("GET", r"/describe$"),
+    "the first page": Place("GET", r"/query(All)?/\?q="),
+    "a further page": Place("GET", r"/query/01g", many=True),
+    "several requests in one": Place("POST", r"/composite$", many=True, edited=True),
+    "updates": Place("PATCH", r"/composite/sobjects$"),
+    "new people": Place("PATCH", r"/composite/sobjects/(Contact|Lead)/"),
+    "Tasks": Place("PATCH", r"/composite/sobjects/Task/"),
+    "the job of a Bulk reading": Place("POST", r"/jobs/query$", many=True, bulk=True),
+    "asking after a Bulk reading": Place("GET", r"/jobs/query/750\w+$", many=True, bulk=True),
+    "the results of a Bulk reading": Place("GET", r"/jobs/query/750\w+/results", many=True, bulk=True),
+    "the job of Bulk writes": Place("POST", r"/jobs/ingest$", bulk=True),
+    "the upload of Bulk writes": Place("PUT", JOB + "/batches", bulk=True),
+    "the close of Bulk writes": Place("PATCH", JOB + "$", bulk=True),
+    "asking after Bulk writes": Place("GET", JOB + "$", bulk=True),
+    "the results of Bulk writes": Place("GET", JOB + "/(success|failed)", bulk=True),
+}
+
+Struck = Callable[[], int]
+Fault = Callable[[Pair, Place], Any]
+
+
+def broken(what: str) -> Fault:
+    """The network does this."""
+
+    @contextmanager
+    def fault(pair: Pair, place: Place) -> Iterator[Struck]:
+        pair.adapter = wire = Wire(Break(what, f"^{place.method} .*{place.path}"))
+        yield lambda: wire.struck
+
+    return fault
+
+
+def told(name: str, **args: Any) -> Fault:
+    """The org says this instead of answering."""
+
+    @contextmanager
+    def fault(pair: Pair, place: Place) -> Iterator[Struck]:
+        pair.trouble(name, place.path, method=place.method, **args)
+        yield lambda: pair.fired
+
+    return fault
+
+
+def garbled(change: Change) -> Fault:
+    """The org does what it was asked, and this becomes of its answer."""
+
+    @contextmanager
+    def fault(pair: Pair, place: Place) -> Iterator[Struck]:
+        with relaying(pair.local.url, f"^{place.method} .*{place.path}", change) as relay:
+            pair.url = relay.url
+            yield lambda: relay.struck
+            pair.url = ""
+
+    return fault
+
+
+def half(answer: Answer) -> Answer:
+    return Answer(answer.status, answer.body[: len(answer.body) // 2], answer.headers, announced=-1)
+
+
+FAULTS: dict[str, Fault] = {
+    **{what: broken(what) for what in BREAKS if what not in NO_TLS},
+    "the reply is lost": told("lose_reply"),
+    "the reply breaks off": told("truncate"),
+    "a 500": told("status", status=500),
+    "a 503 page": told("html", status=503),
+    "a 504 page": told("html", status=504),
+    "a page with 200": told("html", status=200),
+    "a 429 with seconds": told("rate_limited", retry_after=2),
+    "the day's calls are spent": told("request_limit"),
+    "too many at once": told(
+        "status",
+        status=403,
+        code="REQUEST_LIMIT_EXCEEDED",
+        message="ConcurrentPerOrgLongTxn Limit exceeded",
+    ),
+    "the session has ended": told("expired_session"),
+    "the session has ended, as Bulk says it": told(
+        "status", status=400, code="InvalidSessionId", message="Unable to find session"
+    ),
+    "the session has ended, as a page": told("html", status=401),
+    "half a body and a clean end": garbled(half),
+    "noise": garbled(lambda answer: Answer(answer.status, bytes(range(256)), answer.headers)),
+    "a clean end before the status": garbled(lambda _: None),
+    "packed, it says, and is not": garbled(
+        lambda answer: Answer(answer.status, answer.body, {**answer.headers, "Content-Encoding": "gzip"})
+    ),
+    "a redirect to another host": garbled(
+        lambda _: Answer(302, b"", {"Location": "https://elsewhere.example/stolen"})
+    ),
+}
+ALWAYS = {
+    ("read time-out after the commit", "new people"),
+    ("the reply is lost", "Tasks"),
+    ("the day's calls are spent", "updates"),
+    ("the session has ended", "several requests in one"),
+    ("half a body and a clean end", "the first page"),
+    ("reset before the status", "the close of Bulk writes"),
+}
+"""Cells for every day: each fault that can do double work, at the call where it would."""
+
+
+def cells() -> Iterator[Any]:
+    for fault in FAULTS:
+        for place in PLACES:
+            mark = pytest.mark.always if (fault, place) in ALWAYS else pytest.mark.faults
+            yield pytest.param(fault, place, marks=mark, id=f"{fault}, at {place}")
+
+
+@pytest.mark.parametrize(("fault", "place"), list(cells()))
+def test_whatever_goes_wrong_at_whatever_call_nothing_is_lost_or_there_twice(
+    open_one: Opener, fault: str, place: str
+) -> None:
+    at = PLACES[place]
+    pair = open_one(contacts=450 if at.many else 12)
+    day = a_day(pair)
+    pair.bulk = at.bulk
+    if at.many:
+        pair.sql("DELETE FROM _watermarks")
+    if at.edited:
+        day.left_alone.clear()
+        pair.sql("UPDATE contacts SET city = 'Moved'")
+    if place == "a describe":
+        pair.sql("DELETE FROM _facts")
+    with FAULTS[fault](pair, at) as struck:
+        tried(pair)
+        tried(pair)
+        assert struck() == 1
+    pair.bulk = False
+    day.ends_well(pair)
+    if at.edited:
+        moved = [row["MailingCity"] == "Moved" for row in pair.live("Contact").values()]
+        assert moved.count(False) == 2, "but for those that somebody made there or that an event brought"
+
+
+def test_every_cell_for_every_day_is_one_of_the_table() -> None:
+    assert all(fault in FAULTS and place in PLACES for fault, place in ALWAYS)
