@@ -449,7 +449,9 @@ def test_the_opt_out_fields_are_hidden(story: Story) -> None:
     assert pair.dump("Contact")[story.two]["HasOptedOutOfEmail"] is True
 
 
-def redefine(pair: Pair, sobject: str, name: str, change: Callable[[Field], Field | None]) -> Callable[[], None]:
+def redefine(
+    pair: Pair, sobject: str, name: str, change: Callable[[Field], Field | None]
+) -> Callable[[], None]:
     """An admin changes a field, or takes it away; gives the way back."""
     state = pair.local.state
     table = state.table(sobject)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 from urllib.parse import quote, quote_plus
@@ -17,6 +19,7 @@ import pytest
 
 from sfsync.auth.keychain import EncryptedStore, KeyringStore, SealingKey
 from sfsync.auth.pkce import Handshake
+from sfsync.mirror.database import Database
 from tests.system.office import event
 from tests.trouble.desk import Desk, open_desk
 from tests.trouble.machine import at
@@ -30,17 +33,39 @@ with open(sys.argv[1], "ab") as file:
     file.write((here / "cmdline").read_bytes() + (here / "environ").read_bytes())
 print(json.dumps({"problem": "no keyring: " + asked}))
 """
+KEEPING_CHILD = """
+import json, pathlib, sys
+asked = json.load(sys.stdin)
+here, kept = pathlib.Path("/proc/self"), pathlib.Path(sys.argv[2])
+with open(sys.argv[1], "ab") as file:
+    file.write((here / "cmdline").read_bytes() + (here / "environ").read_bytes())
+held = json.loads(kept.read_text()) if kept.exists() else {}
+if asked["do"] == "set":
+    held[asked["name"]] = asked["secret"]
+kept.write_text(json.dumps(held))
+print(json.dumps({"secret": held.get(asked["name"]) if asked["do"] == "get" else None}))
+"""
+"""A keyring that works, in a file far from everything that is looked at."""
 
 
 @dataclass
 class Watched:
-    """What was done and what may not be found in it."""
+    """What was done and what may not be found in it.
+
+    Attributes:
+        child: what the keyring's helper was started with.
+        keyring: what it was given to keep.
+        journal: SQLite's journal and unnamed temporary files, just before each commit.
+        processes: arguments and environments of a command at work and of its children.
+    """
 
     desk: Desk
     secrets: set[str]
-    logged: list[str]
     child: Path
-    journal: list[bytes]
+    keyring: Path
+    logged: list[str] = field(default_factory=list)
+    journal: set[bytes] = field(default_factory=set)
+    processes: list[bytes] = field(default_factory=list)
 
     @property
     def seen(self) -> dict[str, bytes]:
@@ -54,7 +79,8 @@ class Watched:
             "what was printed": "".join(self.desk.said).encode(),
             "what was logged": "\n".join(self.logged).encode(),
             "arguments and environment of children": self.child.read_bytes(),
-            "journals of the database": b"".join(self.journal),
+            "arguments and environment of the command": b"".join(self.processes),
+            "journals and temporary files of the database": b"".join(self.journal),
         }
 
 
@@ -106,7 +132,7 @@ def noting(desk: Desk, secrets: set[str]) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A whole life: login, whoami, pull, a rejected push, events, refreshes good and bad, crashes, logout."""
-    folder, child = tmp_path_factory.mktemp("watched"), tmp_path_factory.mktemp("child") / "seen"
+    folder, elsewhere = tmp_path_factory.mktemp("watched"), tmp_path_factory.mktemp("child")
     logged: list[str] = []
     handler = logging.Handler()
 
@@ -118,27 +144,55 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     root = logging.getLogger()
     level = root.level
     with open_desk(folder, log_in=False, pull=False, rotate_refresh_tokens=True) as desk:
-        desk.environ["HOME"] = str(folder)
+        desk.environ |= {"HOME": str(folder), "TMPDIR": str(folder / "tmp")}
+        (folder / "tmp").mkdir()
         secrets = {desk.environ["SFSYNC_TOKEN_KEY"]}
+        watched = Watched(desk, secrets, elsewhere / "seen", elsewhere / "keyring.json", logged)
         root.addHandler(handler)
         root.setLevel(logging.DEBUG)
-        journal: list[bytes] = []
         try:
-            with noting(desk, secrets):
-                _live(desk, child, secrets, journal)
+            with (
+                noting(desk, secrets),
+                before_each_commit(watched),
+                mock.patch.object(tempfile, "tempdir", str(folder / "tmp")),
+            ):
+                _live(watched)
         finally:
             root.removeHandler(handler)
             root.setLevel(level)
         secrets.discard("")
-        yield Watched(desk, secrets, logged, child, journal)
+        yield watched
 
 
-def _live(desk: Desk, child: Path, secrets: set[str], journal: list[bytes]) -> None:
-    run = desk.inside
-    telling = (sys.executable, "-c", TELLING_CHILD, str(child))
-    with mock.patch.dict(KeyringStore.__init__.__kwdefaults__, command=telling):
-        assert run("login", "-vv", SFSYNC_TOKEN_STORE="").code == 0, desk.said
-        assert run("login", "--token-store", "keyring", "-vv").code == 4
+@contextmanager
+def before_each_commit(watched: Watched) -> Iterator[None]:
+    """What lies beside the mirror in the middle of each transaction is kept, what has no name any more, too."""
+    commit = Database._commit
+
+    def noted(database: Database) -> None:
+        for path in watched.desk.folder.glob("*.db-*"):
+            watched.journal.add(path.read_bytes())
+        for handle in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                if "etilqs" in os.readlink(handle):  # as SQLite calls its temporary files
+                    watched.journal.add(handle.read_bytes())
+        commit(database)
+
+    with mock.patch.object(Database, "_commit", noted):
+        yield
+
+
+def _live(watched: Watched) -> None:
+    desk, secrets, run = watched.desk, watched.secrets, watched.desk.inside
+    for code, *child in (
+        (4, TELLING_CHILD, str(watched.child)),
+        (0, KEEPING_CHILD, str(watched.child), str(watched.keyring)),
+    ):
+        with mock.patch.dict(KeyringStore.__init__.__kwdefaults__, command=(sys.executable, "-c", *child)):
+            assert run("login", "-vv", SFSYNC_TOKEN_STORE="").code == 0, desk.said
+            assert run("login", "--token-store", "keyring", "-vv").code == code
+            desk.org.oauth.grants.expire_access_tokens()
+            run("whoami", "-vv", SFSYNC_TOKEN_STORE="keyring")
     secrets.add(SECRET)
     run("login", "-vv", SFSYNC_CLIENT_SECRET=SECRET)
     assert run("login", "--json").code == 0
@@ -152,8 +206,9 @@ def _live(desk: Desk, child: Path, secrets: set[str], journal: list[bytes]) -> N
     lines = [json.dumps(event("email_sent", "ada@b.example", "c1")), "rubbish"]
     assert run("push-activity", "-", "-vv", stdin="\n".join(lines).encode()).code == 3
     desk.org.oauth.grants.expire_access_tokens()
-    with at("auth.refreshed", lambda: journal.extend(_beside(desk))):
-        assert run("sync", "--json").code == 0
+    assert run("sync", "--json").code == 0
+    desk.org.oauth.grants.expire_access_tokens()
+    _as_a_process(watched)
     with at("auth.refreshed", _break):
         desk.org.oauth.grants.expire_access_tokens()
         assert run("sync", "-vv").code == 1
@@ -193,8 +248,33 @@ def _break() -> None:
     raise ZeroDivisionError("in the middle of a refresh")
 
 
-def _beside(desk: Desk) -> list[bytes]:
-    return [path.read_bytes() for path in desk.folder.iterdir() if path.name.startswith("mirror.db")]
+def _as_a_process(watched: Watched) -> None:
+    """Look at a command as anybody on the machine could, at each of its calls to the org."""
+    door = watched.desk.org.app
+    app = door._app
+    given = watched.desk.environ[
+        "SFSYNC_TOKEN_KEY"
+    ].encode()  # the command's own environment holds it by design
+
+    async def looked_at(scope, receive, send) -> None:
+        if scope["path"].startswith("/services"):
+            watched.processes.append(_shown(process.pid).replace(given, b""))
+        await app(scope, receive, send)
+
+    door._app = looked_at
+    try:
+        process = watched.desk.start("sync", "-vv")
+        assert watched.desk.finish(process).code == 0
+    finally:
+        door._app = app
+
+
+def _shown(pid: int) -> bytes:
+    """What /proc shows of a process and of its children."""
+    shown = b""
+    for who in (pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())):
+        shown += b"".join(Path(f"/proc/{who}/{what}").read_bytes() for what in ("cmdline", "environ"))
+    return shown
 
 
 def test_there_was_something_to_find(watched: Watched) -> None:
@@ -204,8 +284,11 @@ def test_there_was_something_to_find(watched: Watched) -> None:
     assert b"Traceback" in seen["what was printed"], "tracebacks were printed, too"
     assert b"ZeroDivisionError" in seen["what was printed"]
     assert seen["arguments and environment of children"]
+    assert "refresh_token" in watched.keyring.read_text(), "the helper was given real logins to keep"
+    assert b"-vv" in seen["arguments and environment of the command"]
+    assert [path.name for path in (watched.desk.folder / "tmp").iterdir()] == []
     assert b"/services/oauth2/token" in seen["what was logged"]
-    assert seen["journals of the database"]
+    assert b"SQLite format 3" in seen["journals and temporary files of the database"]
     assert b"_tokens" in seen["mirror.db"]
 
 

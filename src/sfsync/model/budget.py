@@ -59,12 +59,12 @@ class Budget:
         own = math.floor(self.limit * self.per_run) - self.spent
         if needed > own:
             raise BudgetSpent(
-                f"this run has made {self.spent} API calls, and may make {self.per_run:.0%} of the org's {self.limit}"
+                f"this run has made {self.spent} API calls, and may make {self.per_run * 100:g}% of the org's {self.limit}"
                 f" a day{wanted}",
                 hint="the next run goes on from here; for a large first run, raise limits.api_per_run",
             )
         raise BudgetSpent(
             f"the org has used {self.used} of its {self.limit} API calls in the last 24 hours, and"
-            f" {self.reserve:.0%} of them are left for everyone else{wanted}",
+            f" {self.reserve * 100:g}% of them are left for everyone else{wanted}",
             hint="wait for the 24 hours to move on, or lower limits.api_reserve; the next run goes on from here",
         )

@@ -1,0 +1,112 @@
+"""Trouble while a login is made or renewed: told in words, and nobody has to log in again unless the login is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from requests.adapters import HTTPAdapter
+
+from tests.faults.pair import telling
+from tests.faults.wire import BREAKS, DONE, NO_TLS, Break, Wire
+from tests.trouble.desk import Desk, open_desk
+
+TOKEN = "/services/oauth2/token"
+ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "a 500": ("status", {"status": 500}),
+    "a 503 page": ("html", {"status": 503}),
+    "a page with 200": ("html", {"status": 200}),
+    "a 429 with seconds": ("rate_limited", {"retry_after": 2}),
+    "JSON of another shape": ("status", {"status": 200, "code": "X", "message": "no"}),
+}
+LOST: dict[str, tuple[str, dict[str, Any]]] = {
+    "the reply is lost": ("lose_reply", {}),
+    "the reply breaks off": ("truncate", {}),
+}
+"""The org has answered, and given out a token that nobody got."""
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Logged in to an org that gives a new refresh token with each renewal; the old one is dead at once."""
+    with open_desk(tmp_path_factory.mktemp("desk"), rotate_refresh_tokens=True) as desk:
+        yield desk
+
+
+@pytest.fixture
+def desk(first: Desk, tmp_path: Path) -> Iterator[Desk]:
+    """A desk whose login nobody else renews."""
+    desk = first.copied(tmp_path)
+    assert desk.inside("login").code == 0, desk.said
+    yield desk
+    desk.org.faults.clear()
+
+
+def fired(desk: Desk) -> int:
+    return sum(fault.fired for fault in desk.org.faults.faults)
+
+
+def told(desk: Desk, *line: str) -> int:
+    """Run a command that fails, in words; gives its exit code."""
+    ran = desk.inside(*line)
+    assert ran.code in (1, 4), ran
+    assert "Traceback" not in ran.err
+    assert "<html" not in ran.err.lower()
+    assert "try: " in ran.err
+    return ran.code
+
+
+def strike(desk: Desk, fault: str, args: dict[str, Any]) -> None:
+    desk.org.faults.add({"match": {"path": TOKEN}, "fault": fault, "args": args})
+
+
+FAULTS = {**ANSWERS, **LOST, "the connection breaks": ("drop", {})}
+
+
+@pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a page with 200"))
+def test_a_login_that_goes_wrong_leaves_the_login_before(desk: Desk, name: str) -> None:
+    strike(desk, *FAULTS[name])
+    told(desk, "login")
+    assert fired(desk) == 1, "a code is good for one exchange, so it is not sent again"
+    desk.org.faults.clear()
+    assert desk.inside("whoami").code == 0, "the login before still holds"
+    assert desk.inside("login").code == 0
+    assert desk.inside("sync").code == 0
+
+
+@pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a 503 page"))
+def test_a_renewal_that_goes_wrong_asks_for_a_login_only_where_it_is_lost(desk: Desk, name: str) -> None:
+    desk.org.oauth.grants.expire_access_tokens()
+    strike(desk, *FAULTS[name])
+    told(desk, "sync")
+    assert fired(desk) == 1, "a refresh token that may be spent is not sent again"
+    desk.org.faults.clear()
+    after = desk.inside("sync", "--json")
+    if name in LOST:
+        assert after.code == 4
+        assert "sfsync login" in after.document["errors"][0]["hint"]
+        assert desk.inside("login").code == 0
+        after = desk.inside("sync", "--json")
+    assert after.code == 0, after
+    assert desk.inside("diff", "--exit-code").code == 0
+
+
+@pytest.mark.parametrize("what", telling(BREAKS, *NO_TLS, "connection refused", "no such host"))
+@pytest.mark.parametrize("command", ["login", "sync"])
+def test_a_connection_that_breaks_at_the_tokens_door(desk: Desk, command: str, what: str) -> None:
+    desk.org.oauth.grants.expire_access_tokens()
+    wire, send = Wire(Break(what, TOKEN, nth=0)), HTTPAdapter.send
+
+    def breaking(adapter: HTTPAdapter, request: Any, **more: Any) -> Any:
+        return send(adapter, request, **more) if adapter is wire else wire.send(request, **more)
+
+    with mock.patch.object(HTTPAdapter, "send", breaking):
+        told(desk, command)
+    assert wire.struck == 1
+    lost = what in DONE and command == "sync"
+    assert desk.inside("sync").code == (4 if lost else 0)
+    assert not lost or desk.inside("login").code == 0
+    assert desk.inside("diff", "--exit-code").code == 0

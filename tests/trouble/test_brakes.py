@@ -1,0 +1,150 @@
+"""The brakes and the budget as a person or cron meets them: the exit code, the sentence, and nothing applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.office import event
+from tests.trouble.desk import Desk, open_desk
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """More people than a few deletions are always allowed of."""
+    with open_desk(tmp_path_factory.mktemp("desk"), contacts=30, leads=1) as desk:
+        yield desk
+
+
+@pytest.fixture
+def desk(first: Desk, tmp_path: Path) -> Iterator[Desk]:
+    """A copy of the desk; the org gets its records and switches back."""
+    state = first.org.state
+    rows = {table.kind.name: dict(table.rows) for table in state.tables}
+    yield first.copied(tmp_path)
+    for table in state.tables:
+        for record_id in [key for key in table.rows if key not in rows[table.kind.name]]:
+            table.put(record_id, None)
+        for record_id, row in rows[table.kind.name].items():
+            table.put(record_id, row)
+    state.settings.daily_api_requests = 15_000
+    state.meter.reset()
+
+
+def delete_most(desk: Desk) -> None:
+    for who in desk.people()[:21]:
+        desk.local("delete", id=who)
+
+
+def empty(desk: Desk) -> None:
+    for who in desk.people():
+        desk.local("delete", id=who)
+        desk.local("purge", id=who)
+
+
+def blank_there(desk: Desk) -> None:
+    for who in desk.people():
+        desk.edit(who, Phone=None)
+
+
+def blank_here(desk: Desk) -> None:
+    desk.sql("UPDATE contacts SET phone = NULL")
+
+
+def map_otherwise(desk: Desk) -> None:
+    """The phone's column is taken from a field that nobody has filled in."""
+    text = desk.yaml.read_text(encoding="utf-8")
+    desk.yaml.write_text(text.replace("Phone: phone", "Fax: phone", 1), encoding="utf-8")
+    desk.told("pull", "--object", "lead", expect=0)
+
+
+BRAKES: dict[str, tuple[Callable[[Desk], None], list[str], str]] = {
+    "most are deleted there": (delete_most, ["pull"], "would delete 21 and blank 0 of 30 rows"),
+    "most are deleted there, by cron": (delete_most, ["sync"], "would delete 21"),
+    "the org shows nobody": (empty, ["pull", "--full"], "not one record, and the mirror has 30 rows"),
+    "a value is blanked everywhere there": (blank_there, ["sync"], "blank 30 of 30 rows"),
+    "a value is blanked everywhere here": (blank_here, ["push"], "blank 30 of 30 rows"),
+    "a field is mapped to another": (map_otherwise, ["sync"], "blank 30 of 30 rows"),
+}
+
+
+@pytest.mark.always
+@pytest.mark.parametrize("name", BRAKES)
+def test_what_would_take_away_too_much_stops_before_anything_is_applied(desk: Desk, name: str) -> None:
+    happens, line, told = BRAKES[name]
+    happens(desk)
+    before = desk.everything(), desk.rows()
+    said = desk.told(*line, expect=7)
+    assert told in said
+    assert "Nothing was applied." in said
+    assert "--allow-mass-change" in said
+    assert desk.inside(*line, "--json").document["errors"][0]["slug"] == "unsafe-plan"
+    assert desk.inside(*line, "--dry-run", "--json").code == 7, "a preview of it is refused as well"
+    assert (desk.everything(), desk.rows()) == before
+    assert desk.inside(*line, "--allow-mass-change", "--json").code == 0
+    assert (desk.everything(), desk.rows()) != before or name == "the org shows nobody"
+
+
+@pytest.mark.always
+def test_an_edit_within_the_limits_is_none_of_the_brakes_business(desk: Desk) -> None:
+    desk.sql("UPDATE contacts SET phone = NULL WHERE id <= 20")
+    desk.sql("UPDATE contacts SET job_title = 'All of them'")
+    assert desk.inside("push").code == 0, desk.said[-2:]
+    assert [record["Title"] for record in desk.records().values()] == ["All of them"] * 30
+
+
+def spend(desk: Desk, calls: int, *, limit: int = 100) -> None:
+    """The org's calls of the day are used up but for its reserve and so many more."""
+    desk.org.state.settings.daily_api_requests = limit
+    desk.org.state.meter.reset()
+    for _ in range(limit * 8 // 10 - calls):
+        desk.org.state.meter.count()
+
+
+@pytest.mark.always
+@pytest.mark.parametrize(
+    "line", [["pull", "--full"], ["push"], ["sync"], ["push-activity", "-"]], ids=lambda line: line[0]
+)
+def test_the_reserve_is_left_for_everyone_else(desk: Desk, line: list[str]) -> None:
+    desk.sql("UPDATE contacts SET job_title = 'Waits'")
+    email = desk.rows()[0]["email"]
+    spend(desk, 1)
+    stdin = b'{"id": "spent-%d", "type": "email_replied", "email": "%s", "campaign_id": "c", "timestamp": "2026-01-20T10:00:00Z"}\n'
+    ran = desk.inside(*line, "--json", stdin=stdin % (len(line), email.encode()) if "-" in line else b"")
+    assert ran.code == 5, ran
+    assert ran.document["errors"][0]["slug"] == "budget-spent"
+    assert "20% of them are left for everyone else" in ran.document["errors"][0]["message"]
+    assert desk.org.state.meter.used <= 80
+    desk.org.state.settings.daily_api_requests = 15_000
+    desk.converges()
+    assert {record["Title"] for record in desk.records().values()} == {"Waits"}
+
+
+@pytest.mark.always
+def test_a_run_takes_no_more_than_its_share_however_much_is_left(desk: Desk) -> None:
+    desk.sql("UPDATE contacts SET job_title = 'By turns'")
+    desk.org.state.settings.daily_api_requests = 1_000
+    desk.configure(("api_per_run: 25%", "api_per_run: 0.1%"))
+    codes = [desk.inside("sync").code for _ in range(2)]
+    assert 5 in codes
+    assert "this run has made 1 API calls, and may make 0.1% of the org's 1000" in "".join(desk.said)
+    assert desk.org.state.meter.used <= 2
+    desk.configure(("api_per_run: 0.1%", "api_per_run: 25%"))
+    desk.converges()
+    assert {record["Title"] for record in desk.records().values()} == {"By turns"}
+
+
+@pytest.mark.always
+def test_what_it_will_cost_is_told_before_anything_is_spent(desk: Desk) -> None:
+    desk.sql("UPDATE contacts SET job_title = 'Forecast'")
+    assert desk.hand_in_here(event("email_replied", desk.rows()[0]["email"], "forecast")) == 0
+    desk.sql("UPDATE contacts SET job_title = 'Told'")
+    before = desk.everything()
+    forecast = desk.inside("diff", "--json").data["cost"]
+    assert (forecast["org_writes"], forecast["mirror_writes"]) == (30, 30)
+    assert desk.everything() == before
+    with desk.counted() as calls:
+        assert desk.inside("push").code == 0
+    assert forecast["api_calls"] == calls["used"] - 1, "beside the call that reads the rows again"
