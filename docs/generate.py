@@ -371,6 +371,7 @@ PARTS: dict[str, Callable[[], str]] = {
         config._LimitsShape,  # noqa: SLF001
         {
             "max_delete": ("a share, **`10%`**", "A run that would delete or blank more rows than this, and more than 20, stops before it applies anything. In full: `{percent: 10, at_least: 20}`."),
+            "max_change": ("a share, **`100%`**", "A run that would change more of an object's rows than this on one side, and more than `max_delete` always allows, stops as well. Off unless stated: engagement may touch everybody."),
             "overlap": ("a time, **`15m`**", "How far behind its watermark a pull reads again, so that records committed late are not missed. At most `7d`."),
             "api_reserve": ("a share, **`20%`**", "How much of the org's daily API calls is left for everyone else."),
             "api_per_run": ("a share, **`25%`**", "How much of them one run may take; the next run goes on from there."),

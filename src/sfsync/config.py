@@ -376,6 +376,7 @@ class _MirrorShape(Shape):
 
 class _LimitsShape(Shape):
     max_delete: Any = None
+    max_change: Any = None
     overlap: Any = None
     api_reserve: Any = None
     api_per_run: Any = None
@@ -558,7 +559,10 @@ def _limits(raw: object, problems: Problems) -> Limits:
         per_run = _percent(shape.api_per_run, ("limits", "api_per_run"), problems)
         if per_run <= 0:
             problems.add(("limits", "api_per_run"), "0% would leave no call for sfsync")
-    return Limits(share, rows, overlap, reserve, per_run)
+    change = standard.max_change
+    if "max_change" in given:
+        change = _percent(shape.max_change, ("limits", "max_change"), problems)
+    return Limits(share, rows, overlap, reserve, per_run, change)
 
 
 def _max_delete(raw: object, path: KeyPath, problems: Problems) -> tuple[float, int]:

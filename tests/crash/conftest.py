@@ -1,7 +1,6 @@
 """Scenes for the crash tests, each with its work prepared; and, at the end, how much was tried."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any

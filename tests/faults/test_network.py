@@ -264,7 +264,7 @@ SMALL = {
     ],
 )
 def test_a_page_of_another_shape_stores_nothing(pair: Pair, change: Any) -> None:
-        day = a_day(pair)
+    day = a_day(pair)
     before, rows = pair.watermark(), pair.rows()
     with relaying(pair.local.url, READS, reshaped(change), nth=0) as relay:
         pair.url = relay.url
@@ -290,7 +290,7 @@ def in_each_collection(change: Any) -> Change:
 
 @pytest.mark.parametrize("place", WRITES)
 def test_fewer_results_than_records_sent_are_looked_up(pair: Pair, place: str) -> None:
-        day = a_day(pair)
+    day = a_day(pair)
     with relaying(pair.local.url, place, in_each_collection(lambda results: results[:-1])) as relay:
         pair.url = relay.url
         tried(pair)

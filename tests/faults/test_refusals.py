@@ -25,6 +25,7 @@ PARKED = (
     "STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
     "INVALID_CROSS_REFERENCE_KEY", "INSUFFICIENT_ACCESS_OR_READONLY", "CANNOT_UPDATE_CONVERTED_LEAD",
     "INVALID_FIELD_FOR_INSERT_UPDATE", "STORAGE_LIMIT_EXCEEDED", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+    "INACTIVE_OWNER_OR_USER", "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "INVALID_TYPE_ON_FIELD_IN_RECORD",
 )  # fmt: skip
 LATER = ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_DELETED", "ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED")
 
@@ -69,7 +70,7 @@ def test_one_refused_record_stops_nobody_else(pair: Pair, code: str) -> None:
 
 
 def test_a_lock_hidden_in_a_triggers_words_is_a_lock(pair: Pair) -> None:
-        people = edited(pair)
+    people = edited(pair)
     words = (
         "trigger: execution of AfterUpdate caused by: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access"
     )
@@ -169,7 +170,7 @@ def test_without_external_ids_a_lost_reply_makes_nothing_twice(open_one: Opener,
 def test_a_refresh_that_is_refused_is_tried_once_and_ends_the_run(
     pair: Pair, code: str, description: str, said: str
 ) -> None:
-        from sfsync.auth.grants import Grants
+    from sfsync.auth.grants import Grants
 
     day = a_day(pair)
     here = pair.here()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -174,7 +173,7 @@ def before_each_commit(watched: Watched) -> Iterator[None]:
             watched.journal.add(path.read_bytes())
         for handle in Path("/proc/self/fd").iterdir():
             with suppress(OSError):
-                if "etilqs" in os.readlink(handle):  # as SQLite calls its temporary files
+                if "etilqs" in str(handle.readlink()):  # as SQLite calls its temporary files
                     watched.journal.add(handle.read_bytes())
         commit(database)
 

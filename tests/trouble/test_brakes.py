@@ -53,6 +53,22 @@ def blank_here(desk: Desk) -> None:
     desk.sql("UPDATE contacts SET phone = NULL")
 
 
+def limit_changes(desk: Desk) -> None:
+    desk.configure(("  # max_change: 50%", "  max_change: 50%"))
+
+
+def change_there(desk: Desk) -> None:
+    """A script in Salesforce touches everybody."""
+    limit_changes(desk)
+    for who in desk.people():
+        desk.edit(who, Title="Scripted")
+
+
+def change_here(desk: Desk) -> None:
+    limit_changes(desk)
+    desk.sql("UPDATE contacts SET job_title = 'Scripted'")
+
+
 def map_otherwise(desk: Desk) -> None:
     """The phone's column is taken from a field that nobody has filled in."""
     text = desk.yaml.read_text(encoding="utf-8")
@@ -66,6 +82,16 @@ BRAKES: dict[str, tuple[Callable[[Desk], None], list[str], str]] = {
     "the org shows nobody": (empty, ["pull", "--full"], "not one record, and the mirror has 30 rows"),
     "a value is blanked everywhere there": (blank_there, ["sync"], "blank 30 of 30 rows"),
     "a value is blanked everywhere here": (blank_here, ["push"], "blank 30 of 30 rows"),
+    "everybody is changed there, where that has a limit": (
+        change_there,
+        ["pull"],
+        "would change 30 of 30 rows; the limit is 20",
+    ),
+    "everybody is changed here, where that has a limit": (
+        change_here,
+        ["push"],
+        "would change 30 of 30 rows; the limit is 20",
+    ),
     "a field is mapped to another": (map_otherwise, ["sync"], "blank 30 of 30 rows"),
 }
 

@@ -31,7 +31,9 @@ Objects = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done and stop.")]
 MassChange = Annotated[
     bool,
-    typer.Option("--allow-mass-change", help="Let this run delete or blank more than limits.max_delete."),
+    typer.Option(
+        "--allow-mass-change", help="Let this run delete, blank or change more than the limits allow."
+    ),
 ]
 SkipIfLocked = Annotated[
     bool, typer.Option("--skip-if-locked", help="Exit 0 where another run is at work: for cron.")

@@ -172,17 +172,16 @@ def guard(run: Run, reading: Reading) -> StageSummary:
     """Count what settling would take away, and stop the run where that is too much."""
     summary = reading.stage.summary()
     found = safety.Damage(blanked=summary.blanked if reading.updates else 0)
+    changed = summary.changed if reading.updates else 0
     for plan in _plans(reading):
         found += safety.damage(plan)
+        changed += plan.local_action is LocalAction.UPDATE
     if not run.allow_mass_change:
-        safety.check_emptied(reading.object_map.name, found=reading.found, missed=reading.missed)
-        safety.check(
-            reading.object_map.name,
-            found,
-            rows=run.mirror.rows(reading.object_map.name),
-            share=run.limits.max_delete,
-            at_least=run.limits.max_delete_rows,
-        )
+        name, limits = reading.object_map.name, run.limits
+        rows, floor = run.mirror.rows(name), limits.max_delete_rows
+        safety.check_emptied(name, found=reading.found, missed=reading.missed)
+        safety.check(name, found, rows=rows, share=limits.max_delete, at_least=floor)
+        safety.check_changed(name, changed, rows=rows, share=limits.max_change, at_least=floor)
     reach("pull.guarded")
     return summary
 

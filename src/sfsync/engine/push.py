@@ -355,19 +355,17 @@ def _guard(
         gone = triple.remote is not None and triple.remote.state is RemoteState.GONE
         if gone and triple.local is not None and triple.local.local_id not in held_back:
             _hold(run, object_map, triple.local.local_id, NOT_FOUND, _OUT_OF_SIGHT, held_back, report)
-    found, writes, creates = safety.Damage(), 0, 0
+    found, writes, creates, changed = safety.Damage(), 0, 0, 0
     for plan in _plans(run, object_map, stage, held_back):
         writes += plan.org_action is not OrgAction.NONE
         creates += plan.org_action is OrgAction.CREATE
+        changed += plan.org_action is OrgAction.UPDATE
         found += safety.damage(plan)
     if not run.allow_mass_change:
-        safety.check(
-            object_map.name,
-            found,
-            rows=run.mirror.rows(object_map.name),
-            share=run.limits.max_delete,
-            at_least=run.limits.max_delete_rows,
-        )
+        name, limits = object_map.name, run.limits
+        rows, floor = run.mirror.rows(name), limits.max_delete_rows
+        safety.check(name, found, rows=rows, share=limits.max_delete, at_least=floor)
+        safety.check_changed(name, changed, rows=rows, share=limits.max_change, at_least=floor)
     return writes, creates
 
 

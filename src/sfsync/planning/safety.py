@@ -65,6 +65,22 @@ def check(object_name: str, found: Damage, *, rows: int, share: float, at_least:
     )
 
 
+def check_changed(object_name: str, changed: int, *, rows: int, share: float, at_least: int) -> None:
+    """Let updates pass, or stop the run: a script that went wrong touches nearly everybody.
+
+    Raises:
+        UnsafePlan: it would change more rows than the limit.
+    """
+    limit = allowed(rows, share, at_least)
+    if changed <= limit:
+        return
+    raise UnsafePlan(
+        f"{object_name}: this run would change {changed} of {rows} rows; the limit is {limit}. "
+        "Nothing was applied.",
+        hint="Look at it with `sfsync diff`. If it is right, raise limits.max_change or pass --allow-mass-change.",
+    )
+
+
 def check_emptied(object_name: str, *, found: int, missed: int) -> None:
     """Stop where a full reading finds nothing at all of an object that was there before.
 

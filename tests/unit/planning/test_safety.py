@@ -7,7 +7,7 @@ import pytest
 from sfsync.errors import UnsafePlan
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
 from sfsync.model.record import LocalId, SalesforceId
-from sfsync.planning.safety import Damage, check, check_emptied, damage
+from sfsync.planning.safety import Damage, check, check_changed, check_emptied, damage
 
 PLAN = {"object": "contact", "local_id": LocalId(1), "salesforce_id": SalesforceId("003000000000001AAA")}
 
@@ -35,6 +35,15 @@ def test_too_much_stops_the_run_and_tells_the_figures() -> None:
         check("contact", Damage(deleted=60, blanked=50), rows=1000, share=0.1, at_least=20)
     assert caught.value.exit_code == 7
     assert "diff" in caught.value.hint
+
+
+def test_changes_are_no_damage_and_have_a_limit_of_their_own() -> None:
+    check_changed("contact", 1000, rows=1000, share=1.0, at_least=20)
+    check_changed("contact", 20, rows=30, share=0.1, at_least=20)
+    with pytest.raises(UnsafePlan, match="change 501 of 1000 rows; the limit is 500") as caught:
+        check_changed("contact", 501, rows=1000, share=0.5, at_least=20)
+    assert caught.value.exit_code == 7
+    assert "limits.max_change" in caught.value.hint
 
 
 def test_an_object_that_was_there_and_shows_nothing_stops_the_run() -> None:
