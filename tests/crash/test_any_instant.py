@@ -45,9 +45,9 @@ def case(request: pytest.FixtureRequest, open_scene: Callable[..., Scene]) -> It
         gc.collect()
 
 
-def sizes(slice_of: dict[str, int]) -> pytest.MarkDecorator:
-    """A slice for every day, by kind of org, and the whole of it for ``make crash``."""
-    whole = pytest.param(dict.fromkeys(ORGS, 1), marks=pytest.mark.crash, id="whole")
+def sizes(slice_of: dict[str, int], whole_of: dict[str, int] | None = None) -> pytest.MarkDecorator:
+    """A slice for every day, by kind of org, and the whole of it for ``make crash``, or a good part."""
+    whole = pytest.param(whole_of or dict.fromkeys(ORGS, 1), marks=pytest.mark.crash, id="whole")
     return pytest.mark.parametrize("every", [pytest.param(slice_of, id="slice"), whole])
 
 
@@ -88,7 +88,7 @@ def test_an_answer_that_never_comes_is_looked_up_and_not_repeated(case: Case, st
         assert case.sweep.doubtful["tasks"]
 
 
-@sizes({"keys": 31, "no keys": 37, "bulk": 151})
+@sizes({"keys": 31, "no keys": 37, "bulk": 151}, {"keys": 1, "no keys": 2, "bulk": 3})
 @pytest.mark.parametrize("act", ["disk", "term"])
 def test_a_disk_that_fails_and_a_signal_lose_nothing(case: Case, step: int, act: str) -> None:
     named = " ".join(sorted(failpoints.NAMES))
@@ -96,7 +96,7 @@ def test_a_disk_that_fails_and_a_signal_lose_nothing(case: Case, step: int, act:
     assert not case.sweep.everywhere(case.told, act, names=named, every=step)
 
 
-@sizes({"keys": 151, "no keys": 97, "bulk": 997})
+@sizes({"keys": 151, "no keys": 97, "bulk": 997}, {"keys": 5, "no keys": 5, "bulk": 23})
 def test_a_run_that_dies_while_it_makes_good_an_earlier_death_is_made_good_too(case: Case, step: int) -> None:
     wrong, number = {}, 0
     for told in case.told:
@@ -113,7 +113,7 @@ def test_a_run_that_dies_while_it_makes_good_an_earlier_death_is_made_good_too(c
     assert not wrong
 
 
-@sizes({"keys": 29, "no keys": 23, "bulk": 197})
+@sizes({"keys": 29, "no keys": 23, "bulk": 197}, {"keys": 1, "no keys": 2, "bulk": 5})
 def test_whatever_verb_comes_next_the_end_is_the_same(case: Case, step: int) -> None:
     wrong, number = {}, 0
     for told in case.told:

@@ -153,7 +153,7 @@ def test_whatever_goes_wrong_at_whatever_call_nothing_is_lost_or_there_twice(
     open_one: Opener, fault: str, place: str
 ) -> None:
     at = PLACES[place]
-    pair = open_one(contacts=450 if at.many else 12)
+    pair = open_one(contacts=260 if at.many else 12)
     day = a_day(pair)
     pair.bulk = at.bulk
     if at.many:

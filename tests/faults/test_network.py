@@ -133,6 +133,41 @@ def test_trouble_at_each_kind_of_place_is_made_good(pair: Pair, fault: str, args
     day.ends_well(pair)
 
 
+MANY = 2_500
+"""People whose edits are two calls that read and three that write up to a thousand each."""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("nth", [3, 4, 5], ids=["the first", "a middle one", "the last"])
+@pytest.mark.parametrize(
+    ("fault", "args"),
+    [
+        pytest.param("slow", {"seconds": 0.6}, id="an answer too late"),
+        pytest.param("lose_reply", {}, id="the reply is lost"),
+        pytest.param("drop", {}, id="reset before the status"),
+        pytest.param("truncate", {}, id="reset in the body"),
+        pytest.param("status", {"status": 500}, id="a 500"),
+    ],
+)
+def test_trouble_at_any_call_of_many_writes_is_made_good(
+    open_one: Opener, fault: str, args: Args, nth: int
+) -> None:
+    pair = open_one(contacts=MANY, leads=1, pulled=False)
+    pair.do("pull")
+    pair.sql("UPDATE contacts SET job_title = 'Many', total_clicks = coalesce(total_clicks, 0) + 1")
+    clicks = {key: row["PenguinMails_Total_Clicks__c"] or 0 for key, row in pair.live("Contact").items()}
+    pair.patience_seconds = 0.5 if fault == "slow" else 5.0
+    pair.trouble(fault, r"/composite$", nth, **args)
+    tried(pair, "push")
+    assert pair.fired == 1
+    assert len(pair.undone()) == (500 if nth == 5 else 1_000), "it was a call that writes"
+    pair.patience_seconds = 5.0
+    pair.converge()
+    after = pair.live("Contact")
+    assert {row["Title"] for row in after.values()} == {"Many"}
+    assert {key: row["PenguinMails_Total_Clicks__c"] - 1 for key, row in after.items()} == clicks
+
+
 @pytest.mark.parametrize(
     ("fault", "args", "expected"),
     [

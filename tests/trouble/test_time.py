@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sfsync.errors import UsageError
 from sfsync.mapping.template import local_date
 from tests.system.office import event
 from tests.trouble.desk import Desk, open_desk
+from tests.trouble.machine import at
 
 ZONES = [
     "UTC",
@@ -142,7 +144,7 @@ def test_rare_and_impossible_times(text: str, told: str) -> None:
         parse_when(text, noon)
 
 
-@pytest.mark.parametrize("wrong_by", [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10)])
+@pytest.mark.parametrize("wrong_by", [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10), timedelta(minutes=-10)])
 def test_a_pull_misses_nothing_where_this_machines_clock_is_wrong(
     desk: Desk, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +173,28 @@ def test_a_clock_that_jumps_back_between_two_runs_takes_nothing_back(
     desk.converges()
     sent = desk.sql("SELECT task_id FROM activities WHERE event_id LIKE '%-the-jump'")
     assert len({row["task_id"] for row in sent} - {None}) == 2
+
+
+@pytest.mark.parametrize("place", ["pull.page_staged", "push.journaled", "activity.marked"])
+def test_a_clock_that_jumps_back_in_the_middle_of_a_run_takes_nothing_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    desk.told("pull", expect=0)
+    ours, theirs = desk.people()[:2]
+    desk.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place}", ours)
+    desk.edit(theirs, Title=f"Theirs {place}")
+    line = event("email_replied", desk.row(ours)["email"], f"jump-{place}")
+    (desk.folder / "events.jsonl").write_text(json.dumps(line) + "\n")
+    off = [timedelta()]
+    monkeypatch.setattr(wiring, "local_now", lambda: datetime.now(UTC) + off[0])
+    command = ["push-activity", "events.jsonl"] if place.startswith("activity") else ["sync"]
+    with at(place, lambda: off.append(off.pop() - timedelta(hours=1))):
+        assert desk.inside(*command).code == 0, desk.said[-2:]
+    assert desk.inside("push-activity", "events.jsonl").code == 0
+    desk.converges()
+    assert desk.record(ours)["Title"] == f"Ours {place}"
+    assert desk.row(theirs)["job_title"] == f"Theirs {place}"
+    assert len([task for task in desk.tasks(ours) if task["PenguinMails_Event_Id__c"] == f"jump-{place}"]) == 1
 
 
 def test_an_org_whose_clock_goes_back_loses_no_edit(tmp_path) -> None:
