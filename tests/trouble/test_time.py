@@ -144,7 +144,9 @@ def test_rare_and_impossible_times(text: str, told: str) -> None:
         parse_when(text, noon)
 
 
-@pytest.mark.parametrize("wrong_by", [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10), timedelta(minutes=-10)])
+@pytest.mark.parametrize(
+    "wrong_by", [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10), timedelta(minutes=-10)]
+)
 def test_a_pull_misses_nothing_where_this_machines_clock_is_wrong(
     desk: Desk, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +196,9 @@ def test_a_clock_that_jumps_back_in_the_middle_of_a_run_takes_nothing_back(
     desk.converges()
     assert desk.record(ours)["Title"] == f"Ours {place}"
     assert desk.row(theirs)["job_title"] == f"Theirs {place}"
-    assert len([task for task in desk.tasks(ours) if task["PenguinMails_Event_Id__c"] == f"jump-{place}"]) == 1
+    assert (
+        len([task for task in desk.tasks(ours) if task["PenguinMails_Event_Id__c"] == f"jump-{place}"]) == 1
+    )
 
 
 def test_an_org_whose_clock_goes_back_loses_no_edit(tmp_path) -> None:
