@@ -32,6 +32,7 @@ from sfsync.auth.refusals import troubleshooting
 from sfsync.cli import command as cli_command
 from sfsync.cli.app import app
 from sfsync.cli.demo import demo
+from sfsync.cli.settings import OTHER_VARIABLES
 from sfsync.mapping import parse_objects, parse_rules, schema, shapes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,7 +132,9 @@ _INTRODUCTION = """\
 Every command answers `--help`. Data goes to stdout; messages and progress go to stderr. With `--json`, stdout is one
 JSON document, also where the command fails; [errors.md](errors.md) describes it and the exit codes. `sfsync --version`
 prints the version; `sfsync --install-completion` teaches your shell the commands, and `--show-completion` prints what it
-would install."""
+would install.
+
+Every option can be set by an environment variable too: [the rule](configuration.md#environment)."""
 
 
 def _command(name: str, text: str, own: list[Any]) -> str:
@@ -169,7 +172,7 @@ def _option(option: Any) -> str:
 
 
 def _default(option: Any) -> str:
-    variable = f"`${option.envvar}`, else " if option.envvar else ""
+    variable = f"`${option.envvar}`, else " if option.envvar and option.show_envvar else ""
     if isinstance(option.show_default, str):
         text = _cell(option.show_default)
         return variable + (f"`{text}`" if text.startswith(("http", "$")) else text)
@@ -226,6 +229,20 @@ def refusals_table() -> str:
         f"| {_cell(says)} | {_cell(means)} | {_prose(_cell(do))} |" for says, means, do in troubleshooting()
     ]
     return "\n".join(["| Salesforce says | it means | what to do |", "| --- | --- | --- |", *lines])
+
+
+def variables_table() -> str:
+    """The variables that the rule for options does not give."""
+    named = {
+        "SFSYNC_CONFIG": "the configuration file, as `--config`",
+        "SFSYNC_PROFILE": "the profile, as `--profile`",
+        "SFSYNC_TOKEN_STORE": "`keyring` or `database`, as `sfsync login --token-store`",
+        **OTHER_VARIABLES,
+        "NO_COLOR": "no colours",
+    }
+    return "\n".join(
+        ["| variable | |", "| --- | --- |", *(f"| `{one}` | {told} |" for one, told in named.items())]
+    )
 
 
 def _keys(shape: type[BaseModel], described: dict[str, tuple[str, str]]) -> Callable[[], str]:
@@ -288,6 +305,7 @@ _MERGES = {
 PARTS: dict[str, Callable[[], str]] = {
     "errors": error_table,
     "login-refusals": refusals_table,
+    "variables": variables_table,
     "merges": merge_table,
     "org": _keys(
         config._OrgShape,  # noqa: SLF001  the shapes are the schema

@@ -12,7 +12,7 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -26,12 +26,13 @@ from sfsync.mapping.parse import SECTIONS, counted, read_mapping
 from sfsync.mapping.place import Path as KeyPath
 from sfsync.mapping.place import Places, Problems, Spot, shown, suggestion
 from sfsync.mapping.schema import Mapping as DataMapping
-from sfsync.mapping.shapes import Shape, shaped
+from sfsync.mapping.shapes import Shape, section, shaped
 from sfsync.model.limits import Limits
 
 FILE_NAME: Final = "sfsync.yaml"
 ENV_CONFIG: Final = "SFSYNC_CONFIG"
 EXAMPLE_NAME: Final = "config.example.yaml"
+DEFAULT_PROFILE: Final = "default"
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 20
 OLDEST_API: Final = 52
@@ -68,6 +69,8 @@ class Config:
         mirror_path: absolute, or relative to the working directory as the file's own path was.
         source: the file.
         digest: of the file's bytes, to tell whether it changed.
+        profile: whose settings these are.
+        profiles: every profile that the file names.
     """
 
     org: OrgSettings
@@ -76,6 +79,8 @@ class Config:
     limits: Limits
     source: Path
     digest: str
+    profile: str = DEFAULT_PROFILE
+    profiles: tuple[str, ...] = ()
 
 
 # -- finding and reading the file --------------------------------------------------------------------------------
@@ -106,22 +111,167 @@ def _named(path: Path, told: str) -> Path:
     return path
 
 
-def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+def load_config(path: Path, environ: Mapping[str, str], profile: str | None = None) -> Config:
     """Read the file.
 
     Args:
         path: as found by ``find_config``.
         environ: what ``${NAME}`` is looked up in.
+        profile: whose settings; ``None`` for the one that was chosen for this file.
 
     Raises:
         ConfigError: with every mistake in ``problems``, ``sfsync.yaml:14:7 Emial: …``.
     """
+    name = chosen_profile(path) if profile is None else profile
     data = _read_bytes(path)
     document, problems = parse_yaml(decoded(data, path.name), path.name)
-    expanded = _expanded(document, environ, problems)
-    config = _config(expanded, path, hashlib.sha256(data).hexdigest(), environ, problems)
+    expanded = _expanded(_without_others(document, name), environ, problems)
+    config = _config(expanded, path, hashlib.sha256(data).hexdigest(), environ, problems, name)
     _raise_if_any(problems, str(path))
     return config
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value that counts, and where it came from.
+
+    Attributes:
+        key: ``org.login_url``.
+        line: of the file; 0 where it is a default.
+        profile: whose section it stands in; empty for the top of the file.
+        variables: what the value was put together from.
+    """
+
+    key: str
+    value: Any
+    line: int = 0
+    profile: str = ""
+    variables: tuple[str, ...] = ()
+
+
+def settings(config: Config) -> list[Setting]:
+    """Every value that counts for this profile, in the order of the file's sections.
+
+    Args:
+        config: as it was loaded, without a mistake.
+    """
+    document, problems = parse_yaml(
+        decoded(_read_bytes(config.source), config.source.name), config.source.name
+    )
+    effective: dict[KeyPath, Any] = {
+        **{("org", item.name): _listed(getattr(config.org, item.name)) for item in fields(config.org)},
+        ("mirror", "path"): str(config.mirror_path),
+    }
+    own: list[Setting] = []
+    for path, value in effective.items():
+        in_profile = ("profiles", config.profile, *path)
+        stands = in_profile if _at(document, in_profile) is not None else path
+        told = _at(document, stands)
+        line = problems.places.of(stands)[0] if told is not None else 0
+        name = config.profile if stands is in_profile else ""
+        own.append(Setting(_dotted(path), value, line, name, _variables(told)))
+    rest = {key: document[key] for key in document if key not in ("org", "mirror", "profiles", "limits")}
+    own += [
+        Setting(_dotted(path), value, problems.places.of(path)[0], "", _variables(value))
+        for path, value in _leaves({**rest, "limits": document.get("limits", {})})
+    ]
+    stated = {setting.key for setting in own}
+    standard = {"max_delete": "10%", "overlap": "15m", "api_reserve": "20%", "api_per_run": "25%"}
+    own += [
+        Setting(f"limits.{key}", standard.get(key, "off"))
+        for key in _LimitsShape.model_fields
+        if not any(name.startswith(f"limits.{key}") for name in stated)
+    ]
+    return own
+
+
+def _at(document: Any, path: KeyPath) -> Any:
+    for step in path:
+        document = document.get(step) if isinstance(document, dict) else None
+    return document
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _variables(raw: Any) -> tuple[str, ...]:
+    text = " ".join(map(str, raw)) if isinstance(raw, list) else str(raw)
+    return tuple(match.group(1) for match in _VARIABLE.finditer(text) if match.group(1))
+
+
+def _leaves(raw: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Everything that is no mapping, nor a list of mappings, with its path."""
+    if isinstance(raw, dict):
+        for key, value in raw.items():
+            yield from _leaves(value, (*path, key))
+    elif isinstance(raw, list) and any(isinstance(one, dict | list) for one in raw):
+        for index, value in enumerate(raw):
+            yield from _leaves(value, (*path, index))
+    else:
+        yield path, raw
+
+
+def _dotted(path: KeyPath) -> str:
+    """``("rules", 0, "on")`` as ``rules[0].on``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+# -- profiles ------------------------------------------------------------------------------------------------------
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def is_profile_name(name: str) -> bool:
+    """Whether it can be part of a file's name, and climbs nowhere.
+
+    >>> [is_profile_name(name) for name in ("sandbox", "eu.west-1", "..", "a/b", "a..b", "")]
+    [True, True, False, False, False, False]
+    """
+    return bool(_PROFILE.fullmatch(name)) and ".." not in name
+
+
+def profile_file(path: Path) -> Path:
+    """Where the profile that was chosen for a configuration is kept: beside it, one word."""
+    return path.with_suffix(".profile")
+
+
+def chosen_profile(path: Path) -> str:
+    """The profile that was chosen for this configuration; the default one where none was.
+
+    Raises:
+        ConfigError: the file says something that is no profile. Going on with another org would be worse.
+    """
+    file = profile_file(path)
+    try:
+        name = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return DEFAULT_PROFILE
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{file} cannot be read", hint="`sfsync profile use NAME` writes it anew."
+        ) from error
+    if not is_profile_name(name):
+        raise ConfigError(f"{file} names no profile", hint="`sfsync profile use NAME` writes it anew.")
+    return name
+
+
+def _without_others(document: dict[str, Any], profile: str) -> dict[str, Any]:
+    """The document, less what other profiles take from variables: those need not be set for this one."""
+    sections = document.get("profiles")
+    if not isinstance(sections, dict):
+        return document
+    kept = {name: raw if name == profile else _constant(raw) for name, raw in sections.items()}
+    return {**document, "profiles": kept}
+
+
+def _constant(raw: Any) -> Any:
+    if isinstance(raw, dict):
+        return {
+            key: _constant(value)
+            for key, value in raw.items()
+            if not (isinstance(value, str) and "${" in value)
+        }
+    return raw
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -358,7 +508,7 @@ def _expanded(document: Any, environ: Mapping[str, str], problems: Problems, pat
 
 
 # -- the sections that are not about data --------------------------------------------------------------------------
-_TOP = ("org", "mirror", *SECTIONS, "limits")
+_TOP = ("org", "mirror", *SECTIONS, "limits", "profiles")
 _SECRETS = re.compile(r"secret|passw|access_token|security_token|private_key|token_key", re.IGNORECASE)
 
 
@@ -372,6 +522,23 @@ class _OrgShape(Shape):
 
 class _MirrorShape(Shape):
     path: str = "mirror.db"
+
+
+class _OrgOfProfileShape(Shape):
+    client_id: str = ""
+    login_url: str = ""
+    redirect_ports: Any = None
+    scopes: Any = None
+    api_version: Any = None
+
+
+class _MirrorOfProfileShape(Shape):
+    path: str
+
+
+class _ProfileShape(Shape):
+    org: Any = None
+    mirror: Any = None
 
 
 class _LimitsShape(Shape):
@@ -388,21 +555,74 @@ class _MaxDeleteShape(Shape):
 
 
 def _config(
-    document: dict[str, Any], path: Path, digest: str, environ: Mapping[str, str], problems: Problems
+    document: dict[str, Any],
+    path: Path,
+    digest: str,
+    environ: Mapping[str, str],
+    problems: Problems,
+    profile: str,
 ) -> Config:
     for key in document:
         if key not in _TOP:
             problems.add((key,), f"no such key here{suggestion(key, _TOP)}", at_key=True)
     if "org" not in document:
         problems.add(("org",), "missing: say which Salesforce org (login_url, client_id)")
+    org = _org(document.get("org"), problems) if "org" in document else OrgSettings("", "")
+    mirror = _mirror_path(document.get("mirror", {}), path.parent, environ, problems)
+    found = _profiles(document, org, mirror, path.parent, environ, problems)
+    beside = mirror if profile == DEFAULT_PROFILE else _beside(mirror, profile)
+    own_org, own_mirror = found.get(profile, (org, beside))
     return Config(
-        org=_org(document.get("org"), problems) if "org" in document else OrgSettings("", ""),
-        mirror_path=_mirror_path(document.get("mirror", {}), path.parent, environ, problems),
+        org=own_org,
+        mirror_path=own_mirror,
         mapping=read_mapping(document, problems),
         limits=_limits(document.get("limits", {}), problems),
         source=path,
         digest=digest,
+        profile=profile,
+        profiles=tuple(found),
     )
+
+
+def _beside(mirror: Path, profile: str) -> Path:
+    return mirror.with_name(f"{mirror.stem}-{profile}{mirror.suffix}")
+
+
+def _profiles(
+    document: dict[str, Any],
+    org: OrgSettings,
+    mirror: Path,
+    folder: Path,
+    environ: Mapping[str, str],
+    problems: Problems,
+) -> dict[str, tuple[OrgSettings, Path]]:
+    """What each profile's org and mirror are: the top's, with what its section says otherwise."""
+    found: dict[str, tuple[OrgSettings, Path]] = {}
+    taken = {mirror: DEFAULT_PROFILE}
+    for name, raw in section(document, "profiles", problems).items():
+        where: KeyPath = ("profiles", name)
+        if not is_profile_name(name):
+            problems.add(where, "no name for a profile; use letters, digits, dots and dashes", at_key=True)
+            continue
+        if name == DEFAULT_PROFILE:
+            problems.add(where, "this profile is what the top of the file says; name another", at_key=True)
+        shape = shaped(_ProfileShape, raw, where, problems)
+        if shape is None:
+            continue
+        given = shape.model_fields_set
+        own = _org_of_profile(shape.org, org, (*where, "org"), problems) if "org" in given else org
+        path = _beside(mirror, name)
+        if "mirror" in given:
+            path = _mirror_path(
+                shape.mirror, folder, environ, problems, (*where, "mirror"), _MirrorOfProfileShape
+            )
+        if path in taken:
+            problems.add(
+                (*where, "mirror", "path"), f"this mirror is profile {taken[path]}'s; each has its own"
+            )
+        taken[path] = name
+        found[name] = (own, path)
+    return found
 
 
 def _org(raw: object, problems: Problems) -> OrgSettings:
@@ -412,19 +632,39 @@ def _org(raw: object, problems: Problems) -> OrgSettings:
         return OrgSettings("", "")
     if not shape.client_id.strip():
         problems.add((*path, "client_id"), "empty: the consumer key of the app in Salesforce belongs here")
+    login_url = _login_url(shape.login_url, (*path, "login_url"), problems)
+    return _changed(OrgSettings(login_url, shape.client_id.strip()), shape, path, problems)
+
+
+def _org_of_profile(raw: object, org: OrgSettings, path: KeyPath, problems: Problems) -> OrgSettings:
+    shape = shaped(_OrgOfProfileShape, _without_secrets(raw, path, problems), path, problems)
+    if shape is None:
+        return org
     given = shape.model_fields_set
-    standard = OrgSettings("", "")
-    return OrgSettings(
-        login_url=_login_url(shape.login_url, (*path, "login_url"), problems),
-        client_id=shape.client_id.strip(),
-        redirect_ports=_ports(shape.redirect_ports, (*path, "redirect_ports"), problems)
-        if "redirect_ports" in given
-        else standard.redirect_ports,
-        scopes=_scopes(shape.scopes, (*path, "scopes"), problems) if "scopes" in given else standard.scopes,
-        api_version=_api_version(shape.api_version, (*path, "api_version"), problems)
-        if "api_version" in given
-        else standard.api_version,
-    )
+    own = org
+    if "login_url" in given:
+        own = replace(own, login_url=_login_url(shape.login_url, (*path, "login_url"), problems))
+    if "client_id" in given:
+        own = replace(own, client_id=shape.client_id.strip())
+        if not own.client_id:
+            problems.add(
+                (*path, "client_id"), "empty: the consumer key of the app in Salesforce belongs here"
+            )
+    return _changed(own, shape, path, problems)
+
+
+def _changed(
+    org: OrgSettings, shape: _OrgShape | _OrgOfProfileShape, path: KeyPath, problems: Problems
+) -> OrgSettings:
+    """The settings, with what this section says of the rest."""
+    given = shape.model_fields_set
+    if "redirect_ports" in given:
+        org = replace(org, redirect_ports=_ports(shape.redirect_ports, (*path, "redirect_ports"), problems))
+    if "scopes" in given:
+        org = replace(org, scopes=_scopes(shape.scopes, (*path, "scopes"), problems))
+    if "api_version" in given:
+        org = replace(org, api_version=_api_version(shape.api_version, (*path, "api_version"), problems))
+    return org
 
 
 def _without_secrets(raw: object, path: KeyPath, problems: Problems) -> object:
@@ -514,10 +754,17 @@ def _api_version(raw: object, path: KeyPath, problems: Problems) -> str:
     return text
 
 
-def _mirror_path(raw: object, folder: Path, environ: Mapping[str, str], problems: Problems) -> Path:
-    shape = shaped(_MirrorShape, raw, ("mirror",), problems)
+def _mirror_path(
+    raw: object,
+    folder: Path,
+    environ: Mapping[str, str],
+    problems: Problems,
+    at: KeyPath = ("mirror",),
+    kind: type[_MirrorShape | _MirrorOfProfileShape] = _MirrorShape,
+) -> Path:
+    shape = shaped(kind, raw, at, problems)
     text = shape.path.strip() if shape else "mirror.db"
-    where: KeyPath = ("mirror", "path")
+    where: KeyPath = (*at, "path")
     if not text or text == ":memory:" or re.match(r"[a-z]{2,}:", text):
         problems.add(where, f"expected a file's path, found {shown(text)}")
         return folder

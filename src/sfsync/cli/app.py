@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from sfsync.cli import data, demo, login, org, review, selftest, sync
+from sfsync.cli import data, demo, login, org, profiles, review, selftest, settings, sync
 from sfsync.cli.command import Cli, Commands, short, write_document
 
 app = typer.Typer(
@@ -41,7 +42,7 @@ def options(
     """Keep the PenguinMails email platform and a Salesforce org in step."""
 
 
-for module in (data, login, org, sync, review, demo, selftest):
+for module in (data, settings, login, profiles, org, sync, review, demo, selftest):
     module.register(app)
 
 
@@ -67,7 +68,7 @@ def run() -> int:
 def wrong_usage(error: typer.TyperException, arguments: list[str]) -> None:
     """The complaint about a command line, on stderr, or as JSON where ``--json`` is among the arguments."""
     error.message = short(error.message)
-    if "--json" not in arguments:
+    if "--json" not in arguments and os.environ.get("SFSYNC_JSON", "").lower() not in ("1", "true"):  # noqa: TID251  as Typer reads it
         from typer.rich_utils import rich_format_error
 
         rich_format_error(error)  # type: ignore[arg-type]

@@ -46,11 +46,63 @@ _WORDS = {"int": "N", "float": "N", "Path": "FILE"}
 
 
 class Command(TyperCommand):
-    """A command with a help page for people."""
+    """A command with a help page for people, each of whose options may come from the environment."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters."""
-        return _plain(super().get_params(ctx))
+        parameters = _plain(super().get_params(ctx))
+        words = " ".join(_words(ctx))
+        for parameter in parameters:
+            if isinstance(parameter, TyperOption) and parameter.envvar is None and not parameter.is_eager:
+                is_common = parameter.rich_help_panel == PANEL
+                parameter.envvar = variable("" if is_common else words, _long_name(parameter))
+                parameter.show_envvar = False  # the rule is told once, not at each option
+        return parameters
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line and the environment; what is wrong in the environment is told by its name."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            parameter = getattr(error, "param", None)
+            if parameter is not None and is_from_environment(ctx, parameter):
+                error.message = f"{error.message} (from ${parameter.envvar})"
+            raise
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help page, with the rule of the variables at its end."""
+        options = [one for one in self.get_params(ctx) if isinstance(one, TyperOption) and one.envvar]
+        named = f"{_long_name(options[0])} is ${options[0].envvar}"
+        self.epilog = f"Each option can be set by an environment variable too: {named}."
+        super().format_help(ctx, formatter)
+
+
+def variable(command_words: str, option: str) -> str:
+    """The environment variable of an option.
+
+    Args:
+        command_words: the command as people type it; empty for an option that every command has.
+        option: its long name.
+
+    >>> variable("push-activity", "--dry-run"), variable("", "--json")
+    ('SFSYNC_PUSH_ACTIVITY_DRY_RUN', 'SFSYNC_JSON')
+    """
+    return "_".join(["SFSYNC", *command_words.split(), option.strip("-")]).replace("-", "_").upper()
+
+
+def is_from_environment(ctx: Any, parameter: Any) -> bool:
+    """Whether this parameter's value came from its variable."""
+    source = ctx.get_parameter_source(parameter.name)
+    return source is not None and source.name == "ENVIRONMENT"
+
+
+def _words(ctx: Any) -> list[str]:
+    """The command as people type it, without the program's own name."""
+    return [*_words(ctx.parent), ctx.info_name] if ctx.parent else []
+
+
+def _long_name(option: TyperOption) -> str:
+    return next((name for name in option.opts if name.startswith("--")), option.name)
 
 
 class Commands(TyperGroup):
@@ -87,14 +139,20 @@ class Answer:
 
 @dataclass(slots=True)
 class Cli:
-    """The options that every command takes, and the ways to speak to people."""
+    """The options that every command takes, and the ways to speak to people.
+
+    Attributes:
+        profile: as asked for; once the configuration is read, the one that counts.
+        origins: for each option that was given where: ``--json``, or ``$SFSYNC_JSON``.
+    """
 
     command: str
     config: Path | None = None
-    profile: str = "default"
+    profile: str | None = None
     as_json: bool = False
     quiet: bool = False
     verbose: int = 0
+    origins: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)  # noqa: TID251  the top reads it, once
     open_browser: Callable[[str], bool] | None = None
     stop: Stop = field(default_factory=Stop)
@@ -172,8 +230,11 @@ COMMON: dict[str, Any] = {
         ),
     ],
     "profile": Annotated[
-        str,
-        typer.Option("--profile", metavar="NAME", envvar="SFSYNC_PROFILE", rich_help_panel=PANEL, help="Which org and mirror, where there are several."),
+        str | None,
+        typer.Option(
+            "--profile", metavar="NAME", envvar="SFSYNC_PROFILE", rich_help_panel=PANEL,
+            help="Which org and mirror, where there are several.", show_default="what `sfsync profile use` said",
+        ),
     ],
     "as_json": Annotated[
         bool, typer.Option("--json", rich_help_panel=PANEL, help="One JSON document on stdout, also on failure.")
@@ -186,11 +247,26 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 DEFAULTS: dict[str, Any] = {
     "config": None,
-    "profile": "default",
+    "profile": None,
     "as_json": False,
     "quiet": False,
     "verbose": 0,
 }
+
+
+_CONTEXT = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+
+
+def _origins(context: Any) -> dict[str, str]:
+    """For each option that was given where: by its name, or by its variable."""
+    origins = {}
+    for parameter in context.command.get_params(context):
+        source = context.get_parameter_source(parameter.name)
+        if isinstance(parameter, TyperOption) and source is not None:
+            names = {"COMMANDLINE": _long_name(parameter), "ENVIRONMENT": f"${parameter.envvar}"}
+            if source.name in names:
+                origins[parameter.name] = names[source.name]
+    return origins
 
 
 def command(
@@ -216,12 +292,14 @@ def command(
         ]
 
         @functools.wraps(function)
-        def wrapped(**given: Any) -> None:
-            cli = Cli(told_as or name, **{key: given.pop(key) for key in COMMON})
+        def wrapped(context: typer.Context, **given: Any) -> None:
+            common_ones = {key: given.pop(key) for key in COMMON}
+            cli = Cli(told_as or name, origins=_origins(context), **common_ones)
             raise typer.Exit(perform(cli, lambda: function(cli, **given)))
 
-        wrapped.__signature__ = inspect.Signature(own + common)  # type: ignore[attr-defined]
-        wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in own + common}
+        parameters = [_CONTEXT, *own, *common]
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         del wrapped.__wrapped__
         text = help_text(function.__doc__ or "")
         app.command(name, cls=Command, help=text, rich_help_panel=panel, **settings)(wrapped)
@@ -363,14 +441,27 @@ def fail(cli: Cli, error: SfsyncError) -> int:
     """Say what happened and what to do next."""
     problems = error.problems if isinstance(error, ConfigError) else ()
     message = short(error.message)
+    hint = error.hint
+    guilty = _variables_in(cli, message) if error.exit_code == _WRONG else ()
+    if guilty:
+        hint = f"{hint.rstrip('.')}{'. ' if hint else ''}That value is from {' and '.join(guilty)}."
     if cli.as_json:
-        told = {"slug": error.slug, "message": message, "hint": error.hint, "problems": list(problems)}
+        told = {"slug": error.slug, "message": message, "hint": hint, "problems": list(problems)}
         write_document(cli, "failed", error.exit_code, {}, errors=(told,))
     else:
-        _complain(cli, message, error.hint, problems)
+        _complain(cli, message, hint, problems)
     if cli.verbose > 1:
         _trace(cli)
     return error.exit_code
+
+
+_WRONG = 2
+
+
+def _variables_in(cli: Cli, message: str) -> tuple[str, ...]:
+    """The variables that an option was taken from, and whose value is what this message is about."""
+    named = [origin for origin in cli.origins.values() if origin.startswith("$") and origin not in message]
+    return tuple(name for name in named if cli.environ.get(name[1:], "\0") in message)
 
 
 def _complain(cli: Cli, message: str, hint: str, problems: tuple[str, ...] = ()) -> None:

@@ -5,7 +5,6 @@ Everything here is imported when a command runs, never for ``--help``.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ from sfsync import failpoints
 from sfsync.cli.command import Cli
 from sfsync.cli.progress import Bars
 from sfsync.cli.when import Here
-from sfsync.config import Config, find_config, load_config
+from sfsync.config import DEFAULT_PROFILE, Config, find_config, is_profile_name, load_config
 from sfsync.engine.ports import Silent
 from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from sfsync.model.token import Token
     from sfsync.salesforce.org import SalesforceOrg
 
-_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TOKEN_STORE = "token_store"  # noqa: S105  the name of a note, not a secret
 LOGIN_WAY = "login_way"
 LOGIN_RENEWED = "login_renewed_at"
@@ -65,12 +63,24 @@ def configuration(cli: Cli) -> Config:
     Raises:
         ConfigError: there is none, or it has mistakes.
     """
-    import platformdirs
-
-    folder = platformdirs.user_config_path("sfsync")
-    config = load_config(find_config(cli.config, cli.environ, Path.cwd(), folder), cli.environ)
+    path = configuration_file(cli)
+    if cli.profile is not None and not is_profile_name(cli.profile):
+        raise UsageError(f"{cli.profile!r} is no profile name", hint="Use letters, digits, dots and dashes.")
+    config = load_config(path, cli.environ, cli.profile)
+    cli.profile = config.profile
     _arm_failpoints(cli, config)
     return config
+
+
+def configuration_file(cli: Cli) -> Path:
+    """The file that the configuration is read from.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    import platformdirs
+
+    return find_config(cli.config, cli.environ, Path.cwd(), platformdirs.user_config_path("sfsync"))
 
 
 def _arm_failpoints(cli: Cli, config: Config) -> None:
@@ -90,16 +100,9 @@ def _arm_failpoints(cli: Cli, config: Config) -> None:
         raise UsageError(f"SFSYNC_FAILPOINTS: {error}") from error
 
 
-def mirror_path(cli: Cli, config: Config) -> Path:
-    """The profile's mirror: the configured file, and one beside it for every other profile.
-
-    Raises:
-        UsageError: the profile's name cannot be part of a file's name.
-    """
-    if not _PROFILE.fullmatch(cli.profile):
-        raise UsageError(f"{cli.profile!r} is no profile name", hint="Use letters, digits, dots and dashes.")
-    path = config.mirror_path
-    return path if cli.profile == "default" else path.with_name(f"{path.stem}-{cli.profile}{path.suffix}")
+def mirror_path(_cli: Cli, config: Config) -> Path:
+    """The profile's mirror: the configured file, or one beside it for every other profile."""
+    return config.mirror_path
 
 
 @contextmanager
@@ -210,7 +213,7 @@ def live_token(held: Login, mirror: SqliteMirror) -> Token:
 
 def login_name(cli: Cli, mirror: SqliteMirror) -> str:
     """What the login is kept under: the profile and the mirror it belongs to, so that two projects differ."""
-    return f"{cli.profile}:{mirror.key}"
+    return f"{cli.profile or DEFAULT_PROFILE}:{mirror.key}"
 
 
 def connect(cli: Cli, config: Config, mirror: SqliteMirror) -> tuple[SalesforceOrg, str]:
