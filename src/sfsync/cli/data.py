@@ -37,6 +37,7 @@ def init(
         typer.Option(metavar="KEY", help="The consumer key of your app.", show_default="$SFSYNC_CLIENT_ID"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file that is there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Name the file and stop.")] = False,
 ) -> Answer:
     """Write a commented sfsync.yaml, ready to use.
 
@@ -53,6 +54,13 @@ def init(
     if client_id:
         text = re.sub(r"(?m)^(  client_id:).*$", lambda match: f"{match[1]} {client_id}", text, count=1)
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already", hint="Edit it, or overwrite it with --force.")
+    if dry_run:
+        return Answer(
+            {"path": str(path), "dry_run": True},
+            lambda console: console.print(f"Would write {path}.", soft_wrap=True),
+        )
     try:
         with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
             file.write(text)

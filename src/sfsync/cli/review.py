@@ -220,25 +220,35 @@ def retry(
     )  # fmt: skip
 
 
-def pause(cli: Cli) -> Answer:
+def pause(cli: Cli, *, dry_run: DryRun = False) -> Answer:
     """Switch every writing command off, for this mirror, until `sfsync resume`."""
     from sfsync.cli.wiring import configuration, now, open_mirror
 
     with open_mirror(cli, configuration(cli)) as mirror:
-        since = mirror.note("paused") or now()
-        mirror.keep_note("paused", since)
-    return Answer({"paused_since": since}, lambda console: console.print(f"Paused since {since}."))
+        there = mirror.note("paused")
+        since = there or now()
+        if not dry_run:
+            mirror.keep_note("paused", since)
+    told = f"Paused since {since}." if there or not dry_run else "It would be paused from now on."
+    return Answer(
+        {"paused_since": since if there or not dry_run else None, "dry_run": dry_run},
+        lambda console: console.print(told),
+    )
 
 
-def resume(cli: Cli) -> Answer:
+def resume(cli: Cli, *, dry_run: DryRun = False) -> Answer:
     """Switch writing on again after `sfsync pause`."""
     from sfsync.cli.wiring import configuration, open_mirror
 
     with open_mirror(cli, configuration(cli)) as mirror:
         since = mirror.note("paused")
-        mirror.keep_note("paused", "")
-    told = f"Resumed; it was paused since {since}." if since else "It was not paused."
-    return Answer({"was_paused_since": since or None}, lambda console: console.print(told))
+        if not dry_run:
+            mirror.keep_note("paused", "")
+    does = "It would be resumed" if dry_run else "Resumed"
+    told = f"{does}; it was paused since {since}." if since else "It was not paused."
+    return Answer(
+        {"was_paused_since": since or None, "dry_run": dry_run}, lambda console: console.print(told)
+    )
 
 
 def verify(

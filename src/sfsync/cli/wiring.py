@@ -255,15 +255,18 @@ def working(
     allow_mass_change: bool = False,
     lock: bool = True,
     org: Callable[[Config, SqliteMirror], tuple[SalesforceOrg, str]] | None = None,
+    wanted: Callable[[SqliteMirror], object] = lambda _mirror: None,
 ) -> Iterator[Session]:
     """A run with both sides ready, under the mirror's lock, kept in ``runs`` with how it ended.
 
     Args:
         lock: whether it writes; a command that only looks does not keep others waiting.
         org: how to reach the org, where not by the stored login.
+        wanted: refuses, before anybody is asked, what the mirror does not know.
     """
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:
+        wanted(mirror)
         report = RunReport(new_run_id(), cli.command, dry_run=dry_run)
         connected, org_id = org(config, mirror) if org else connect(cli, config, mirror)
         progress = Bars(cli) if cli.interactive else Silent()

@@ -247,6 +247,20 @@ class Mirror(Protocol):
         """Journaled writes without an outcome."""
         ...
 
+    # -- undo ------------------------------------------------------------------------------------------------
+    def written(
+        self, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
+    ) -> Iterator[list[InDoubt]]:
+        """The accepted writes of a run, record by record, each record's oldest first.
+
+        Of these records, or of all where ``ids`` is ``None``. The caller may commit between any two records.
+        """
+        ...
+
+    def tasks_of(self, run_id: str) -> list[SalesforceId]:
+        """Tasks that a run logged."""
+        ...
+
     # -- activity --------------------------------------------------------------------------------------------
     def known_events(self, ids: Sequence[str]) -> int:
         """How many of these events are stored already, or stand among them twice."""

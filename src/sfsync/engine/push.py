@@ -110,19 +110,25 @@ def _push_object(run: Run, each: _Prepared) -> None:
     for plans in batched(_plans(run, object_map, each.stage, each.held_back), batching.size):
         run.checkpoint()
         if run.dry_run:
-            _preview(each.report, plans)
+            preview(each.report, plans)
         else:
-            left = _send(run, object_map, plans, each.report)
-            for _ in range(ROUNDS):
-                left = _send_again(run, object_map, left, each.report) if left else []
-            each.report.skipped += len(left)
-            if left:
-                run.report.warn("somebody keeps changing what was to be written; the next run tries again")
+            settle_overtaken(run, object_map, send(run, object_map, plans, each.report), each.report)
     run.progress.done()
 
 
+def settle_overtaken(
+    run: Run, object_map: ObjectMap, left: Sequence[Overtaken], report: ObjectReport
+) -> None:
+    """Plan anew, and send, what somebody else got in the way of, until nobody does."""
+    for _ in range(ROUNDS):
+        left = _send_again(run, object_map, left, report) if left else []
+    report.skipped += len(left)
+    if left:
+        run.report.warn("somebody keeps changing what was to be written; the next run tries again")
+
+
 @dataclass(frozen=True, slots=True)
-class _Overtaken:
+class Overtaken:
     """A plan whose record somebody changed while it was being written.
 
     Attributes:
@@ -135,8 +141,8 @@ class _Overtaken:
 
 
 def _send_again(
-    run: Run, object_map: ObjectMap, left: Sequence[_Overtaken], report: ObjectReport
-) -> list[_Overtaken]:
+    run: Run, object_map: ObjectMap, left: Sequence[Overtaken], report: ObjectReport
+) -> list[Overtaken]:
     """Read these records once more, plan their rows anew, and send what comes of it."""
     run.checkpoint()
     projection, rules = Projection(object_map, object_map.columns), run.usable.rules_for(object_map.name)
@@ -159,7 +165,7 @@ def _send_again(
             if triple.local and triple.remote and triple.remote.salesforce_id in now
         ]
     plans = [plan_row(triple, object_map, rules) for triple in triples]
-    return _send(run, object_map, [*back, *plans], report)
+    return send(run, object_map, [*back, *plans], report)
 
 
 def stage_fresh(
@@ -361,15 +367,24 @@ def _guard(
         creates += plan.org_action is OrgAction.CREATE
         changed += plan.org_action is OrgAction.UPDATE
         found += safety.damage(plan)
-    if not run.allow_mass_change:
-        name, limits = object_map.name, run.limits
-        rows, floor = run.mirror.rows(name), limits.max_delete_rows
-        safety.check(name, found, rows=rows, share=limits.max_delete, at_least=floor)
-        safety.check_changed(name, changed, rows=rows, share=limits.max_change, at_least=floor)
+    brake(run, object_map.name, found, changed)
     return writes, creates
 
 
-def _preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
+def brake(run: Run, name: str, found: safety.Damage, changed: int) -> None:
+    """Stop where writing would take away, or change, too much of an object.
+
+    Raises:
+        UnsafePlan: nothing was sent.
+    """
+    if not run.allow_mass_change:
+        rows, limits, floor = run.mirror.rows(name), run.limits, run.limits.max_delete_rows
+        safety.check(name, found, rows=rows, share=limits.max_delete, at_least=floor)
+        safety.check_changed(name, changed, rows=rows, share=limits.max_change, at_least=floor)
+
+
+def preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
+    """Count what would be sent."""
     for plan in plans:
         report.conflicts += len(plan.conflicts)
         report.created += plan.org_action is OrgAction.CREATE
@@ -378,9 +393,7 @@ def _preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
         report.skipped += bool(plan.skip)
 
 
-def _send(
-    run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport
-) -> list[_Overtaken]:
+def send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport) -> list[Overtaken]:
     """Journal, send and settle one batch; what needs no write is settled in the mirror alone.
 
     Returns:
@@ -404,7 +417,7 @@ def _send(
 
 def _written(
     run: Run, object_map: ObjectMap, outgoing: Sequence[RowPlan], linking: Linking, report: ObjectReport
-) -> tuple[dict[LocalId | None, Outcome], list[_Overtaken]]:
+) -> tuple[dict[LocalId | None, Outcome], list[Overtaken]]:
     """What became of each row of a batch, journaled before it is sent, settled after; and what is left to do."""
     writes = run.mirror.journal(
         [PendingWrite(_write(run, object_map, plan, linking), plan) for plan in outgoing]
@@ -438,11 +451,11 @@ def _compared(object_map: ObjectMap, plan: RowPlan, outcome: Outcome) -> Outcome
     return replace(outcome, late=overtaken(plan, object_map, seen, seen_at))
 
 
-def _overtaken(plan: RowPlan, outcome: Outcome) -> Iterator[_Overtaken]:
+def _overtaken(plan: RowPlan, outcome: Outcome) -> Iterator[Overtaken]:
     if isinstance(outcome, Deferred) and outcome.code == MOVED and plan.salesforce_id:
-        yield _Overtaken(plan, plan.salesforce_id)
+        yield Overtaken(plan, plan.salesforce_id)
     elif isinstance(outcome, Accepted) and any(_goes_on(plan, late) for late in outcome.late):
-        yield _Overtaken(plan, outcome.salesforce_id, outcome.late)
+        yield Overtaken(plan, outcome.salesforce_id, outcome.late)
 
 
 def _goes_on(plan: RowPlan, late: FieldDecision) -> bool:

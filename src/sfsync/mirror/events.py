@@ -326,8 +326,9 @@ class Events:
         match outcome:
             case Accepted():
                 database.run(
-                    "UPDATE activities SET state = 'done', task_id = ?, settled_at = ?, error = '' WHERE id = ?",
-                    [outcome.salesforce_id, database.now(), outcome.ref],
+                    "UPDATE activities SET state = 'done', task_id = ?, settled_at = ?, run_id = ?, error = ''"
+                    " WHERE id = ?",
+                    [outcome.salesforce_id, database.now(), self._run_id, outcome.ref],
                 )
                 quarantine.over_for(database, quarantine.ACTIVITY, kept[0])
             case Rejected():

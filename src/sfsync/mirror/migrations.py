@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x73667379
 """``sfsy``, in the file's header: whose database this is."""
 
-SCHEMA = 1
+SCHEMA = 2
 """How many steps there are."""
 
 FIXED = """
@@ -165,6 +165,40 @@ CREATE TABLE _links (
 CREATE TABLE _tokens (profile TEXT PRIMARY KEY, blob BLOB NOT NULL, kept_at TEXT NOT NULL) STRICT;
 """
 
+PAST = """
+ALTER TABLE activities ADD COLUMN run_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX _activities_of_run ON activities (run_id) WHERE run_id <> '';
+CREATE TABLE _arrivals (
+    id INTEGER PRIMARY KEY,
+    object TEXT NOT NULL,
+    first_id INTEGER NOT NULL,
+    last_id INTEGER NOT NULL,
+    run_id TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE TABLE _brought (
+    id INTEGER PRIMARY KEY,
+    object TEXT NOT NULL,
+    person_id INTEGER NOT NULL,
+    how TEXT NOT NULL CHECK (how IN ('pulled', 'imported', 'event', 'lives on')),
+    columns TEXT NOT NULL,
+    source TEXT NOT NULL DEFAULT '',
+    run_id TEXT NOT NULL DEFAULT '',
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX _brought_to_person ON _brought (object, person_id);
+CREATE TABLE _former (
+    object TEXT NOT NULL,
+    person_id INTEGER NOT NULL,
+    match_key TEXT NOT NULL,
+    until TEXT NOT NULL,
+    PRIMARY KEY (match_key, object, person_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX _former_of_person ON _former (object, person_id);
+CREATE TABLE _forgotten (hash TEXT PRIMARY KEY, person TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID
+"""
+"""What ``undo``, ``explain`` and ``purge`` remember: see ``past`` and ``forget``."""
+
 
 def migrate(database: Database) -> None:
     """Bring the fixed tables up to date; one read where they are.
@@ -221,5 +255,10 @@ def _steps() -> Migrations:
             if statement.strip():
                 schema.execute(statement)
         schema.execute("INSERT INTO _sync (id, mirror_key) VALUES (1, ?)", [secrets.token_hex(4)])
+
+    @steps(name="0002_the_past")
+    def the_past(schema: SchemaDatabase) -> None:
+        for statement in PAST.split(";"):
+            schema.execute(statement)
 
     return steps

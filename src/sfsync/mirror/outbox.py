@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sfsync.mirror import conflicts, quarantine, records
 from sfsync.mirror.database import Database
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
+from sfsync.model.change import LocalAction, OrgAction, OrgWrite, RowPlan
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
-from sfsync.model.record import MISSING, LocalId, Missing, SalesforceId, Value
+from sfsync.model.record import MISSING, LocalId, SalesforceId, Value
 from sfsync.planning.pending import InDoubt, PendingWrite
+from sfsync.planning.stored import as_stored, from_stored
 
 ALREADY_LINKED = "ALREADY_LINKED"
 
@@ -178,62 +178,3 @@ def before(plan: RowPlan) -> dict[str, Value]:
         for decision in plan.decisions
         if decision.column in plan.to_org and decision.remote is not MISSING
     }
-
-
-# -- a plan, kept ------------------------------------------------------------------------------------------------
-_MISSING_MARK = {"missing": True}
-
-
-def as_stored(plan: RowPlan) -> dict[str, Any]:
-    """What settling needs of a plan, as JSON can hold it."""
-    return {
-        "object": plan.object,
-        "local_id": plan.local_id,
-        "salesforce_id": plan.salesforce_id,
-        "local_action": plan.local_action.value,
-        "org_action": plan.org_action.value,
-        "to_local": dict(plan.to_local),
-        "to_org": dict(plan.to_org),
-        "new_base": dict(plan.new_base),
-        "decisions": [
-            [
-                d.column,
-                _stored(d.base),
-                _stored(d.local),
-                _stored(d.remote),
-                d.value,
-                d.winner.value,
-                d.rule,
-                d.conflict,
-            ]
-            for d in plan.decisions
-        ],
-    }
-
-
-def from_stored(stored: Mapping[str, Any]) -> RowPlan:
-    """The reverse of ``as_stored``."""
-    return RowPlan(
-        object=stored["object"],
-        local_id=stored["local_id"],
-        salesforce_id=stored["salesforce_id"],
-        local_action=LocalAction(stored["local_action"]),
-        org_action=OrgAction(stored["org_action"]),
-        decisions=tuple(
-            FieldDecision(
-                column, _read(base), _read(local), _read(remote), value, Side(winner), rule, conflict
-            )
-            for column, base, local, remote, value, winner, rule, conflict in stored["decisions"]
-        ),
-        to_local=stored["to_local"],
-        to_org=stored["to_org"],
-        new_base=stored["new_base"],
-    )
-
-
-def _stored(value: Value | Missing) -> Any:
-    return _MISSING_MARK if value is MISSING else value
-
-
-def _read(stored: Any) -> Value | Missing:
-    return MISSING if stored == _MISSING_MARK else stored

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sfsync.mapping.check import SObjectFacts, narrow
@@ -36,24 +38,25 @@ def finish(database: Database, run_id: str, status: str, report: Mapping[str, An
         )
 
 
+_RUN = "SELECT run_id, command, started_at, finished_at, status, report FROM runs"
+
+
 def listed(database: Database, limit: int) -> list[dict[str, Any]]:
     """The last runs, the latest first, each with its report."""
-    found = database.rows(
-        "SELECT run_id, command, started_at, finished_at, status, report FROM runs"
-        " ORDER BY started_at DESC, rowid DESC LIMIT ?",
-        [limit],
-    )
-    return [
-        {
-            "run_id": run_id,
-            "command": command,
-            "started_at": started,
-            "finished_at": finished or None,
-            "status": status,
-            "report": database.parsed(report) if report else None,
-        }
-        for run_id, command, started, finished, status, report in found
-    ]
+    found = database.rows(f"{_RUN} ORDER BY started_at DESC, rowid DESC LIMIT ?", [limit])
+    return [_told(database, row) for row in found]
+
+
+def _told(database: Database, row: Sequence[Any]) -> dict[str, Any]:
+    run_id, command, started, finished, status, report = row
+    return {
+        "run_id": run_id,
+        "command": command,
+        "started_at": started,
+        "finished_at": finished or None,
+        "status": status,
+        "report": database.parsed(report) if report else None,
+    }
 
 
 def last_good(database: Database) -> str | None:
@@ -64,24 +67,92 @@ def last_good(database: Database) -> str | None:
 
 
 def sent_by(database: Database, run_id: str) -> list[InDoubt]:
-    """What a run wrote to the org and the org accepted, the latest first: what ``undo`` puts back."""
+    """What a run wrote to the org and the org accepted, the latest first."""
     found = database.rows(
-        "SELECT ref, object, person_id, salesforce_id, action, before, after, sent_at FROM _outbox"
-        " WHERE run_id = ? AND state = 'accepted' ORDER BY ref DESC",
-        [run_id],
+        f"SELECT {_WRITE} FROM _outbox WHERE run_id = ? AND state = 'accepted' ORDER BY ref DESC", [run_id]
+    )
+    return [_write(database, row) for row in found]
+
+
+_WRITE = "ref, object, person_id, salesforce_id, action, before, after, sent_at"
+_PAGE = 1_000
+
+
+def _write(database: Database, row: Sequence[Any]) -> InDoubt:
+    ref, name, person, linked, action, was, now, sent_at = row
+    read = database.parsed
+    return InDoubt(ref, name, LocalId(person), SalesforceId(linked), action, read(was), read(now), sent_at)
+
+
+def written(
+    database: Database, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
+) -> Iterator[list[InDoubt]]:
+    """What ``undo`` puts back: the accepted writes of a run, record by record, each record's oldest first.
+
+    Args:
+        ids: only these records; all where ``None``.
+    """
+    chosen = "" if ids is None else " AND salesforce_id IN (SELECT value FROM json_each(:ids))"
+    of_run = f"FROM _outbox WHERE run_id = :run AND object = :object AND state = 'accepted'{chosen}"
+    given = {"run": run_id, "object": object_name, "ids": json.dumps(ids or []), "after": "", "upto": ""}
+    while upto := database.value(
+        f"SELECT max(salesforce_id) FROM (SELECT DISTINCT salesforce_id {of_run}"
+        f" AND salesforce_id > :after ORDER BY salesforce_id LIMIT {_PAGE})",
+        given,
+    ):
+        given["upto"] = upto
+        page = database.rows(
+            f"SELECT {_WRITE} {of_run} AND salesforce_id > :after AND salesforce_id <= :upto"
+            " ORDER BY salesforce_id, ref",
+            given,
+        )
+        for _, writes in groupby(page, key=itemgetter(3)):
+            yield [_write(database, row) for row in writes]
+        given["after"] = upto
+
+
+def tasks_of(database: Database, run_id: str) -> list[SalesforceId]:
+    """Tasks that a run logged."""
+    found = database.rows(
+        "SELECT task_id FROM activities WHERE run_id = ? AND task_id IS NOT NULL ORDER BY id", [run_id]
+    )
+    return [SalesforceId(task) for (task,) in found]
+
+
+def writes_of(database: Database, run_id: str, *, after: int, limit: int) -> list[dict[str, Any]]:
+    """A page of what a run sent, record by record, in the order it went, whatever became of it."""
+    found = database.rows(
+        f"SELECT {_WRITE}, state, settled_at, error FROM _outbox WHERE run_id = ? AND ref > ? ORDER BY ref LIMIT ?",
+        [run_id, after, limit],
     )
     return [
-        InDoubt(
-            ref,
-            name,
-            LocalId(person),
-            SalesforceId(linked),
-            action,
-            database.parsed(was),
-            database.parsed(now),
-            sent_at,
-        )
-        for ref, name, person, linked, action, was, now, sent_at in found
+        {
+            "ref": row[0],
+            "object": row[1],
+            "local_id": row[2],
+            "salesforce_id": row[3],
+            "action": row[4],
+            "before": database.parsed(row[5]),
+            "after": database.parsed(row[6]),
+            "sent_at": row[7],
+            "state": row[8],
+            "settled_at": row[9] or None,
+            "error": row[10],
+        }
+        for row in found
+    ]
+
+
+def named(database: Database, run_id: str) -> dict[str, Any] | None:
+    """One run with its report; ``None`` where there is none of that name."""
+    found = database.rows(f"{_RUN} WHERE run_id = ?", [run_id])
+    return _told(database, found[0]) if found else None
+
+
+def ids(database: Database, *, limit: int = 10_000) -> list[str]:
+    """The names of the last runs, the latest first."""
+    return [
+        name for (name,) in database.rows("SELECT run_id FROM runs ORDER BY started_at DESC LIMIT ?", [limit])
     ]
 
 

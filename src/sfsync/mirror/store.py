@@ -184,6 +184,28 @@ class SqliteMirror:
         """What a run wrote to the org and the org accepted, the latest first."""
         return runs.sent_by(self._database, run_id)
 
+    def written(
+        self, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
+    ) -> Iterator[list[InDoubt]]:
+        """The accepted writes of a run, record by record, each record's oldest first; of these records, or all."""
+        return runs.written(self._database, run_id, object_name, ids)
+
+    def tasks_of(self, run_id: str) -> list[SalesforceId]:
+        """Tasks that a run logged."""
+        return runs.tasks_of(self._database, run_id)
+
+    def writes_of(self, run_id: str, *, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+        """A page of what a run sent, from ``after`` (a ``ref``) on."""
+        return runs.writes_of(self._database, run_id, after=after, limit=limit)
+
+    def run_named(self, run_id: str) -> dict[str, Any] | None:
+        """One run with its report; ``None`` where there is none of that name."""
+        return runs.named(self._database, run_id)
+
+    def run_ids(self) -> list[str]:
+        """The names of the last runs, the latest first."""
+        return runs.ids(self._database)
+
     def status(self) -> dict[str, Any]:
         """What waits, what is open, the watermarks, the last runs; for people."""
         return runs.status(self._database, list(self._tables.values()))

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database as SchemaDatabase
 
 from sfsync.errors import MirrorBusy, MirrorError
+from sfsync.mirror import migrations
 from sfsync.mirror.database import Database
 from sfsync.mirror.store import SqliteMirror
-from tests.unit.mirror.samples import NOW, foreign, one, open_mirror, pull, remote
+from tests.unit.mirror.samples import NOW, foreign, look, one, open_mirror, pull, remote
+
+STEPS = [("0001_fixed_tables",), ("0002_the_past",)]
 
 
 def mode(path: Path) -> int:
@@ -210,8 +214,27 @@ def test_a_write_ahead_log_is_taken_back_where_this_sqlite_is_too_old_for_it(pat
 
 
 def test_the_fixed_tables_are_recorded_step_by_step(mirror: SqliteMirror) -> None:
-    assert one(mirror, "SELECT name FROM _sqlite_migrations") == "0001_fixed_tables"
+    assert look(mirror, "SELECT name FROM _sqlite_migrations ORDER BY name") == STEPS
     assert one(mirror, "PRAGMA integrity_check") == "ok"
+
+
+def test_a_mirror_of_the_first_schema_is_brought_up_to_date_with_all_it_holds(path: Path) -> None:
+    first = SchemaDatabase(path)
+    migrations._steps().apply(first, stop_before="0002_the_past")
+    first.execute(
+        "INSERT INTO activities (event_id, key, object, person_id, type, fields, queued_at, state, task_id)"
+        " VALUES ('e', 'k', 'contact', 1, 'email_sent', '{}', 'x', 'done', '00T')"
+    )
+    first.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
+    first.execute("PRAGMA user_version = 1")
+    first.conn.commit()
+    first.close()
+    with open_mirror(path) as mirror:
+        assert look(mirror, "SELECT name FROM _sqlite_migrations ORDER BY name") == STEPS
+        assert one(mirror, "PRAGMA user_version") == migrations.SCHEMA
+        assert one(mirror, "SELECT task_id, run_id FROM activities") == ("00T", "")
+        pull(mirror, remote(1))
+        assert one(mirror, "SELECT count(*) FROM contacts") == 1
 
 
 def test_a_sqlite_that_is_too_old_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,38 @@
+"""Plans put aside while all of them are counted and shown: in a file that has no name, so that memory stays flat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import Self
+
+from sfsync.model.change import RowPlan
+from sfsync.planning.stored import from_stored, whole
+
+
+class Aside:
+    """Plans in the order they were added; gone when closed."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  closed at the end of the block
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, plan: RowPlan) -> None:
+        """Put one more aside."""
+        self._file.write(json.dumps(whole(plan)) + "\n")
+        self.count += 1
+
+    def __iter__(self) -> Iterator[RowPlan]:
+        self._file.seek(0)
+        for line in self._file:
+            yield from_stored(json.loads(line))

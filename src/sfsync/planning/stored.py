@@ -1,0 +1,82 @@
+"""A plan as JSON can hold it, and back: for the outbox, for a plan file, for a plan put aside while it is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
+from sfsync.model.record import MISSING, Missing, Value
+
+_MISSING_MARK = {"missing": True}
+_OFTEN_BLANK = ("skip", "reason", "successor_id", "successor_object", "edited_at", "modified_at")
+
+
+def as_stored(plan: RowPlan) -> dict[str, Any]:
+    """What settling needs of a plan."""
+    return {
+        "object": plan.object,
+        "local_id": plan.local_id,
+        "salesforce_id": plan.salesforce_id,
+        "local_action": plan.local_action.value,
+        "org_action": plan.org_action.value,
+        "to_local": dict(plan.to_local),
+        "to_org": dict(plan.to_org),
+        "new_base": dict(plan.new_base),
+        "decisions": [
+            [
+                d.column,
+                value_stored(d.base),
+                value_stored(d.local),
+                value_stored(d.remote),
+                d.value,
+                d.winner.value,
+                d.rule,
+                d.conflict,
+            ]
+            for d in plan.decisions
+        ],
+    }
+
+
+def whole(plan: RowPlan) -> dict[str, Any]:
+    """All of a plan, for one that is carried out later."""
+    return as_stored(plan) | {name: kept for name in _OFTEN_BLANK if (kept := getattr(plan, name))}
+
+
+def from_stored(stored: Mapping[str, Any]) -> RowPlan:
+    """The reverse of ``as_stored`` and of ``whole``."""
+    return RowPlan(
+        object=stored["object"],
+        local_id=stored["local_id"],
+        salesforce_id=stored["salesforce_id"],
+        local_action=LocalAction(stored["local_action"]),
+        org_action=OrgAction(stored["org_action"]),
+        decisions=tuple(
+            FieldDecision(
+                column,
+                value_read(base),
+                value_read(local),
+                value_read(remote),
+                value,
+                Side(winner),
+                rule,
+                conflict,
+            )
+            for column, base, local, remote, value, winner, rule, conflict in stored["decisions"]
+        ),
+        to_local=stored["to_local"],
+        to_org=stored["to_org"],
+        new_base=stored["new_base"],
+        **{name: stored[name] for name in _OFTEN_BLANK if name in stored},
+    )
+
+
+def value_stored(value: Value | Missing) -> Any:
+    """A value, or the mark for none."""
+    return _MISSING_MARK if value is MISSING else value
+
+
+def value_read(stored: Any) -> Value | Missing:
+    """The reverse of ``value_stored``."""
+    return MISSING if stored == _MISSING_MARK else stored

@@ -1,0 +1,162 @@
+"""What would take a run's writes back: field by field, and only where nobody has changed the field since. Pure.
+
+An opt-out is never taken back, not by an undo either: whoever has opted out in the meantime would not be told apart
+from whom the run opted out. It is left, and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sfsync.mapping.schema import Merge, ObjectMap
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
+from sfsync.model.record import MISSING, Local, LocalId, Missing, Remote, RemoteState, SalesforceId, Value
+from sfsync.planning.pending import InDoubt, Row
+
+CHANGED_SINCE = "changed in Salesforce since"
+NOT_KNOWN = "what it held before is not known"
+NOT_WRITABLE = "the field is not mapped, or not written, any more"
+CONSENT = "an opt-out is not taken back"
+NO_RECORD = "the record is not found in Salesforce"
+ANOTHER = "the row belongs to another record now"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A field that stays as it is.
+
+    Attributes:
+        was: before the run.
+        wrote: what the run wrote.
+        now: what the org holds.
+    """
+
+    object: str
+    local_id: LocalId
+    salesforce_id: SalesforceId
+    column: str
+    was: Value | Missing
+    wrote: Value
+    now: Value | Missing
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """One record's part of an undo: the write, if anything is to be written, and the fields that are left."""
+
+    plan: RowPlan | None
+    left: tuple[Left, ...] = ()
+
+
+def put_back(
+    writes: Sequence[InDoubt], row: Row | None, remote: Remote | None, object_map: ObjectMap, run_id: str
+) -> PutBack:
+    """Take one record's writes of one run back.
+
+    Args:
+        writes: what the run wrote to this record, oldest first; no creates and no deletes.
+        row: the mirror's row; ``None`` where it is gone.
+        remote: the record now; ``None`` where the org does not show it.
+        run_id: whose writes they are, for the reason.
+
+    Returns:
+        The plan. A field that is back already moves nothing in the org; where the row still holds the run's
+        value, the row takes the old one along, so that the next push does not send the undone edit again.
+    """
+    was, wrote = before_and_after(writes)
+    first = writes[0]
+    record = first.salesforce_id or SalesforceId("")
+    barrier = _barrier(row, remote, record)
+    moved, left = [], []
+    for column, written in wrote.items():
+        old = was.get(column, MISSING)
+        now = MISSING if remote is None else remote.values.get(column, MISSING)
+        why = barrier or _why_left(object_map, column, old, written, now)
+        if why:
+            left.append(Left(first.object, first.local_id, record, column, old, written, now, why))
+        elif old is not MISSING and old != written and (now != old or _holds(row, column, written)):
+            moved.append(_decision(column, old, written, now, row, run_id))
+    if remote is None or not moved:
+        return PutBack(None, tuple(left))
+    return PutBack(_plan(first, record, moved, row, remote, run_id), tuple(left))
+
+
+def _holds(row: Row | None, column: str, written: Value) -> bool:
+    return row is not None and row.local.values.get(column) == written
+
+
+def before_and_after(writes: Iterable[InDoubt]) -> tuple[dict[str, Value], dict[str, Value]]:
+    """What a record held before the first of these writes, and what the last one left."""
+    was: dict[str, Value] = {}
+    wrote: dict[str, Value] = {}
+    for write in writes:
+        for column, value in write.after.items():
+            if column not in wrote and column in write.before:
+                was[column] = write.before[column]
+            wrote[column] = value
+    return was, wrote
+
+
+def _barrier(row: Row | None, remote: Remote | None, record: SalesforceId) -> str:
+    if remote is None or remote.state is RemoteState.GONE:
+        return NO_RECORD
+    if remote.state is not RemoteState.PRESENT:
+        return f"the record is {remote.state.value} in Salesforce"
+    if row is not None and row.salesforce_id not in (None, record):
+        return ANOTHER
+    return ""
+
+
+def _why_left(
+    object_map: ObjectMap, column: str, old: Value | Missing, written: Value, now: Value | Missing
+) -> str:
+    field = object_map.by_column.get(column)
+    if field is None or not field.pushes:
+        return NOT_WRITABLE
+    if old is MISSING:
+        return NOT_KNOWN
+    if now not in (written, old):
+        return CHANGED_SINCE
+    consent = field.merge is Merge.STICKY_TRUE or column in object_map.opt_out
+    return CONSENT if consent and written and not old and now else ""
+
+
+def _decision(
+    column: str, old: Value, written: Value, now: Value | Missing, row: Row | None, run_id: str
+) -> FieldDecision:
+    here: Value | Missing = MISSING if row is None else row.local.values.get(column)
+    return FieldDecision(column, written, here, now, old, Side.BOTH, f"undo of {run_id}")
+
+
+def _plan(
+    first: InDoubt,
+    record: SalesforceId,
+    moved: Sequence[FieldDecision],
+    row: Row | None,
+    remote: Remote,
+    run_id: str,
+) -> RowPlan:
+    back: Mapping[str, Value] = {each.column: each.value for each in moved}
+    to_org = {column: value for column, value in back.items() if remote.values[column] != value}
+    here: Local | None = row.local if row else None
+    to_local = {
+        each.column: each.value
+        for each in moved
+        if here is not None and each.local == each.base != each.value
+    }
+    return RowPlan(
+        first.object,
+        first.local_id,
+        record,
+        local_action=LocalAction.UPDATE if to_local else LocalAction.NONE,
+        org_action=OrgAction.UPDATE if to_org else OrgAction.NONE,
+        decisions=tuple(moved),
+        to_local=to_local,
+        to_org=to_org,
+        new_base=back,
+        reason=f"undo of {run_id}",
+        edited_at=here.edited_at if here else "",
+        modified_at=remote.modified_at,
+    )
