@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sfsync.mirror.migrations import SCHEMA
 from tests.unit.mirror.samples import edit, event, one, open_mirror, pull, remote
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +21,6 @@ import os, sys
 from pathlib import Path
 from sfsync.mirror import staging
 from sfsync.mirror.database import Database
-from sfsync.mirror.migrations import SCHEMA
 from sfsync.planning.activity import Effect, Person
 from tests.unit.mirror.samples import *
 
