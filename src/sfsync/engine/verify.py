@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sfsync.engine.pull import Reading, guard, read, settle
+from sfsync.engine.recover import recover
 from sfsync.engine.run import Run
 from sfsync.model.change import LocalAction, Side
 from sfsync.model.record import RemoteState, Triple
@@ -67,22 +68,25 @@ def verify(run: Run, names: Iterable[str] = (), *, repair: bool = False) -> dict
     """Compare every record with its row.
 
     Args:
-        repair: take what differs into the mirror, as a full pull would.
+        repair: take what differs into the mirror, as a full pull would, once what was in doubt is settled.
 
     Raises:
         UnsafePlan: repairing would delete or blank too much; nothing was applied.
     """
+    repairs = repair and not run.dry_run
+    if repairs:
+        run.refuse_if_paused()
     found: dict[str, Findings] = {}
     with ExitStack() as stack:
-        readings = [
-            read(run, object_map, stack, since=None, full=True)
-            for object_map in run.objects(list(names))
-            if run.usable.rules_for(object_map.name).pulls
-        ]
+        readings = []
+        for object_map in run.objects(list(names)):
+            if run.usable.rules_for(object_map.name).pulls:
+                if repairs:
+                    recover(run, object_map)
+                readings.append(read(run, object_map, stack, since=None, full=True))
         for reading in readings:
             found[reading.object_map.name] = compare(reading)
-        if repair and not run.dry_run:
-            run.refuse_if_paused()
+        if repairs:
             summaries = [guard(run, reading) for reading in readings]
             for reading, summary in zip(readings, summaries, strict=True):
                 findings = found[reading.object_map.name]

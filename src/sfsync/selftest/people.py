@@ -42,6 +42,7 @@ class Ledger:
         unclear_rows, unclear: whose counters cannot be told any more from what was done.
         gone_here: rows that people soft-deleted here.
         forgotten_here: records whose rows people deleted for good: only a full pull brings them in again.
+        made_there: records that people made, by converting Leads too.
         purged: records that are gone for good.
         purged_tasks: the Tasks that went with them.
     """
@@ -55,6 +56,7 @@ class Ledger:
     unclear: set[str] = field(default_factory=set)
     gone_here: set[tuple[str, int]] = field(default_factory=set)
     forgotten_here: set[str] = field(default_factory=set)
+    made_there: set[str] = field(default_factory=set)
     purged: set[str] = field(default_factory=set)
     purged_tasks: list[Raw] = field(default_factory=list)
     number: int = 0
@@ -126,6 +128,7 @@ class People:
         fields = {"LastName": "There", "Email": ADDRESSES[address], "Title": self.new_value()}
         fields |= {UNMAPPED[sobject]: "theirs.example"} | ({"Company": "Co"} if sobject == "Lead" else {})
         made = self._admin(commit_delay_seconds=hidden_seconds).create(sobject, fields)
+        self.ledger.made_there.add(made)
         return f"{sobject} {made} with {fields['Email']}, Title {fields['Title']}"
 
     def edit_there(self, number: int, table: str, column: str, blank: bool) -> str:
@@ -212,6 +215,7 @@ class People:
         self._seen_there(lead)
         done = self._admin().convert(lead["Id"], contact_id=contact["Id"] if contact else None)
         self.ledger.unclear.add(done.contact_id)
+        self.ledger.made_there.add(done.contact_id)
         return f"{lead['Id']} is converted to {done.contact_id}"
 
     # -- at the mirror

@@ -6,6 +6,7 @@ file from a copy. Clocks are the world's own, so that a schedule is the same whe
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
@@ -45,7 +46,7 @@ from sfsync.salesforce.retry import Patience
 from sfsync.selftest import invariants
 from sfsync.selftest.invariants import Broken
 from sfsync.selftest.life import DIE, DISK, Life, MortalSession
-from sfsync.selftest.people import ADDRESSES, UNMAPPED, People, connection_of
+from sfsync.selftest.people import ADDRESSES, SOBJECTS, UNMAPPED, People, connection_of
 from sfsync.selftest.schedule import Scene, Schedule, Step
 from sfsync.selftest.trouble import Troubles, Wire, closed_door
 
@@ -56,6 +57,9 @@ CROWD = 230
 NEVER = 10**9
 RUNS_TO_REST = 5
 """Runs in peace after which both sides must be at rest."""
+
+PEACE_SECONDS = 7_200
+"""More than a pull reads again behind its watermark, and than what was saved takes to be seen."""
 
 VERBS: Mapping[str, Callable[[Run], object]] = {
     "pull": pull,
@@ -121,6 +125,7 @@ class World:
         self._stages: dict[Scene, Stage] = {}
         self._orgs: dict[str, tuple[LocalOrg, Snapshot]] = {}
         self._mirror: SqliteMirror | None = None
+        self._tool: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
         stack = self._stack
@@ -163,7 +168,7 @@ class World:
         self._people_begin()
         self.run("sync")
         stage = Stage(org, self.mapping, self.usable, Snapshot.of(org.state), b"")
-        self._let_go()
+        self._close()
         return replace(stage, mirror=self.path.read_bytes())
 
     def _org(self, scene: Scene) -> tuple[LocalOrg, Snapshot]:
@@ -188,7 +193,7 @@ class World:
         return self._orgs[scene.org]
 
     def _arrive(self, scene: Scene, org: LocalOrg) -> None:
-        self._let_go()
+        self._close()
         self.scene, self.org = scene, org
         org.bulk.forget()
         self._here = self._there = BEGIN
@@ -202,6 +207,8 @@ class World:
         self.people = People(
             self.org, self.look, self.edit, lambda: self.mirror, engagement=self.scene.org != "bare"
         )
+        for sobject in SOBJECTS.values():
+            self.people.ledger.made_there |= self.org.state.table(sobject).rows.keys()
 
     def _their_time(self) -> float:
         return self._there.timestamp()
@@ -222,8 +229,9 @@ class World:
     def look(self, sql: str, *parameters: Any) -> list[Any]:
         """Every row of a query, by another tool."""
         _ = self.mirror
-        with closing(connection_of(str(self.path))) as connection:
-            return connection.execute(sql, parameters).fetchall()
+        if self._tool is None:
+            self._tool = connection_of(str(self.path))
+        return self._tool.execute(sql, parameters).fetchall()
 
     def edit(self, sql: str, *parameters: Any) -> None:
         """Somebody runs a statement with another tool."""
@@ -234,11 +242,13 @@ class World:
         if self._mirror is not None:
             self._mirror.close()
             self._mirror = None
-        journal = self.path.with_name(f"{self.path.name}-journal")
-        journal.unlink(missing_ok=True)
 
     def _close(self) -> None:
+        """Nobody has the mirror open."""
         self._let_go()
+        if self._tool is not None:
+            self._tool.close()
+            self._tool = None
 
     # -- steps
     def do(self, step: Step) -> None:
@@ -330,7 +340,7 @@ class World:
             self.fail("errors", f"{verb} ended with {ended}")
         if life.dead or life.failed_disk:
             self._let_go()
-        before.judge(self)
+        before.judge(self, clean=ended == "ok")
         self.last = report
         return " ".join(filter(None, (verb, how, f"-> {ended}")))
 
@@ -397,7 +407,7 @@ class World:
         """Peace, a few runs, and the promises."""
         self.played.log.append("all is well, and sync runs until both sides are at rest")
         self.troubles.end()
-        self.pass_time(600)  # what was saved and not yet to be seen is seen by now
+        self.pass_time(PEACE_SECONDS)
         self.mirror.retry()
         for _ in range(RUNS_TO_REST):
             state = invariants.state_of(self)

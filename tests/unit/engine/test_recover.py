@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sfsync.engine.verify import verify
 from sfsync.errors import OrgUnavailable
 from sfsync.mapping.schema import OnLocalDelete
 from tests.sides import MAPPING, Sides, event, with_object, without_keys
@@ -53,6 +54,20 @@ def test_a_create_whose_process_died_is_found_again(sides: Sides, mapping, verb:
     (raw,) = sides.org.live("Contact")
     assert sides.look("SELECT salesforce_id, total_clicks FROM contacts") == [(raw["Id"], 3)]
     assert raw[CLICKS] == 3
+
+
+@KEYED
+def test_a_repair_settles_what_is_in_doubt_before_it_compares(sides: Sides, mapping) -> None:
+    sides.reopen(mapping)
+    record = ada(sides)
+    sides.edit("UPDATE contacts SET total_clicks = 3")
+    sides.edit("INSERT INTO contacts (email, last_name) VALUES ('new@x.example', 'New')")
+    crashes(sides, sides.push)
+    sides.run(lambda run: verify(run, repair=True))
+    sides.sync_until_quiet()
+    assert sides.remote(record, CLICKS) == sides.local("ada@x.example", "total_clicks") == 3
+    assert sides.one("SELECT count(*) FROM contacts") == len(sides.org.live("Contact")) == 2
+    assert sides.one("SELECT count(*) FROM _outbox WHERE state = 'accepted'") == 2
 
 
 @KEYED

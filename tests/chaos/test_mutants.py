@@ -1,0 +1,79 @@
+"""Chaos is worth as much as the bugs it finds: three that every sync has had, planted one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from sfsync.engine import pull as pulling
+from sfsync.engine.run import Run
+from sfsync.mirror import records
+from sfsync.mirror.store import SqliteMirror
+from sfsync.model.change import OrgWrite
+from sfsync.model.outcome import ObjectReport
+from sfsync.planning.pending import PendingWrite, StageSummary
+from sfsync.salesforce import retry
+from sfsync.selftest.schedule import draw
+from sfsync.selftest.world import World
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+MOST = 150
+"""Schedules within which each is caught."""
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World() as opened:
+        yield opened
+
+
+def caught(world: World) -> tuple[int, list[str]]:
+    """After how many schedules, and which promises did not hold."""
+    for seed in range(MOST):
+        played = world.play(draw(seed))
+        if played.broken:
+            promises = [each.promise for each in played.broken]
+            print(f"caught by schedule {seed + 1}: {[str(each) for each in played.broken]}")
+            return seed + 1, promises
+    raise AssertionError(f"not caught by {MOST} schedules")
+
+
+def test_a_watermark_that_moves_before_the_rows_are_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = pulling.settle
+
+    def too_early(run: Run, reading: pulling.Reading, summary: StageSummary) -> ObjectReport:
+        if reading.complete:
+            run.mirror.advance(reading.object_map.name, reading.as_of, pulling._pulled(reading))
+        return settle(run, reading, summary)
+
+    monkeypatch.setattr(pulling, "settle", too_early)
+    assert "equal" in caught(world)[1]
+
+
+def test_a_create_that_is_repeated_though_it_may_have_arrived(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "write_again", retry.read_again)
+    assert {"once", "tasks", "counters"} & set(caught(world)[1])
+
+
+def test_a_base_that_moves_before_the_reply(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = SqliteMirror.journal
+
+    def too_early(mirror: SqliteMirror, writes: Sequence[PendingWrite]) -> list[OrgWrite]:
+        sent = journal(mirror, writes)
+        database: Any = mirror._database
+        with database.transaction():
+            for each in writes:
+                plan, table = each.plan, mirror._table(each.plan.object)
+                if plan.local_id is not None and plan.salesforce_id is not None:
+                    values = {**plan.new_base, **plan.to_org}
+                    records.agree(database, table, plan.local_id, values, records.held_columns(plan))
+        return sent
+
+    monkeypatch.setattr(SqliteMirror, "journal", too_early)
+    assert {"equal", "typed", "counters"} & set(caught(world)[1])
