@@ -23,7 +23,7 @@ from sfsync.engine.company import Linking, link
 from sfsync.engine.follow import commit
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import forget_jobs, recover
-from sfsync.engine.run import Run, batched, end_where_told
+from sfsync.engine.run import UNDONE, Run, batched, end_where_told
 from sfsync.failpoints import reach
 from sfsync.mapping.coerce import canonical, from_org
 from sfsync.mapping.project import Projection, RawRecord, canonical_values, reader, to_org_fields
@@ -424,9 +424,12 @@ def _written(
     )
     reach("push.journaled")
     planned = {write.ref: plan for write, plan in zip(writes, outgoing, strict=True)}
-    outcomes = [
-        _compared(object_map, planned[outcome.ref], _as_met(outcome)) for outcome in run.org.apply(writes)
-    ]
+    try:
+        told = run.org.apply(writes)
+    except UNDONE as error:
+        run.mirror.settle([Deferred(write.ref, error.slug, error.message) for write in writes])
+        raise
+    outcomes = [_compared(object_map, planned[outcome.ref], _as_met(outcome)) for outcome in told]
     reach("push.sent")
     run.mirror.settle(outcomes)
     forget_jobs(run)

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from sfsync.engine.push import FETCH, LOOKUP, push
 from sfsync.engine.recover import finish_jobs, forget_jobs, well_before
-from sfsync.engine.run import Run, batched, end_where_told
+from sfsync.engine.run import UNDONE, Run, batched, end_where_told
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection, RawRecord
 from sfsync.mapping.schema import ActivityMap, ObjectMap, RecordEvent, SyncRules
@@ -187,10 +187,27 @@ def send_tasks(run: Run, report: ActivityReport) -> None:
         run.checkpoint()
         after = queued[-1].activity_id
         ready = [task for task in queued if task.who_id]
-        report.waiting += len(queued) - len(ready)
+        report.waiting += len(queued) - len(ready) - _put_aside_orphans(run, queued, report)
         _send(run, activities, _unanswered_settled(run, activities, ready, report), report)
         run.progress.advance(len(queued))
     run.progress.done()
+
+
+def _put_aside_orphans(run: Run, queued: Sequence[QueuedTask], report: ActivityReport) -> int:
+    """Tell of Tasks that no longer have a person: somebody deleted the row for good, and nobody has the address.
+
+    Returns:
+        How many there are.
+    """
+    orphans = [
+        task for task in queued if not task.who_id and run.mirror.row(task.object, task.local_id) is None
+    ]
+    run.mirror.settle_tasks([Rejected(task.activity_id, "PERSON_GONE", _GONE) for task in orphans])
+    report.quarantined += len(orphans)
+    return len(orphans)
+
+
+_GONE = "its person's row was deleted here; once `sfsync pull --full` has brought the record in again, retry"
 
 
 def _unanswered_settled(
@@ -220,7 +237,12 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
     run.mirror.mark_sending([task.activity_id for task in tasks])
     reach("activity.marked")
     by_ref = {task.activity_id: task for task in tasks}
-    told = run.org.apply([_write(activities, task) for task in tasks])
+    try:
+        told = run.org.apply([_write(activities, task) for task in tasks])
+    except UNDONE as error:
+        undone = [Deferred(task.activity_id, error.slug, error.message) for task in tasks]
+        run.mirror.settle_tasks([_put_off(by_ref[each.ref], each) for each in undone])
+        raise
     outcomes = [_as_met(run, by_ref[outcome.ref], _own_key(activities, outcome)) for outcome in told]
     reach("activity.sent")
     run.mirror.settle_tasks(outcomes)

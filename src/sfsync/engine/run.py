@@ -9,7 +9,18 @@ from itertools import islice
 from typing import TypeVar
 
 from sfsync.engine.ports import Batching, Clock, Limits, Mirror, Org, Progress, Silent
-from sfsync.errors import BudgetSpent, GrantRevoked, NotLoggedIn, Paused, SfsyncError, UsageError, WrongOrg
+from sfsync.errors import (
+    AuthError,
+    BudgetSpent,
+    GrantRevoked,
+    NotLoggedIn,
+    OrgRefused,
+    OrgUnavailable,
+    Paused,
+    SfsyncError,
+    UsageError,
+    WrongOrg,
+)
 from sfsync.mapping.check import Problem, SObjectFacts, narrow, narrow_activities
 from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import Mapping, ObjectMap
@@ -142,6 +153,9 @@ class Run:
         for problem in problems:
             self.report.warn(str(problem))
 
+
+UNDONE = (AuthError, BudgetSpent, OrgRefused, OrgUnavailable)
+"""What ``Org.apply`` raises where the org has certainly done nothing: its writes are in no doubt."""
 
 _ENDS: Mapped[str, type[SfsyncError]] = {each.slug: each for each in (BudgetSpent, GrantRevoked, NotLoggedIn)}
 

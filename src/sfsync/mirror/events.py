@@ -265,7 +265,7 @@ class Events:
     def queued(self, after: int, limit: int) -> list[QueuedTask]:
         """Activities waiting to be sent, by ``activity_id`` after the given one."""
         found = self._database.rows(
-            "SELECT id, key, object, person_id, fields, state, sent_at FROM activities"
+            "SELECT id, key, object, person_id, fields, state, sent_at, event_id FROM activities"
             " WHERE state IN ('queued', 'sending') AND id > ? ORDER BY id LIMIT ?",
             [after, limit],
         )
@@ -275,24 +275,35 @@ class Events:
                 key,
                 name,
                 LocalId(person),
-                self._who(name, person),
+                self._who(name, person, event),
                 self._database.parsed(fields),
                 state == "sending",
                 sent,
             )
-            for number, key, name, person, fields, state, sent in found
+            for number, key, name, person, fields, state, sent, event in found
         ]
 
-    def _who(self, object_name: str, person_id: int) -> SalesforceId | None:
-        """The person's Salesforce Id now: a merged or converted record is followed to where it lives on."""
+    def _who(self, object_name: str, person_id: int, event_id: str) -> SalesforceId | None:
+        """The person's Salesforce Id now: a merged or converted record is followed to where it lives on.
+
+        Where somebody deleted the row for good, it is the one person who has the event's address now.
+        """
         table = self._tables.get(object_name)
         if table is None:
             return None
-        linked = self._database.value(f"SELECT salesforce_id FROM {table.name} WHERE id = ?", [person_id])
+        row = self._database.row(f"SELECT salesforce_id FROM {table.name} WHERE id = ?", [person_id])
+        if row is None:
+            return self._who_has_its_address(object_name, event_id)
+        linked = row[0]
         if linked is None:
             return None
         found = self._database.value(_FOLLOWED, [object_name, linked])
         return SalesforceId(found or linked)
+
+    def _who_has_its_address(self, object_name: str, event_id: str) -> SalesforceId | None:
+        key = str(self._database.value("SELECT match_key FROM events WHERE id = ?", [event_id]) or "")
+        people = [person for person in self.people([key]).get(key, []) if person.object == object_name]
+        return people[0].salesforce_id if len(people) == 1 else None
 
     def waiting(self) -> int:
         """How many activities are still to become Tasks."""

@@ -182,3 +182,22 @@ def test_many_events_are_few_calls(sides: Sides) -> None:
     assert report.activity.events == 500
     assert report.api_calls <= 3
     assert sum(raw[OPENS] for raw in sides.org.live("Contact")) == 500
+
+
+def test_a_task_whose_persons_row_was_deleted_for_good_is_put_aside_until_the_record_is_back(
+    sides: Sides,
+) -> None:
+    record = ada(sides)
+    sides.org.trouble.deferred = lambda write: write.sobject == "Task"
+    sides.push_activity(event(1, ADA))
+    sides.edit("DELETE FROM contacts")
+    sides.org.trouble.deferred = lambda _: False
+    report = sides.push_activity()
+    assert (report.activity.waiting, report.activity.quarantined) == (0, 1)
+    assert sides.refusals() == ["PERSON_GONE"]
+    sides.pull(full=True)
+    sides.mirror.retry()
+    sides.push_activity()
+    (task,) = sides.org.live("Task")
+    assert task["WhoId"] == record
+    assert sides.look("SELECT state FROM activities") == [("done",)]

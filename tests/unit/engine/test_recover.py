@@ -9,6 +9,7 @@ import pytest
 from sfsync.engine.verify import verify
 from sfsync.errors import OrgUnavailable
 from sfsync.mapping.schema import OnLocalDelete
+from sfsync.model.event import EventType
 from tests.sides import MAPPING, Sides, event, with_object, without_keys
 
 CLICKS = "PenguinMails_Total_Clicks__c"
@@ -20,6 +21,10 @@ class Crash(BaseException):
 
 def crash(_writes) -> None:
     raise Crash
+
+
+def unavailable(_writes) -> None:
+    raise OrgUnavailable("the org cannot take it now")
 
 
 def crashes(sides: Sides, verb: Callable[[], object], *, before: bool = False) -> None:
@@ -68,6 +73,32 @@ def test_a_repair_settles_what_is_in_doubt_before_it_compares(sides: Sides, mapp
     assert sides.remote(record, CLICKS) == sides.local("ada@x.example", "total_clicks") == 3
     assert sides.one("SELECT count(*) FROM contacts") == len(sides.org.live("Contact")) == 2
     assert sides.one("SELECT count(*) FROM _outbox WHERE state = 'accepted'") == 2
+
+
+@VERBS
+def test_a_write_that_was_turned_away_at_the_door_is_in_no_doubt(sides: Sides, verb: str) -> None:
+    record = ada(sides)
+    sides.edit("UPDATE contacts SET total_clicks = 1")
+    sides.org.trouble.before_apply = unavailable
+    with pytest.raises(OrgUnavailable):
+        getattr(sides, verb)()
+    sides.org.trouble.before_apply = lambda _: None
+    assert sides.look("SELECT * FROM _outbox") == []
+    sides.org.edit(record, **{CLICKS: 3})
+    sides.sync_until_quiet()
+    assert sides.remote(record, CLICKS) == sides.local("ada@x.example", "total_clicks") == 4
+
+
+def test_a_task_that_was_turned_away_at_the_door_is_queued_again(sides: Sides) -> None:
+    ada(sides)
+    sides.keep(event(1, "ada@x.example", EventType.SENT))
+    sides.org.trouble.before_apply = unavailable
+    with pytest.raises(OrgUnavailable):
+        sides.push_activity()
+    sides.org.trouble.before_apply = lambda _: None
+    assert sides.look("SELECT state FROM activities") == [("queued",)]
+    sides.push_activity()
+    assert len(sides.tasks()) == 1
 
 
 @KEYED
