@@ -9,8 +9,11 @@ CODE := $(wildcard src tests benchmarks docs scripts)
 FLOOR := 95
 COVERAGE := --cov --cov-branch --cov-report=
 CORE := src/sfsync/mapping/*,src/sfsync/planning/*,src/sfsync/engine/*,src/sfsync/mirror/*
+# How much chaos, on how many cores; SEED= plays the same again.
+SCHEDULES ?= 2000
+JOBS ?= 2
 
-.PHONY: help venv lock format lint types layers docs html man docs-check test long faults coverage crash mutants check guard measured demo
+.PHONY: help venv lock format lint types layers docs html man docs-check test long faults coverage crash chaos mutants check guard measured demo
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +73,10 @@ coverage:  ## the tests, and how much of the code they run, branch by branch
 
 crash:  ## killed at every place there is, a commit or a call at a time: many minutes
 	$(PY) -m pytest tests/crash -m "crash or not crash" --dist=loadgroup --timeout=3600
+
+chaos:  ## thousands of random schedules of edits, trouble and crashes (SEED=, SCHEDULES=, JOBS=), and the tests' own long run
+	.venv/bin/sfsync selftest --schedules $(SCHEDULES) --jobs $(JOBS) $(addprefix --seed ,$(SEED))
+	$(PY) -m pytest -m long tests/chaos tests/unit/cli/test_selftest.py
 
 mutants:  ## change the deciding code in a thousand ways: the tests have to notice (a quarter of an hour)
 	$(PY) -m pip install --quiet mutmut==3.8.1

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from sfsync.selftest.chaos import chaos
+from sfsync.selftest.chaos import Tally, chaos
 from sfsync.selftest.invariants import PROMISES
 from sfsync.selftest.schedule import BY_NAME, Scene, Schedule, Step, draw
 from sfsync.selftest.world import World
@@ -19,7 +18,7 @@ def world() -> Iterator[World]:
         yield opened
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_whatever_happens_every_promise_holds(world: World, seed: int) -> None:
     played = world.play(draw(seed))
     assert not played.broken, "\n".join(played.log)
@@ -32,16 +31,15 @@ def test_the_same_seed_is_the_same_trace(world: World) -> None:
     assert first.faults == second.faults
 
 
-def test_steps_do_something() -> None:
-    seed = int(os.environ.get("SEED", "3"))
-    tally = chaos(seed, schedules=4)
-    assert tally.failure is None, "\n".join(tally.failure.log)
-    assert tally.schedules == 4
+def test_steps_and_trouble_really_come(world: World) -> None:
+    tally = Tally(20)
+    for seed in range(20, 24):
+        tally.add(world.play(draw(seed)))
     assert tally.steps > 40
     assert set(tally.rules) - {"edited in flight"} <= set(BY_NAME)
     assert tally.runs["ok"]
     assert tally.runs["died"]
-    assert sum(tally.faults.values())
+    assert sum(tally.faults.values()) > 4
 
 
 def test_a_promise_that_does_not_hold_is_told_with_the_fewest_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,9 +48,8 @@ def test_a_promise_that_does_not_hold_is_told_with_the_fewest_steps(monkeypatch:
     def forgets(_run: object) -> None:
         """A push that pushes nothing."""
 
-    monkeypatch.setattr(
-        worlds, "VERBS", {**worlds.VERBS, "push": forgets, "sync": worlds.VERBS["pull"], "push_activity": forgets}
-    )  # fmt: skip
+    for verb in ("push", "sync", "push_activity"):
+        monkeypatch.setitem(worlds.VERBS, verb, forgets)
     tally = chaos(0, schedules=5)
     assert tally.failure is not None
     assert 1 <= len(tally.failure.shrunk.steps) <= 2

@@ -17,7 +17,7 @@ from sfsync.selftest.schedule import LONGEST, RULES, SCENES, SHORTEST, Schedule,
 from sfsync.selftest.world import Played, World
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "400"))
-SHORT = 5
+SHORT = 4
 
 
 @st.composite

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sfsync.local_org.reading import whole_record
 from sfsync.mapping.project import canonical_values, reader
 from sfsync.mapping.schema import ObjectMap
+from sfsync.model.event import match_key
 from sfsync.selftest.people import SOBJECTS, TYPED
 
 if TYPE_CHECKING:
@@ -304,20 +305,24 @@ def _typed(world: World) -> Sentences:
 
 
 def _counters(world: World) -> Sentences:
-    ledger, aside = world.people.ledger, _aside(world)
     if not world.people.engagement:
         return
-    events: Counter[tuple[int, str]] = Counter(
-        world.look("SELECT person_id, type FROM events WHERE state = 'handled' AND object = 'contact'")
+    ledger, aside = world.people.ledger, _aside(world)
+    events: Counter[tuple[str, int, str]] = Counter(
+        world.look("SELECT object || 's', person_id, type FROM events WHERE state = 'handled'")
     )
-    for row, record, clicks, opens in world.look(
-        "SELECT id, salesforce_id, total_clicks, total_opens FROM contacts WHERE deleted_at IS NULL"
-    ):
-        if record in ledger.unclear or row in ledger.unclear_rows or ("contacts", row) in aside:
-            continue
-        counted = ledger.clicks_here[row] + ledger.clicks_there[record] + events[row, "email_clicked"]
-        if (clicks or 0) != counted:
-            yield "counters", f"contacts {row} ({record}) has {clicks} clicks, and {counted} were counted"
-        if (opens or 0) != events[row, "email_opened"]:
-            told = events[row, "email_opened"]
-            yield "counters", f"contacts {row} ({record}) has {opens} opens, and {told} were counted"
+    for table in SOBJECTS:
+        for row, record, email, *told in world.look(
+            f"SELECT id, salesforce_id, email, total_clicks, total_opens FROM {table} WHERE deleted_at IS NULL"
+        ):
+            unclear = record in ledger.unclear or (table, row) in ledger.unclear_rows | aside
+            if unclear or match_key(email or "") in ledger.unclear_addresses:
+                continue
+            by_hand = (ledger.clicks_here[row] if table == "contacts" else 0) + ledger.clicks_there[record]
+            clicks = by_hand + events[table, row, "email_clicked"]
+            opens = events[table, row, "email_opened"]
+            if [number or 0 for number in told] != [clicks, opens]:
+                yield (
+                    "counters",
+                    f"{table} {row} ({record}) has {told} clicks and opens, and {[clicks, opens]} were counted",
+                )

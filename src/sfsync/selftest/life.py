@@ -32,12 +32,15 @@ class Life(failpoints.Plan):
 
     Attributes:
         mirror: what it has open.
-        after_a_write: called once the org has done a write and before the answer is seen.
+        before_a_write: called once, before a write leaves. Not before a Bulk job: what somebody edits between its
+            last look at a record and its row is overwritten, as Salesforce has no way to make a job look.
+        after_a_write: called once, when the org has done a write and before the answer is seen.
         dead: nothing may touch either side any more.
         failed_disk: the disk was made to fail.
     """
 
     mirror: SqliteMirror | None = None
+    before_a_write: Callable[[], None] | None = None
     after_a_write: Callable[[], None] | None = None
     dead: bool = False
     failed_disk: bool = False
@@ -80,10 +83,14 @@ class MortalSession(OrgSession):
         self, method: str, url: str, **kwargs: object
     ) -> requests.Response:
         """Make one call."""
-        self.life.hit(BEFORE_A_CALL)
-        response = super().request(method, url, **kwargs)
-        if self.life.after_a_write is not None and method != "GET":
-            act, self.life.after_a_write = self.life.after_a_write, None
+        life, writes = self.life, method != "GET"
+        life.hit(BEFORE_A_CALL)
+        if writes and "/composite" in url and life.before_a_write is not None:
+            act, life.before_a_write = life.before_a_write, None
             act()
-        self.life.hit(AFTER_A_CALL)
+        response = super().request(method, url, **kwargs)
+        if writes and life.after_a_write is not None:
+            act, life.after_a_write = life.after_a_write, None
+            act()
+        life.hit(AFTER_A_CALL)
         return response

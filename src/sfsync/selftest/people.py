@@ -14,7 +14,7 @@ from typing import Any
 from sfsync.local_org.actions import Actor
 from sfsync.local_org.server import LocalOrg
 from sfsync.mirror.store import SqliteMirror
-from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.event import EmailEvent, EventType, match_key
 
 ADDRESSES = [f"p{number}@x.example" for number in range(5)]
 TYPED = {
@@ -28,6 +28,8 @@ CLICKS = "PenguinMails_Total_Clicks__c"
 UNMAPPED = {"Contact": "Department", "Lead": "Website"}
 """What sfsync has no business with, and everybody has a value in."""
 
+IN_DOUBT = "SELECT 1 FROM _outbox WHERE salesforce_id = ? AND state IN ('sending', 'unknown')"
+
 Raw = dict[str, Any]
 
 
@@ -39,7 +41,7 @@ class Ledger:
         typed: values that a person typed and nobody has seen and replaced since.
         clicks_here, clicks_there: clicks that people added, by row and by record.
         out_here, out_there: who asked for no more emails: rows by table, and records.
-        unclear_rows, unclear: whose counters cannot be told any more from what was done.
+        unclear_rows, unclear, unclear_addresses: whose counters cannot be told any more from what was done.
         gone_here: rows that people soft-deleted here.
         forgotten_here: records whose rows people deleted for good: only a full pull brings them in again.
         made_there: records that people made, by converting Leads too.
@@ -52,7 +54,8 @@ class Ledger:
     clicks_there: Counter[str] = field(default_factory=Counter)
     out_here: set[tuple[str, int]] = field(default_factory=set)
     out_there: set[str] = field(default_factory=set)
-    unclear_rows: set[int] = field(default_factory=set)
+    unclear_rows: set[tuple[str, int]] = field(default_factory=set)
+    unclear_addresses: set[str] = field(default_factory=set)
     unclear: set[str] = field(default_factory=set)
     gone_here: set[tuple[str, int]] = field(default_factory=set)
     forgotten_here: set[str] = field(default_factory=set)
@@ -110,13 +113,15 @@ class People:
         self.ledger.unclear.add(raw["Id"])
 
     def _seen_here(self, table: str, row: int) -> str | None:
-        query = f"SELECT {', '.join(TYPED[table])}, salesforce_id FROM {table} WHERE id = ?"
-        *values, record = self.look(query, row)[0]
+        """Somebody looks at a row and disposes of it; the record it was, if it was one yet."""
+        query = f"SELECT {', '.join(TYPED[table])}, email, salesforce_id FROM {table} WHERE id = ?"
+        *values, email, record = self.look(query, row)[0]
         self.ledger.typed -= set(values)
-        if table == "contacts":
-            self.ledger.unclear_rows.add(row)
+        self.ledger.unclear_rows.add((table, row))
         if record:
             self.ledger.unclear.add(record)
+        else:
+            self.ledger.unclear_addresses.add(match_key(email or ""))
         return str(record) if record else None
 
     def _admin(self, **given: Any) -> Actor:
@@ -149,6 +154,8 @@ class People:
         if raw is None or not self.engagement:
             return ""
         self.ledger.clicks_there[raw["Id"]] += by
+        if self.look(IN_DOUBT, raw["Id"]):
+            self.ledger.unclear.add(raw["Id"])  # nobody can tell their clicks from ours any more
         return self._save(raw["Id"], {CLICKS: (raw.get(CLICKS) or 0) + by})
 
     def opt_out_there(self, number: int, table: str) -> str:

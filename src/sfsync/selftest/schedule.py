@@ -93,14 +93,21 @@ TROUBLES = (
 )
 """What can go wrong between here and the org, by the name it is counted under."""
 
+_LOSES_THE_ANSWER = ("no answer, all done", "answer lost", "answer broken off", "answer cut short, clean end")
 _CALLS = ("any", "any", "any", "read", "write", "write", "job")
 _PLACES = (
-    *("commit", "call", "answer") * 6,
     *("pull.page_staged", "pull.guarded", "pull.plain_settled", "pull.batch_committed", "pull.watermark_moved"),
     *("push.planned", "push.journaled", "push.sent", "push.settled", "doubt.looked_up"),
     *("activity.kept", "activity.applied", "activity.marked", "activity.sent", "activity.settled"),
     *("bulk.job_created", "bulk.uploaded", "bulk.closed", "bulk.results_read", "run.finished"),
 )  # fmt: skip
+_TROUBLE: Mapping[str, Sequence[Choice]] = {
+    "kind": (*TROUBLES, *TROUBLES, *_LOSES_THE_ANSWER * 3),
+    "calls": _CALLS,
+    "nth": (1, 1, 1, 2, 3),
+    "times": (1, 1, 2, 6, 99),
+    "rows": (0, 1, 3),
+}
 _OF_JOBS = frozenset({
     "job", "failed job", "aborted job", "bulk.job_created", "bulk.uploaded", "bulk.closed", "bulk.results_read",
 })  # fmt: skip
@@ -142,17 +149,17 @@ RULES = (
     Rule("our_clock_is_off", 2, {"seconds": (0, -86_400, -600, 600, 86_400)}),
     Rule("their_clock_jumps", 1, {"seconds": (-300, 300, 43_200)}),
     # trouble
-    Rule(
-        "trouble_begins",
-        15,
-        {"kind": TROUBLES, "calls": _CALLS, "nth": (1, 1, 1, 2, 3), "times": (1, 1, 2, 6, 99), "rows": (0, 1, 3)},
-    ),
-    Rule("trouble_ends", 5),
+    Rule("trouble_begins", 7, _TROUBLE),
+    Rule("trouble_ends", 4),
     # runs
-    Rule("run", 14, {"verb": (*_VERBS, "full", "verify")}),
-    Rule("run_and_die", 15, {"verb": _VERBS, "place": _PLACES, "nth": (1, 1, 1, 2, 2, 3, 5, 8)}),
+    Rule("run", 10, {"verb": (*_VERBS, "full", "verify")}),
+    Rule("run_in_trouble", 14, {"verb": _VERBS, **_TROUBLE}),
+    Rule("run_and_die", 6, {"verb": _VERBS, "place": _PLACES, "nth": (1, 1, 1, 2)}),
+    Rule("run_and_die_after_a_commit", 8, {"verb": _VERBS, "nth": tuple(range(1, 10))}),
+    Rule("run_and_die_at_a_call", 8, {"verb": _VERBS, "answered": (False, True, True), "nth": (1, 2, 3, 4, 5)}),
     Rule("run_on_a_full_disk", 2, {"verb": _VERBS, "nth": tuple(range(1, 9))}),
-    Rule("run_while_somebody_edits", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
+    Rule("run_while_somebody_edits_here", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
+    Rule("run_while_somebody_edits_there", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
 )  # fmt: skip
 
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}

@@ -45,7 +45,7 @@ from sfsync.salesforce.org import SalesforceOrg
 from sfsync.salesforce.retry import Patience
 from sfsync.selftest import invariants
 from sfsync.selftest.invariants import Broken
-from sfsync.selftest.life import DIE, DISK, Life, MortalSession
+from sfsync.selftest.life import AFTER_A_CALL, BEFORE_A_CALL, DIE, DISK, Life, MortalSession
 from sfsync.selftest.people import ADDRESSES, SOBJECTS, UNMAPPED, People, connection_of
 from sfsync.selftest.schedule import Scene, Schedule, Step
 from sfsync.selftest.trouble import Troubles, Wire, closed_door
@@ -58,8 +58,8 @@ NEVER = 10**9
 RUNS_TO_REST = 5
 """Runs in peace after which both sides must be at rest."""
 
-PEACE_SECONDS = 7_200
-"""More than a pull reads again behind its watermark, and than what was saved takes to be seen."""
+BETWEEN_RUNS_SECONDS = 1_200
+"""More than a pull reads again behind its watermark, so that no run makes up for what another one lost."""
 
 VERBS: Mapping[str, Callable[[Run], object]] = {
     "pull": pull,
@@ -149,6 +149,7 @@ class World:
         self.mapping, self.usable = stage.mapping, stage.usable
         stage.snapshot.put_back(self.org.state)
         self.path.write_bytes(stage.mirror)
+        self.pass_time(2 * BETWEEN_RUNS_SECONDS)  # the mirror has pulled once
         self.played = Played(schedule)
         self._people_begin()
 
@@ -294,31 +295,59 @@ class World:
         self.troubles.end()
         return "all is well"
 
+    def run_in_trouble(self, verb: str, kind: str, calls: str, nth: int, times: int, rows: int) -> str:
+        """A run that something goes wrong for, and then all is well."""
+        begun = self.trouble_begins(kind, calls, nth, times, rows)
+        told = self.run(verb, how=f"in trouble ({begun})")
+        self.troubles.end()
+        return told
+
     def run_and_die(self, verb: str, place: str, nth: int) -> str:
         """A run that is killed at a place, if it comes there."""
         return self.run(verb, Life(acts={(place, nth): DIE}), f"to die at {place} number {nth}")
+
+    def run_and_die_after_a_commit(self, verb: str, nth: int) -> str:
+        """A run that is killed when its n-th transaction is kept."""
+        return self.run(verb, Life(acts={("commit", nth): DIE}), f"to die after commit number {nth}")
+
+    def run_and_die_at_a_call(self, verb: str, answered: bool, nth: int) -> str:
+        """A run that is killed before its n-th call to the org, or when that is answered."""
+        place, told = (AFTER_A_CALL, "after") if answered else (BEFORE_A_CALL, "before")
+        return self.run(verb, Life(acts={(place, nth): DIE}), f"to die {told} call number {nth}")
 
     def run_on_a_full_disk(self, verb: str, nth: int) -> str:
         """A run whose n-th commit is the last thing that the disk takes."""
         return self.run(verb, Life(acts={("commit", nth): DISK}), f"to fail after commit number {nth}")
 
-    def run_while_somebody_edits(self, verb: str, number: int, column: str) -> str:
-        """A run whose first write is still under way when somebody edits here."""
+    def run_while_somebody_edits_here(self, verb: str, number: int, column: str) -> str:
+        """A run whose first write is done, and not yet heard of, when somebody edits a row."""
 
         def act() -> None:
             row = self.people.row(number, "contacts")
             if row is not None:
-                told = self.people.type_here("contacts", row, column, self.people.new_value())
-                self.played.rules["edited in flight"] += 1
-                self.played.log.append(f"  meanwhile {told}")
-                self.people.count_here(number, 1)
+                self._meanwhile(self.people.type_here("contacts", row, column, self.people.new_value()))
+                self._meanwhile(self.people.count_here(number, 1))
 
-        return self.run(verb, Life(after_a_write=act), "while somebody edits")
+        return self.run(verb, Life(after_a_write=act), "while somebody edits here")
+
+    def run_while_somebody_edits_there(self, verb: str, number: int, column: str) -> str:
+        """A run that has read and planned, and is about to write, when somebody edits a record."""
+
+        def act() -> None:
+            self._there += timedelta(seconds=1)
+            self._meanwhile(self.people.edit_there(number, "contacts", column, blank=False))
+
+        return self.run(verb, Life(before_a_write=act), "while somebody edits there")
+
+    def _meanwhile(self, told: str) -> None:
+        if told:
+            self.played.rules["edited in flight"] += 1
+            self.played.log.append(f"  meanwhile {told}")
 
     # -- runs
     def run(self, verb: str, life: Life | None = None, how: str = "") -> str:
         """One run of a process of its own, and a look at what it did; how it ended."""
-        self.pass_time(60)
+        self.pass_time(BETWEEN_RUNS_SECONDS)
         self._runs += 1
         life = self._life = life or Life()
         life.mirror = self._mirror
@@ -407,7 +436,6 @@ class World:
         """Peace, a few runs, and the promises."""
         self.played.log.append("all is well, and sync runs until both sides are at rest")
         self.troubles.end()
-        self.pass_time(PEACE_SECONDS)
         self.mirror.retry()
         for _ in range(RUNS_TO_REST):
             state = invariants.state_of(self)
