@@ -71,6 +71,7 @@ class Config:
         digest: of the file's bytes, to tell whether it changed.
         profile: whose settings these are.
         profiles: every profile that the file names.
+        variables: the environment variables whose values the file takes in, in the order it names them.
     """
 
     org: OrgSettings
@@ -81,6 +82,7 @@ class Config:
     digest: str
     profile: str = DEFAULT_PROFILE
     profiles: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 # -- finding and reading the file --------------------------------------------------------------------------------
@@ -125,10 +127,11 @@ def load_config(path: Path, environ: Mapping[str, str], profile: str | None = No
     name = chosen_profile(path) if profile is None else profile
     data = _read_bytes(path)
     document, problems = parse_yaml(decoded(data, path.name), path.name)
-    expanded = _expanded(_without_others(document, name), environ, problems)
+    raw = _without_others(document, name)
+    expanded = _expanded(raw, environ, problems)
     config = _config(expanded, path, hashlib.sha256(data).hexdigest(), environ, problems, name)
     _raise_if_any(problems, str(path))
-    return config
+    return replace(config, variables=tuple(dict.fromkeys(_variables(raw))))
 
 
 @dataclass(frozen=True, slots=True)

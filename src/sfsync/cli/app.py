@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sfsync.cli import data, demo, login, org, past, profiles, review, selftest, settings, sync
+from sfsync.cli import data, demo, login, org, past, profiles, review, schedule, selftest, settings, sync
 from sfsync.cli.command import Cli, Commands, short, write_document
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ def options(
     """Keep the PenguinMails email platform and a Salesforce org in step."""
 
 
-for module in (data, settings, login, profiles, org, sync, review, past, demo, selftest):
+for module in (data, settings, login, profiles, org, sync, review, past, schedule, demo, selftest):
     module.register(app)
 
 

@@ -1,0 +1,169 @@
+"""The schedule as the machine would run it: cron's line in an empty environment, units under systemd's own eyes."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.system.office import Office
+
+
+@pytest.fixture(scope="module")
+def office(open_one: Callable[..., Office]) -> Office:
+    """An office whose key for the login lies in a file, and whose client id comes from the environment."""
+    office = open_one(("client_id: office", "client_id: ${OFFICE_ID}"), log_in=False, pull=False)
+    office.environ["OFFICE_ID"] = "office"
+    key = office.folder / "token key"
+    key.touch(0o600)
+    key.write_text(office.environ.pop("SFSYNC_TOKEN_KEY"))
+    office.environ["SFSYNC_TOKEN_KEY_FILE"] = str(key)
+    office.environ["HOME"] = str(office.folder)
+    assert office.log_in("--json").code == 0, office.said
+    office.do("pull")
+    return office
+
+
+def fake(office: Office, name: str, script: str) -> Path:
+    """A program of that name first on the path; what it was called with is in the file returned."""
+    folder = office.folder / "bin"
+    folder.mkdir(exist_ok=True)
+    calls = office.folder / f"{name}.calls"
+    program = folder / name
+    program.write_text(f'#!/bin/sh\necho "$@" >> "{calls}"\n{script}\n')
+    program.chmod(0o755)
+    office.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+    return calls
+
+
+def test_crons_line_runs_in_an_empty_environment(office: Office) -> None:
+    contact = office.people()[0]
+    office.sql("UPDATE contacts SET phone = '+1 555 0777' WHERE salesforce_id = ?", contact)
+    printed = office.run("schedule", "cron").out
+    [line] = [line for line in printed.splitlines() if line and not line.startswith("#")]
+    command = line.split(" ", 5)[5].replace(r"\%", "%")
+
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command], cwd="/", env={"HOME": str(office.folder)}, capture_output=True, text=True, timeout=60
+    )  # fmt: skip
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert office.record(contact)["Phone"] == "+1 555 0777"
+
+
+def test_the_monitoring_line_runs_in_an_empty_environment_too(office: Office) -> None:
+    office.do("sync")
+    monitor = office.do("schedule", "cron")["monitor"]
+    environ = {"HOME": str(office.folder), "OFFICE_ID": "office"}
+    assert subprocess.run(["/bin/sh", "-c", monitor], cwd="/", env=environ, timeout=60).returncode == 0
+
+
+def test_a_crontab_is_installed_once_and_taken_away_again(office: Office) -> None:
+    crontab = office.folder / "crontab"
+    crontab.write_text("MAILTO=ops\n")
+    fake(office, "crontab", f'[ "$1" = -l ] && exec cat "{crontab}" || exec cat > "{crontab}"')
+
+    assert office.do("schedule", "cron", "--install", "--dry-run")["changed"] is True
+    assert crontab.read_text() == "MAILTO=ops\n"
+    assert office.do("schedule", "cron", "--install")["changed"] is True
+    installed = crontab.read_text()
+    assert installed.startswith("MAILTO=ops\n# sfsync: begin\n")
+    assert office.do("schedule", "cron", "--install")["changed"] is False
+    assert office.do("schedule", "cron", "--every", "15m", "--install")["changed"] is True
+    assert crontab.read_text().count("sfsync.yaml") == 1
+    assert office.do("schedule", "cron", "--uninstall")["changed"] is True
+    assert crontab.read_text() == "MAILTO=ops\n"
+    assert office.do("schedule", "cron", "--uninstall")["changed"] is False
+
+
+def test_units_pass_systemds_own_check(office: Office, tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None and os.environ.get("CI") != "true":
+        pytest.skip("systemd-analyze is not installed")
+    assert analyze is not None, "in CI nothing may be skipped"
+    for kind, arguments in (("--user", ()), ("--system", ("--system",))):
+        folder = tmp_path / kind
+        folder.mkdir()
+        for path, text in office.do("schedule", "systemd", "--every", "6h", *arguments)["files"].items():
+            (folder / Path(path).name).write_text(text)
+        told = subprocess.run(
+            [analyze, kind, "verify", *map(str, folder.iterdir())],
+            env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert (told.returncode, told.stderr) == (0, "")
+        (folder / "sfsync.timer").write_text("[Timer]\nOnCalendar=now and then\n")
+        broken = subprocess.run(
+            [analyze, kind, "verify", str(folder / "sfsync.timer")],
+            env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": os.environ["PATH"]}, capture_output=True, timeout=60,
+        )  # fmt: skip
+        assert broken.returncode != 0, "the check can fail"
+
+
+def test_units_are_installed_once_started_and_taken_away(office: Office) -> None:
+    calls = fake(office, "systemctl", "exit 0")
+    units = office.folder / ".config" / "systemd" / "user"
+
+    office.do("schedule", "systemd", "--install")
+    assert sorted(path.name for path in units.iterdir()) == ["sfsync.service", "sfsync.timer"]
+    assert calls.read_text().splitlines() == ["--user daemon-reload", "--user enable --now sfsync.timer"]
+    assert office.do("schedule", "systemd", "--install")["changed"] is False
+    assert len(calls.read_text().splitlines()) == 2
+    service = (units / "sfsync.service").read_text()
+    assert f"LoadCredential=sfsync-token-key:{office.folder}/token key" in service
+    assert office.environ["SFSYNC_TOKEN_KEY_FILE"] in service
+    office.do("schedule", "systemd", "--uninstall")
+    assert list(units.iterdir()) == []
+
+
+def test_another_projects_unit_is_not_written_over(office: Office) -> None:
+    fake(office, "systemctl", "exit 0")
+    units = office.folder / ".config" / "systemd" / "user"
+    units.mkdir(parents=True, exist_ok=True)
+    (units / "sfsync.service").write_text("[Service]\nExecStart=sfsync sync --config /else/where.yaml\n")
+
+    ran = office.run("schedule", "systemd", "--install", "--json")
+
+    assert ran.code == 2, ran
+    assert "--name" in ran.document["errors"][0]["hint"]
+    office.do("schedule", "systemd", "--install", "--name", "sfsync-second")
+    office.do("schedule", "systemd", "--uninstall", "--name", "sfsync-second")
+    (units / "sfsync.service").unlink()
+
+
+def test_a_manager_that_refuses_is_quoted(office: Office) -> None:
+    fake(office, "systemctl", "echo 'Failed to connect to bus' >&2; exit 1")
+    ran = office.run("schedule", "systemd", "--install", "--name", "sfsync-third", "--json")
+    assert ran.code == 1
+    assert "Failed to connect to bus" in ran.document["errors"][0]["message"]
+    units = office.folder / ".config" / "systemd" / "user"
+    assert not list(units.glob("sfsync-third.*")), (
+        "nothing is left that a second --install would take for done"
+    )
+
+
+def test_a_secret_given_by_value_is_left_out_and_told(office: Office) -> None:
+    ran = office.run("schedule", "cron", "--json", SFSYNC_TOKEN_KEY="c2VjcmV0")
+    assert ran.code == 0
+    assert "c2VjcmV0" not in ran.out
+    assert "SFSYNC_TOKEN_KEY_FILE" in ran.warnings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("cron", "--every", "7m"), "no interval"),
+        (("cron", "--install", "--uninstall"), "opposites"),
+        (("launchd", "--system"), "systemd"),
+        (("cron", "--name", "../x"), "name"),
+    ],
+)
+def test_a_wrong_schedule_is_told_with_exit_code_2(
+    office: Office, arguments: tuple[str, ...], told: str
+) -> None:
+    ran = office.run("schedule", *arguments, "--json")
+    assert ran.code == 2
+    assert told in json.dumps(ran.document["errors"])
