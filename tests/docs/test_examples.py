@@ -31,7 +31,7 @@ def sfsync_lines(text):
     """The arguments of each ``sfsync …`` in some shell lines."""
     for line in text.splitlines():
         for part in re.split(r"&&|\||;", line.partition("#")[0]):
-            words = shlex.split(part)
+            words = shlex.split(re.sub(r">>?\s*\S+", "", part))
             if words and Path(words[0]).name == "sfsync":
                 yield words[1:]
 

@@ -57,8 +57,9 @@ def test_crons_line_runs_in_an_empty_environment(office: Office) -> None:
 def test_the_monitoring_line_runs_in_an_empty_environment_too(office: Office) -> None:
     office.do("sync")
     monitor = office.do("schedule", "cron")["monitor"]
-    environ = {"HOME": str(office.folder), "OFFICE_ID": "office"}
-    assert subprocess.run(["/bin/sh", "-c", monitor], cwd="/", env=environ, timeout=60).returncode == 0
+    environ = {"HOME": str(office.folder)}
+    ended = subprocess.run(["/bin/sh", "-c", monitor], cwd="/", env=environ, timeout=60, check=False)
+    assert ended.returncode == 0
 
 
 def test_a_crontab_is_installed_once_and_taken_away_again(office: Office) -> None:

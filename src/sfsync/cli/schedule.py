@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -111,9 +112,7 @@ def schedule(
     called = job_name(name or ("sfsync" if cli.profile == "default" else f"sfsync-{cli.profile}"))
     job = _job(cli, config, called, folder, interval, system=system)
     plan = {Clock.CRON: _for_cron, Clock.SYSTEMD: _for_systemd, Clock.LAUNCHD: _for_launchd}[clock](cli, job)
-    monitor = " ".join(
-        [*_program(), "status", "--config", str(_source(config)), "--max-age", _twice(interval), "--quiet"]
-    )
+    monitor = _monitor(cli, config, job)
     changed = _carry_out(cli, clock, job, plan, install=install, uninstall=uninstall, dry_run=dry_run)
     data: dict[str, Any] = {
         "clock": clock.value,
@@ -148,6 +147,14 @@ def _fallback(config: Config) -> str:
 def _twice(every: Every) -> str:
     """An age that only a run that failed can reach."""
     return f"{2 * every.number}{every.unit}"
+
+
+def _monitor(cli: Cli, config: Config, job: Job) -> str:
+    """The line that tells whether the job still does its work."""
+    told = [f"{name}={shlex.quote(cli.environ[name])}" for name in config.variables if name in job.environ]
+    profile = job.command[job.command.index("--config") + 2 : -2]
+    words = [*_program(), "status", "--config", str(_source(config)), *profile]
+    return " ".join([*told, *map(shlex.quote, [*words, "--max-age", _twice(job.every), "--quiet"])])
 
 
 def _program() -> list[str]:
