@@ -5,6 +5,7 @@ from __future__ import annotations
 import plistlib
 import shlex
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_cron_is_told_when(every: str, fields: str) -> None:
 
 def test_cron_is_told_every_so_many_minutes_from_the_jobs_own_on() -> None:
     minutes = [int(each) for each in cron_line(job("15m"), {}).split()[0].split(",")]
-    assert [later - earlier for earlier, later in zip(minutes, minutes[1:], strict=False)] == [15, 15, 15]
+    assert [later - earlier for earlier, later in pairwise(minutes)] == [15, 15, 15]
     assert minutes[0] == job("15m").minute % 15
 
 
