@@ -109,7 +109,7 @@ def schedule(
     config = configuration(cli)
     folder = mirror_path(cli, config).absolute().parent
     interval = Every.parse(every or _fallback(config))
-    called = job_name(name or ("sfsync" if cli.profile == "default" else f"sfsync-{cli.profile}"))
+    called = job_name(name or ("sfsync" if config.profile == "default" else f"sfsync-{config.profile}"))
     job = _job(cli, config, called, folder, interval, system=system)
     plan = {Clock.CRON: _for_cron, Clock.SYSTEMD: _for_systemd, Clock.LAUNCHD: _for_launchd}[clock](cli, job)
     monitor = _monitor(cli, config, job)
@@ -170,7 +170,7 @@ def _source(config: Config) -> Path:
 def _job(cli: Cli, config: Config, name: str, folder: Path, every: Every, *, system: bool) -> Job:
     from sfsync.cli.timetable import Job
 
-    profile = [] if cli.profile == "default" else ["--profile", cli.profile]
+    profile = [] if config.profile == "default" else ["--profile", config.profile]
     words = [*_program(), "sync", "--config", str(_source(config)), *profile, "--skip-if-locked", "--quiet"]
     carried = [*config.variables, "SFSYNC_TOKEN_STORE"]
     environ = {each: cli.environ[each] for each in carried if cli.environ.get(each) and each not in SECRETS}
