@@ -208,6 +208,9 @@ class Collections:
             return
         told = refusals(body)
         refusal = told[0] if told else Refusal("", f"HTTP {status}")
+        if guard.taken_literally(refusal.message) and self._connection.room > 1:
+            self._ask_apart_from_now_on(chunk, left)
+            return
         if refusal.repeat is Repeat.LATER or status == 503:
             self._keep_locked(chunk, refusal, left)
         elif status in {401, 403}:
@@ -218,6 +221,11 @@ class Collections:
             ]
         else:
             self._cut(chunk, refusal, left)
+
+    def _ask_apart_from_now_on(self, writes: Iterable[OrgWrite], left: _Round) -> None:
+        """This org does not follow references where guards put them: nothing of these writes was done."""
+        self._connection.room = 1
+        left.halted += writes
 
     def _halt(self, answer: _Answer, told: guard.Found, left: _Round) -> None:
         """Nothing of the request was done, since a record of its call had moved: put that off, send the rest."""
@@ -247,6 +255,8 @@ class Collections:
                 self._keep_locked([write], outcome, left)
             elif isinstance(outcome, Accepted):
                 self._outcomes.append(replace(outcome, seen=guard.seen(write, answer.told)))
+            elif isinstance(outcome, Rejected) and guard.taken_literally(outcome.message):
+                self._ask_apart_from_now_on([write], left)
             else:
                 self._outcomes.append(outcome)
 

@@ -81,6 +81,11 @@ def reference(count: int) -> str:
     return f"@{{{REFERENCE_ID}.records[{count - 1}].attributes.type}}"
 
 
+def taken_literally(words: str) -> bool:
+    """Whether the org speaks of our reference as of a name: it has not looked behind it."""
+    return f"@{{{REFERENCE_ID}." in words
+
+
 def found(answer: Any) -> Found | None:
     """The query's answer, read; ``None`` where it is none."""
     records = answer.get("records") if isinstance(answer, Mapping) else None

@@ -213,3 +213,40 @@ def test_a_question_that_names_no_column_refuses_those_who_write_to_it(room: int
 def test_a_question_that_fails_leaves_everything_undone(status: int) -> None:
     told = sent(Wire(question=(status, [{"errorCode": "UNKNOWN", "message": "?"}])), [guarded(1), guarded(2)])
     assert all(isinstance(outcome, Deferred) for outcome in told.values())
+
+
+class Literal(Wire):
+    """An org that takes a reference there for a name, and refuses the record, or the whole request, for it."""
+
+    def __init__(self, *, whole: bool) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def _done(self, body: Any) -> list[dict[str, Any]]:
+        first, *others = body["records"]
+        named = first["attributes"]["type"]
+        if not named.startswith("@{"):
+            return super()._done(body)
+        self.written += [] if self.whole else [record["id"] for record in others]
+        refused = {"statusCode": "INVALID_TYPE", "message": f"sObject type '{named}' is not supported."}
+        done = [{"id": each["id"], "success": True, "errors": []} for each in others]
+        return [{"success": False, "errors": [refused]}, *done]
+
+    def write(self, path: str, *, method: str, body: Any = None) -> Any:
+        answer = super().write(path, method=method, body=body)
+        for each in answer["compositeResponse"][1:] if self.whole and path == "composite" else ():
+            [refused, *_] = each["body"]
+            each |= {"httpStatusCode": 400, "body": refused["errors"]}
+        return answer
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_org_that_follows_no_reference_there_is_asked_apart_and_every_write_is_done_once(
+    whole: bool,
+) -> None:
+    wire, outcomes = Literal(whole=whole), list[Outcome]()
+    Collections(cast("Connection", wire), outcomes).apply([guarded(ref, Title="New") for ref in range(1, 4)])
+    assert sorted(outcome.ref for outcome in outcomes) == [1, 2, 3]
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    assert len(wire.written) == len(set(wire.written)) == 3
+    assert wire.room == 1, "and so is everything after it"
