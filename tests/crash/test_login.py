@@ -2,15 +2,18 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 
+from sfsync.auth.unattended import new_key
 from tests.crash.scene import Scene
-from tests.system.office import Office
+from tests.system.office import CLIENT, Office
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("login")]
 KILLED = -signal.SIGKILL
@@ -21,6 +24,18 @@ BROWSER_LEFT_ALONE = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledT
 def office(open_scene: Callable[..., Scene]) -> Office:
     """An office whose org gives a new refresh token with each refresh; the old one is dead at once."""
     return open_scene(rotate_refresh_tokens=True).office
+
+
+@pytest.fixture(scope="module")
+def signed_office(open_scene: Callable[..., Scene], tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """An office that logs in by a key whose certificate the org's app holds."""
+    office = open_scene().office
+    key = tmp_path_factory.mktemp("keys") / "sync.pem"
+    certificate = new_key(key, "sfsync", datetime.now(UTC)).read_text()
+    app = office.org.oauth.apps[CLIENT]
+    office.org.oauth.register(replace(app, public_key=certificate, preauthorized=True))
+    office.do("login", "--jwt-key", str(key), "--username", "admin@penguin.example")
+    return office
 
 
 def expire(office: Office) -> None:
@@ -80,20 +95,50 @@ def test_killed_as_soon_as_the_new_login_is_kept_it_holds(office: Office) -> Non
     assert office.run("whoami").code == 0
 
 
-@pytest.mark.parametrize(
+ROUNDS = pytest.mark.parametrize(
     "rounds", [pytest.param(10, id="slice"), pytest.param(50, id="whole", marks=pytest.mark.crash)]
 )
-def test_two_processes_that_renew_at_once_never_lose_the_login(office: Office, rounds: int) -> None:
-    meeting = Meeting(office)
-    for number in range(1, rounds + 1):
-        expire(office)
-        meeting.expect(2)
-        both = [office.start("whoami", "--json") for _ in range(2)]
-        ends = [office.finish(each) for each in both]
 
-        assert [each.code for each in ends] == [0, 0], ends
-        assert meeting.came == 2, "both were refused with the same token, at the same time"
-        assert meeting.refreshes == number, "one of the two renews, the other takes what it has kept"
+
+@ROUNDS
+def test_two_processes_that_renew_at_once_never_lose_the_login(office: Office, rounds: int) -> None:
+    renew_at_once(office, rounds)
+
+
+@ROUNDS
+def test_two_processes_whose_login_is_signed_renew_it_once(signed_office: Office, rounds: int) -> None:
+    renew_at_once(signed_office, rounds)
+
+
+def test_killed_while_it_signs_anew_the_next_command_signs_again(signed_office: Office) -> None:
+    for place in ("auth.refreshed", "auth.refresh_stored"):
+        expire(signed_office)
+        assert signed_office.run("whoami", SFSYNC_FAILPOINTS=f"{place}=kill").code == KILLED
+        assert signed_office.run("whoami").code == 0
+
+
+def renew_at_once(office: Office, rounds: int) -> None:
+    """Both are refused with the same token at the same moment; one renews, the other takes what it has kept."""
+    with meeting_at(office) as meeting:
+        for number in range(1, rounds + 1):
+            expire(office)
+            meeting.expect(2)
+            both = [office.start("whoami", "--json") for _ in range(2)]
+            ends = [office.finish(each) for each in both]
+
+            assert [each.code for each in ends] == [0, 0], ends
+            assert meeting.came == 2, "both were refused with the same token, at the same time"
+            assert meeting.refreshes == number, "one of the two renews, the other takes what it has kept"
+
+
+@contextmanager
+def meeting_at(office: Office) -> Iterator["Meeting"]:
+    """For the length of a block, whoever asks waits at this office's org for the other."""
+    meeting = Meeting(office)
+    try:
+        yield meeting
+    finally:
+        meeting.over()
 
 
 class Meeting:
@@ -102,8 +147,11 @@ class Meeting:
     def __init__(self, office: Office) -> None:
         self.came = self.refreshes = self._wanted = 0
         self._all_here = asyncio.Event()
-        door = office.org.app
-        self._app, door._app = door._app, self._answer
+        self._door = office.org.app
+        self._app, self._door._app = self._door._app, self._answer
+
+    def over(self) -> None:
+        self._door._app = self._app
 
     def expect(self, number: int) -> None:
         self.came, self._wanted, self._all_here = 0, number, asyncio.Event()

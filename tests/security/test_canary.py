@@ -9,17 +9,20 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
 from urllib.parse import quote, quote_plus
 
 import pytest
 
+from sfsync.auth import grants
 from sfsync.auth.keychain import EncryptedStore, KeyringStore, SealingKey
 from sfsync.auth.pkce import Handshake
+from sfsync.auth.unattended import new_key
 from sfsync.mirror.database import Database
-from tests.system.office import event
+from tests.system.office import CLIENT, event
 from tests.trouble.desk import Desk, open_desk
 from tests.trouble.machine import at
 
@@ -221,9 +224,61 @@ def _live(watched: Watched) -> None:
         for line in (["sync", "-vv"], ["sync", "--json", "-vv"], ["whoami", "-vv"]):
             desk.local("oauth/refuse-next", **fault)
             assert run(*line).code == 4
+    _without_a_browser(watched)
+    assert run("login", "--json").code == 0, desk.said[-2:]
     run("pull", "--profile", "other", "-vv")
     run("sync", "-vv", SFSYNC_TOKEN_KEY=base64.b64encode(b"another key of 32 bytes, exactly"[:32]).decode())
     run("logout", "--json", "-vv")
+
+
+def _without_a_browser(watched: Watched) -> None:
+    """Logins by a key and by the app's secret, good and bad; key and secret lie outside of what is looked at."""
+    desk, run = watched.desk, watched.desk.inside
+    key = watched.child.with_name("sync.pem")
+    certificate = new_key(key, "canary", datetime.now(UTC))
+    watched.secrets.update(
+        line for line in key.read_text().splitlines() if len(line) > 20 and "-" not in line
+    )
+    secret = watched.child.with_name("secret")
+    secret.touch(0o600)
+    secret.write_text(SECRET)
+    usual = desk.org.oauth.apps[CLIENT]
+    app = replace(
+        usual, public_key=certificate.read_text(), preauthorized=True, run_as="admin@penguin.example"
+    )
+    desk.org.oauth.register(app)
+    signed = grants._signed
+
+    def noted(*given: str, **named: object) -> str:
+        made = signed(*given, **named)
+        watched.secrets.add(made)
+        return made
+
+    by_key = ["login", "--jwt-key", str(key), "-vv", "--username", "admin@penguin.example"]
+    with mock.patch.object(grants, "_signed", noted):
+        assert run(*by_key).code == 0, desk.said[-2:]
+        desk.org.oauth.grants.expire_access_tokens()
+        assert run("sync", "-vv").code in (0, 3), desk.said[-2:]
+        assert run(*by_key, "--audience", "https://elsewhere.example").code == 4
+        desk.org.oauth.grants.expire_access_tokens()
+        with at("auth.refreshed", _break):
+            assert run("whoami", "-vv").code == 1
+        key.chmod(0o644)
+        assert run("whoami", "-vv").code == 4
+        key.chmod(0o600)
+        key.write_text(key.read_text()[:-200])
+        assert run("whoami", "-vv").code == 4
+    desk.org.oauth.register(replace(app, secret=SECRET))
+    by_secret = ["login", "--client-credentials", "-vv"]
+    for environ in ({"SFSYNC_CLIENT_SECRET": SECRET}, {"SFSYNC_CLIENT_SECRET_FILE": str(secret)}):
+        assert run(*by_secret, **environ).code == 0, desk.said[-2:]
+        desk.org.oauth.grants.expire_access_tokens()
+        assert run("whoami", "--json", **environ).code == 0
+        assert run("config", "show", "--origin", **environ).code == 0
+        assert run("profile", "list", "--json", **environ).code == 0
+    desk.org.oauth.register(replace(app, secret="another secret altogether"))
+    assert run(*by_secret, SFSYNC_CLIENT_SECRET=SECRET).code == 4
+    desk.org.oauth.register(usual)
 
 
 def _held(desk: Desk) -> str:

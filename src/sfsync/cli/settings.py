@@ -26,7 +26,7 @@ OTHER_VARIABLES = {
     "SFSYNC_TOKEN_KEY_FILE": "a file that holds this key, readable by you alone",
 }
 """What is read from the environment besides options."""
-_FOR_TESTS = ("SFSYNC_FAILPOINTS", "SFSYNC_WITNESS")
+_FOR_TESTS = ("SFSYNC_FAILPOINTS",)
 
 
 def show_config(

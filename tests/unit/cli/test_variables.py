@@ -95,7 +95,7 @@ def test_a_wrong_command_line_is_one_document_too_where_the_variable_asks_for_js
 
 def test_the_rule_stands_at_the_end_of_a_commands_help(say) -> None:
     assert "--since is $SFSYNC_PULL_SINCE" in say("pull", "--help")[1]
-    assert "--config is $SFSYNC_CONFIG" in say("pause", "--help")[1]
+    assert "--config is $SFSYNC_CONFIG" in say("whoami", "--help")[1]
 
 
 # -- config show, path, check --------------------------------------------------------------------------------------
