@@ -58,6 +58,9 @@ def local_org(
     hide_opt_out: Annotated[
         bool, typer.Option("--hide-opt-out", help="An org that hides HasOptedOutOfEmail from this user.")
     ] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="An org nobody has prepared: no fields, no permissions for them.")
+    ] = False,
     rotate_refresh_tokens: Annotated[
         bool, typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token.")
     ] = False,
@@ -67,6 +70,7 @@ def local_org(
     Examples:
       sfsync local-org
       sfsync local-org --port 0 --contacts 5000 --auto-approve
+      sfsync local-org --bare
     """
     from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 
@@ -74,7 +78,7 @@ def local_org(
         LocalOrgConfig(
             port=port, seed=seed, contacts=contacts, leads=leads, latency_seconds=latency, faults=_plan(faults),
             state_file=state, auto_approve=auto_approve, custom_fields=not no_custom_fields,
-            task_external_id=not no_task_external_id, hide_opt_out=hide_opt_out,
+            task_external_id=not no_task_external_id, hide_opt_out=hide_opt_out, bare=bare,
             rotate_refresh_tokens=rotate_refresh_tokens,
         )
     )  # fmt: skip

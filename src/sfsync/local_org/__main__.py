@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             custom_fields=not options.no_custom_fields,
             task_external_id=not options.no_task_external_id,
             hide_opt_out=options.hide_opt_out,
+            bare=options.bare,
             rotate_refresh_tokens=options.rotate_refresh_tokens,
             settings={
                 "duplicate_rules": options.duplicate_rules,
@@ -73,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-task-external-id", action="store_true", help="without PenguinMails' id on Task")
     parser.add_argument(
         "--hide-opt-out", action="store_true", help="hide the opt-out fields from the API user"
+    )
+    parser.add_argument(
+        "--bare", action="store_true", help="an org nobody has prepared: no fields, no permissions for them"
     )
     parser.add_argument(
         "--rotate-refresh-tokens", action="store_true", help="a new refresh token at each refresh"

@@ -17,11 +17,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from . import ids
+from .access import Access, is_tooling, permissionable, runner
+from .admin_objects import GRANTED_OBJECTS, SYSTEM_PERMISSIONS
+from .custom_fields import field_of, metadata_of, sobject_of, table_of
 from .metering import Meter
 from .refusal import Refusal
-from .schema import SObjectType
+from .schema import Field, SObjectType
 from .settings import Settings
-from .standard import LEAD_STATUSES, OPT_OUT_FIELDS, TASK_STATUSES, Provisioned, object_types
+from .standard import (
+    LEAD_STATUSES,
+    OPT_OUT_FIELDS,
+    TASK_STATUSES,
+    Provisioned,
+    custom_fields,
+    object_types,
+)
 
 Row = dict[str, Any]
 _BIN_SECONDS = 15 * 86_400
@@ -31,7 +41,23 @@ _INDEXED = {
     "Lead": ("Email", "ConvertedContactId"),
     "Task": ("WhoId", "AccountId"),
     "User": ("Username", "Email"),
+    "PermissionSetAssignment": ("AssigneeId", "PermissionSetId"),
+    "FieldPermissions": ("ParentId",),
+    "ObjectPermissions": ("ParentId",),
 }
+_DECIDING = frozenset(
+    {
+        "User",
+        "PermissionSet",
+        "PermissionSetAssignment",
+        "FieldPermissions",
+        "ObjectPermissions",
+        "CustomField",
+    }
+)
+_OF_SETTINGS = frozenset({"DuplicateRule", "AssignmentRule"})
+ADMIN_PROFILE = "System Administrator"
+API_ONLY_PROFILE = "Minimum Access - API Only Integrations"
 
 
 class Index:
@@ -122,9 +148,21 @@ class Table:
         self.delete_log: dict[str, int] = {}
         self.veils: dict[str, Veil] = {}
         self.last_number = 0
-        names = dict.fromkeys(_INDEXED.get(kind.name, ()))
-        names.update(dict.fromkeys(item.name for item in kind.fields if item.is_key and item.name != "Id"))
-        self.indexes: dict[str, Index] = {name: Index() for name in names}
+        self.indexes: dict[str, Index] = {name: Index() for name in _indexed(kind)}
+
+    def become(self, kind: SObjectType) -> None:
+        """Take on further fields, or lose some with all their values."""
+        lost = {item.name for item in self.kind.fields} - {item.name for item in kind.fields}
+        self.kind = kind
+        self.indexes = {name: index for name, index in self.indexes.items() if name not in lost}
+        for record_id, row in self.rows.items():
+            if not lost.isdisjoint(row):
+                self.rows[record_id] = {name: value for name, value in row.items() if name not in lost}
+        for name in _indexed(kind) - self.indexes.keys():
+            self.indexes[name] = index = Index()
+            for record_id, row in self.rows.items():
+                if row.get(name) is not None:
+                    index.add(str(row[name]), record_id)
 
     def put(self, record_id: str, row: Row | None) -> None:
         """Set (or, with None, remove) a record, keeping the indexes right."""
@@ -134,9 +172,9 @@ class Table:
             after = None if row is None else row.get(name)
             if before != after:
                 if before is not None:
-                    index.remove(before, record_id)
+                    index.remove(str(before), record_id)
                 if after is not None:
-                    index.add(after, record_id)
+                    index.add(str(after), record_id)
         if row is None:
             self.rows.pop(record_id, None)
             return
@@ -173,6 +211,11 @@ class Table:
         wanted.update(dict.fromkeys(self.veils))
         seen = (self.seen(record_id) for record_id in wanted)
         return [row for row in seen if row is not None]
+
+
+def _indexed(kind: SObjectType) -> set[str]:
+    keys = {item.name for item in kind.fields if (item.is_key or item.unique) and item.name != "Id"}
+    return keys | set(_INDEXED.get(kind.name, ()))
 
 
 class Clock:
@@ -226,9 +269,11 @@ class OrgState:
         self.extras: dict[str, Any] = {}
         self.dirty: set[tuple[str, str]] | None = None
         self._undo: list[tuple[Table, str, Row | None, Veil | None, int | None]] | None = None
-        self._tables = {name: Table(kind) for name, kind in object_types(self.provisioned).items()}
+        self._standard = object_types(self.provisioned)
+        self._tables = {name: Table(kind) for name, kind in self._standard.items()}
         self._by_prefix = {table.kind.key_prefix: name for name, table in self._tables.items()}
-        self._visible: dict[tuple[str, bool], SObjectType] = {}
+        self._access: dict[str, Access] = {}
+        self._visible: dict[tuple[str, bool, str | None], SObjectType | None] = {}
         self.org_id = ""
         self.admin_id = ""
 
@@ -258,6 +303,8 @@ class OrgState:
     @property
     def tables(self) -> Iterable[Table]:
         """The tables of all objects."""
+        for name in _OF_SETTINGS:
+            self._show_rules(self._tables[name.lower()])
         return self._tables.values()
 
     def table(self, sobject: str) -> Table:
@@ -271,21 +318,108 @@ class OrgState:
             raise Refusal("NOT_FOUND", "The requested resource does not exist", status=404)
         if table.veils:
             table.lift_veils(self.clock.seconds())
+        if table.kind.name in _OF_SETTINGS:
+            self._show_rules(table)
         return table
 
+    def _show_rules(self, table: Table) -> None:
+        """Let the records of the org's rules say what its settings are."""
+        settings = self.settings
+        admin = self._tables["user"].rows.get(self.admin_id)
+        if admin is None:  # the org is not founded yet
+            return
+        if table.kind.name == "DuplicateRule":
+            rules = [
+                {
+                    "SobjectType": name,
+                    "DeveloperName": f"Standard_{name}_Duplicate_Rule",
+                    "MasterLabel": f"Standard {name} Duplicate Rule",
+                    "IsActive": settings.duplicate_rules,
+                }
+                for name in ("Contact", "Lead")
+            ]
+        else:
+            active = settings.lead_assignment_user_id is not None
+            rules = [{"Name": "Standard", "SobjectType": "Lead", "Active": active}]
+        for number, rule in enumerate(rules, 1):
+            record_id = ids.make(table.kind.key_prefix, number)
+            if {**table.rows.get(record_id, {}), **rule} != table.rows.get(record_id):
+                stamp = admin["CreatedDate"]
+                stamps = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), stamp)
+                people = dict.fromkeys(("CreatedById", "LastModifiedById"), self.admin_id)
+                table.put(record_id, {"Id": record_id, **stamps, **people, **rule})
+
     def has_object(self, sobject: str) -> bool:
-        """Whether the org has that object."""
-        return sobject.lower() in self._tables
+        """Whether the org has that object, for whoever runs what is going on."""
+        return sobject.lower() in self._tables and self._view(sobject) is not None
 
     def kind(self, sobject: str) -> SObjectType:
-        """The object as the API user may see it: hidden fields are not there."""
-        hide = self.settings.hide_opt_out
-        key = (sobject.lower(), hide)
-        kind = self._visible.get(key)
+        """The object as whoever runs what is going on may see it: hidden fields are not there.
+
+        Raises:
+            Refusal: 404 where there is no such object, or none for them.
+        """
+        kind = self._view(sobject)
         if kind is None:
-            full = self.table(sobject).kind
-            kind = self._visible[key] = full.without(OPT_OUT_FIELDS) if hide else full
+            raise Refusal("NOT_FOUND", "The requested resource does not exist", status=404)
         return kind
+
+    def _view(self, sobject: str) -> SObjectType | None:
+        who = runner()
+        key = (sobject.lower(), self.settings.hide_opt_out, who.user_id)
+        if who.user_id is not None and is_tooling(sobject) != who.tooling:
+            return None
+        if key not in self._visible:
+            full = self.table(sobject).kind
+            if self.settings.hide_opt_out:
+                full = full.without(OPT_OUT_FIELDS)
+            self._visible[key] = full if who.user_id is None else self.access(who.user_id).view(full)
+        return self._visible[key]
+
+    def access(self, user_id: str) -> Access:
+        """What a user may see and do; worked out once, until a grant changes."""
+        found = self._access.get(user_id)
+        if found is None:
+            with self.lock:
+                found = self._access[user_id] = self._worked_out(user_id)
+        return found
+
+    def _worked_out(self, user_id: str) -> Access:
+        assigned, sets = self.table("PermissionSetAssignment"), self.table("PermissionSet")
+        ids_of_sets = [
+            assigned.rows[each]["PermissionSetId"] for each in assigned.indexes["AssigneeId"].find(user_id)
+        ]
+        live = [each for each in ids_of_sets if each in sets.rows]
+
+        def granted(sobject: str) -> list[Row]:
+            table = self.table(sobject)
+            return [table.rows[each] for one in live for each in table.indexes["ParentId"].find(one)]
+
+        return Access.of(
+            (sets.rows[each] for each in live), granted("ObjectPermissions"), granted("FieldPermissions")
+        )
+
+    def _moved(self, table: Table) -> None:
+        """Take note that a record changed on which rights or the objects' shape may depend."""
+        if table.kind.name in _DECIDING:
+            if table.kind.name == "CustomField":
+                self.reshape()
+            self._access.clear()
+            self._visible.clear()
+
+    def reshape(self) -> None:
+        """Give every object the custom fields that are defined now."""
+        self._access.clear()
+        self._visible.clear()
+        fields: dict[str, list[Field]] = {}
+        for row in self._tables["customfield"].rows.values():
+            made = field_of(row["DeveloperName"], row["Metadata"])
+            fields.setdefault(sobject_of(row["TableEnumOrId"]), []).append(made)
+        for name in ("Account", "Contact", "Lead", "Task"):
+            table = self._tables[name.lower()]
+            kind = self._standard[name.lower()].plus(fields.get(name, ()))
+            if kind != table.kind:
+                table.become(kind)
 
     def table_of_id(self, record_id: str) -> Table | None:
         """The table an id belongs to by its prefix, if any."""
@@ -321,6 +455,7 @@ class OrgState:
         elif table.veils:
             table.veils.pop(record_id, None)
         table.put(record_id, row)
+        self._moved(table)
         if self.dirty is not None:
             self.dirty.add((table.kind.name, record_id))
 
@@ -345,6 +480,7 @@ class OrgState:
     def _roll_back(self, undo: list[tuple[Table, str, Row | None, Veil | None, int | None]]) -> None:
         for table, record_id, row, veil, logged in reversed(undo):
             table.put(record_id, row)
+            self._moved(table)
             _restore(table.veils, record_id, veil)
             _restore(table.delete_log, record_id, logged)
 
@@ -367,11 +503,29 @@ class OrgState:
 
     # -- people
 
-    def add_user(self, *, first_name: str, last_name: str, username: str, email: str | None = None) -> str:
-        """Add somebody who may log in; gives the user's id."""
-        return self.insert_system(
+    def add_user(
+        self,
+        *,
+        first_name: str,
+        last_name: str,
+        username: str,
+        email: str | None = None,
+        profile: str = ADMIN_PROFILE,
+    ) -> str:
+        """Add somebody who may log in; gives the user's id.
+
+        Args:
+            first_name: theirs.
+            last_name: theirs.
+            username: what they log in as.
+            email: their address; the username where left out.
+            profile: the name of their profile, which says what they may do.
+        """
+        profile_id = self.profile(profile)
+        user_id = self.insert_system(
             "User",
             {
+                "ProfileId": profile_id,
                 "FirstName": first_name,
                 "LastName": last_name,
                 "Username": username,
@@ -385,6 +539,38 @@ class OrgState:
                 "UserType": "Standard",
             },
         )
+        self.assign_profile(user_id, profile_id)
+        return user_id
+
+    def profile(self, name: str) -> str:
+        """The id of a profile; made, with its own permission set, where it is not there yet."""
+        with self.lock:
+            rows = self.table("Profile").rows.values()
+            found = next((row["Id"] for row in rows if row["Name"] == name), None)
+            return str(found) if found else self._new_profile(name)
+
+    def _new_profile(self, name: str) -> str:
+        allowed = SYSTEM_PERMISSIONS if name == ADMIN_PROFILE else ("ApiEnabled",)
+        permissions = {f"Permissions{each}": True for each in allowed}
+        made = self.insert_system("Profile", {"Name": name, "UserType": "Standard", **permissions})
+        own = {"Name": f"X{made[:15]}", "Label": made, "IsOwnedByProfile": True, "ProfileId": made}
+        self.insert_system("PermissionSet", {**own, **permissions})
+        return made
+
+    def set_of_profile(self, profile_id: str) -> str:
+        """The permission set that holds a profile's grants."""
+        rows = self.table("PermissionSet").rows.values()
+        return str(next(row["Id"] for row in rows if row.get("ProfileId") == profile_id))
+
+    def assign_profile(self, user_id: str, profile_id: str) -> None:
+        """Give a user the permission set of their profile, in place of that of another."""
+        with self.lock:
+            sets, assigned = self.table("PermissionSet"), self.table("PermissionSetAssignment")
+            for each in assigned.indexes["AssigneeId"].find(user_id):
+                if sets.rows[assigned.rows[each]["PermissionSetId"]].get("IsOwnedByProfile"):
+                    self.put(assigned, each, None)
+            own = self.set_of_profile(profile_id)
+            self.insert_system("PermissionSetAssignment", {"AssigneeId": user_id, "PermissionSetId": own})
 
     def users(self) -> list[Row]:
         """Everybody who may log in, in order of arrival."""
@@ -415,6 +601,7 @@ class OrgState:
             self.admin_id = self.add_user(
                 first_name="Ida", last_name="Admin", username="admin@penguin.example"
             )
+            self.equip()
             self.org_id = self.insert_system("Organization", _organization(name))
             for order, label in enumerate(TASK_STATUSES, 1):
                 self.insert_system("TaskStatus", _value(label, order, IsClosed=label == "Completed"))
@@ -422,6 +609,63 @@ class OrgState:
                 self.insert_system(
                     "LeadStatus", _value(label, order, IsConverted=label == "Closed - Converted")
                 )
+
+    def equip(self) -> None:
+        """Define the custom fields, and give all people who have no profile the admin's, with all it may see."""
+        with self.lock:
+            profile = self.profile(ADMIN_PROFILE)
+            for user in self.users():
+                if "ProfileId" not in user:
+                    self.put(self.table("User"), user["Id"], {**user, "ProfileId": profile})
+                    self.assign_profile(user["Id"], profile)
+            self._define_fields()
+            self._grant_all(self.set_of_profile(profile))
+            for name in _OF_SETTINGS:
+                self._show_rules(self._tables[name.lower()])
+
+    def _define_fields(self) -> None:
+        """The custom fields the org begins with, as an admin would find them defined."""
+        for sobject, made in custom_fields(self.provisioned).items():
+            for item in made:
+                self.insert_system(
+                    "CustomField",
+                    {
+                        "DeveloperName": item.name.removesuffix("__c"),
+                        "TableEnumOrId": table_of(sobject),
+                        "ManageableState": "unmanaged",
+                        "Metadata": metadata_of(item),
+                    },
+                )
+
+    def _grant_all(self, set_id: str) -> None:
+        """What the admin's profile may see: everything, the opt-outs only where the org says so."""
+        hidden = () if self.provisioned.opt_outs_granted else OPT_OUT_FIELDS
+        rights = {
+            "PermissionsRead": True,
+            "PermissionsCreate": True,
+            "PermissionsEdit": True,
+            "PermissionsDelete": True,
+        }
+        every = {"PermissionsViewAllRecords": True, "PermissionsModifyAllRecords": True}
+        for sobject in (*GRANTED_OBJECTS, "Task"):
+            if sobject != "Task":
+                self.insert_system(
+                    "ObjectPermissions", {"ParentId": set_id, "SobjectType": sobject, **rights, **every}
+                )
+            for name in permissionable(self.table(sobject).kind):
+                if name not in hidden:
+                    self.insert_system("FieldPermissions", field_grant(set_id, sobject, name))
+
+
+def field_grant(set_id: str, sobject: str, name: str, *, editable: bool = True) -> Row:
+    """A row of FieldPermissions."""
+    return {
+        "ParentId": set_id,
+        "SobjectType": sobject,
+        "Field": f"{sobject}.{name}",
+        "PermissionsRead": True,
+        "PermissionsEdit": editable,
+    }
 
 
 def _restore(held: dict[str, Any], key: str, value: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from . import ids, replication, soql, writes
+from .access import running
 from .objects import OrgState, Row
 from .reading import record_url, whole_record
 from .refusal import Refusal, entity_is_deleted, not_found
@@ -94,9 +95,15 @@ class Api:
         """Handle one call; refusals become replies."""
         try:
             _check_version(call)
-            return self._route(call)
+            with running(call.user_id, tooling=call.segments[1:2] == ["tooling"]):
+                self._check_user(call)
+                return self._route(call)
         except Refusal as refusal:
             return refused(refusal)
+
+    def _check_user(self, call: Call) -> None:
+        if not self.state.access(call.user_id).may("ApiEnabled"):
+            raise Refusal("API_CURRENTLY_DISABLED", "API is currently disabled for this user", status=403)
 
     def _route(self, call: Call) -> Reply:
         path = "/" + "/".join(call.path.split("/")[4:])
@@ -189,7 +196,8 @@ class Api:
         )
 
     def _global_describe(self, call: Call) -> Reply:
-        kinds = [self.state.kind(table.kind.name) for table in self.state.tables]
+        names = [table.kind.name for table in self.state.tables]
+        kinds = [self.state.kind(name) for name in names if self.state.has_object(name)]
         summaries = [kind.summary(call.version) for kind in sorted(kinds, key=lambda kind: kind.name)]
         return Reply(body={"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": summaries})
 

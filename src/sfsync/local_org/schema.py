@@ -27,6 +27,7 @@ FieldType = Literal[
     "datetime",
     "reference",
     "address",
+    "complexvalue",
 ]
 TEXT_TYPES = frozenset({"string", "textarea", "email", "phone", "url", "picklist", "combobox"})
 NUMBER_TYPES = frozenset({"int", "double", "currency"})
@@ -95,6 +96,11 @@ class Field:
         return self.default is not None or self.type in {"boolean", "id"} or self.name == "OwnerId"
 
     @property
+    def permissionable(self) -> bool:
+        """Whether a permission may decide who sees it; describe tells it so of the parts of an address, too."""
+        return self.createable and (self.nillable or (self.custom and self.type == "boolean"))
+
+    @property
     def sortable(self) -> bool:
         """Whether ORDER BY takes it."""
         return self.filterable and self.type != "address"
@@ -141,7 +147,7 @@ class Field:
             "nameField": self.name == "Name",
             "namePointing": self.polymorphic,
             "nillable": self.nillable,
-            "permissionable": self.nillable and self.createable,
+            "permissionable": self.permissionable,
             "picklistValues": self._picklist_values(),
             "polymorphicForeignKey": self.polymorphic,
             "precision": self.precision,
@@ -215,6 +221,20 @@ class SObjectType:
         """The same object for somebody who may not see those fields."""
         hidden = {name.lower() for name in names}
         return self._with_fields(tuple(item for item in self.fields if item.name.lower() not in hidden))
+
+    def limited(
+        self, fields: tuple[Field, ...], *, createable: bool, updateable: bool, deletable: bool
+    ) -> "SObjectType":
+        """The same object for somebody who sees these fields and may do no more than that."""
+        kind = self._with_fields(fields)
+        return replace(
+            kind,
+            createable=createable,
+            updateable=updateable,
+            deletable=deletable,
+            _by_name={},
+            _by_relationship={},
+        )
 
     def plus(self, fields: Iterable[Field]) -> "SObjectType":
         """The same object with further fields."""

@@ -34,15 +34,17 @@ from .faults import FaultPlan, Trouble
 from .local_api import LocalApi
 from .oauth import OAuth
 from .oauth_grants import OAuthSettings
-from .objects import Clock, OrgState
+from .objects import API_ONLY_PROFILE, Clock, OrgState
 from .refusal import Refusal
 from .routes import Api, versions
 from .settings import Settings
 from .sobject_collections import Collections
 from .standard import Provisioned
 from .statefile import StateFile
+from .tooling import Tooling
 from .transport import Call, Reply, refused
 
+INTEGRATION_USER = "integration@penguin.example"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _MOST_URI_BYTES = 16_384
 _GZIP_FROM_BYTES = 1_024
@@ -69,6 +71,9 @@ class LocalOrgConfig:
         custom_fields: whether PenguinMails' engagement fields and its id on people exist.
         task_external_id: whether PenguinMails' external id on Task exists.
         hide_opt_out: whether the opt-out fields are hidden from the API user.
+        bare: an org nobody has prepared: no PenguinMails fields (whatever the two switches above say), opt-out fields
+            that are granted to nobody, no Email among the Task types, and an integration user, who may log in and
+            no more (``integration@penguin.example``).
         rotate_refresh_tokens: whether each refresh gives a new refresh token.
         settings: further switches, by the names in ``settings``.
         clock: where the time comes from, in seconds since 1970.
@@ -85,6 +90,7 @@ class LocalOrgConfig:
     custom_fields: bool = True
     task_external_id: bool = True
     hide_opt_out: bool = False
+    bare: bool = False
     rotate_refresh_tokens: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
@@ -115,6 +121,7 @@ class LocalOrg:
         self.api = Api(self.state)
         self.api.extend(Collections(self.state).endpoints())
         self.api.extend(Composite(self.state, self.api).endpoints())
+        self.api.extend(Tooling(self.state).endpoints())
         self.bulk = Bulk(self.state)
         self.api.extend(self.bulk.endpoints())
         self.app = _app(self)
@@ -237,8 +244,13 @@ def _listening(port: int) -> socket.socket:
 
 
 def _new_state(config: LocalOrgConfig) -> OrgState:
+    made = config.custom_fields and not config.bare
     provisioned = Provisioned(
-        engagement=config.custom_fields, person_key=config.custom_fields, event_key=config.task_external_id
+        engagement=made,
+        person_key=made,
+        event_key=config.task_external_id and not config.bare,
+        opt_outs_granted=not config.bare,
+        email_task_type=not config.bare,
     )
     settings = Settings(hide_opt_out=config.hide_opt_out)
     settings.change(config.settings)
@@ -247,6 +259,10 @@ def _new_state(config: LocalOrgConfig) -> OrgState:
 
 def _fill(state: OrgState, config: LocalOrgConfig) -> None:
     state.found()
+    if config.bare:
+        state.add_user(
+            first_name="Inga", last_name="Integration", username=INTEGRATION_USER, profile=API_ONLY_PROFILE
+        )
     leads = config.contacts * 25 // 60 if config.leads is None else config.leads
     seed.fill(state, contacts=config.contacts, leads=leads, seed=config.seed)
 

@@ -53,4 +53,5 @@ class Snapshot:
                 table.indexes = {name: Index() for name in table.indexes}
                 for record_id, row in sorted(rows.items(), key=lambda kept: kept[1]["SystemModstamp"]):
                     table.put(record_id, row)
+            state.reshape()
             state.meter.reset()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .admin_objects import admin_objects
 from .schema import Field, FieldType, SObjectType
 
 LEAD_SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
@@ -317,7 +318,7 @@ _USER = SObjectType(
         _text("LocaleSidKey", 40, default="en_US"),
         _text("LanguageLocaleKey", 40, default="en_US"),
         _text("EmailEncodingKey", 40, default="UTF-8"),
-        _fixed(_link("ProfileId", "Profile")),
+        _link("ProfileId", "Profile", nillable=False),
         _fixed(_pick("UserType", ("Standard",), length=40, restricted=True, default="Standard")),
         *_stamps(),
     ),
@@ -426,31 +427,59 @@ _EVENT_KEY = _text("PenguinMails_Event_Id__c", 255, external_id=True, unique=Tru
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """Which of PenguinMails' fields an admin has already made in this org."""
+    """What an admin has already done in this org.
+
+    Args:
+        engagement: PenguinMails' engagement fields exist.
+        person_key: its id on people exists.
+        event_key: its id on Task exists.
+        opt_outs_granted: the profiles may see the standard opt-out fields.
+        email_task_type: a Task may be of the type Email.
+    """
 
     engagement: bool = True
     person_key: bool = True
     event_key: bool = True
+    opt_outs_granted: bool = True
+    email_task_type: bool = True
+
+
+def custom_fields(provisioned: Provisioned) -> dict[str, tuple[Field, ...]]:
+    """The custom fields the org begins with, by the object that shows them."""
+    key = (_PERSON_KEY,) if provisioned.person_key else ()
+    return {
+        "Contact": (*(_CONTACT_CUSTOM if provisioned.engagement else ()), *key),
+        "Lead": (*(_LEAD_CUSTOM if provisioned.engagement else ()), *key),
+        "Task": (_EVENT_KEY,) if provisioned.event_key else (),
+    }
 
 
 def object_types(provisioned: Provisioned) -> dict[str, SObjectType]:
-    """Every object of the org, by lower-cased name."""
-    key = (_PERSON_KEY,) if provisioned.person_key else ()
-    contact = _CONTACT.plus(_CONTACT_CUSTOM if provisioned.engagement else ()).plus(key)
-    lead = _LEAD.plus(_LEAD_CUSTOM if provisioned.engagement else ()).plus(key)
-    task = _TASK.plus((_EVENT_KEY,) if provisioned.event_key else ())
+    """Every object of the org, by lower-cased name, without custom fields."""
     every = (
         _ACCOUNT,
-        contact,
-        lead,
-        task,
+        _CONTACT,
+        _LEAD,
+        _TASK if provisioned.email_task_type else _without_email(_TASK),
         _USER,
         _GROUP,
         _ORGANIZATION,
         _status("TaskStatus", "Task Status", "01J", "IsClosed"),
         _status("LeadStatus", "Lead Status", "01K", "IsConverted"),
+        *admin_objects(),
     )
     return {kind.name.lower(): kind for kind in every}
+
+
+def _without_email(task: SObjectType) -> SObjectType:
+    """An org whose admin took Email out of the Task types, as salesforce-facts §7.3 has seen."""
+    kept = [
+        replace(item, picklist=tuple(value for value in item.picklist if value != "Email"))
+        if item.name == "Type"
+        else item
+        for item in task.fields
+    ]
+    return task.without(item.name for item in task.fields).plus(kept)
 
 
 def _full_name(row: Mapping[str, Any]) -> str:

@@ -40,6 +40,10 @@ class StateFile:
                 if state.has_object(sobject):
                     state.table(sobject).put(record_id, json.loads(body))
             state.org_id, state.admin_id = facts["org_id"], facts["admin_id"]
+            if state.table("Profile").rows:
+                state.reshape()
+            else:  # kept by a version that knew no profiles
+                state.equip()
             state.clock.offset_seconds = facts["clock_offset_seconds"]
             state.settings.change(facts["settings"])
             for sobject, (last_number, log) in facts["tables"].items():

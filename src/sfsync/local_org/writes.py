@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import duplicates, ids, moments, rules, values
+from . import duplicates, ids, moments, permissions, rules, values
 from .objects import OrgState, Row, Table
 from .reading import indexed_ids
 from .refusal import Refusal, entity_is_deleted, not_found
@@ -74,11 +74,11 @@ def create(state: OrgState, sobject: str, raw: Mapping[str, Any], writer: Writer
     with state.transaction():
         kind, table = state.kind(sobject), state.table(sobject)
         if not kind.createable:
-            raise Refusal(
-                "INSUFFICIENT_ACCESS_OR_READONLY", f"entity type {kind.name} does not support create", []
-            )
+            raise _no_right(table.kind.createable, f"entity type {kind.name} does not support create")
         given = _read_all(state, kind, raw, creating=True)
-        _check_storage(state)
+        if not permissions.is_setup(kind):
+            _check_storage(state)
+        kind = table.kind  # from here on the org itself is at work, hidden fields included
         row = _defaults(kind, writer) | {name: value for name, value in given.items() if value is not None}
         _assign(state, kind, row, writer)
         _check(state, kind, row, dict(row), writer, before=None)
@@ -87,6 +87,7 @@ def create(state: OrgState, sobject: str, raw: Mapping[str, Any], writer: Writer
         row = {"Id": record_id, **row, **_created(now, writer)}
         _settle_task(state, kind, row, None, now)
         state.put(table, record_id, row, hidden_for=writer.hidden_for)
+        permissions.settle(state, kind, row, None)
         _touch_people(state, kind, row, writer)
         return record_id
 
@@ -121,10 +122,9 @@ def update(
                 "PRECONDITION_FAILED", "The record has been modified since the date given", status=412
             )
         if not kind.updateable:
-            raise Refusal(
-                "INSUFFICIENT_ACCESS_OR_READONLY", f"entity type {kind.name} does not support update", []
-            )
+            raise _no_right(table.kind.updateable, f"entity type {kind.name} does not support update")
         given = _read_all(state, kind, raw, creating=False)
+        kind = table.kind  # from here on the org itself is at work, hidden fields included
         _refuse_converted(state, kind, old)
         row = {**old, **given}
         _assign(state, kind, row, writer)
@@ -134,6 +134,7 @@ def update(
         row |= {"LastModifiedDate": now, "LastModifiedById": writer.user_id, "SystemModstamp": now}
         _settle_task(state, kind, row, old, now)
         state.put(table, old["Id"], row, hidden_for=writer.hidden_for)
+        permissions.settle(state, kind, row, old)
         _touch_people(state, kind, row, writer)
 
 
@@ -206,16 +207,22 @@ def delete(state: OrgState, sobject: str, record_id: str, writer: Writer) -> Non
     """
     with state.transaction():
         table = state.table(sobject)
-        if not table.kind.deletable:
-            raise Refusal(
-                "INSUFFICIENT_ACCESS_OR_READONLY",
-                f"entity type {table.kind.name} does not support delete",
-                [],
-            )
+        if not state.kind(sobject).deletable:
+            message = f"entity type {table.kind.name} does not support delete"
+            raise _no_right(table.kind.deletable, message)
         row = live_row(table, record_id)
+        if permissions.is_setup(table.kind):
+            permissions.remove(state, table, row)
+            return
         _bin(state, table, row, writer, cause=None)
         for child_table, child in dependants(state, row["Id"]):
             _bin(state, child_table, child, writer, cause=row["Id"])
+
+
+def _no_right(supported: bool, otherwise: str) -> Refusal:
+    """The refusal of somebody who may not do what the object supports, or of what it does not support."""
+    message = "insufficient access rights on object id" if supported else otherwise
+    return Refusal("INSUFFICIENT_ACCESS_OR_READONLY", message, [])
 
 
 def dependants(state: OrgState, record_id: str) -> list[tuple[Table, Row]]:
@@ -366,6 +373,7 @@ def _check(
     state: OrgState, kind: SObjectType, row: Row, given: Row, writer: Writer, *, before: Row | None
 ) -> None:
     _check_required(kind, row)
+    permissions.check(state, kind, row, before)
     _check_links(state, kind, row, given)
     _check_lead_status(kind, given, before)
     _check_unique(state, kind, given, before)
