@@ -73,7 +73,7 @@ def check(
         _show_head(console, found)
         _show_findings(console, told)
         for sentence in mended:
-            console.print(f"{'would have ' if dry_run else ''}{sentence}", soft_wrap=True)
+            console.print(one_line(f"{'would have ' if dry_run else ''}{sentence}"), soft_wrap=True)
         numbers = ", ".join(counted(number, kind) for kind, number in counts.items() if number)
         console.print(f"{numbers or 'Everything is as it should be'}; {counted(found.calls, 'API call')}.")
 
@@ -343,7 +343,8 @@ def _carried_out(cli: Cli, at_work: OrgSetup, planned: Sequence[Step], found: Fo
         failed = result.status is Status.FAILED
         if failed or (result.status is Status.DONE and result.step.part is not Part.GRANT):
             words = f": {result.message}" if result.message else ""
-            cli.say(f"{result.status.value}: {_title(result.step)}{words}", style="red" if failed else "")
+            line = one_line(f"{result.status.value}: {_title(result.step)}{words}")
+            cli.say(line, style="red" if failed else "")
 
     results = at_work.carry_out(planned, found, tell)
     opened = sum(each.step.part is Part.GRANT and each.status is Status.DONE for each in results)
