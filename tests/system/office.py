@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -96,14 +97,15 @@ class Office:
         assert ran.code == 0, ran.out + ran.err
         return ran.data
 
-    def log_in(self, *arguments: str) -> Ran:
-        """``sfsync login --no-browser``, and a browser that follows the address it prints."""
+    def log_in(self, *arguments: str, username: str = "") -> Ran:
+        """``sfsync login --no-browser``, and a browser that follows the address it prints; as the admin, or that user."""
         process = self.start("login", "--no-browser", "--timeout", "60", *arguments)
         lines = []
         for line in process.stderr:
             lines.append(line)
             if line.startswith("http"):
-                browser = threading.Thread(target=visit, args=(line.strip(),))
+                url = line.strip() + (f"&login_hint={quote(username)}" if username else "")
+                browser = threading.Thread(target=visit, args=(url,))
                 browser.start()
                 break
         ran = self.finish(process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sfsync.mirror.store import SqliteMirror
     from sfsync.planning.checkup import Finding
     from sfsync.planning.provision import Blueprint, ByHand, Found, Step
+    from sfsync.salesforce.org import SalesforceOrg
     from sfsync.salesforce.setup import OrgSetup, Result
 
 PANEL = "Org"
@@ -277,7 +279,7 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
         token = login(cli, config, mirror, token_store(cli, mirror)).current()
         org, _org_id = connect(cli, config, mirror)
         names = objects_of(config.mapping)
-        described = {name: org.describe(name) for name in names}
+        described = _described(org, names)
         at_work = OrgSetup(org.connection)
         with _for_admins_only():
             existing = at_work.existing(custom_fields(config.mapping))
@@ -291,13 +293,22 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
         if agreed and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
                 results = _carried_out(cli, at_work, planned, found)
-                described = {name: org.describe(name) for name in names} if results else described
+                described = _described(org, names) if results else described
                 _remember(mirror, described)
         calls = org.usage().api_calls
     left = by_hand(config.mapping, described)
     return _answer(
         planned, wanted, results, left, dry_run=dry_run, agreed=agreed, calls=calls, username=found.username
     )
+
+
+def _described(org: SalesforceOrg, names: Sequence[str]) -> dict[str, SObjectFacts]:
+    """The org's objects, but for those that this user may not see."""
+    told = {}
+    for name in names:
+        with suppress(OrgRefused):
+            told[name] = org.describe(name)
+    return told
 
 
 class _for_admins_only:  # noqa: N801  reads as a sentence where it is used

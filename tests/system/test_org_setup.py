@@ -1,0 +1,301 @@
+"""``sfsync org setup``, the installed command, on an org that nobody has prepared.
+
+The integration user's own login finds out what is missing; an admin's login makes it; then the check is clean but
+for what only an admin can do by hand, and a sync works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pexpect
+import pytest
+import requests
+
+from tests.system.office import SFSYNC, Office, Ran, event
+
+WORKER = "integration@penguin.example"
+ADMIN = ("--profile", "admin")
+MADE = ("--profile", "admin", "--user", WORKER, "--yes", "--json")
+VERSION = "/services/data/v66.0"
+
+
+@dataclass
+class Setup:
+    """The org's setup, as an admin sees it over HTTP."""
+
+    office: Office
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.headers = {"Authorization": f"Bearer {self.office.org.token()}"}
+
+    def call(self, method: str, path: str, **more: Any) -> Any:
+        url = f"{self.office.org.url}{VERSION}/{path}"
+        reply = requests.request(method, url, headers=self.headers, timeout=10, **more)
+        assert reply.status_code < 300, reply.text
+        return reply.json() if reply.content else None
+
+    def query(self, statement: str, *, tooling: bool = False) -> list[dict[str, Any]]:
+        told = self.call("GET", f"{'tooling/' if tooling else ''}query", params={"q": statement})
+        return [{name: each[name] for name in each if name != "attributes"} for each in told["records"]]
+
+    def fields(self) -> set[str]:
+        found = self.query("SELECT DeveloperName, TableEnumOrId FROM CustomField", tooling=True)
+        return {f"{each['TableEnumOrId']}.{each['DeveloperName']}__c" for each in found}
+
+    def definitions(self) -> dict[str, Any]:
+        found = self.query("SELECT Id FROM CustomField", tooling=True)
+        told = [self.call("GET", f"tooling/sobjects/CustomField/{each['Id']}") for each in found]
+        return {each["FullName"]: each["Metadata"] for each in told}
+
+    def grants(self) -> dict[str, Any]:
+        """What the permission set allows, and to whom."""
+        ours = "Parent.Name = 'PenguinMails_Sync'"
+        return {
+            "set": self.query(
+                "SELECT Label, PermissionsApiEnabled, PermissionsEditTask, PermissionsModifyAllData, PermissionsViewAllData"
+                " FROM PermissionSet WHERE Name = 'PenguinMails_Sync'"
+            ),
+            "objects": self.query(
+                "SELECT SobjectType, PermissionsRead, PermissionsCreate, PermissionsEdit, PermissionsDelete,"
+                f" PermissionsViewAllRecords FROM ObjectPermissions WHERE {ours} ORDER BY SobjectType"
+            ),
+            "fields": self.query(
+                f"SELECT Field, PermissionsEdit FROM FieldPermissions WHERE {ours} ORDER BY Field"
+            ),
+        }
+
+    def assigned(self) -> list[str]:
+        found = self.query(
+            "SELECT Assignee.Username FROM PermissionSetAssignment WHERE PermissionSet.Name = 'PenguinMails_Sync'"
+        )
+        return [each["Assignee"]["Username"] for each in found]
+
+    def everything(self) -> tuple[Any, ...]:
+        return self.definitions(), self.grants(), self.assigned()
+
+
+def bare(open_one: Callable[..., Office]) -> Office:
+    """The integration user is logged in, and an admin under a profile of that name."""
+    office = open_one(bare=True, log_in=False, pull=False)
+    assert office.log_in("--json", username=WORKER).code == 0, office.said
+    assert office.log_in("--json", *ADMIN).code == 0, office.said
+    return office
+
+
+def codes(ran: Ran) -> set[tuple[str, str]]:
+    return {(each["code"], each["subject"]) for each in ran.data["findings"]}
+
+
+@dataclass
+class Story:
+    """One org's way from bare to working; each step as it ended."""
+
+    office: Office
+    setup: Setup
+    before: tuple[Any, ...]
+    lost: Ran
+    refused: Ran
+    dry: Ran
+    after_dry: tuple[Any, ...]
+    made: Ran
+    after: tuple[Any, ...]
+    again: Ran
+    after_again: tuple[Any, ...]
+    found: Ran
+    synced: Ran
+
+
+@pytest.fixture(scope="module")
+def story(open_one: Callable[..., Office]) -> Story:
+    office = bare(open_one)
+    setup = Setup(office)
+    before = setup.everything()
+    lost = office.run("org", "check", "--json")
+    refused = office.run("org", "setup", "--yes", "--json")
+    dry = office.run("org", "setup", "--dry-run", *MADE)
+    after_dry = setup.everything()
+    made = office.run("org", "setup", *MADE)
+    after = setup.everything()
+    again = office.run("org", "setup", *MADE)
+    after_again = setup.everything()
+    found = office.run("org", "check", "--fix", "--json")
+    synced = office.run("sync", "--json")
+    return Story(
+        office, setup, before, lost, refused, dry, after_dry, made, after, again, after_again, found, synced
+    )
+
+
+# -- before
+
+
+def test_the_check_says_what_the_user_may_not_see(story: Story) -> None:
+    assert story.lost.code == 1
+    assert {("object.hidden", "Contact"), ("object.hidden", "Lead")} <= codes(story.lost)
+    [hidden, *_] = [each for each in story.lost.data["findings"] if each["code"] == "object.hidden"]
+    assert (hidden["severity"], hidden["who"]) == ("error", "an admin")
+    assert "sfsync org setup" in hidden["remedy"]
+
+
+def test_a_login_without_an_admins_rights_is_told_the_other_ways(story: Story) -> None:
+    assert story.refused.code == 1
+    told = story.refused.document["errors"][-1]
+    assert "takes an administrator" in f"{story.refused.document['errors']}"
+    assert "--sfdx DIR" in told["hint"]
+    assert story.before == story.after_dry
+
+
+def test_a_dry_run_shows_everything_and_changes_nothing(story: Story) -> None:
+    assert story.dry.code == 0
+    assert {step["act"] for step in story.dry.data["plan"]} == {"create"}
+    assert story.dry.data["results"] == []
+    assert story.after_dry == story.before
+
+
+# -- after
+
+
+def test_everything_is_made(story: Story) -> None:
+    assert story.made.code == 0, story.made.out
+    assert story.made.data["changed"] == len(story.dry.data["plan"])
+    definitions, grants, assigned = story.after
+    assert {
+        "Contact.PenguinMails_Total_Opens__c",
+        "Lead.PenguinMails_Total_Opens__c",
+        "Contact.PenguinMails_Id__c",
+        "Lead.PenguinMails_Id__c",
+        "Activity.PenguinMails_Event_Id__c",
+    } <= definitions.keys()
+    key = definitions["Lead.PenguinMails_Id__c"]
+    assert (key["type"], key["length"], key["externalId"], key["unique"], key["caseSensitive"]) == (
+        "Text", 255, True, True, False,
+    )  # fmt: skip
+    assert assigned == [WORKER]
+    assert "Contact.HasOptedOutOfEmail" in [each["Field"] for each in grants["fields"]]
+    assert [each["SobjectType"] for each in grants["objects"]] == ["Account", "Contact", "Lead"]
+
+
+def test_nothing_more_is_allowed_than_the_mapping_needs(story: Story) -> None:
+    grants = story.after[1]
+    [rights] = grants["set"]
+    assert (rights["PermissionsModifyAllData"], rights["PermissionsViewAllData"]) == (False, False)
+    assert not any(
+        each["PermissionsDelete"] or each["PermissionsViewAllRecords"] for each in grants["objects"]
+    )
+    assert "Contact.Department" not in [each["Field"] for each in grants["fields"]]
+
+
+def test_a_second_setup_changes_nothing_and_says_so(story: Story) -> None:
+    assert (story.again.code, story.again.data["changed"]) == (0, 0)
+    assert {step["act"] for step in story.again.data["plan"]} == {"keep"}
+    assert story.after_again == story.after
+
+
+def test_what_only_a_person_can_do_is_listed(story: Story) -> None:
+    told = {each["where"] for each in story.made.data["by_hand"]}
+    assert "Setup > Object Manager > Lead > Fields & Relationships > Map Lead Fields > Contact" in told
+    assert any("Task's Type" in each["what"] for each in story.made.data["by_hand"])
+
+
+def test_then_the_check_is_clean_but_for_what_an_admin_does_by_hand(story: Story) -> None:
+    assert story.found.code == 0, story.found.out
+    left = {
+        (code, subject) for code, subject in codes(story.found) if code not in ("sqlite.version", "run.none")
+    }
+    assert left == {("mapping", "Task.Type")}
+
+
+def test_and_a_sync_works(story: Story) -> None:
+    assert story.synced.code == 0, story.synced.out
+    office = story.office
+    assert len(office.rows()) == len(office.people())
+    person, lead = office.people()[0], office.people("Lead")[0]
+    people = [office.record(each)["Email"] for each in (person, lead)]
+    office.hand_in(
+        *(event(kind, email) for kind in ("email_opened", "email_clicked") for email in people),
+        event("unsubscribed", people[0]),
+    )
+    assert office.run("sync", "--json").code == 0
+    for each in (person, lead):
+        moved = office.record(each)
+        assert (moved["PenguinMails_Total_Opens__c"], moved["PenguinMails_Total_Clicks__c"]) == (1, 1)
+    assert office.record(person)["HasOptedOutOfEmail"] is True
+    keys = [task["PenguinMails_Event_Id__c"] for task in office.tasks(person)]
+    assert len(keys) == 2
+    assert all(keys)
+
+
+# -- orgs where something is in the way
+
+
+def test_a_field_of_another_type_is_told_and_left_and_the_rest_goes_on(
+    open_one: Callable[..., Office],
+) -> None:
+    office = bare(open_one)
+    setup = Setup(office)
+    metadata = {"type": "Text", "label": "Score", "length": 20}
+    body = {"FullName": "Contact.PenguinMails_Lead_Score__c", "Metadata": metadata}
+    setup.call("POST", "tooling/sobjects/CustomField", json=body)
+    before = setup.definitions()["Contact.PenguinMails_Lead_Score__c"]
+    ran = office.run("org", "setup", *MADE)
+    assert ran.code == 0, ran.out
+    assert (
+        "Contact.PenguinMails_Lead_Score__c: it is string in this org, and Number(9,0) is needed"
+        in ran.warnings
+    )
+    assert setup.definitions()["Contact.PenguinMails_Lead_Score__c"] == before
+    assert "Contact.PenguinMails_Total_Opens__c" in setup.fields()
+    found = office.run("org", "check", "--json")
+    assert ("mapping", "Contact.PenguinMails_Lead_Score__c") in codes(found)
+    assert office.run("sync", "--json").code == 0
+
+
+def test_a_call_that_fails_is_told_and_the_next_run_finishes(open_one: Callable[..., Office]) -> None:
+    office = bare(open_one)
+    setup = Setup(office)
+    office.local(
+        "faults",
+        faults=[
+            {"match": {"method": "POST", "path": "/tooling/sobjects/CustomField"}, "nth": [3], "fault": "lose_reply"},
+            {"match": {"method": "POST", "path": "/sobjects/ObjectPermissions"}, "nth": [1], "fault": "status",
+             "args": {"status": 400, "code": "LIMIT_EXCEEDED", "message": "not now"}},
+        ],
+    )  # fmt: skip
+    first = office.run("org", "setup", *MADE)
+    assert first.code == 1
+    assert {each["status"] for each in first.data["results"]} == {"done", "failed", "skipped"}
+    second = office.run("org", "setup", *MADE)
+    assert second.code == 1
+    assert "LIMIT_EXCEEDED: not now" in second.out
+    third = office.run("org", "setup", *MADE)
+    assert third.code == 0, third.out
+    assert office.run("org", "setup", *MADE).data["changed"] == 0
+    assert len(setup.fields()) == sum(step["part"] == "field" for step in third.data["plan"])
+
+
+def test_the_plan_is_shown_and_asked_about_on_a_terminal(open_one: Callable[..., Office]) -> None:
+    office = bare(open_one)
+    setup = Setup(office)
+    before = setup.everything()
+    terminal = pexpect.spawn(
+        SFSYNC, ["org", "setup", "--profile", "admin", "--user", WORKER], cwd=str(office.folder),
+        env={**office.environ, "TERM": "dumb", "NO_COLOR": "1"}, encoding="utf-8", timeout=60, dimensions=(60, 80),
+    )  # fmt: skip
+    terminal.expect("make +Contact.PenguinMails_Total_Opens__c: Number")
+    terminal.expect(r"Make these changes in http://.*\?")
+    terminal.sendline("n")
+    terminal.expect("Nothing was changed")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 1
+    assert setup.everything() == before
+    nobody = office.run("org", "setup", "--profile", "admin", "--user", WORKER, "--json")
+    assert (nobody.code, nobody.document["errors"][0]["slug"]) == (2, "usage")
+    assert (
+        office.run("org", "setup", "--profile", "admin", "--user", "who@example.com", "--yes", "--json").code
+        == 2
+    )
+    assert setup.everything() == before
