@@ -6,6 +6,7 @@ for what only an admin can do by hand, and a sync works.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,6 +101,9 @@ class Story:
     lost: Ran
     refused: Ran
     dry: Ran
+    declined: tuple[str, int | None]
+    unasked: Ran
+    strangers: Ran
     after_dry: tuple[Any, ...]
     made: Ran
     after: tuple[Any, ...]
@@ -117,6 +121,9 @@ def story(open_one: Callable[..., Office]) -> Story:
     lost = office.run("org", "check", "--json")
     refused = office.run("org", "setup", "--yes", "--json")
     dry = office.run("org", "setup", "--dry-run", *MADE)
+    declined = decline(office)
+    unasked = office.run("org", "setup", *ADMIN, "--user", WORKER, "--json")
+    strangers = office.run("org", "setup", *ADMIN, "--user", "who@example.com", "--yes", "--json")
     after_dry = setup.everything()
     made = office.run("org", "setup", *MADE)
     after = setup.everything()
@@ -125,8 +132,23 @@ def story(open_one: Callable[..., Office]) -> Story:
     found = office.run("org", "check", "--fix", "--json")
     synced = office.run("sync", "--json")
     return Story(
-        office, setup, before, lost, refused, dry, after_dry, made, after, again, after_again, found, synced
-    )
+        office, setup, before, lost, refused, dry, declined, unasked, strangers, after_dry,
+        made, after, again, after_again, found, synced,
+    )  # fmt: skip
+
+
+def decline(office: Office) -> tuple[str, int | None]:
+    """Look at the plan on a terminal of 80 columns, and say no; what was shown, and the exit code."""
+    terminal = pexpect.spawn(
+        SFSYNC, ["org", "setup", *ADMIN, "--user", WORKER], cwd=str(office.folder),
+        env={**office.environ, "TERM": "dumb", "NO_COLOR": "1"}, encoding="utf-8", timeout=60, dimensions=(60, 80),
+    )  # fmt: skip
+    terminal.expect(r"Make these changes in http://.*\?")
+    shown = terminal.before
+    terminal.sendline("n")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    return f"{shown}{terminal.before}", terminal.exitstatus
 
 
 # -- before
@@ -153,6 +175,23 @@ def test_a_dry_run_shows_everything_and_changes_nothing(story: Story) -> None:
     assert {step["act"] for step in story.dry.data["plan"]} == {"create"}
     assert story.dry.data["results"] == []
     assert story.after_dry == story.before
+
+
+def test_on_a_terminal_the_plan_is_shown_and_asked_about(story: Story) -> None:
+    shown, code = story.declined
+    assert re.search(r"make +Contact\.PenguinMails_Total_Opens__c: Number", shown)
+    assert "Nothing was changed." in shown
+    assert code == 1
+    assert max(len(line.rstrip()) for line in shown.splitlines() if "http" not in line) <= 80
+
+
+def test_where_nobody_can_be_asked_it_takes_a_yes(story: Story) -> None:
+    assert (story.unasked.code, story.unasked.document["errors"][0]["slug"]) == (2, "usage")
+
+
+def test_a_user_whom_the_org_does_not_have_is_refused(story: Story) -> None:
+    assert story.strangers.code == 2
+    assert "no user who@example.com" in story.strangers.document["errors"][0]["message"]
 
 
 # -- after
@@ -274,28 +313,3 @@ def test_a_call_that_fails_is_told_and_the_next_run_finishes(open_one: Callable[
     assert third.code == 0, third.out
     assert office.run("org", "setup", *MADE).data["changed"] == 0
     assert len(setup.fields()) == sum(step["part"] == "field" for step in third.data["plan"])
-
-
-def test_the_plan_is_shown_and_asked_about_on_a_terminal(open_one: Callable[..., Office]) -> None:
-    office = bare(open_one)
-    setup = Setup(office)
-    before = setup.everything()
-    terminal = pexpect.spawn(
-        SFSYNC, ["org", "setup", "--profile", "admin", "--user", WORKER], cwd=str(office.folder),
-        env={**office.environ, "TERM": "dumb", "NO_COLOR": "1"}, encoding="utf-8", timeout=60, dimensions=(60, 80),
-    )  # fmt: skip
-    terminal.expect("make +Contact.PenguinMails_Total_Opens__c: Number")
-    terminal.expect(r"Make these changes in http://.*\?")
-    terminal.sendline("n")
-    terminal.expect("Nothing was changed")
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    assert terminal.exitstatus == 1
-    assert setup.everything() == before
-    nobody = office.run("org", "setup", "--profile", "admin", "--user", WORKER, "--json")
-    assert (nobody.code, nobody.document["errors"][0]["slug"]) == (2, "usage")
-    assert (
-        office.run("org", "setup", "--profile", "admin", "--user", "who@example.com", "--yes", "--json").code
-        == 2
-    )
-    assert setup.everything() == before
