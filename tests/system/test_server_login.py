@@ -345,3 +345,21 @@ def test_a_login_host_that_is_down_does_not_stop_a_run_whose_session_holds(brows
     renewed(desk, 8)
     desk.local("oauth/refuse-next", error="unknown_error", error_description="retry your request")
     assert desk.inside("pull").code == 0
+
+
+@pytest.mark.parametrize("call", [3, 5, 6])
+def test_a_login_that_ends_while_the_next_page_is_read_ahead_is_renewed(tmp_path: Path, call: int) -> None:
+    with open_desk(tmp_path, pull=False, contacts=4500) as desk:
+        grants = desk.org.oauth.grants
+        session, asked = grants.session, []
+
+        def ends_at_that_call(token: str) -> Any:
+            asked.append(token)
+            if len(asked) == call:
+                grants.expire_access_tokens()
+            return session(token)
+
+        with mock.patch.object(grants, "session", ends_at_that_call):
+            ran = desk.inside("pull", "--json")
+        assert ran.code == 0, ran
+        assert ran.data["pull"]["contact"]["created"] == 4500

@@ -1,6 +1,8 @@
 """One call ahead: the next page is on its way while this one is being handled.
 
 The thread is a daemon and is never waited for unless its result is wanted, so that a run that stops, stops.
+A login is never renewed in it: what keeps logins belongs to the run's own thread. A call that was refused for its
+login is made again where its result is wanted.
 """
 
 from __future__ import annotations
@@ -10,6 +12,18 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+_NAME = "sfsync-ahead"
+
+
+class RenewalNeededError(Exception):
+    """A call made ahead was refused because the login has ended; only the run's own thread may renew it."""
+
+
+def is_ahead() -> bool:
+    """Whether this is a call ahead."""
+    return threading.current_thread().name == _NAME
 
 
 class Ahead(Generic[T]):
@@ -23,12 +37,14 @@ class Ahead(Generic[T]):
         self._call = call
         self._results: list[T] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="sfsync-ahead", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
         self._thread.start()
 
     def result(self) -> T:
         """What the call gave, waiting for it; what it raised is raised here."""
         self._thread.join()
+        if isinstance(self._error, RenewalNeededError):
+            return self._call()
         if self._error is not None:
             raise self._error
         return self._results[0]

@@ -34,6 +34,7 @@ from sfsync.failpoints import reach
 from sfsync.model.budget import Budget
 from sfsync.model.token import Token
 from sfsync.model.traffic import Usage
+from sfsync.salesforce.ahead import RenewalNeededError, is_ahead
 from sfsync.salesforce.budget import usage
 from sfsync.salesforce.faults import CallFailed, error_of, session_ended
 
@@ -228,6 +229,8 @@ class OrgSession(requests.Session):
         with self._renewing:
             if self.token is not stale:
                 return
+            if is_ahead():
+                raise RenewalNeededError
             renewed = self._refresh(stale)
             if stale.org_id and renewed.org_id != stale.org_id:
                 raise WrongOrg(

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from sfsync.errors import GrantRevoked
-from sfsync.salesforce.ahead import Ahead
+from sfsync.salesforce.ahead import Ahead, RenewalNeededError, is_ahead
 
 
 def test_a_call_is_under_way_before_its_result_is_wanted() -> None:
@@ -31,3 +31,12 @@ def test_what_goes_wrong_is_told_where_the_result_is_wanted() -> None:
     coming = Ahead(call)
     with pytest.raises(GrantRevoked):
         coming.result()
+
+
+def test_a_call_whose_login_has_ended_is_made_again_where_its_result_is_wanted() -> None:
+    def call() -> str:
+        if is_ahead():
+            raise RenewalNeededError
+        return threading.current_thread().name
+
+    assert Ahead(call).result() == threading.current_thread().name
