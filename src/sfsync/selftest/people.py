@@ -29,6 +29,7 @@ UNMAPPED = {"Contact": "Department", "Lead": "Website"}
 """What sfsync has no business with, and everybody has a value in."""
 
 IN_DOUBT = "SELECT 1 FROM _outbox WHERE salesforce_id = ? AND state IN ('sending', 'unknown')"
+CREATING = "SELECT 1 FROM _outbox WHERE action = 'create' AND state IN ('sending', 'unknown')"
 
 Raw = dict[str, Any]
 
@@ -111,6 +112,8 @@ class People:
         """Somebody looks at a record and disposes of it: what it holds is not lost."""
         self.ledger.typed -= {value for value in raw.values() if isinstance(value, str)}
         self.ledger.unclear.add(raw["Id"])
+        if self.look(CREATING):  # one that nobody has heard of yet is made again, once it is gone
+            self.ledger.made_there.add(raw["Id"])
 
     def _seen_here(self, table: str, row: int) -> str | None:
         """Somebody looks at a row and disposes of it; the record it was, if it was one yet."""
