@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sfsync.local_org.objects import Index, ModstampLog, OrgState, Row, Table
+from sfsync.local_org.objects import OrgState, Row, Table
+from sfsync.local_org.snapshot import Snapshot
 from tests.system.office import Office, event
 
 STAMPS = frozenset({
@@ -44,7 +45,7 @@ class Held:
     """One place to go back to."""
 
     mirror: Path
-    tables: dict[str, tuple[dict[str, Row], dict[str, int], int]]
+    org: Snapshot
 
 
 @dataclass
@@ -84,27 +85,14 @@ class Scene:
         """Remember both sides as they are now."""
         copy = self.office.folder / f"{name}.mirror"
         shutil.copyfile(self.office.mirror, copy)
-        with self.state.lock:
-            tables = {
-                table.kind.name: (dict(table.rows), dict(table.delete_log), table.last_number)
-                for table in self.state.tables
-            }
-        self.places[name] = Held(copy, tables)
+        self.places[name] = Held(copy, Snapshot.of(self.state))
 
     def back(self, name: str) -> None:
         """Put both sides back to where they were then; a journal that a dead client left is gone too."""
         held, mirror = self.places[name], self.office.mirror
         mirror.with_name(mirror.name + "-journal").unlink(missing_ok=True)
         shutil.copyfile(held.mirror, mirror)
-        with self.state.lock:
-            for table in self.state.tables:
-                rows, log, number = held.tables[table.kind.name]
-                table.rows, table.delete_log, table.last_number = {}, dict(log), number
-                table.modstamps, table.veils = ModstampLog(), {}
-                table.indexes = {each: Index() for each in table.indexes}
-                for record_id, row in sorted(rows.items(), key=lambda kept: kept[1]["SystemModstamp"]):
-                    table.put(record_id, row)
-            self.state.meter.reset()
+        held.org.put_back(self.state)
         self.wrote.clear()
         self.made.clear()
 

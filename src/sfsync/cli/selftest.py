@@ -138,10 +138,9 @@ def _show(console: Console, tally: Tally, data: Mapping[str, Any]) -> None:
     line("Looked at:")
     for told, number in tally.checked.most_common():
         line(f"  {number:>8,}  {PROMISES[told]}")
-    line(
-        f"{tally.schedules:,} schedules from seed {tally.seed}, {data['seconds']} s: {data['steps']:,} steps,"
-        f" {data['runs']:,} runs, {data['faults']:,} faults, {data['crashes']:,} crashes, {data['checks']:,} checks"
-    )
+    line(f"{tally.schedules:,} schedules from seed {tally.seed} in {data['seconds']:,} s:")
+    counts = ("steps", "runs", "faults", "crashes", "checks")
+    line("  " + ", ".join(f"{data[name]:,} {name}" for name in counts))
     failure = tally.failure
     if failure is None:
         line("Every promise held.")

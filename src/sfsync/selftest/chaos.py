@@ -7,6 +7,7 @@ so that each can be played again alone.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from itertools import count, islice
 from sfsync.selftest.invariants import Broken
 from sfsync.selftest.schedule import Schedule, draw, shrink
 from sfsync.selftest.world import Played, World
+
+MOST_SECONDS_TO_EXPLAIN = 60.0
+"""After so long the steps that are left are told, whether or not all of them matter."""
 
 Told = Callable[["Tally"], None]
 """Told after each schedule how far it is."""
@@ -114,7 +118,7 @@ def _played(seed: int, schedules: int | None, jobs: int) -> Iterator[Played]:
 
 
 def _on_several_cores(seeds: Iterator[int], jobs: int) -> Iterator[Played]:
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _in_a_process_of_its_own) as pool:
         running: set[Future[Played]] = {pool.submit(_play, each) for each in islice(seeds, 2 * jobs)}
         try:
             while running:
@@ -129,6 +133,11 @@ def _on_several_cores(seeds: Iterator[int], jobs: int) -> Iterator[Played]:
 _worlds: list[World] = []
 
 
+def _in_a_process_of_its_own() -> None:
+    """Ctrl-C is for the one who waits for all of them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _play(seed: int) -> Played:
     """One schedule, in the one world that this process has."""
     if not _worlds:
@@ -138,11 +147,12 @@ def _play(seed: int) -> Played:
 
 def explain(played: Played) -> Failure:
     """Find the fewest steps that break the same promise."""
-    wanted = played.broken[0].promise
+    wanted, began = played.broken[0].promise, time.monotonic()
     with World() as world:
 
         def breaks(schedule: Schedule) -> bool:
-            return any(each.promise == wanted for each in world.play(schedule).broken)
+            in_time = time.monotonic() - began < MOST_SECONDS_TO_EXPLAIN
+            return in_time and any(each.promise == wanted for each in world.play(schedule).broken)
 
         again = breaks(played.schedule)
         shrunk = shrink(played.schedule, breaks) if again else played.schedule

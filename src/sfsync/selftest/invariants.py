@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from sfsync.selftest.world import World
 
 PROMISES = {
-    "tasks": "at most one Task for each event key, and none missing",
-    "once": "a record was made by somebody there, or by one write from here",
-    "typed": "a value that a person typed is on one of the sides for everybody to see, or among the conflicts",
+    "tasks": "one Task for each event key: none missing, none twice",
+    "once": "nobody is made twice in Salesforce",
+    "typed": "what a person typed is there, or among the conflicts",
     "equal": "both sides hold the same in every mapped field",
     "counters": "a counter says what was counted",
     "opt-outs": "an opt-out is never undone",
-    "settled": "every write, Task and event has come to an end",
+    "settled": "every write, Task and event comes to an end",
     "rest": "a few runs in peace bring both sides to rest",
-    "quiet": "the next sync writes nothing, and costs one call an object",
+    "quiet": "the next sync writes nothing and costs one call an object",
     "file": "the mirror's file is whole",
-    "soft": "nothing is deleted but what people deleted, and never for good",
+    "soft": "nothing is deleted but what people deleted, nor for good",
     "unmapped": "what is not mapped is not touched",
     "errors": "a run ends well, or with an error for people",
 }
