@@ -18,7 +18,7 @@ from datetime import timedelta
 from sfsync.engine.run import Run, batched
 from sfsync.failpoints import reach
 from sfsync.mapping.coerce import from_org
-from sfsync.mapping.project import Projection, RawRecord
+from sfsync.mapping.project import Projection, RawRecord, salesforce_id
 from sfsync.mapping.schema import FieldType, ObjectMap
 from sfsync.model.change import FieldDecision, OrgAction, OrgWrite, Side
 from sfsync.model.cursor import Watermark
@@ -159,17 +159,26 @@ def _created(
 
 
 def _by_key(run: Run, object_map: ObjectMap, field: str, keys: dict[int, str]) -> dict[int, SalesforceId]:
-    """``{ref: Id}`` of the records that hold these keys; one that another row has is somebody else's."""
-    records: dict[str, SalesforceId] = {}
+    """``{ref: Id}`` of the records that hold these keys; one that another row has is somebody else's.
+
+    Several may hold an address; a Lead that was converted comes last, as it is seldom the one just made.
+    """
+    asked = ("Id", "IsDeleted", *(("IsConverted",) if object_map.sobject == "Lead" else ()), field)
+    records: dict[str, list[RawRecord]] = {}
     for chunk in batched(sorted({key for key in keys.values() if key}), LOOKUP):
-        for page in run.org.find(object_map.sobject, ("Id", "IsDeleted", field), field, chunk):
+        for page in run.org.find(object_map.sobject, asked, field, chunk):
             for raw in page:
-                records.setdefault(match_key(str(raw.get(field) or "")), SalesforceId(str(raw["Id"])))
+                records.setdefault(match_key(str(raw.get(field) or "")), []).append(raw)
     found: dict[int, SalesforceId] = {}
     for ref, key in keys.items():
-        record = records.get(match_key(key))
-        if record is not None and run.mirror.find_row(object_map.name, record) is None:
-            found[ref] = record
+        held = sorted(records.get(match_key(key), ()), key=lambda raw: bool(raw.get("IsConverted")))
+        ids = [salesforce_id(str(raw["Id"])) for raw in held]
+        taken = found.values()
+        free = [
+            each for each in ids if each not in taken and run.mirror.find_row(object_map.name, each) is None
+        ]
+        if free:
+            found[ref] = free[0]
     return found
 
 

@@ -203,6 +203,23 @@ def test_an_org_that_cannot_be_asked_leaves_what_is_in_doubt_in_doubt(sides: Sid
     assert len(sides.org.written) == 1
 
 
+def test_a_create_in_doubt_is_found_beside_a_converted_lead_of_the_same_address(sides: Sides) -> None:
+    sides.reopen(without_keys(MAPPING))
+    old = sides.org.create("Lead", LastName="Old", Company="Co", Email="new@x.example")
+    sides.pull()
+    sides.org.convert(old)
+    sides.pull()
+    sides.edit("INSERT INTO leads (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)")
+    crashes(sides, sides.push)
+    sides.sync_until_quiet()
+    (raw,) = sides.org.live("Lead")
+    assert raw[CLICKS] == 3
+    assert sides.look("SELECT salesforce_id, total_clicks FROM leads WHERE deleted_at IS NULL") == [
+        (raw["Id"], 3)
+    ]
+    assert sides.look("SELECT salesforce_id FROM _outbox WHERE action = 'create'") == [(raw["Id"],)]
+
+
 @KEYED
 def test_a_create_in_doubt_that_sales_converted_meanwhile_is_followed(sides: Sides, mapping) -> None:
     sides.reopen(mapping)
