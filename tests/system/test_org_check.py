@@ -106,6 +106,18 @@ def test_a_picklist_a_length_and_a_status_are_compared_with_what_is_here(whole: 
     assert finding["what"] == "the mirror holds 129 characters, and Contact.Title takes 128"
 
 
+def test_rules_and_rights_that_change_what_a_sync_does_are_told(whole: Office) -> None:
+    whole.local("settings", duplicate_rules=True, lead_assignment_user_id=whole.org.state.admin_id)
+    try:
+        found = told(look(whole))
+    finally:
+        whole.local("settings", duplicate_rules=False, lead_assignment_user_id=None)
+    assert "Standard Contact" in found["org.duplicate-rule", "Contact"]["what"]
+    assert found["org.lead-assignment", "Lead"]["severity"] == "note"
+    assert found["user.admin", "admin@penguin.example"]["severity"] == "warning"
+    assert {"org.duplicate-rule", "org.lead-assignment"}.isdisjoint(codes(look(whole)))
+
+
 def test_calls_that_are_spent_are_told_and_the_look_itself_still_works(whole: Office) -> None:
     used = requests.get(f"{whole.org.url}/_local/calls", timeout=10).json()["used"]
     whole.local("settings", daily_api_requests=used + 6)

@@ -323,7 +323,7 @@ def org_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
                 "org.duplicate-rule", Area.ORG, Severity.NOTE, f"the duplicate rule {rule!r} is active",
                 f"a new {sobject} like one that is there is refused by the API, even where people are only"
                 " warned; it goes to quarantine, and sfsync never goes around the rule",
-                "Nothing to do; link or merge the two, then `sfsync retry`.", subject=sobject,
+                "Link or merge the two in Salesforce, then `sfsync retry`.", subject=sobject,
             )  # fmt: skip
     if "Lead" in names and org.lead_assignment:
         yield Finding(
@@ -342,7 +342,7 @@ def user_findings(org: OrgFacts) -> Iterator[Finding]:
     rights = user.permissions or frozenset()
     if user.profile == "System Administrator" or "ModifyAllData" in rights:
         yield Finding(
-            "user.admin", Area.ORG, Severity.WARNING, f"{user.username or 'the user'} is an administrator",
+            "user.admin", Area.ORG, Severity.WARNING, "the user that sfsync works as is an administrator",
             "whoever gets hold of this login can do anything in the org, and everything looks writable",
             "Give sfsync a user of its own with the permission set of `sfsync org setup` (docs/setup.md).",
             Who.ADMIN, user.username,

@@ -7,7 +7,7 @@ import json
 import zipfile
 from xml.etree import ElementTree as ET
 
-from sfsync.planning.provision import Blueprint, FieldGrant, NewField, ObjectGrant
+from sfsync.planning.provision import Blueprint, FieldGrant, Found, NewField, ObjectGrant, Part, steps
 from sfsync.salesforce.metadata import NAMESPACE, package_files, source_files, zipped
 
 WANTED = Blueprint(
@@ -76,3 +76,37 @@ def test_the_package_names_its_parts_and_the_same_mapping_gives_the_same_bytes()
         assert package.namelist()[0] == "package.xml"
         members = [each.text for each in read(package.read("package.xml")).iter(f"{{{NAMESPACE}}}members")]
     assert members == ["Contact.A_B__c", "Lead.K__c", "PenguinMails_Sync"]
+
+
+def test_the_files_say_what_the_calls_say() -> None:
+    files = package_files(WANTED, "66.0")
+    planned = steps(WANTED, Found({}, "005U", "sync@example.com"))
+    bodies = {part: [step.body for step in planned if step.part is part] for part in Part}
+    written = {}
+    for table in ("Contact", "Lead"):
+        for field in read(files[f"objects/{table}.object"]):
+            definition = told(field)
+            written[f"{table}.{definition.pop('fullName')}"] = definition
+    assert written == {body["FullName"]: texts(body["Metadata"]) for body in bodies[Part.FIELD]}
+    root = read(files["permissionsets/PenguinMails_Sync.permissionset"])
+    fields = {
+        each["field"]: each["editable"]
+        for each in map(told, root.findall(f"{{{NAMESPACE}}}fieldPermissions"))
+    }
+    assert fields == {body["Field"]: str(body["PermissionsEdit"]).lower() for body in bodies[Part.GRANT]}
+    objects = {each["object"]: each for each in map(told, root.findall(f"{{{NAMESPACE}}}objectPermissions"))}
+    for body in bodies[Part.OBJECT]:
+        allowed = objects.pop(str(body["SobjectType"]))
+        for right in ("Read", "Create", "Edit", "Delete"):
+            assert allowed[f"allow{right}"] == str(body.get(f"Permissions{right}", False)).lower()
+    assert objects == {}
+    enabled = [told(each)["name"] for each in root.findall(f"{{{NAMESPACE}}}userPermissions")]
+    assert {f"Permissions{name}" for name in enabled} <= bodies[Part.SET][0].keys()
+
+
+def texts(metadata: dict[str, object]) -> dict[str, str]:
+    """As XML has it."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in metadata.items()
+    }
