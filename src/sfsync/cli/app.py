@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from sfsync.cli import data, demo, login, org, past, profiles, review, schedule, selftest, settings, sync
+from sfsync.cli import (
+    data,
+    demo,
+    login,
+    org,
+    past,
+    person,
+    profiles,
+    review,
+    schedule,
+    selftest,
+    settings,
+    sync,
+)
 from sfsync.cli.command import Cli, Commands, short, write_document
 
 app = typer.Typer(
@@ -42,7 +55,7 @@ def options(
     """Keep the PenguinMails email platform and a Salesforce org in step."""
 
 
-for module in (data, settings, login, profiles, org, sync, review, past, schedule, demo, selftest):
+for module in (data, settings, login, profiles, org, sync, review, past, person, schedule, demo, selftest):
     module.register(app)
 
 

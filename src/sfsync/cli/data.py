@@ -112,7 +112,8 @@ def import_file(
             f"no object {object_name!r} in the configuration", hint=f"There are: {', '.join(known)}."
         )
     counts = Counter({"created": 0, "updated": 0, "unchanged": 0, "quarantined": 0})
-    with open_mirror(cli, config) as mirror, mirror.lock(new_run_id(), "import"):
+    run_id = new_run_id()
+    with open_mirror(cli, config) as mirror, mirror.lock(run_id, "import"):
         records = read_records(
             sys.stdin.buffer if str(file) == "-" else file, known[object_name], ignore_unknown=ignore_unknown
         )
@@ -125,7 +126,9 @@ def import_file(
             for record in batch:
                 if isinstance(record, BadLine):
                     _put_aside(mirror, file.name, object_name, record)
-            for name, number in mirror.import_records(object_name, good).items():
+            for name, number in mirror.import_records(
+                object_name, good, source=file.name, run_id=run_id
+            ).items():
                 counts[name] += number
 
     def show(console: Console) -> None:

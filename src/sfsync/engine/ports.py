@@ -182,6 +182,10 @@ class Mirror(Protocol):
         """An empty stage for one object, holding these columns; gone at the end of the block."""
         ...
 
+    def forgotten(self, object_name: str) -> Callable[[Remote], bool] | None:
+        """Tells records of purged people, who are not brought in anew; ``None`` where nobody was purged."""
+        ...
+
     def rows(self, object_name: str) -> int:
         """How many live rows there are, for the brake."""
         ...

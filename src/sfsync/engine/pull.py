@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import filterfalse
 
 from sfsync.engine.follow import commit
 from sfsync.engine.ports import Changes, Stage
@@ -157,10 +158,12 @@ def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:
 
 def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, stage: Stage) -> int:
     found = 0
+    forgotten = run.mirror.forgotten(name)
     run.progress.start(f"Reading {name}s", changes.total)
     for page in changes.pages:
         run.checkpoint()
-        staged = stage.add(projection.to_remote_record(raw) for raw in page)
+        records = map(projection.to_remote_record, page)
+        staged = stage.add(records if forgotten is None else filterfalse(forgotten, records))
         found += staged
         run.progress.advance(staged)
         reach("pull.page_staged")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sfsync.mapping.schema import Merge
-from sfsync.mirror import quarantine, records
+from sfsync.mirror import forget, quarantine, records
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.event import EmailEvent, EventType, match_key
@@ -50,6 +50,9 @@ class Events:
     def keep(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
         """Store events durably, once per id. Returns ``(new, duplicates)``."""
         now = self._database.now()
+        forgotten = forget.Forgotten(self._database)
+        if forgotten:
+            events = [forgotten.without_person(event) for event in events]
         with self._database.transaction(edits=True):
             new = self._database.run_many(
                 "INSERT OR IGNORE INTO events (id, type, email, match_key, campaign_id, campaign_name, timestamp,"
@@ -69,6 +72,12 @@ class Events:
                     for event in events
                 ),
             )
+            if forgotten:
+                self._database.run(
+                    "UPDATE events SET state = 'handled', note = ? WHERE state = 'new' AND match_key = ''"
+                    " AND note = '' AND email = ''",
+                    [forget.PURGED],
+                )
         return new, len(events) - new
 
     # -- whose -------------------------------------------------------------------------------------------------
@@ -180,6 +189,13 @@ class Events:
             return
         table, local_id = place
         self._change(table, local_id, effect)
+        touched = {
+            **effect.set_values,
+            **effect.add_values,
+            **(effect.new_person[1] if effect.new_person else {}),
+        }
+        if touched:
+            records.note_brought(database, table, local_id, "event", touched, event.id, self._run_id)
         if effect.task is not None:
             database.run(
                 "INSERT OR IGNORE INTO activities (event_id, key, object, person_id, type, subject, fields, queued_at)"

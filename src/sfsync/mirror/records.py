@@ -19,6 +19,9 @@ from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
 from sfsync.model.record import MISSING, Base, Local, LocalId, SalesforceId, Value, Values
 from sfsync.planning.pending import Row
 
+TIDIED = "tidied"
+"""The rule of a decision that brings a value into canonical form: nothing new came in."""
+
 
 # -- reading ---------------------------------------------------------------------------------------------------
 def row_columns(table: MappedTable, columns: Sequence[str]) -> str:
@@ -97,6 +100,11 @@ def put_aside(table: MappedTable) -> str:
         "EXISTS (SELECT 1 FROM quarantine AS q WHERE q.kind = 'record' AND q.state <> 'settled'"
         f" AND q.object = '{_literal(table.object)}' AND q.person_id = r.id AND q._edit >= coalesce(b._edit, 0))"
     )
+
+
+def has_address(database: Database, table: MappedTable, key: str) -> bool:
+    """Whether some row has this address."""
+    return database.value(f"SELECT 1 FROM {table.name} WHERE {table.match()} = ? LIMIT 1", [key]) is not None
 
 
 def _literal(text: str) -> str:
@@ -264,6 +272,43 @@ def segment_id(database: Database, segment: str) -> int:
     return int(database.value("SELECT id FROM segments WHERE name = ?", [segment]))
 
 
+# -- where values come from --------------------------------------------------------------------------------------
+def note_brought(
+    database: Database,
+    table: MappedTable,
+    local_id: LocalId,
+    how: str,
+    columns: Iterable[str],
+    source: str,
+    run_id: str,
+) -> None:
+    """Keep, for the person's story, who brought the values of these columns: ``pulled``, ``imported``, ``event``."""
+    database.run(
+        "INSERT INTO _brought (object, person_id, how, columns, source, run_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [table.object, local_id, how, spelled(columns), source, run_id, database.now()],
+    )
+
+
+def note_arrivals(database: Database, table: MappedTable, first: LocalId, last: LocalId, run_id: str) -> None:
+    """Keep that these rows, one after the other, came in by a pull."""
+    database.run(
+        "INSERT INTO _arrivals (object, first_id, last_id, run_id, at) VALUES (?, ?, ?, ?, ?)",
+        [table.object, first, last, run_id, database.now()],
+    )
+
+
+def note_former(database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan) -> None:
+    """Keep an address that a plan replaces."""
+    match_on = table.object_map.match_on
+    if match_on in plan.to_local:
+        key = table.match()
+        database.run(
+            f"INSERT OR REPLACE INTO _former (object, person_id, match_key, until) SELECT ?, id, {key}, ?"
+            f" FROM {table.name} WHERE id = ? AND {key} <> '' AND {key} <> lower(trim(?))",
+            [table.object, database.now(), local_id, plan.to_local[match_on] or ""],
+        )
+
+
 # -- plans -----------------------------------------------------------------------------------------------------
 class Committer:
     """Applies the mirror's half of plans.
@@ -298,6 +343,7 @@ class Committer:
         if plan.salesforce_id is not None and id_of(database, table, plan.salesforce_id) is not None:
             return  # it came in by another way meanwhile; the next pull compares
         local_id = insert(database, table, plan.to_local, plan.salesforce_id)
+        note_arrivals(database, table, local_id, local_id, self._run_id)
         join_segment(database, table, local_id, segment)
         if any(plan.to_local.get(column) != value for column, value in plan.new_base.items()):
             keep_base(database, table, local_id)
@@ -317,7 +363,13 @@ class Committer:
         keep_base(database, table, local_id)
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
+        note_former(database, table, local_id, plan)
         write(database, table, local_id, plan.to_local, seen_values(plan.decisions))
+        pulled = [
+            each.column for each in plan.decisions if each.rule != TIDIED and each.column in plan.to_local
+        ]
+        if pulled:
+            note_brought(database, table, local_id, "pulled", pulled, "", self._run_id)
         late = overtaken(database, table, local_id, plan)
         agreed = {column: value for column, value in plan.new_base.items() if column not in late}
         agree(database, table, local_id, agreed, held_columns(plan))
@@ -361,6 +413,9 @@ class Committer:
                     f"UPDATE {successor.name} SET {name} = coalesce({name}, 0) + ? WHERE id = ?",
                     [amount, survivor],
                 )
+        owed = [*plan.to_successor, *plan.add_to_successor]
+        if owed:
+            note_brought(database, successor, survivor, "lives on", owed, salesforce_id, self._run_id)
 
 
 def keep_link(

@@ -133,8 +133,11 @@ class Law:
 class SqliteStage:
     """One object's stage; see ``engine.ports.Stage``."""
 
-    def __init__(self, database: Database, table: MappedTable, columns: Sequence[str], name: str) -> None:
+    def __init__(
+        self, database: Database, table: MappedTable, columns: Sequence[str], name: str, run_id: str = ""
+    ) -> None:
         self._database = database
+        self._run_id = run_id
         self._table = table
         self._columns = tuple(columns)
         self._law = Law(table, self._columns)
@@ -237,16 +240,47 @@ class SqliteStage:
         if not self._law.pulled:
             return 0
         pulled, table = self._law.pulled, self._table
+        last = self._note_changed(span)
         # spelled out from the stage to the rows: as UPDATE FROM, SQLite walks every row of the mirror
         return self._database.run(
             f"UPDATE {table.name} AS moved SET ({table.listed('', pulled)}) ="
             f" (SELECT {table.listed('s', pulled)} FROM {self._name} AS s WHERE s.salesforce_id = moved.salesforce_id)"
-            f" WHERE moved.id IN (SELECT r.id FROM {self._name} AS s"
+            " WHERE moved.id IN (SELECT person_id FROM _brought WHERE id > ?)",
+            [last],
+        )
+
+    def _note_changed(self, span: tuple[str, str]) -> int:
+        """Keep which columns of which rows are about to change, and addresses that go: for people's stories.
+
+        Returns:
+            The last note before these.
+        """
+        database, table = self._database, self._table
+        last = int(database.value("SELECT max(id) FROM _brought") or 0)
+        named = " || ".join(
+            f"iif(s.{quoted(name)} IS NOT r.{quoted(name)}, '{_literal(name)},', '')"
+            for name in self._law.pulled
+        )
+        count = database.run(
+            "INSERT INTO _brought (object, person_id, how, columns, run_id, at)"
+            f" SELECT ?, r.id, 'pulled', ',' || {named}, ?, ? FROM {self._name} AS s"
             f" CROSS JOIN {table.name} AS r ON r.salesforce_id = s.salesforce_id"
             f" LEFT JOIN {table.base} AS b ON b.id = r.id"
-            f" WHERE s.salesforce_id > ? AND s.salesforce_id <= ? AND {self._law.changed})",
-            span,
+            f" WHERE s.salesforce_id > ? AND s.salesforce_id <= ? AND {self._law.changed}",
+            [table.object, self._run_id, database.now(), *span],
         )
+        match_on = table.object_map.match_on
+        if count and match_on in self._law.pulled:
+            database.run(
+                f"INSERT OR REPLACE INTO _former (object, person_id, match_key, until)"
+                f" SELECT b.object, r.id, {table.match('r')}, b.at FROM _brought AS b"
+                f" CROSS JOIN {table.name} AS r ON r.id = b.person_id WHERE b.id > ?"
+                " AND instr(b.columns, ?)"
+                f" AND {table.match('r')} <> '' AND EXISTS (SELECT 1 FROM {self._name} AS s"
+                f" WHERE s.salesforce_id = r.salesforce_id AND {table.match('s')} IS NOT {table.match('r')})",
+                [last, f",{match_on},"],
+            )
+        return last
 
     def _insert(self, span: tuple[str, str], segment: str) -> int:
         database, table, pulled = self._database, self._table, self._law.pulled
@@ -261,6 +295,9 @@ class SqliteStage:
             f" WHERE s.salesforce_id > ? AND s.salesforce_id <= ? AND {self._law.new} ORDER BY s.salesforce_id",
             span,
         )
+        if count:
+            upto = database.value(f"SELECT max(id) FROM {table.name}")
+            records.note_arrivals(database, table, LocalId(before + 1), LocalId(upto), self._run_id)
         if segment and count and table.person_column:
             database.run(
                 f"INSERT OR IGNORE INTO contact_segments (segment_id, {table.person_column}, added_at)"
@@ -429,6 +466,10 @@ class SqliteStage:
         if row is None:
             return Triple(self._table.object, None, None, remote)
         return Triple(self._table.object, row.base, row.local, remote)
+
+
+def _literal(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def _absent(values: Mapping[str, Value], columns: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Self
 from sfsync.errors import MirrorError, WrongOrg
 from sfsync.mapping.check import SObjectFacts
 from sfsync.mapping.schema import Mapping, ObjectMap
-from sfsync.mirror import conflicts, health, people, quarantine, records, runs, tables
+from sfsync.mirror import conflicts, forget, health, people, quarantine, records, runs, stories, tables
 from sfsync.mirror.database import Clock, Database, quoted
 from sfsync.mirror.events import Events
 from sfsync.mirror.lock import holder, run_lock
@@ -26,7 +26,7 @@ from sfsync.model.change import OrgWrite, RowPlan, Side
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
 from sfsync.model.outcome import Outcome
-from sfsync.model.record import LocalId, SalesforceId, Values
+from sfsync.model.record import LocalId, Remote, SalesforceId, Values
 from sfsync.planning.activity import Effect, Person
 from sfsync.planning.pending import InDoubt, PendingWrite, QueuedTask, Row
 
@@ -266,7 +266,9 @@ class SqliteMirror:
     def staging(self, object_map: ObjectMap, columns: Sequence[str]) -> Iterator[SqliteStage]:
         """An empty stage for one object, holding these columns; gone at the end of the block."""
         self._stages += 1
-        stage = SqliteStage(self._database, MappedTable(object_map), columns, f"_stage_{self._stages}")
+        stage = SqliteStage(
+            self._database, MappedTable(object_map), columns, f"_stage_{self._stages}", self._run_id
+        )
         try:
             yield stage
         finally:
@@ -469,18 +471,34 @@ class SqliteMirror:
         records.take(self._database, self._tables, conflict_id, Side(side))
 
     # -- people ------------------------------------------------------------------------------------------------
-    def import_records(self, object_name: str, rows: Iterable[Values]) -> dict[str, int]:
+    def import_records(
+        self, object_name: str, rows: Iterable[Values], *, source: str = "", run_id: str = ""
+    ) -> dict[str, int]:
         """Take records from a file in, in one transaction. Returns ``created``, ``updated``, ``unchanged``."""
-        return people.import_rows(self._database, self._table(object_name), rows)
+        return people.import_rows(
+            self._database, self._table(object_name), rows, source, run_id or self._run_id
+        )
 
     def write_edits(self, object_name: str, local_id: LocalId, values: Values) -> bool:
         """Write columns of a row as an edit made here; whether there is such a row."""
         return people.write_edits(self._database, self._table(object_name), local_id, values)
 
-    def story(self, email: str) -> dict[str, Any]:
-        """Everything the mirror knows of an address, for ``explain``."""
-        return people.story(self._database, list(self._tables.values()), email)
+    def story(self, who: str) -> dict[str, Any]:
+        """Everything the mirror knows of a person, for ``explain``; see ``stories.story``."""
+        return stories.story(self._database, list(self._tables.values()), who)
 
-    def purge(self, email: str) -> dict[str, int]:
-        """Remove a person from the mirror and its journal. Returns how many rows went, by table."""
-        return people.purge(self._database, list(self._tables.values()), email)
+    def purge(self, email: str, *, dry_run: bool = False) -> dict[str, Any]:
+        """Remove a person from the mirror and its journal; see ``forget.purge``."""
+        return forget.purge(self._database, list(self._tables.values()), email, dry_run=dry_run)
+
+    def unsent_consent(self, email: str) -> list[str]:
+        """Why purging this person now would lose an opt-out, or a write whose outcome is not known."""
+        return forget.unsent_consent(self._database, list(self._tables.values()), email)
+
+    def readmit(self, email: str, *, dry_run: bool = False) -> bool:
+        """Let a purged address in again; whether it had been purged."""
+        return forget.readmit(self._database, email, dry_run=dry_run)
+
+    def forgotten(self, object_name: str) -> Callable[[Remote], bool] | None:
+        """Tells records of purged people, who are not brought in anew; ``None`` where nobody was purged."""
+        return forget.strangers(self._database, self._table(object_name))

@@ -1,0 +1,202 @@
+"""One person's whole story, as the tables hold it: who it is, and everything that ever happened to their rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sfsync.mirror import records
+from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.tables import MappedTable, read_back
+from sfsync.model.event import match_key
+from sfsync.model.record import LocalId, SalesforceId, Value
+
+_RECORD = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
+_ROW = re.compile(r"(?:(?P<object>\w+)[ :])?(?P<id>[0-9]{1,18})")
+Person = tuple[MappedTable, LocalId]
+
+
+def people(database: Database, tables: Sequence[MappedTable], who: str) -> list[Person]:
+    """The rows of somebody: by address, present or former, by Salesforce Id, or by local id (``contact:12``).
+
+    Merged and converted records are followed both ways, for they are one person.
+    """
+    found = [(table, local_id) for table in tables for local_id in _rows_of(database, table, who)]
+    for table, local_id in found:  # grows while it is walked
+        for other in _kin(database, tables, table, local_id):
+            if other not in found:
+                found.append(other)
+    return sorted(found, key=lambda person: (tables.index(person[0]), person[1]))
+
+
+def _rows_of(database: Database, table: MappedTable, who: str) -> list[LocalId]:
+    number = _ROW.fullmatch(who.strip())
+    if number and number["object"] in (None, table.object):
+        return _ids(database, f"SELECT id FROM {table.name} WHERE id = ?", [int(number["id"])])
+    if "@" not in who and _RECORD.fullmatch(who.strip()):
+        return _ids(
+            database,
+            f"SELECT id FROM {table.name} WHERE substr(salesforce_id, 1, 15) = ?",
+            [who.strip()[:15]],
+        )
+    key = match_key(who)
+    if not key:
+        return []
+    match_on = table.object_map.match_on
+    was = "lower(trim(json_extract(before, ?)))"
+    return _ids(
+        database,
+        f"SELECT id FROM {table.name} WHERE {table.match()} = ?1 OR id IN (SELECT person_id FROM _former"
+        " WHERE match_key = ?1 AND object = ?2) OR id IN (SELECT person_id FROM _outbox WHERE object = ?2"
+        f" AND state = 'accepted' AND instr(before, '@') AND {was.replace('?', '?3')} = ?1) ORDER BY id",
+        [key, table.object, f'$."{match_on}"'],
+    )
+
+
+def _ids(database: Database, sql: str, parameters: Sequence[Value]) -> list[LocalId]:
+    return [LocalId(found) for (found,) in database.rows(sql, parameters)]
+
+
+def _kin(
+    database: Database, tables: Sequence[MappedTable], table: MappedTable, local_id: LocalId
+) -> list[Person]:
+    """Rows that this one lives on in, and rows that live on in this one."""
+    record = database.value(f"SELECT salesforce_id FROM {table.name} WHERE id = ?", [local_id])
+    if record is None:
+        return []
+    linked = database.rows(
+        "SELECT successor_object, successor_id FROM _links WHERE object = ?1 AND salesforce_id = ?2"
+        " UNION SELECT object, salesforce_id FROM _links WHERE successor_object = ?1 AND successor_id = ?2",
+        [table.object, record],
+    )
+    by_name = {each.object: each for each in tables}
+    kin = []
+    for name, other in linked:
+        if name in by_name and (row := records.id_of(database, by_name[name], SalesforceId(other))):
+            kin.append((by_name[name], row))
+    return kin
+
+
+def story(database: Database, tables: Sequence[MappedTable], who: str) -> dict[str, Any]:
+    """Everything the mirror knows of somebody, soft-deleted rows too.
+
+    Returns:
+        ``rows`` (each with its object, local, base, segments, where it lives on), and, oldest first, ``arrivals``,
+        ``brought``, ``events``, ``activities``, ``conflicts``, ``quarantine``, ``writes`` and ``links``.
+    """
+    found = people(database, tables, who)
+    told: dict[str, Any] = {"email": who, "rows": [_row(database, *person) for person in found]}
+    keys = {match_key(who)} | {match_key(str(key)) for key in _addresses(database, found)}
+    told["events"] = _events(database, found, keys)
+    for name, order in (
+        *(("activities", "id"), ("conflicts", "id"), ("quarantine", "id"), ("_outbox", "ref")),
+        *(("_brought", "id"), ("_former", "until")),
+    ):
+        told[name.strip("_")] = [
+            entry
+            for table, local_id in found
+            for entry in _dicts(
+                database, name, "object = ? AND person_id = ?", [table.object, local_id], order
+            )
+        ]
+    told["writes"] = [_write(database, entry) for entry in told.pop("outbox")]
+    for entry in told["brought"]:
+        entry["columns"] = sorted(read_back(entry["columns"]))
+    told["arrivals"] = [entry for table, local_id in found for entry in _arrivals(database, table, local_id)]
+    told["links"] = [
+        entry
+        for table, local_id in found
+        for entry in _dicts(
+            database,
+            "_links",
+            f"object = ? AND salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?)",
+            [table.object, local_id],
+            "found_at",
+        )
+    ]
+    return told
+
+
+def _addresses(database: Database, found: Sequence[Person]) -> list[str]:
+    keys = []
+    for table, local_id in found:
+        keys += database.rows(
+            f"SELECT {table.match()} FROM {table.name} WHERE id = ?1 AND {table.match()} <> ''"
+            " UNION SELECT match_key FROM _former WHERE object = ?2 AND person_id = ?1",
+            [local_id, table.object],
+        )
+    return [key for (key,) in keys]
+
+
+def _events(database: Database, found: Sequence[Person], keys: set[str]) -> list[dict[str, Any]]:
+    """Events of any of the addresses, and those that were taken for one of the rows."""
+    by_id: dict[str, dict[str, Any]] = {}
+    for key in keys - {""}:
+        by_id |= {one["id"]: one for one in _dicts(database, "events", "match_key = ?", [key], "timestamp")}
+    for table, local_id in found:
+        mine = _dicts(
+            database, "events", "object = ? AND person_id = ?", [table.object, local_id], "timestamp"
+        )
+        by_id |= {one["id"]: one for one in mine}
+    return sorted(by_id.values(), key=lambda one: (one["timestamp"], one["id"]))
+
+
+def _arrivals(database: Database, table: MappedTable, local_id: LocalId) -> list[dict[str, Any]]:
+    found = _dicts(
+        database,
+        "_arrivals",
+        "object = ? AND first_id <= ? AND last_id >= ?",
+        [table.object, local_id, local_id],
+        "id",
+    )
+    return [
+        {"object": table.object, "person_id": local_id, "run_id": one["run_id"], "at": one["at"]}
+        for one in found
+    ]
+
+
+def _row(database: Database, table: MappedTable, local_id: LocalId) -> dict[str, Any]:
+    row = records.find(database, table, "r.id = ?", [local_id])
+    if row is None:
+        return {}
+    segments: list[Any] = []
+    if table.person_column:
+        segments = database.rows(
+            "SELECT s.name FROM segments AS s JOIN contact_segments AS c ON c.segment_id = s.id"
+            f" WHERE c.{table.person_column} = ? ORDER BY s.name",
+            [local_id],
+        )
+    lives_on = database.row(
+        "SELECT successor_object, successor_id, reason FROM _links WHERE object = ? AND salesforce_id = ?",
+        [table.object, row.salesforce_id],
+    )
+    return {
+        "object": table.object,
+        "id": local_id,
+        "salesforce_id": row.salesforce_id,
+        "local": dict(row.local.values),
+        "base": None if row.base is None else dict(row.base.values),
+        "edited_at": row.local.edited_at or None,
+        "deleted_at": row.local.deleted_at,
+        "segments": [name for (name,) in segments],
+        "lives_on": dict(zip(("object", "salesforce_id", "reason"), lives_on, strict=True))
+        if lives_on
+        else None,
+    }
+
+
+def _dicts(
+    database: Database, name: str, where: str, parameters: Sequence[Value], order: str
+) -> list[dict[str, Any]]:
+    columns = [row[1] for row in database.rows(f"PRAGMA table_info({quoted(name)})")]
+    found = database.rows(f"SELECT * FROM {quoted(name)} WHERE {where} ORDER BY {order}", parameters)
+    return [
+        {column: value for column, value in zip(columns, row, strict=True) if not column.startswith("_")}
+        for row in found
+    ]
+
+
+def _write(database: Database, entry: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in entry.items() if name not in {"plan", "edit"}}
+    return told | {"before": database.parsed(told["before"]), "after": database.parsed(told["after"])}
