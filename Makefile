@@ -64,7 +64,7 @@ long:  ## trouble of every kind, a telling slice of it
 	$(PY) -m pytest -m "(long or always) and not faults and not crash" tests/crash tests/faults tests/trouble tests/laws
 
 faults:  ## every cell of the tables of trouble, where the tests take the telling ones
-	$(PY) -m pytest -m faults tests
+	$(PY) -m pytest -m faults --dist=worksteal tests
 
 coverage:  ## the tests, and how much of the code they run, branch by branch
 	$(PY) -m coverage erase

@@ -68,6 +68,14 @@ def test_the_work_passes_every_named_place_and_leaves_nothing_to_do(case: Case) 
     assert max(case.told[-2].made.values()) == 1
 
 
+@pytest.mark.always
+@pytest.mark.parametrize("case", ["keys"], indirect=True)
+def test_killed_where_something_is_in_doubt_nothing_is_sent_twice(case: Case) -> None:
+    """A slice for every change."""
+    assert not case.sweep.everywhere(case.told, names=IN_DOUBT, every=7)
+    assert case.sweep.deaths
+
+
 @sizes({"keys": 13, "no keys": 12, "bulk": 59})
 def test_a_process_killed_at_any_place_is_as_if_it_had_never_been(case: Case, step: int) -> None:
     wrong = case.sweep.everywhere(case.told, every=step)

@@ -71,6 +71,7 @@ def test_the_batch_under_way_is_finished_kept_and_told(
     assert (Counter(scene.wrote), scene.made) == (told.wrote, told.made)
 
 
+@pytest.mark.always
 @pytest.mark.parametrize(("number", "act", "code"), SIGNALS)
 def test_asked_twice_it_ends_at_once_and_the_next_run_looks_before_it_repeats(
     scene: Scene, told: Undisturbed, number: signal.Signals, act: str, code: int

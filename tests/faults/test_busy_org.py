@@ -135,6 +135,7 @@ def story(pair: Pair, request: pytest.FixtureRequest) -> Story:
 
 
 # -- edits -------------------------------------------------------------------------------------------------------
+@pytest.mark.always
 def test_the_same_field_is_edited(story: Story) -> None:
     story.unfolds(lambda it: it.pair.people.edit(it.one, {"Title": "There"}))
     story.all_equal()
@@ -360,6 +361,7 @@ def test_it_is_deleted_and_purged(story: Story) -> None:
     assert story.here["job_title"] == "Here"
 
 
+@pytest.mark.always
 def test_it_is_merged_into_another(story: Story) -> None:
     story.unfolds(lambda it: it.pair.people.merge(it.two, [it.one]))
     assert story.here["deleted_at"]
@@ -376,6 +378,7 @@ def test_another_is_merged_into_it(story: Story) -> None:
     assert story.there["Title"] == "Here"
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("into", ["a new contact", "one that is there"])
 def test_the_lead_is_converted(story: Story, into: str) -> None:
     def act(it: Story) -> None:
@@ -422,6 +425,7 @@ def test_a_validation_rule_appears(story: Story) -> None:
     assert story.here["job_title"] == "Here"
 
 
+@pytest.mark.always
 def test_a_trigger_rewrites_what_was_written(pair: Pair) -> None:
     story = Story(pair, MOMENTS[2])
     story.unfolds(lambda it: it.pair.people.edit(it.one, {"Title": "HERE"}))

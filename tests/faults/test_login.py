@@ -66,6 +66,7 @@ def strike(desk: Desk, fault: str, args: dict[str, Any]) -> None:
 FAULTS = {**ANSWERS, **LOST, "the connection breaks": ("drop", {})}
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a page with 200"))
 def test_a_login_that_goes_wrong_leaves_the_login_before(desk: Desk, name: str) -> None:
     strike(desk, *FAULTS[name])
@@ -77,6 +78,7 @@ def test_a_login_that_goes_wrong_leaves_the_login_before(desk: Desk, name: str) 
     assert desk.inside("sync").code == 0
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a 503 page"))
 def test_a_renewal_that_goes_wrong_asks_for_a_login_only_where_it_is_lost(desk: Desk, name: str) -> None:
     desk.org.oauth.grants.expire_access_tokens()

@@ -72,6 +72,7 @@ def test_a_connection_that_stays_broken_ends_the_run_and_costs_nothing(
     day.ends_well(pair)
 
 
+@pytest.mark.always
 def test_nobody_listens_where_the_org_was(open_one: Opener) -> None:
     """With a real socket."""
     pair = open_one()

@@ -94,6 +94,7 @@ def test_locked_records_are_sent_again_in_smaller_requests(open_one: Opener) -> 
     pair.converge()
 
 
+@pytest.mark.always
 def test_our_own_key_that_is_there_already_is_our_own_task(pair: Pair) -> None:
     """A duplicate of a key of ours is a success whose reply was lost."""
     email = addresses(pair)[0]
@@ -145,6 +146,7 @@ APEX = b'[{"errorCode":"APEX_ERROR","message":"CPU time limit exceeded"}]'
 
 
 # -- Tasks without an external id, creates without one -----------------------------------------------------------
+@pytest.mark.always
 @pytest.mark.parametrize("fault", ["lose_reply", "truncate", "drop"])
 def test_without_external_ids_a_lost_reply_makes_nothing_twice(open_one: Opener, fault: str) -> None:
     """where nothing but a look-up can tell: creates of people and Tasks, and updates of counters."""

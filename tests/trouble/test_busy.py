@@ -85,6 +85,7 @@ def test_what_only_looks_does_not_mind_another_run(desk: Desk, holder) -> None:
         assert desk.inside(*line).code == 0, line
 
 
+@pytest.mark.always
 def test_a_holder_that_is_stopped_still_holds_and_one_that_is_killed_does_not(desk: Desk, holder) -> None:
     holder.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, holder.pid, os.WSTOPPED)

@@ -82,6 +82,7 @@ WRONG = {
 }
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_command_line_is_told_and_nothing_is_done(desk: Desk, name: str) -> None:
     line, told = WRONG[name]

@@ -47,6 +47,7 @@ def test_a_mirror_of_a_newer_sfsync_is_told_and_left_as_it_is(desk: Desk) -> Non
     assert desk.mirror.read_bytes() == content
 
 
+@pytest.mark.always
 def test_an_empty_file_is_a_new_mirror_that_nobody_is_logged_in_with(desk: Desk) -> None:
     desk.mirror.write_bytes(b"")
     assert "sfsync login" in desk.told("sync", expect=4)

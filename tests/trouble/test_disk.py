@@ -78,6 +78,7 @@ def test_where_the_system_refuses_to_let_the_file_grow_it_is_told_and_the_next_r
     finishes(desk, ids, title)
 
 
+@pytest.mark.always
 def test_where_nothing_at_all_can_be_written_status_still_tells_what_there_is(desk: Desk) -> None:
     with disk_with_room_for(0), files_no_larger_than(0):
         assert "contact" in desk.inside("status").out

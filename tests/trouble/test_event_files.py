@@ -92,6 +92,7 @@ def test_an_odd_name_is_a_name(desk: Desk, campaign: str) -> None:
     desk.converges()
 
 
+@pytest.mark.always
 def test_a_file_that_is_still_being_written_is_read_again_without_counting_twice(desk: Desk) -> None:
     email = desk.rows()[0]["email"]
     lines = [line(email) for _ in range(3)]
@@ -154,6 +155,7 @@ def test_a_pipe_with_a_name_a_byte_order_mark_and_windows_line_ends(desk: Desk) 
     assert (activity["events"], activity["tasks"]) == (2, 2)
 
 
+@pytest.mark.always
 def test_the_same_events_by_every_way_are_the_same_events(desk: Desk) -> None:
     one = json.loads(line(desk.rows()[0]["email"]))
     assert desk.hand_in_here(one, one) == 0

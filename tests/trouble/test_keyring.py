@@ -65,6 +65,7 @@ def test_a_keyring_that_keeps_nothing_safe_is_refused_before_the_browser_opens(
     assert not browser.called
 
 
+@pytest.mark.always
 def test_a_keyring_that_hangs_is_left_and_told(stranger: Desk) -> None:
     with keyring("sleep", "60", seconds=0.2):
         told = stranger.told("login", "--token-store", "keyring", expect=4)

@@ -177,6 +177,7 @@ def test_a_clock_that_jumps_back_between_two_runs_takes_nothing_back(
     assert len({row["task_id"] for row in sent} - {None}) == 2
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("place", ["pull.page_staged", "push.journaled", "activity.marked"])
 def test_a_clock_that_jumps_back_in_the_middle_of_a_run_takes_nothing_back(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, place: str
