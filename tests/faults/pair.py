@@ -257,15 +257,7 @@ class Pair:
 
     def differences(self, object_map: ObjectMap) -> list[str]:
         """Where a live record and its live row do not say the same, in words."""
-        there = self.live(object_map.sobject)
-        if object_map.sobject == "Lead":
-            there = {key: record for key, record in there.items() if not record["IsConverted"]}
-        here = {row["salesforce_id"]: row for row in self.rows(object_map.table) if row["deleted_at"] is None}
-        told = [f"{key}: not here" for key in there.keys() - here.keys()]
-        told += [f"{row['email']} ({key}): not there" for key, row in here.items() if key not in there]
-        for key in there.keys() & here.keys():
-            told += unequal(object_map, there[key], here[key])
-        return told
+        return differences(object_map, self.dump(object_map.sobject), self.rows(object_map.table))
 
     def judge_tasks(self) -> None:
         """One Task for each activity, and no activity without one."""
@@ -304,6 +296,26 @@ def task_key(task: Row) -> str:
     return next(
         (line.removeprefix("sfsync-ref:").strip() for line in lines if line.startswith("sfsync-ref:")), ""
     )
+
+
+def differences(object_map: ObjectMap, records: dict[str, Row], rows: Iterable[Row]) -> list[str]:
+    """Where a live record and its live row do not say the same, in words.
+
+    Args:
+        records: every record of the object, by id, deleted and converted ones too.
+        rows: every row of its table.
+    """
+    there = {
+        key: record
+        for key, record in records.items()
+        if not record["IsDeleted"] and not record.get("IsConverted")
+    }
+    here = {row["salesforce_id"]: row for row in rows if row["deleted_at"] is None}
+    told = [f"{key}: not here" for key in there.keys() - here.keys()]
+    told += [f"{row['email']} ({key}): not there" for key, row in here.items() if key not in there]
+    for key in there.keys() & here.keys():
+        told += unequal(object_map, there[key], here[key])
+    return told
 
 
 def unequal(object_map: ObjectMap, record: Row, row: Row) -> list[str]:

@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import threading
 import webbrowser
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import chdir, closing, contextmanager
 from dataclasses import replace
@@ -23,8 +24,10 @@ from unittest import mock
 from sfsync import failpoints
 from sfsync.cli.app import run as run_command_line
 from sfsync.cli.streams import stand_ready
+from sfsync.config import load_config
 from sfsync.local_org.oauth_grants import App
 from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+from tests.faults.pair import differences, task_key
 from tests.system.office import CLIENT, Office, Ran, environment, free_port, visit
 
 
@@ -80,11 +83,16 @@ class Desk(Office):
             )
 
     def converges(self) -> None:
-        """One normal run, and then nothing differs and nothing is half done."""
+        """One normal run, and then nothing differs and nothing is half done, by both sides' own data."""
         assert self.whole
         assert self.inside("sync", "--json").code == 0
         assert self.inside("diff", "--exit-code", "--json").code == 0, self.said[-2:]
         assert self.whole
+        for object_map in load_config(self.yaml, self.environ).mapping.objects.values():
+            told = differences(object_map, self.records(object_map.sobject), self.rows(object_map.table))
+            assert told == []
+        keys = Counter(task_key(task) for task in self.tasks() if not task["IsDeleted"] and task_key(task))
+        assert [key for key, count in keys.items() if count > 1] == []
         assert self.sql("SELECT count(*) AS n FROM _outbox WHERE state IN ('sending', 'unknown')") == [
             {"n": 0}
         ]
