@@ -37,11 +37,12 @@ def keyring(*command: str, seconds: float = 10.0) -> Iterator[None]:
 
 
 @pytest.fixture
-def stranger(desk: Desk) -> Desk:
-    """Somebody without a login, and without a key to keep one in the database."""
+def stranger(desk: Desk) -> Iterator[Desk]:
+    """Somebody without a login, and without a key to keep one in the database; the machine may be a slow one."""
     desk.mirror.unlink()
     del desk.environ["SFSYNC_TOKEN_KEY"], desk.environ["SFSYNC_TOKEN_STORE"]
-    return desk
+    with mock.patch.dict(KeyringStore.__init__.__kwdefaults__, seconds=60.0):
+        yield desk
 
 
 @pytest.mark.parametrize(
