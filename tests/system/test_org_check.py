@@ -215,7 +215,8 @@ def test_an_org_that_cannot_be_reached_and_then_a_damaged_mirror_are_findings(
     office.mirror.write_bytes(content[:4096] + b"\xff" * 4096 + content[8192:])
     ran = look(office)
     assert ran.code == 1
-    [damaged] = [each for each in ran.data["findings"] if each["code"] == "mirror.damaged"]
+    [damaged] = [each for each in ran.data["findings"] if each["severity"] == "error"]
+    assert damaged["code"] in ("mirror.damaged", "mirror.unusable")
     assert "Restore a backup" in damaged["remedy"]
 
 

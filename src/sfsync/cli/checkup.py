@@ -24,7 +24,7 @@ from sfsync.cli.wiring import (
     token_store,
 )
 from sfsync.config import Config
-from sfsync.errors import MirrorBusy, SfsyncError
+from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
 from sfsync.mapping.schema import FieldType
 from sfsync.planning.checkup import (
     FileFacts,
@@ -72,6 +72,7 @@ def check_up(cli: Cli, repairs: Callable[[Checkup, SqliteMirror | None], None] |
 
     Raises:
         ConfigError: the configuration is wrong; without it there is nothing to look at.
+        MirrorBusy: another program keeps writing in the mirror.
     """
     config = configuration(cli)
     wanted = Wanted(config.mapping, config.limits, config.org.api_version)
@@ -81,16 +82,13 @@ def check_up(cli: Cli, repairs: Callable[[Checkup, SqliteMirror | None], None] |
     with ExitStack() as stack:
         try:
             mirror = stack.enter_context(open_mirror(cli, config))
-        except MirrorBusy as busy:
-            found.machine = MachineFacts(files=files, damage=busy.message)
-        except SfsyncError as error:
-            found.machine = MachineFacts(files=files, damage=error.message)
+        except MirrorError as error:
+            found.machine = MachineFacts(files=files, trouble=(error.message, error.hint))
         else:
             _look(cli, found, mirror, files)
             if repairs:
                 repairs(found, mirror)
             return found
-    found.login = LoginFacts(trouble=("the login is kept beside the mirror, which cannot be opened", ""))
     if repairs:
         repairs(found, None)
     return found
@@ -98,7 +96,7 @@ def check_up(cli: Cli, repairs: Callable[[Checkup, SqliteMirror | None], None] |
 
 def _look(cli: Cli, found: Checkup, mirror: SqliteMirror, files: tuple[FileFacts, ...]) -> None:
     found.machine = _machine(found.config, mirror, files)
-    if found.machine.damage:
+    if found.machine.damage or found.machine.trouble:
         return
     found.login = _login(cli, found.config, mirror)
     if found.login.trouble is None:
@@ -177,8 +175,8 @@ def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...])
                 (name, column): longest for name in objects for column, longest in mirror.widest(name).items()
             },
         )
-    except SfsyncError as error:
-        return MachineFacts(version, files=files, damage=error.message)
+    except MirrorError as error:
+        return MachineFacts(version, files=files, trouble=(error.message, error.hint))
 
 
 def _time(text: str | None) -> datetime | None:

@@ -192,6 +192,7 @@ class MachineFacts:
     """What there is here.
 
     Attributes:
+        trouble: why the mirror cannot be used at all, and what to do.
         damage: what SQLite's own check of the mirror found; empty for nothing.
         lock: who holds the run lock, and since when, where somebody does.
         usual_calls: API calls of a usual run.
@@ -203,6 +204,7 @@ class MachineFacts:
     sqlite: tuple[int, ...] = ()
     journal: str = "delete"
     files: tuple[FileFacts, ...] = ()
+    trouble: tuple[str, str] | None = None
     damage: str = ""
     lock: tuple[str, datetime] | None = None
     last_good_run: datetime | None = None
@@ -259,6 +261,8 @@ def login_findings(login: LoginFacts, now: datetime) -> Iterator[Finding]:
         what, remedy = login.trouble
         yield Finding("login.missing", Area.LOGIN, Severity.ERROR, what, "nothing can be synced", remedy)
         return
+    if not login.way:
+        return  # it was not looked at
     granted = set(login.scope.split())
     if granted and not granted & {"api", "full"}:
         yield Finding(
@@ -606,6 +610,12 @@ def machine_findings(machine: MachineFacts, wanted: Wanted, now: datetime) -> It
     """Files, the mirror, and the runs so far."""
     for file in machine.files:
         yield from _file_findings(file)
+    if machine.trouble:
+        what, remedy = machine.trouble
+        yield Finding(
+            "mirror.unusable", Area.MACHINE, Severity.ERROR, what, "nothing can be synced", remedy
+        )  # fmt: skip
+        return
     if machine.damage:
         yield Finding(
             "mirror.damaged", Area.MACHINE, Severity.ERROR, f"the mirror is damaged: {machine.damage}",

@@ -188,6 +188,10 @@ def test_the_login(
     assert told in f"{finding.what} {finding.remedy}"
 
 
+def test_a_login_that_was_not_looked_at_is_not_blamed(wanted: Wanted, org: OrgFacts) -> None:
+    assert found(wanted, org, login=LoginFacts()) == []
+
+
 def test_a_login_by_key_tells_no_scope_and_is_not_blamed_for_it(wanted: Wanted, org: OrgFacts) -> None:
     login = replace(LOGIN, scope="", ends_idle=False, renewed_at=NOW - timedelta(days=90))
     assert found(wanted, org, login=login) == []
@@ -433,6 +437,7 @@ def test_a_file(
 @pytest.mark.parametrize(
     ("change", "code", "severity"),
     [
+        ({"trouble": ("no permission", "chmod")}, "mirror.unusable", Severity.ERROR),
         ({"damage": "page 3 is never used"}, "mirror.damaged", Severity.ERROR),
         ({"sqlite": (3, 40, 1)}, "sqlite.version", Severity.NOTE),
         ({"sqlite": (3, 40, 1), "journal": "wal"}, "sqlite.wal", Severity.WARNING),
