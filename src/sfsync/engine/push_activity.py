@@ -194,20 +194,23 @@ def send_tasks(run: Run, report: ActivityReport) -> None:
 
 
 def _put_aside_orphans(run: Run, queued: Sequence[QueuedTask], report: ActivityReport) -> int:
-    """Tell of Tasks that no longer have a person: somebody deleted the row for good, and nobody has the address.
+    """Tell of Tasks whose person will never be in Salesforce: somebody deleted the row here before it was.
 
     Returns:
         How many there are.
     """
-    orphans = [
-        task for task in queued if not task.who_id and run.mirror.row(task.object, task.local_id) is None
-    ]
+    orphans = [task for task in queued if not task.who_id and _is_gone(run, task)]
     run.mirror.settle_tasks([Rejected(task.activity_id, "PERSON_GONE", _GONE) for task in orphans])
     report.quarantined += len(orphans)
     return len(orphans)
 
 
-_GONE = "its person's row was deleted here; once `sfsync pull --full` has brought the record in again, retry"
+def _is_gone(run: Run, task: QueuedTask) -> bool:
+    row = run.mirror.row(task.object, task.local_id)
+    return row is None or row.local.deleted_at is not None
+
+
+_GONE = "its person's row was deleted here; once the row is back, or `sfsync pull --full` has brought the record in, retry"
 
 
 def _unanswered_settled(

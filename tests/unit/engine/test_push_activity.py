@@ -201,3 +201,18 @@ def test_a_task_whose_persons_row_was_deleted_for_good_is_put_aside_until_the_re
     (task,) = sides.org.live("Task")
     assert task["WhoId"] == record
     assert sides.look("SELECT state FROM activities") == [("done",)]
+
+
+def test_a_task_whose_person_was_deleted_here_before_they_were_created_is_put_aside(sides: Sides) -> None:
+    sides.push_activity()
+    sides.org.trouble.deferred = lambda write: write.sobject == "Contact"
+    report = sides.push_activity(event(1, ADA))
+    assert report.activity.waiting == 1
+    sides.edit("UPDATE contacts SET deleted_at = '2026-01-20T10:00:00Z'")
+    sides.org.trouble.deferred = lambda _: False
+    sides.push_activity()
+    assert sides.refusals() == ["PERSON_GONE"]
+    sides.edit("UPDATE contacts SET deleted_at = NULL")
+    sides.mirror.retry()
+    sides.sync_until_quiet()
+    assert len(sides.tasks()) == 1
