@@ -255,15 +255,19 @@ class World:
     def do(self, step: Step) -> None:
         """Let it happen."""
         doer = getattr(self.people, step.rule, None) or getattr(self, step.rule)
-        before = deepcopy(self.people.ledger)
-        try:
-            told = doer(**step.arguments)
-        except Refusal as refusal:
-            self.people.ledger = before
-            told = f"{step}: refused, {refusal.code}"
+        told = self._tried(partial(doer, **step.arguments))
         if told:
             self.played.rules[step.rule] += 1
             self.played.log.append(f"{step.rule}: {told}")
+
+    def _tried(self, act: Callable[[], str]) -> str:
+        """What came of it; what the org's own rules refuse was not done."""
+        before = deepcopy(self.people.ledger)
+        try:
+            return act()
+        except Refusal as refusal:
+            self.people.ledger = before
+            return f"refused, {refusal.code}"
 
     def time_goes_by(self, seconds: int) -> str:
         """On both sides."""
@@ -335,7 +339,8 @@ class World:
 
         def act() -> None:
             self._there += timedelta(seconds=1)
-            self._meanwhile(self.people.edit_there(number, "contacts", column, blank=False))
+            edit = partial(self.people.edit_there, number, "contacts", column, blank=False)
+            self._meanwhile(self._tried(edit))
 
         return self.run(verb, Life(before_a_write=act), "while somebody edits there")
 
@@ -374,8 +379,8 @@ class World:
         return " ".join(filter(None, (verb, how, f"-> {ended}")))
 
     def _work(self, verb: str, report: RunReport, life: Life) -> None:
-        mirror = self.mirror
-        org = self._connected(life)
+        mirror, session = self.mirror, self._session(life)
+        org = self._org_of(session)
         run = Run(
             org, mirror, self.mapping, _configuration().limits, report, self._now, allow_mass_change=True
         )
@@ -389,14 +394,18 @@ class World:
             life.hit("run.finished")
         finally:
             report.api_calls = org.usage().api_calls
+            session.close()
 
-    def _connected(self, life: Life) -> SalesforceOrg:
+    def _session(self, life: Life) -> MortalSession:
         session = MortalSession(
             self._login(), lambda _stale: self._login(anew=True), timeouts_seconds=(10.0, 60.0)
         )
         session.life = life
         session.headers["Sforce-Query-Options"] = "batchSize=200"
         session.mount("http://", Wire(self.troubles, self._door))
+        return session
+
+    def _org_of(self, session: MortalSession) -> SalesforceOrg:
         jobs_from = 1 if self.scene.bulk else NEVER
         return SmallBatches(
             Connection(session, api_version=_configuration().org.api_version, patience=Patience(first_wait_seconds=0)),
