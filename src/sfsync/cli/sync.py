@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from sfsync.cli.command import Answer, Cli, command
-from sfsync.errors import MirrorBusy, UsageError
+from sfsync.errors import InputError, MirrorBusy, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.cli.wiring import Session
+    from sfsync.engine.apply import Applied
     from sfsync.intake.lines import BadLine
     from sfsync.model.event import EmailEvent
+    from sfsync.planning.planfile import Header, Planned
 
 PANEL = "Sync"
 PARTIAL = 3
@@ -275,6 +278,9 @@ def diff(
     objects: Objects = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many records.")] = 100,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 where anything differs.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Keep the whole plan, for `sfsync apply`.")
+    ] = None,
 ) -> Answer:
     """Show, field by field, what a sync would change: local, base, remote, who wins, and by which rule.
 
@@ -282,28 +288,31 @@ def diff(
 
     Examples:
       sfsync diff
+      sfsync diff --out plan.json
       sfsync diff --object contact 42
       sfsync diff --exit-code --quiet
     """
     from sfsync.cli.render import plan_document, show_plans
     from sfsync.cli.wiring import working
-    from sfsync.engine.diff import Cost
-    from sfsync.engine.diff import diff as run_diff
+    from sfsync.engine.diff import Cost, differences
 
     cost = Cost()
     with working(cli, lock=False, dry_run=True) as session:
-        plans = run_diff(session.run, objects or (), ids=ids or (), cost=cost)
-        shown = list(islice(plans, limit))
-        more = sum(1 for _ in plans)
+        planned = differences(session.run, objects or (), ids=ids or (), cost=cost)
+        with nullcontext(planned) if out is None else kept_in(out, session, planned) as kept:
+            shown = [plan for _, plan in islice(kept, limit)]
+            more = sum(1 for _ in kept)
     report = session.run.report
     data: dict[str, Any] = {
         "records": [plan_document(plan) for plan in shown],
         "not_shown": more,
         "cost": {name: getattr(cost, name) for name in cost.__slots__},
         "api_calls": report.api_calls,
-    }
+    } | ({"plan": str(out)} if out else {})
 
     def show(console: Console) -> None:
+        if out:
+            console.print(f"The plan is kept in {out}: sfsync apply {out}", soft_wrap=True)
         if not show_plans(console, shown):
             console.print("No differences.")
         if more:
@@ -321,6 +330,151 @@ def diff(
     )  # fmt: skip
 
 
+@contextmanager
+def kept_in(path: Path, session: Session, planned: Iterator[Planned]) -> Iterator[Iterator[Planned]]:
+    """The same, and each one written into a file on its way; the file is there when all of them are in it."""
+    from sfsync.cli.wiring import now
+    from sfsync.planning.planfile import Header, lines
+
+    mirror, mapping = session.mirror, session.config.mapping
+    header = Header(session.org_id, mirror.key, mapping.fingerprint, now())
+    passed: list[Planned] = []
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+            os.fchmod(file.fileno(), 0o600)
+
+            def told() -> Iterator[Planned]:
+                for line in lines(header, _noting(planned, passed)):
+                    file.write(line)
+                    yield from passed
+                    passed.clear()
+
+            kept = told()
+            yield kept
+            for _ in kept:
+                pass
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _noting(planned: Iterator[Planned], passed: list[Planned]) -> Iterator[Planned]:
+    for each in planned:
+        passed.append(each)
+        yield each
+
+
+def apply(
+    cli: Cli,
+    plan: Annotated[Path, typer.Argument(metavar="FILE", help="What `sfsync diff --out FILE` wrote.")],
+    *,
+    dry_run: DryRun = False,
+    allow_mass_change: MassChange = False,
+    skip_if_locked: SkipIfLocked = False,
+) -> Answer:
+    """Do what a kept plan says and nothing else.
+
+    A record that moved since, on either side, is left and told, field by field: exit code 3. Applying a plan twice
+    writes nothing the second time.
+
+    Examples:
+      sfsync diff --out plan.json
+      sfsync apply plan.json --dry-run
+      sfsync apply plan.json
+    """
+    from sfsync.cli.wiring import working
+    from sfsync.engine.apply import apply as run_apply
+    from sfsync.planning.planfile import header_of, records
+
+    with _plan_file(plan) as file:
+        header = header_of(file.readline(), str(plan))
+        with _unless_locked(skip=skip_if_locked) as answers:
+            with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
+                _refuse_other(header, session, plan)
+                applied = run_apply(session.run, lambda: records(_from_the_start(file), str(plan)))
+            answers.append(_applied(session, applied))
+    return answers[0]
+
+
+@contextmanager
+def _plan_file(path: Path) -> Iterator[TextIO]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield file
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: this is no plan of sfsync's", hint="Make it with `sfsync diff --out`."
+        ) from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file", hint="Make it with `sfsync diff --out`.") from None
+    except IsADirectoryError:
+        raise InputError(
+            f"{path} is a folder", hint="Name the file that `sfsync diff --out` wrote."
+        ) from None
+
+
+def _from_the_start(file: TextIO) -> TextIO:
+    file.seek(0)
+    return file
+
+
+def _refuse_other(header: Header, session: Session, path: Path) -> None:
+    """Stop where the plan was made for something else.
+
+    Raises:
+        InputError: another org, another mirror, or another mapping.
+    """
+    for what, meant, here in (
+        ("org", header.org_id, session.org_id),
+        ("mirror", header.mirror, session.mirror.key),
+        ("mapping", header.mapping, session.config.mapping.fingerprint),
+    ):
+        if meant != here:
+            raise InputError(
+                f"{path}: the plan was made for another {what} ({meant}; here it is {here})",
+                hint="Make it anew with `sfsync diff --out`.",
+            )
+
+
+def _applied(session: Session, applied: Applied) -> Answer:
+    from dataclasses import asdict
+
+    answer = reported(session)
+    data = {**answer.data, "plan": asdict(applied)}
+
+    def show(console: Console) -> None:
+        from sfsync.cli.render import cell, table
+
+        made = table("left as it is", "side", "what", "was", "now")
+        for each in applied.fields:
+            who = each.salesforce_id or f"{each.object} {each.local_id}"
+            made.add_row(
+                cell(who, width=18),
+                each.side,
+                cell(each.what, width=14),
+                cell(each.was, width=15),
+                cell(each.now, width=15),
+            )
+        if applied.fields:
+            console.print(made)
+        if applied.done:
+            console.print(f"{counted(applied.done, 'record')} of the plan are as it wants them already.")
+        answer.show(console)
+
+    told = (
+        (f"{counted(applied.moved, 'record')} moved since the plan was made, and left",)
+        if applied.moved
+        else ()
+    )
+    return Answer(
+        data, show, exit_code=PARTIAL if applied.moved else answer.exit_code, run_id=answer.run_id,
+        warnings=(*answer.warnings, *told),
+    )  # fmt: skip
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     command(app, "sync", panel=PANEL)(sync)
@@ -328,3 +482,4 @@ def register(app: typer.Typer) -> None:
     command(app, "push", panel=PANEL)(push)
     command(app, "push-activity", panel=PANEL)(push_activity)
     command(app, "diff", panel=PANEL)(diff)
+    command(app, "apply", panel=PANEL)(apply)

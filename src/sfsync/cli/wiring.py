@@ -245,6 +245,7 @@ class Session:
     run: Run
     mirror: SqliteMirror
     config: Config
+    org_id: str
 
 
 @contextmanager
@@ -278,13 +279,13 @@ def working(
         if not lock or dry_run:
             run.check_org(org_id, keep=False)
             with measured(run):
-                yield Session(run, mirror, config)
+                yield Session(run, mirror, config, org_id)
             return
         with mirror.lock(report.run_id, cli.command):
             run.check_org(org_id)
             with recorded(run, mirror):
                 cli.stop.draining = True
-                yield Session(run, mirror, config)
+                yield Session(run, mirror, config, org_id)
                 cli.stop.checkpoint()
 
 

@@ -14,6 +14,7 @@ from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import OrgAction, RowPlan
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Triple
+from sfsync.planning.planfile import Planned
 from sfsync.planning.planner import plan_row
 
 
@@ -39,7 +40,15 @@ RECORD_BYTES = 2048
 
 
 def diff(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: Cost) -> Iterator[RowPlan]:
-    """Plans for every record where the two sides differ, streaming.
+    """Plans for every record where the two sides differ, streaming; see ``differences``."""
+    for _, plan in differences(run, names, ids=ids, cost=cost):
+        yield plan
+
+
+def differences(
+    run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: Cost
+) -> Iterator[Planned]:
+    """Every record where the two sides differ, with its plan, streaming.
 
     Args:
         ids: only these rows, by local id or Salesforce Id; all where empty.
@@ -48,7 +57,7 @@ def diff(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: 
     wanted = {str(one) for one in ids}
     for object_map in run.objects(list(names)):
         writes = creates = 0
-        for plan in _object_plans(run, object_map):
+        for triple, plan in _object_plans(run, object_map):
             if wanted and wanted.isdisjoint({str(plan.local_id), str(plan.salesforce_id)}):
                 continue
             if plan.decisions or plan.skip or not plan.is_empty:
@@ -56,14 +65,14 @@ def diff(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: 
                 creates += plan.org_action is OrgAction.CREATE
                 cost.mirror_writes += not plan.is_empty
                 cost.storage_bytes += RECORD_BYTES * (plan.org_action is OrgAction.CREATE)
-                yield plan
+                yield triple, plan
         _add_calls(run, cost, writes, creating=creates == writes)
     cost.tasks = run.mirror.waiting_tasks()
     cost.storage_bytes += RECORD_BYTES * cost.tasks
     _add_calls(run, cost, cost.tasks, creating=True)
 
 
-def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[RowPlan]:
+def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[Planned]:
     """What a pull would do to rows at rest here, then what a push would do with rows edited here."""
     rules = run.usable.rules_for(object_map.name)
     if rules.pulls:
@@ -71,17 +80,20 @@ def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[RowPlan]:
             reading = read(run, object_map, stack, since=None, full=False)
             for triple in reading.stage.triples(contested_only=False):
                 if _at_rest(triple):
-                    yield plan_row(triple, object_map, rules)
+                    clean = readable(triple, object_map)[0]
+                    yield clean, plan_row(triple, object_map, rules)
     if rules.pushes:
         projection = Projection(object_map, object_map.columns)
         with run.mirror.staging(object_map, object_map.columns) as stage:
             held_back = stage_fresh(run, object_map, projection, stage, ObjectReport())
             for triple in stage.triples(contested_only=False, dirty_only=True):
-                plan = plan_row(readable(triple, object_map)[0], object_map, rules)
+                clean = readable(triple, object_map)[0]
+                plan = plan_row(clean, object_map, rules)
                 yield (
+                    clean,
                     replace(plan, skip="it cannot be read, or nobody can say which record it is")
                     if plan.local_id in held_back
-                    else plan
+                    else plan,
                 )
 
 
