@@ -144,7 +144,10 @@ def _show_findings(console: Console, told: Sequence[Finding]) -> None:
             finding.area, finding.severity, finding.remedy, finding.who,
         )  # fmt: skip
         if finding.remedy and not shared:
-            _show(console, Text(" " * _INDENT), f"-> {finding.who}: {finding.remedy}", style="dim")
+            first, *lines = finding.remedy.splitlines()
+            _show(console, Text(" " * _INDENT), f"-> {finding.who}: {first}", style="dim")
+            for line in lines:  # commands to copy, as they are
+                console.print(Text(" " * _INDENT + one_line(line), style="dim"), soft_wrap=True)
     console.print()
 
 
