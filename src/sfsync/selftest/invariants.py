@@ -287,7 +287,8 @@ def _opt_outs(world: World, table: str) -> Sentences:
         f"SELECT id, salesforce_id, {columns} FROM {table} WHERE deleted_at IS NULL"
     ):
         asked = (table, row) in ledger.out_here or record in ledger.out_there or row in by_event
-        if asked and (table, row) not in aside and not all(values):
+        known = (table, row) not in aside and record not in ledger.purged
+        if asked and known and not all(values):
             yield (
                 "opt-outs",
                 f"{table} {row} ({record}) asked for no more emails, and has {columns} = {values}",
