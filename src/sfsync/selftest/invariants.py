@@ -165,7 +165,8 @@ def judge(world: World) -> Sentences:
         yield from _opt_outs(world, table)
     yield from _typed(world)
     yield from _counters(world)
-    world.run("full")
+    for verb in ("full", "sync"):  # what comes in anew may have something to say to the org
+        world.run(verb)
     for table in SOBJECTS:
         yield from _equal(world, table, set())
 
