@@ -1,0 +1,237 @@
+"""Every command line in the documentation is run: against a local org, in a folder with what the page speaks of.
+
+A page's lines are run one after another; those of the command reference are alternatives, each in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sfsync.auth.unattended import new_key
+from tests.docs.pages import Block, blocks
+from tests.system.office import CLIENT, Ran
+from tests.trouble.desk import Desk, open_desk
+
+CALLBACKS = tuple(f"http://localhost:{port}/callback" for port in (1717, 1718, 1716))
+WHO = "sync@example.com"
+RUN = "20260120T100000Z-1a2b3c"
+
+ELSEWHERE = {
+    "README.md:11": "CI runs it, as it stands there",
+    "README.md:23": "CI runs it, as it stands there",
+    "pipx install .": "installs",
+    "python3 -m venv ~/sfsync && ~/sfsync/bin/pip install .": "installs",
+    "make venv": "installs",
+    "make check": "runs this test",
+}
+"""What is not run here, and why; each is a line that a shell can read."""
+
+SHORTER = {
+    "sfsync selftest": "sfsync selftest --schedules 1",
+    "sfsync selftest --seconds 600 --jobs 2": "sfsync selftest --schedules 2 --jobs 2",
+}
+"""Lines that would go on for long: the same, for a moment."""
+
+ENDS = {
+    "sfsync diff --exit-code --quiet": {0, 1},
+    "sfsync org check": {0, 1},
+    "sfsync doctor --fix --dry-run": {0, 1},
+    "sfsync verify": {0, 1},
+    "sfsync local-org": {130},
+}
+"""How a line may end, by how it begins, where not only with 0 or 3: a difference, a finding, an interrupt."""
+
+ASKED = ("sfsync org setup", "sfsync profile remove sandbox --delete-mirror", "sfsync undo", "sfsync purge")
+"""Lines that ask a person on a terminal; here the answer is yes."""
+
+SYSTEMS = ("systemctl", "journalctl", "loginctl", "crontab", "launchctl")
+"""Programs of a system that is not there, or not to be touched: they say nothing, and succeed."""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Where the documentation's people, files, conflicts and refusals are to be found."""
+    with open_desk(tmp_path_factory.mktemp("desk"), log_in=False, pull=False, contacts=60, leads=20) as desk:
+        app = desk.org.oauth.apps[CLIENT]
+        desk.org.oauth.register(replace(app, callbacks=CALLBACKS, preauthorized=True, run_as=WHO))
+        desk.org.state.add_user(first_name="Sync", last_name="User", username=WHO)
+        for address in ("ada@example.com", "bob@example.com", "eve@example.com"):
+            desk.create("Contact", LastName=address.partition("@")[0].title(), Email=address)
+        desk.yaml.write_text(
+            re.sub(r"redirect_ports: \[\d+\]", "redirect_ports: [1717, 1718, 1716]", desk.yaml.read_text())
+        )
+        (desk.folder / "bin").mkdir()
+        for name in SYSTEMS:
+            program = desk.folder / "bin" / name
+            program.write_text("#!/bin/sh\nexit 0\n")
+            program.chmod(0o755)
+        here = Path(sys.executable).parent
+        desk.environ |= {
+            "PATH": f"{desk.folder / 'bin'}:{here}:{os.environ['PATH']}",
+            "HOME": str(desk.folder),
+            "SFSYNC_CLIENT_ID": CLIENT,
+            "SFSYNC_CLIENT_SECRET": "",
+            "SFSYNC_LOGIN_TIMEOUT": "20",
+        }
+        for words in ("login", "pull"):
+            desk.told(words, expect=0)
+        disagree(desk)
+        yield desk
+
+
+def disagree(desk: Desk) -> None:
+    """A conflict that waits for a person, rows that were refused, something still to be sent."""
+    desk.configure(
+        ("Title: job_title\n      MailingCity", "Title: {to: job_title, merge: manual}\n      MailingCity")
+    )
+    ada = desk.sql("SELECT salesforce_id FROM contacts WHERE email = 'ada@example.com'")[0]["salesforce_id"]
+    desk.sql("UPDATE contacts SET job_title = 'Countess' WHERE email = 'ada@example.com'")
+    desk.edit(ada, Title="Analyst")
+    for name in ("one", "two", "three"):
+        desk.sql("INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", f"no address {name}")
+    assert desk.inside("sync").code == 3
+    desk.sql("UPDATE contacts SET phone = '+1 555 0100' WHERE email = 'bob@example.com'")
+
+
+def at_work(desk: Desk, folder: Path) -> Desk:
+    """The same in a folder of its own, with the files that the pages name."""
+    mine = desk.copied(folder)
+    mine.environ["HOME"] = str(folder)
+    [jsonl] = blocks("jsonl")
+    [csv] = blocks("csv")
+    files = {
+        "events.jsonl": jsonl.text,
+        "events.csv": csv.text,
+        "people.csv": "email,last_name\nnew@example.com,New\n",
+        "leads.jsonl": json.dumps({"email": "lead@example.com", "last_name": "L", "company": "Acme"}) + "\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    mine.local("settings", daily_api_requests=15_000, duplicate_rules=False)
+    mine.org.oauth.register(replace(mine.org.oauth.apps[CLIENT], secret=None))
+    mine.told("login", expect=0)  # of one person's logins the org keeps the last five
+    return mine
+
+
+def filled_in(desk: Desk, line: str) -> str:
+    """The line with what its placeholders stand for."""
+    [conflict] = desk.sql("SELECT id FROM conflicts WHERE state = 'open'")
+    refused = [row["id"] for row in desk.sql("SELECT id FROM quarantine WHERE state = 'open' ORDER BY id")]
+    run = desk.sql("SELECT run_id FROM runs WHERE command = 'sync'")[-1]["run_id"]
+    contact = desk.sql("SELECT salesforce_id FROM contacts WHERE salesforce_id > ''")[0]["salesforce_id"]
+    for old, new in (
+        ("--take 12 ", f"--take {conflict['id']} "),
+        ("--ignore 3", f"--ignore {refused[0]}"),
+        ("retry 3 4", f"retry {refused[1]} {refused[2]}"),
+        (RUN, run),
+        ("http://127.0.0.1:8700", desk.org.url),
+        ("0035f0000000001AAA", contact),
+        ("your-consumer-key", CLIENT),
+        ("sfsync-local", CLIENT),
+    ):
+        line = line.replace(old, new)
+    return line
+
+
+def prepared(desk: Desk, line: str) -> None:
+    """What a line takes for granted."""
+    key = desk.folder / "sync.pem"
+    app = desk.org.oauth.apps[CLIENT]
+    if "--jwt-key sync.pem --username" in line and not key.exists():
+        new_key(key, "sfsync", datetime.now(UTC))
+        desk.org.oauth.register(replace(app, public_key=key.with_name("sync.crt").read_text()))
+    secret = "s3cret-of-the-app" if "--client-credentials" in line else ""
+    desk.org.oauth.register(replace(desk.org.oauth.apps[CLIENT], secret=secret or None))
+    desk.environ["SFSYNC_CLIENT_SECRET"] = secret
+    if "sandbox" in line and not desk.mirror.with_name("mirror-sandbox.db").exists():
+        desk.told("login", "--profile", "sandbox", expect=0)
+    if "apply plan.json" in line and not (desk.folder / "plan.json").exists():
+        desk.told("diff", "--out", "plan.json", expect=0)
+    if line.startswith("sfsync init") or "--login-url" in line:
+        desk.yaml.unlink(missing_ok=True)
+        desk.mirror.unlink(missing_ok=True)
+
+
+def run(desk: Desk, line: str) -> Ran:
+    """Run one line, in this process where it is one command of ours."""
+    if line.startswith("export "):
+        name, _, value = line.removeprefix("export ").partition("=")
+        desk.environ[name] = value.replace("~", desk.environ["HOME"], 1)
+        return Ran(0, "", "")
+    words = shlex.split(line)
+    if words[:2] == ["sfsync", "local-org"]:
+        return served_for_a_moment(desk, words[2:])
+    if words[:3] == ["sfsync", "login", "--no-browser"]:
+        return desk.log_in()
+    if line.startswith(ASKED) and not {"--yes", "--dry-run"}.intersection(words):
+        words.append("--yes")
+    if words[0] == "sfsync" and not re.search(r"[|<>;&]", line):
+        ran = desk.inside(*words[1:])
+        if words[1] == "init":
+            desk.yaml.write_text(
+                re.sub(r"login_url: http\S+", f"login_url: {desk.org.url}", desk.yaml.read_text())
+            )
+        return ran
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=desk.folder, env=desk.environ, input="", capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def served_for_a_moment(desk: Desk, words: list[str]) -> Ran:
+    """A server runs until somebody ends it: as soon as it says where it is, on any free port."""
+    process = desk.start("local-org", *words, "--port", "0", "--contacts", "9")
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    ended = desk.finish(process)
+    return replace(ended, out=first + ended.out)
+
+
+def commands(block: Block) -> list[str]:
+    """The lines of a block, without remarks."""
+    lines = (re.sub(r"\s+#.*", "", line).strip() for line in block.text.splitlines())
+    return [line for line in lines if line]
+
+
+def is_run(block: Block) -> bool:
+    return str(block) not in ELSEWHERE and any(line not in ELSEWHERE for line in commands(block))
+
+
+RUN_HERE = [block for block in blocks("sh") if is_run(block)]
+
+
+@pytest.mark.parametrize("block", RUN_HERE, ids=str)
+def test_every_line_does_what_its_page_says(block: Block, desk: Desk, tmp_path: Path) -> None:
+    alternatives = block.page.name == "cli.md"
+    mine = at_work(desk, tmp_path)
+    for number, line in enumerate(commands(block)):
+        if alternatives and number:
+            (tmp_path / str(number)).mkdir()
+            mine = at_work(desk, tmp_path / str(number))
+        prepared(mine, line)
+        given = filled_in(desk, SHORTER.get(line, line))
+        ran = run(mine, given)
+        ends = next((codes for start, codes in ENDS.items() if given.startswith(start)), {0, 3})
+        assert ran.code in ends, f"{given}\n{ran.out}{ran.err}"
+        assert "Traceback" not in ran.out + ran.err
+
+
+def test_what_is_not_run_still_stands_on_a_page() -> None:
+    there = {str(block) for block in blocks("sh")} | {
+        line for block in blocks("sh") for line in commands(block)
+    }
+    assert there >= ELSEWHERE.keys() | SHORTER.keys()
