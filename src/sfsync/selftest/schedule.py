@@ -94,6 +94,7 @@ TROUBLES = (
 """What can go wrong between here and the org, by the name it is counted under."""
 
 _LOSES_THE_ANSWER = ("no answer, all done", "answer lost", "answer broken off", "answer cut short, clean end")
+_OF_A_CROWD = ("expired cursor",)
 _CALLS = ("any", "any", "any", "read", "write", "write", "job")
 _PLACES = (
     *("pull.page_staged", "pull.guarded", "pull.plain_settled", "pull.batch_committed", "pull.watermark_moved"),
@@ -102,7 +103,7 @@ _PLACES = (
     *("bulk.job_created", "bulk.uploaded", "bulk.closed", "bulk.results_read", "run.finished"),
 )  # fmt: skip
 _TROUBLE: Mapping[str, Sequence[Choice]] = {
-    "kind": (*TROUBLES, *TROUBLES, *_LOSES_THE_ANSWER * 3),
+    "kind": (*TROUBLES, *TROUBLES, *_LOSES_THE_ANSWER * 3, *_OF_A_CROWD * 8),
     "calls": _CALLS,
     "nth": (1, 1, 1, 2, 3),
     "times": (1, 1, 2, 6, 99),
@@ -111,7 +112,6 @@ _TROUBLE: Mapping[str, Sequence[Choice]] = {
 _OF_JOBS = frozenset({
     "job", "failed job", "aborted job", "bulk.job_created", "bulk.uploaded", "bulk.closed", "bulk.results_read",
 })  # fmt: skip
-_OF_A_CROWD = frozenset({"expired cursor"})
 
 RULES = (
     # people in Salesforce
@@ -153,7 +153,7 @@ RULES = (
     Rule("trouble_ends", 4),
     # runs
     Rule("run", 10, {"verb": (*_VERBS, "full", "verify")}),
-    Rule("run_in_trouble", 14, {"verb": _VERBS, **_TROUBLE}),
+    Rule("run_in_trouble", 14, {"verb": (*_VERBS, "full"), **_TROUBLE}),
     Rule("run_and_die", 6, {"verb": _VERBS, "place": _PLACES, "nth": (1, 1, 1, 2)}),
     Rule("run_and_die_after_a_commit", 8, {"verb": _VERBS, "nth": tuple(range(1, 10))}),
     Rule("run_and_die_at_a_call", 8, {"verb": _VERBS, "answered": (False, True, True), "nth": (1, 2, 3, 4, 5)}),
@@ -215,9 +215,7 @@ def choices(rule: Rule, scene: Scene) -> dict[str, list[Choice]]:
     >>> sorted(set(choices(BY_NAME["trouble_begins"], Scene("keyed"))["calls"]))
     ['any', 'read', 'write']
     """
-    impossible = (frozenset() if scene.bulk else _OF_JOBS) | (
-        frozenset() if scene.org == "crowd" else _OF_A_CROWD
-    )
+    impossible = {*(() if scene.bulk else _OF_JOBS), *(() if scene.org == "crowd" else _OF_A_CROWD)}
     return {
         name: [value for value in values if value not in impossible] for name, values in rule.choices.items()
     }
