@@ -291,7 +291,7 @@ class Events:
                 key,
                 name,
                 LocalId(person),
-                self._who(name, person, event),
+                self._who(name, person, event if state == "queued" else ""),
                 self._database.parsed(fields),
                 state == "sending",
                 sent,
@@ -302,7 +302,8 @@ class Events:
     def _who(self, object_name: str, person_id: int, event_id: str) -> SalesforceId | None:
         """The person's Salesforce Id now: a merged or converted record is followed to where it lives on.
 
-        Where somebody deleted the row for good, it is the one person who has the event's address now.
+        Where somebody deleted the row for good, it is the one person who has the event's address now; nobody where
+        no event is named, for a Task in doubt: it may be there already, and with another person is not looked for.
         """
         table = self._tables.get(object_name)
         if table is None:

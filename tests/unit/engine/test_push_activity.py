@@ -216,3 +216,18 @@ def test_a_task_whose_person_was_deleted_here_before_they_were_created_is_put_as
     sides.mirror.retry()
     sides.sync_until_quiet()
     assert len(sides.tasks()) == 1
+
+
+def test_a_task_in_doubt_does_not_go_to_another_person_of_the_same_address(sides: Sides) -> None:
+    sides.reopen(without_keys(MAPPING))
+    ada(sides)
+    sides.org.trouble.lost_replies = 1
+    sides.push_activity(event(1, ADA, EventType.SENT))
+    sides.edit("DELETE FROM contacts")
+    sides.pass_time(3_600)  # so that no pull reads the old record again
+    sides.org.create("Contact", LastName="Other", Email=ADA)
+    sides.sync()
+    assert sides.refusals() == ["PERSON_GONE"]
+    sides.mirror.retry()
+    sides.sync_until_quiet()
+    assert len(sides.tasks()) == 1
