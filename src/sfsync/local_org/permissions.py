@@ -3,8 +3,8 @@
 ``writes`` asks here for each record of such an object; what a grant then means is ``access``.
 
 Source: Object Reference, PermissionSet, PermissionSetAssignment, FieldPermissions, ObjectPermissions ("Special Access
-Rules", "Usage"); salesforce-facts §8.3. "bad value for restricted picklist field", "duplicate value found: <unknown>"
-and "depends on permission(s)" as in public issue trackers; the text for a second assignment likewise.
+Rules", "Usage"); salesforce-facts §8.3. The texts are unconfirmed but for "duplicate value found: <unknown>"
+(github haripriyamurthy/Deprecated-CustomMetadataLoader#8).
 """
 
 from .access import permissionable, runner

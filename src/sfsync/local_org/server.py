@@ -32,6 +32,7 @@ from .bulk import Bulk
 from .composite import Composite
 from .faults import FaultPlan, Trouble
 from .local_api import LocalApi
+from .metadata_api import MetadataApi
 from .oauth import OAuth
 from .oauth_grants import OAuthSettings
 from .objects import API_ONLY_PROFILE, Clock, OrgState
@@ -122,6 +123,7 @@ class LocalOrg:
         self.api.extend(Collections(self.state).endpoints())
         self.api.extend(Composite(self.state, self.api).endpoints())
         self.api.extend(Tooling(self.state).endpoints())
+        self.api.extend(MetadataApi(self.state).endpoints())
         self.bulk = Bulk(self.state)
         self.api.extend(self.bulk.endpoints())
         self.app = _app(self)
