@@ -4,7 +4,7 @@ A token reply names two addresses that later get the bearer, ``instance_url`` an
 the list here, so that a forged or mistaken reply cannot lead a token to a stranger. Plain HTTP is for loopback
 alone, and a loopback address only for a login that was itself made on loopback.
 
-Source: salesforce-facts §1.1 (hosts), reliability.md §6 (token sent to a foreign host).
+Source: salesforce-facts §1.1 (hosts).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Never in plain text, and never where it was not proven to come back: a place is 
 deleting before the browser opens, so that no login is made only to be lost. Which tables hold the encrypted
 bytes is the mirror's matter, behind ``BlobVault``.
 
-Source: contract §2 (where the login goes) and §5.7; reliability.md §3 S1-S5.
+Source: contract §2 (where the login goes) and §5.7.
 """
 
 from __future__ import annotations

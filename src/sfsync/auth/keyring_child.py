@@ -4,7 +4,7 @@ Reads one JSON request from stdin, writes one JSON answer to stdout; the secret 
 never in arguments or the environment. Only backends that encrypt are used: the library would take a plain-text
 file, or nothing at all, without a word.
 
-Source: reliability.md §2.5 (what keyring does by itself), §3 S1-S2.
+Source: keyring 25.7 (which backends it takes by itself, and that none has a time-out).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ One law: whatever changes the stored login does so under one lock, shared by eve
 keeps the new login before anybody uses it. Under refresh-token rotation anything less ends in two processes
 logging each other out.
 
-Source: salesforce-facts §1.5 (rotation); contract §5.7-8; reliability.md §6 (refresh race).
+Source: salesforce-facts §1.5 (rotation); contract §5.7-8.
 """
 
 from __future__ import annotations

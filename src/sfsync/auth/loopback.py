@@ -6,7 +6,7 @@ get an error page and the waiting goes on, so that a stray or hostile request ca
 login. The page a person sees is sent when it is known whether the login worked.
 
 Source: salesforce-facts §1.3 (literal ``localhost``, exact port, mismatch seen only in the browser);
-RFC 8252; reliability.md §6 (rebinding, reflected content).
+RFC 8252.
 """
 
 from __future__ import annotations

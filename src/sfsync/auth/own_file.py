@@ -3,7 +3,7 @@
 What was checked is what is read: the file is looked at through its open descriptor. What the secret is for, and
 what to do where the file does not serve, is for the caller.
 
-Source: reliability.md §3 S3 and §6 (key files; systemd protects its credentials itself).
+Source: systemd.exec(5), LoadCredential= (systemd protects its credentials itself).
 """
 
 from __future__ import annotations
