@@ -228,7 +228,9 @@ def _missing(field: FieldMap, object_map: ObjectMap, facts: SObjectFacts) -> Pro
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """The nearest name, by what tells names apart: every field of ours begins and ends alike."""
+    """The nearest name, by what tells names apart: every field of ours begins and ends alike, and is none of Salesforce's."""
+    ours = name.startswith("PenguinMails_")
+    known = [entry for entry in known if not ours or entry.startswith("PenguinMails_")]
     bare = {entry.removeprefix("PenguinMails_").removesuffix("__c"): entry for entry in known}
     return bare.get(nearest(name.removeprefix("PenguinMails_").removesuffix("__c"), bare), "")
 

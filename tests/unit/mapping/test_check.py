@@ -54,6 +54,15 @@ def org(*without: str, **changed: FieldFacts) -> SObjectFacts:
     return SObjectFacts("Contact", fields | changed)
 
 
+def test_a_field_of_ours_that_is_missing_is_not_taken_for_one_of_salesforces() -> None:
+    field = FieldMap("PenguinMails_Lead_Score__c", "lead_score", FieldType.INTEGER)
+    [problem] = check_object(mapped(field), org())
+    assert "Did you mean" not in problem.remedy
+    misspelt = FieldMap("PenguinMails_Total_Open__c", "opens", FieldType.INTEGER)
+    [problem] = check_object(mapped(misspelt), org())
+    assert "Did you mean PenguinMails_Total_Opens__c?" in problem.remedy
+
+
 def test_a_company_goes_up_only_where_the_link_to_its_account_may_be_written() -> None:
     linked = FieldMap("Account.Name", "company", on_missing=OnMissing.SKIP)
     fields = tuple(linked if field.column == "company" else field for field in CONTACT.fields)
