@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sfsync.mirror import records, stories
@@ -140,6 +142,7 @@ def purge(
         other people that hold the address in some text of theirs, which are left).
     """
     told: dict[str, Any] = {}
+    database.connection.create_function("_names", 2, names, deterministic=True)
     try:
         with database.wiping(), database.transaction():
             told = _purge(database, tables, match_key(email))
@@ -149,6 +152,25 @@ def purge(
         return told
     _rewrite(database)
     return told
+
+
+def names(text: object, key: str) -> bool:
+    r"""Whether a text, also one inside JSON, holds this address; a longer one that ends or begins like it is another.
+
+    A dash before it may belong to an id that somebody made from it, so that is taken for the address.
+
+    >>> names('{"to": "Ada@x.example"}', "ada@x.example"), names("grada@x.example", "ada@x.example")
+    (True, False)
+    >>> names(r'"line\nada@x.example."', "ada@x.example"), names("ada@x.example.org", "ada@x.example")
+    (True, False)
+    """
+    return bool(_whole(key).search(str(text)))
+
+
+@lru_cache(maxsize=64)
+def _whole(key: str) -> re.Pattern[str]:
+    before = r"(?:(?<![A-Za-z0-9.%+])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4}))"
+    return re.compile(rf"{before}{re.escape(key)}(?![A-Za-z0-9_%+-]|\.[A-Za-z0-9])", re.IGNORECASE)
 
 
 def _rewrite(database: Database) -> None:
@@ -193,7 +215,7 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
 def _rename(database: Database, secret: bytes, key: str) -> None:
     """Ids of events, and keys of Tasks, that somebody made from the address."""
     for table, column in (("events", "id"), ("activities", "event_id"), ("activities", "key")):
-        found = database.rows(f"SELECT {column} FROM {table} WHERE instr(lower({column}), ?)", [key])
+        found = database.rows(f"SELECT {column} FROM {table} WHERE _names({column}, ?)", [key])
         database.run_many(
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",
             [(_nameless(secret, name, key), name) for (name,) in found],
@@ -246,10 +268,10 @@ def _purge_address(database: Database, key: str) -> Counter[str]:
         counts["quarantine"] += database.run("DELETE FROM quarantine WHERE event_id = ?", [event_id])
     counts["events"] += database.run(f"{_BLANK_EVENT} WHERE match_key = ?", [key])
     counts["activities"] += _blank_activities(
-        database, "instr(lower(fields), ?) OR instr(lower(subject), ?) OR instr(lower(error), ?)", [key] * 3
+        database, "_names(fields, ?) OR _names(subject, ?) OR _names(error, ?)", [key] * 3
     )
     for name, columns in _TEXTS.items():
-        held = " OR ".join(f"instr(lower({quoted(column)}), ?)" for column in columns)
+        held = " OR ".join(f"_names({quoted(column)}, ?)" for column in columns)
         what = "UPDATE runs SET report = ''" if name == "runs" else f"DELETE FROM {name}"
         counts[name.strip("_")] += database.run(f"{what} WHERE {held}", [key] * len(columns))
     return counts
@@ -269,7 +291,7 @@ def _blank_activities(database: Database, where: str, parameters: Sequence[Value
 def _mentions(database: Database, table: MappedTable, keys: Iterable[str]) -> int:
     """Rows of other people that hold one of these addresses in some text of theirs."""
     texts = [name for name in table.columns if table.type_of(name) == "TEXT"]
-    held = " OR ".join(f"instr(lower({quoted(name)}), ?)" for name in texts)
+    held = " OR ".join(f"_names({quoted(name)}, ?)" for name in texts)
     return sum(
         int(database.value(f"SELECT count(*) FROM {table.name} WHERE {held}", [key] * len(texts)) or 0)
         for key in keys
