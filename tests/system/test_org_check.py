@@ -187,6 +187,15 @@ def test_a_field_that_became_visible_is_noted_with_fix_and_then_synced(whole: Of
     assert whole.row(person)["opted_out"] == 1
 
 
+def test_what_an_admin_switched_on_for_addresses_and_people_is_told(whole: Office) -> None:
+    before = codes(look(whole))
+    whole.local("settings", state_country_picklists=True, person_accounts=True)
+    seen = codes(look(whole))
+    whole.local("settings", state_country_picklists=False, person_accounts=False)
+    assert {"address.picklist", "org.person-accounts"} <= seen - before
+    assert codes(look(whole)) == before
+
+
 # -- where there is little to look at
 
 

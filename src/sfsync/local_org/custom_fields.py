@@ -9,6 +9,7 @@ confirmed: their codes and what they name count, not their words.
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from .refusal import Refusal
@@ -85,6 +86,9 @@ def check(table: str, metadata: Any) -> None:
     """
     if not isinstance(metadata, Mapping):
         raise _wrong("Required fields are missing: [Metadata]", "Metadata", "REQUIRED_FIELD_MISSING")
+    for name, value in metadata.items():
+        if isinstance(value, list | Mapping) and name != "valueSet":
+            raise _wrong(f"{name} stands there several times, or holds others", name, "JSON_PARSER_ERROR")
     kind = metadata.get("type")
     if kind not in _TYPES:
         raise _wrong(
@@ -100,6 +104,8 @@ def check(table: str, metadata: Any) -> None:
     _check_keys(kind, metadata)
     if kind == "Checkbox" and str(metadata.get("defaultValue")).lower() not in {"true", "false"}:
         raise _wrong("Must specify 'defaultValue' for a CustomField of type Checkbox", "defaultValue")
+    if kind in _NUMBERS and not _is_number(metadata.get("defaultValue")):
+        raise _wrong("The default value of a number must be a number", "defaultValue")
     if kind == "Picklist" and not _picklist(metadata):
         raise _wrong("Must specify 'valueSet' for a CustomField of type Picklist", "valueSet")
 
@@ -149,9 +155,22 @@ def is_true(metadata: Metadata, name: str) -> bool:
     return str(metadata.get(name)).lower() == "true"
 
 
+def _is_number(value: Any) -> bool:
+    """Whether it is one, or nothing."""
+    try:
+        return value is None or value == "" or isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _within(found: Any, name: str) -> Metadata:
+    """An element that has elements of its own; an empty one where it is no such thing."""
+    inner = found.get(name) if isinstance(found, Mapping) else None
+    return inner if isinstance(inner, Mapping) else {}
+
+
 def _picklist(metadata: Metadata) -> tuple[str, ...]:
-    definition = (metadata.get("valueSet") or {}).get("valueSetDefinition") or {}
-    values = definition.get("value") or []
+    values = _within(_within(metadata, "valueSet"), "valueSetDefinition").get("value") or []
     each = values if isinstance(values, list) else [values]
     return tuple(str(one.get("valueName") or one.get("fullName")) for one in each if isinstance(one, Mapping))
 
@@ -161,11 +180,7 @@ def field_of(developer_name: str, metadata: Metadata) -> Field:
     kind = str(metadata["type"])
     number = kind in _NUMBERS
     key = is_true(metadata, "externalId")
-    restricted = (
-        str((metadata.get("valueSet") or {}).get("restricted")).lower() == "true"
-        if kind == "Picklist"
-        else False
-    )
+    restricted = is_true(_within(metadata, "valueSet"), "restricted") if kind == "Picklist" else False
     return Field(
         name=f"{developer_name}__c",
         type=_TYPES[kind],

@@ -10,6 +10,8 @@ jsforce/gulp-jsforce-deploy#7 (No package.xml found); all others are unconfirmed
 """
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -55,7 +57,17 @@ _TRUTHS = frozenset(
 )
 _NUMBERS = frozenset({"length", "precision", "scale", "visibleLines"})
 _ONLY = f"This local org deploys {FIELD} and {PERMISSION_SET} only"
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,  # encrypted
+    NotImplementedError,
+    OSError,
+    ValueError,
+)
 
 
 class PackageUnreadable(Exception):
@@ -275,13 +287,17 @@ class _Reader:
     def _parsed(self, name: str, root_name: str, full_name: str) -> Element | None:
         """The file's root, unless there is a problem with it, which is noted."""
         kind = "" if root_name == "Package" else root_name
-        if self._archive.getinfo(name).file_size > MOST_XML_BYTES:
+        with self._archive.open(
+            name
+        ) as file:  # by its own count: what a zip says of a file's size may be a lie
+            content = file.read(MOST_XML_BYTES + 1)
+        if len(content) > MOST_XML_BYTES:
             self._problem(
                 kind, full_name, name, f"Error parsing file: larger than {MOST_XML_BYTES} bytes (local org)"
             )
             return None
         try:
-            root: Element = fromstring(self._archive.read(name), forbid_dtd=True)
+            root: Element = fromstring(content, forbid_dtd=True)
         except ParseError as error:
             line, column = error.position
             self._problem(kind, full_name, name, f"Error parsing file: {error}", line, column + 1)

@@ -18,6 +18,7 @@ from typing import Any
 
 from . import ids
 from .access import Access, is_tooling, permissionable, runner
+from .addresses import CODE_FIELDS
 from .admin_objects import GRANTED_OBJECTS, SYSTEM_PERMISSIONS
 from .custom_fields import field_of, metadata_of, sobject_of, table_of
 from .metering import Meter
@@ -27,6 +28,7 @@ from .settings import Settings
 from .standard import (
     LEAD_STATUSES,
     OPT_OUT_FIELDS,
+    PERSON_FIELD,
     TASK_STATUSES,
     Provisioned,
     custom_fields,
@@ -273,7 +275,7 @@ class OrgState:
         self._tables = {name: Table(kind) for name, kind in self._standard.items()}
         self._by_prefix = {table.kind.key_prefix: name for name, table in self._tables.items()}
         self._access: dict[str, Access] = {}
-        self._visible: dict[tuple[str, bool, str | None], SObjectType | None] = {}
+        self._visible: dict[tuple[str, tuple[str, ...], str | None], SObjectType | None] = {}
         self.org_id = ""
         self.admin_id = ""
 
@@ -366,15 +368,23 @@ class OrgState:
 
     def _view(self, sobject: str) -> SObjectType | None:
         who = runner()
-        key = (sobject.lower(), self.settings.hide_opt_out, who.user_id)
+        switched_off = self._switched_off()
+        key = (sobject.lower(), switched_off, who.user_id)
         if who.user_id is not None and is_tooling(sobject) != who.tooling:
             return None
         if key not in self._visible:
-            full = self.table(sobject).kind
-            if self.settings.hide_opt_out:
-                full = full.without(OPT_OUT_FIELDS)
+            full = self.table(sobject).kind.without(switched_off)
             self._visible[key] = full if who.user_id is None else self.access(who.user_id).view(full)
         return self._visible[key]
+
+    def _switched_off(self) -> tuple[str, ...]:
+        """The fields that nobody sees as the settings are now."""
+        settings = self.settings
+        return (
+            *(OPT_OUT_FIELDS if settings.hide_opt_out else ()),
+            *(() if settings.state_country_picklists else CODE_FIELDS),
+            *(() if settings.person_accounts else (PERSON_FIELD,)),
+        )
 
     def access(self, user_id: str) -> Access:
         """What a user may see and do; worked out once, until a grant changes."""

@@ -220,7 +220,8 @@ class SObjectType:
     def without(self, names: Iterable[str]) -> "SObjectType":
         """The same object for somebody who may not see those fields."""
         hidden = {name.lower() for name in names}
-        return self._with_fields(tuple(item for item in self.fields if item.name.lower() not in hidden))
+        seen = tuple(item for item in self.fields if item.name.lower() not in hidden)
+        return self if len(seen) == len(self.fields) else self._with_fields(seen)
 
     def limited(
         self, fields: tuple[Field, ...], *, createable: bool, updateable: bool, deletable: bool

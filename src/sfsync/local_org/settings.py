@@ -35,6 +35,8 @@ class Settings:
         duplicate_rules_block: whether they block outright (then ``allowSave`` does not help).
         lead_assignment_user_id: the active lead assignment rule gives every Lead to this user or queue.
         hide_opt_out: whether the opt-out fields are hidden from the API user.
+        state_country_picklists: whether addresses take listed states and countries only, and have fields for their codes.
+        person_accounts: whether Account and Contact have IsPersonAccount; none of the org's people is one.
         commit_delay_seconds: how long an edit in Salesforce stays invisible after its stamp.
         view_converted_leads: whether converted Leads may be edited.
         delete_log_from: seconds since 1970 before which the delete log has been trimmed; None: never.
@@ -48,6 +50,8 @@ class Settings:
     duplicate_rules_block: bool = False
     lead_assignment_user_id: str | None = None
     hide_opt_out: bool = False
+    state_country_picklists: bool = False
+    person_accounts: bool = False
     commit_delay_seconds: float = 0.0
     view_converted_leads: bool = False
     delete_log_from: int | None = None

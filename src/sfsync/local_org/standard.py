@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .addresses import COUNTRIES, STATES
 from .admin_objects import admin_objects
 from .schema import Field, FieldType, SObjectType
 
@@ -43,6 +44,8 @@ INDUSTRIES = (
     "Transportation",
     "Other",
 )
+_STATE_CODES = tuple(dict.fromkeys(code for states in STATES.values() for code in states))
+PERSON_FIELD = "IsPersonAccount"
 OPT_OUT_FIELDS = ("HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall")
 
 
@@ -87,8 +90,10 @@ def _address(prefix: str, name: str) -> tuple[Field, ...]:
         _text(f"{prefix}Street", 255, "textarea", compound=name),
         _text(f"{prefix}City", 40, compound=name),
         _text(f"{prefix}State", 80, compound=name),
+        _pick(f"{prefix}StateCode", _STATE_CODES, length=10, restricted=True, compound=name),
         _text(f"{prefix}PostalCode", 20, compound=name),
         _text(f"{prefix}Country", 80, compound=name),
+        _pick(f"{prefix}CountryCode", tuple(COUNTRIES), length=10, restricted=True, compound=name),
         _number(f"{prefix}Latitude", 18, 15, compound=name),
         _number(f"{prefix}Longitude", 18, 15, compound=name),
         _pick(
@@ -163,6 +168,7 @@ _ACCOUNT = SObjectType(
         ),
         _link("ParentId", "Account"),
         *_address("Billing", "BillingAddress"),
+        _fixed(_flag(PERSON_FIELD)),
         *_phones("Phone", "Fax"),
         _text("Website", 255, "url"),
         _pick("Industry", INDUSTRIES),
@@ -190,6 +196,7 @@ _CONTACT = SObjectType(
         *_person_name(),
         *_address("Other", "OtherAddress"),
         *_address("Mailing", "MailingAddress"),
+        _fixed(_flag(PERSON_FIELD)),
         *_phones("Phone", "Fax", "MobilePhone", "HomePhone", "OtherPhone", "AssistantPhone"),
         _link("ReportsToId", "Contact"),
         _text("Email", 80, "email", id_lookup=True),
@@ -501,6 +508,8 @@ def _compound_address(prefix: str) -> Callable[[Mapping[str, Any]], dict[str, An
 
     def build(row: Mapping[str, Any]) -> dict[str, Any] | None:
         found = {key: row.get(prefix + part) for key, part in parts.items()}
+        codes = {f"{part}Code": row.get(f"{prefix}{part.title()}Code") for part in ("state", "country")}
+        found |= {key: code for key, code in codes.items() if code is not None}
         return found if any(value is not None for value in found.values()) else None
 
     return build

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from . import ids, moments
+from .addresses import CODE_FIELDS
 from .refusal import Refusal
 from .schema import NUMBER_TYPES, TEXT_TYPES, Field
 
@@ -82,7 +83,8 @@ def _text(field: Field, raw: Any) -> str | None:
         )
     if field.type == "email" and not _EMAIL.match(text):
         raise Refusal("INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address: {text}", [field.name])
-    if field.restricted and text not in field.picklist:
+    judged_here = field.restricted and field.name not in CODE_FIELDS  # of those, addresses has more to say
+    if judged_here and text not in field.picklist:
         raise Refusal(
             "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
             f"{field.label}: bad value for restricted picklist field: {text}",

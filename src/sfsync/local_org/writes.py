@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import duplicates, ids, moments, permissions, rules, values
+from . import addresses, duplicates, ids, moments, permissions, rules, values
 from .objects import OrgState, Row, Table
 from .reading import indexed_ids
 from .refusal import Refusal, entity_is_deleted, not_found
@@ -372,6 +372,8 @@ def _refuse_converted(state: OrgState, kind: SObjectType, old: Row) -> None:
 def _check(
     state: OrgState, kind: SObjectType, row: Row, given: Row, writer: Writer, *, before: Row | None
 ) -> None:
+    if state.settings.state_country_picklists:
+        addresses.settle(kind, row, given)
     _check_required(kind, row)
     permissions.check(state, kind, row, before)
     _check_links(state, kind, row, given)

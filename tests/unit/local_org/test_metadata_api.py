@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import zipfile
 
 import pytest
@@ -276,6 +277,25 @@ def test_without_rollback_the_rest_is_deployed(admin):
             "Contact.Opens__c",
             "whole number",
         ),
+        (
+            {"objects/Contact.object": custom_object(OPENS.replace("<type>", "<type>Text</type><type>"))},
+            "Contact.Opens__c",
+            "several times",
+        ),
+        (
+            {"objects/Contact.object": custom_object(OPENS.replace("<defaultValue>0", "<defaultValue>many"))},
+            "Contact.Opens__c",
+            "must be a number",
+        ),
+        (
+            {
+                "objects/Contact.object": custom_object(
+                    "<fields><fullName>Opens__c</fullName><label>L</label><type>Picklist</type><valueSet>x</valueSet></fields>"
+                )
+            },
+            "Contact.Opens__c",
+            "'valueSet'",
+        ),
         ({"objects/Contact.object": custom_object(OPENS, OPENS)}, "Contact.Opens__c", "twice"),
         (
             {"permissionsets/Sync.permissionset": permission_set(grant("Contact.Clicks__c"))},
@@ -340,6 +360,26 @@ def test_a_zip_that_cannot_be_read_fails_as_a_whole(admin, content):
     result = admin.deploy(content)
     assert (result["status"], result["errorStatusCode"]) == ("Failed", "INVALID_PACKAGE_ZIP")
     assert result["errorMessage"]
+
+
+def test_no_damage_to_a_zip_is_more_than_an_unreadable_zip():
+    content, dice, told = zipped(whole()), random.Random(7), set()
+    for _ in range(600):
+        damaged = bytearray(content)
+        for _ in range(dice.randint(1, 4)):
+            damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+        try:
+            told.add(bool(read(bytes(damaged), single=True).problems))
+        except PackageUnreadable as error:
+            told.add(error.code)
+    assert {True, False, "INVALID_PACKAGE_ZIP"} <= told
+
+
+def test_a_file_larger_than_it_says_is_not_unzipped_to_its_end(monkeypatch):
+    monkeypatch.setattr(metadata_package, "MOST_XML_BYTES", 4_000)
+    files = whole() | {"objects/Contact.object": custom_object(OPENS, " " * 5_000)}
+    told = {each.full_name: each.text for each in read(zipped(files), single=True).problems}
+    assert told == {"Contact": "Error parsing file: larger than 4000 bytes (local org)"}
 
 
 @pytest.mark.parametrize("limit", ["MOST_FILES", "MOST_ZIP_BYTES", "MOST_UNZIPPED_BYTES"])
