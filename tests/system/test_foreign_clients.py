@@ -3,8 +3,10 @@
 What they expect of Salesforce was learned from Salesforce; if they are content, it is no shared misreading.
 """
 
+import base64
 import csv
 import io
+import zipfile
 from urllib.parse import urlsplit
 
 import pytest
@@ -274,3 +276,30 @@ def test_jsforce_describes_the_org_and_reads_limits_and_identity(org, node_clien
     assert told["limits"]["DailyApiRequests"]["Max"] == 15_000
     assert told["usage"]["apiUsage"]["limit"] == 15_000
     assert told["identity"]["organization_id"] == org.state.org_id
+
+
+@pytest.mark.node
+def test_jsforce_deploys_a_package(org, node_client):
+    told = node_client("deploy", zip=package(), options={"singlePackage": True}, **session_of(org))
+    assert (told["id"][:3], told["first"]) == ("0Af", "Pending")
+    result = told["result"]
+    assert (result["status"], result["numberComponentsDeployed"]) == ("Succeeded", 1)
+    defined = org.state.table("CustomField").rows.values()
+    assert "Shoe_Size" in [each["DeveloperName"] for each in defined]
+
+
+def package():
+    """A zip with one field, in base64."""
+    namespace = 'xmlns="http://soap.sforce.com/2006/04/metadata"'
+    field = "<fullName>Shoe_Size__c</fullName><label>Shoe size</label><type>Number</type><precision>3</precision><scale>1</scale>"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(
+            "package.xml",
+            f"<Package {namespace}><types><members>Contact.Shoe_Size__c</members><name>CustomField</name></types>"
+            "<version>65.0</version></Package>",
+        )
+        archive.writestr(
+            "objects/Contact.object", f"<CustomObject {namespace}><fields>{field}</fields></CustomObject>"
+        )
+    return base64.b64encode(out.getvalue()).decode()

@@ -169,7 +169,12 @@ def test_a_permission_set_says_all_that_it_allows(admin):
     files["permissionsets/Sync.permissionset"] = permission_set(
         grant("Contact.Opens__c", edit=False), rights("Account", "Read", "Edit")
     )
+    files["permissionsets/Sync.permissionset"] = files["permissionsets/Sync.permissionset"].replace(
+        "<label>Sync", "<label>Another"
+    )
     assert done(admin.deploy(files))["Sync"] == (False, True)
+    found = admin.query("SELECT Label FROM PermissionSet WHERE Name = 'Sync'").json()["records"]
+    assert [each["Label"] for each in found] == ["Another"]
     assert admin.granted() == {"Contact.Opens__c": False}
     assert admin.granted("ObjectPermissions", "SobjectType") == {"Account": True}
 
@@ -295,6 +300,56 @@ def test_without_rollback_the_rest_is_deployed(admin):
             },
             "Contact.Opens__c",
             "'valueSet'",
+        ),
+        (
+            {"objects/Contact.object": custom_object(OPENS.replace("<required>false", "<required>no"))},
+            "Contact.Opens__c",
+            "true or false",
+        ),
+        (
+            {
+                "objects/Contact.object": custom_object(
+                    OPENS.replace("<label>", "<a>" * 30 + "</a>" * 30 + "<label>")
+                )
+            },
+            "Contact.Opens__c",
+            "nested too deep",
+        ),
+        (
+            {
+                "objects/Contact.object": custom_object(
+                    OPENS, "<validationRules><fullName>R</fullName></validationRules>"
+                )
+            },
+            "Contact.R",
+            "not validationRules",
+        ),
+        (
+            {"package.xml": manifest(CustomField=["Contact.Opens__c"], ApexClass=["A"])},
+            "A",
+            "not ApexClass",
+        ),
+        ({"package.xml": "<Package/>"}, "package.xml", "namespace"),
+        (
+            {
+                "package.xml": manifest(CustomField=["Contact.Email"]),
+                "objects/Contact.object": custom_object(OPENS.replace("Opens__c", "Email")),
+            },
+            "Contact.Email",
+            "Could not resolve standard field's name.",
+        ),
+        (
+            {
+                "package.xml": manifest(CustomObject=["Case"]),
+                "objects/Case.object": custom_object(),
+            },
+            "Case",
+            "no object Case",
+        ),
+        (
+            {"permissionsets/Sync.permissionset": permission_set().replace("<label>Sync</label>", "")},
+            "Sync",
+            "Required field is missing: label",
         ),
         ({"objects/Contact.object": custom_object(OPENS, OPENS)}, "Contact.Opens__c", "twice"),
         (
