@@ -1,0 +1,77 @@
+"""undo, apply and purge, ended by SIGKILL: the same command again ends where an undisturbed one ends."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.crash.scene import End, Scene, differences
+
+pytestmark = pytest.mark.timeout(600)
+KILLED = -signal.SIGKILL
+EDITS = (
+    "UPDATE contacts SET phone = 'new ' || id WHERE deleted_at IS NULL",
+    "UPDATE leads SET city = 'Newtown' WHERE deleted_at IS NULL",
+)
+WRITING = ["push.journaled", "push.sent", "push.settled", "commit"]
+
+
+@pytest.fixture(scope="module")
+def scene(open_scene: Callable[..., Scene]) -> Scene:
+    """Both sides agree; then people edit here, and a plan of it is kept."""
+    scene = open_scene()
+    office = scene.office
+    office.run("sync")
+    office.run("sync")
+    for edit in EDITS:
+        office.sql(edit)
+    assert office.run("diff", "--out", "plan.json").code == 0
+    scene.mark("edited")
+    return scene
+
+
+@pytest.fixture(scope="module")
+def pushed(scene: Scene) -> str:
+    """The run that sent these edits."""
+    scene.back("edited")
+    run_id = scene.office.run("push", "--json").document["run_id"]
+    scene.mark("pushed")
+    return run_id
+
+
+def same_end(scene: Scene, place: str, dying: str, *command: str, done: tuple[int, ...]) -> None:
+    """Undisturbed, and killed and run again: both sides end alike, and the org got each write once."""
+
+    def ended() -> tuple[End, list]:
+        assert scene.office.run(*command).code in done
+        scene.check_file()
+        assert scene.in_doubt() == (0, 0)
+        return scene.end(), sorted(map(str, scene.wrote))
+
+    scene.back(place)
+    end, wrote = ended()
+    scene.back(place)
+    name, _, nth = dying.partition("@")
+    ran = scene.office.run(*command, SFSYNC_FAILPOINTS=f"{name}=kill@{nth or 1}")
+    assert ran.code == KILLED, ran
+    scene.check_file()
+    again, wrote_again = ended()
+    assert differences(end, again) == []
+    assert wrote_again == wrote
+
+
+@pytest.mark.parametrize("dying", [*WRITING, "commit@2", "commit@3", "call.begun@2", "call.answered@2"])
+def test_an_undo_that_was_killed_goes_on(scene: Scene, pushed: str, dying: str) -> None:
+    same_end(scene, "pushed", dying, "undo", pushed, "--yes", done=(0, 3))
+
+
+@pytest.mark.parametrize("dying", WRITING)
+def test_a_kept_plan_that_was_cut_short_goes_on(scene: Scene, dying: str) -> None:
+    same_end(scene, "edited", dying, "apply", "plan.json", done=(0, 3))
+
+
+@pytest.mark.parametrize("dying", ["commit"])
+def test_a_purge_that_was_killed_leaves_a_whole_person_or_none(scene: Scene, dying: str) -> None:
+    scene.back("edited")
+    [row, *_] = scene.office.sql("SELECT email FROM contacts WHERE email LIKE '%@%' AND deleted_at IS NULL")
+    same_end(scene, "edited", dying, "purge", row["email"], "--yes", "--lose-opt-out", done=(0,))
