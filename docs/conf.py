@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+from docutils import nodes
 from pygments.lexers.data import JsonLexer
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
@@ -36,7 +37,16 @@ man_pages = [("cli", "sfsync", _PROJECT["description"], author, 1)]
 man_show_urls = False
 
 
+def _without_links(app: Sphinx, page: nodes.document, _: str) -> None:
+    """A manual page cannot lead to the other pages: the words stay, an empty address behind them goes."""
+    if app.builder.name == "man":
+        for link in list(page.findall(nodes.reference)):
+            if not link.get("refuri", "").startswith("http"):
+                link.replace_self(link.children)
+
+
 def setup(app: Sphinx) -> None:
-    """Teach the colouring two names that our pages use."""
+    """Teach the colouring two names that our pages use; and the manual page to do without links."""
+    app.connect("doctree-resolved", _without_links)
     app.add_lexer("jsonl", JsonLexer)
     app.add_lexer("csv", TextLexer)

@@ -359,8 +359,8 @@ PARTS: dict[str, Callable[[], str]] = {
         shapes.RulesShape,
         {
             "direction": ("", "Whether this object goes both ways."),
-            "frequency": (_word_list(parse_rules.FREQUENCIES), "How often you mean to sync. Recorded; today every run is started by you or by cron."),
-            "fallback": (_word_list(parse_rules.FALLBACKS), "The batch that runs where real time is not possible. Recorded, likewise."),
+            "frequency": (_word_list(parse_rules.FREQUENCIES), "How often to sync: `sfsync schedule` follows a batch named here. With `manual` you start every run."),
+            "fallback": (_word_list(parse_rules.FALLBACKS), "The batch that runs where `frequency` is `real_time`: `sfsync schedule` follows it."),
             "penguinmails_to_salesforce": ("rules", "What an email event does: see [rules](#rules-on-email-events)."),
             "salesforce_to_penguinmails": ("rules", "What a change in Salesforce does: see [rules](#rules-on-changes-in-salesforce)."),
         },

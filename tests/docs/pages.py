@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,31 +14,44 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *DOCS.glob("decisions/*.
 SITE = frozenset({"README.md", "index.md", "changelog.md", "contributing.md"})
 """Pages that only lead to others, or take in what stands elsewhere."""
 
-_FENCE = re.compile(r"(?ms)^( *)```([a-z]*)\n(.*?)^ *```$")
+_FENCE = re.compile(
+    r"(?ms)^(?: *<!-- not run: (?P<reason>[^\n]+) -->\n+)? *```(?P<language>[^\n`]*)\n(?P<body>.*?)^ *```$"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What stands between two fences."""
+    """What stands between two fences.
+
+    Attributes:
+        reason: why it is not run, as the comment before it says; empty without one.
+    """
 
     page: Path
     line: int
+    language: str
     text: str
+    reason: str
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
 
-def blocks(*languages: str) -> list[Block]:
-    """Every fenced block in one of these languages, on every page."""
+def all_blocks() -> list[Block]:
+    """Every fenced block on every page."""
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for match in _FENCE.finditer(text):
-            if match[2] in languages:
-                body = "".join(line[len(match[1]) :] for line in match[3].splitlines(keepends=True))
-                found.append(Block(page, text.count("\n", 0, match.start()) + 1, body))
+            line = text.count("\n", 0, match.start("language")) + 1
+            reason = match["reason"] or ""
+            found.append(Block(page, line, match["language"].strip(), dedent(match["body"]), reason))
     return found
+
+
+def blocks(*languages: str) -> list[Block]:
+    """Every fenced block in one of these languages."""
+    return [block for block in all_blocks() if block.language in languages]
 
 
 @cache

@@ -1,4 +1,7 @@
-"""Every example in the documentation is true: commands parse, configurations load, events are taken, SQL runs."""
+"""Every example in the documentation is true: commands parse, configurations load, events are taken, SQL runs.
+
+Shell lines are run in ``test_examples_run``.
+"""
 
 import io
 import json
@@ -20,10 +23,28 @@ from sfsync.intake.files import read_events
 from sfsync.local_org.faults import read_fault
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent
-from tests.docs.pages import DOCS, PAGES, ROOT, SITE, blocks
+from tests.docs.pages import DOCS, PAGES, ROOT, SITE, all_blocks, blocks
 
 NOW = "2026-02-01T00:00:00Z"
 APP = get_command(app)
+
+
+# -- all of them -----------------------------------------------------------------------------------------------
+TRIED = frozenset({"sh", "yaml", "json", "jsonl", "csv", "python", "sql"})
+
+
+def is_usage(block):
+    """The generated line above a command's options; it is held against the commands where it is made."""
+    return block.page.name == "cli.md" and block.text.startswith("sfsync ") and "[OPTIONS]" in block.text
+
+
+@pytest.mark.parametrize("block", all_blocks(), ids=str)
+def test_a_block_is_tried_or_says_why_not(block):
+    if block.language == "text":
+        assert block.reason or is_usage(block), "write <!-- not run: the reason --> before it"
+    else:
+        assert block.language in TRIED or block.language.startswith("{"), "no test knows this language"
+        assert not block.reason, "it is run all the same: make it text"
 
 
 # -- commands --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -146,6 +147,33 @@ def test_a_manager_that_refuses_is_quoted(office: Office) -> None:
     assert not list(units.glob("sfsync-third.*")), (
         "nothing is left that a second --install would take for done"
     )
+
+
+@pytest.mark.parametrize(
+    ("frequency", "fallback", "every"),
+    [("real_time", "daily_batch", "1d"), ("daily_batch", "hourly_batch", "1d"), ("manual", "none", None)],
+)
+def test_how_often_follows_from_the_rules_of_every_object(
+    office: Office, frequency: str, fallback: str, every: str | None
+) -> None:
+    before = office.yaml.read_text()
+    ruled = re.sub(r"frequency: real_time", f"frequency: {frequency}", before)
+    office.yaml.write_text(re.sub(r"fallback: hourly_batch", f"fallback: {fallback}", ruled))
+    try:
+        ran = office.run("schedule", "cron", "--json")
+    finally:
+        office.yaml.write_text(before)
+    assert ran.code == (0 if every else 2), ran
+    assert ran.data.get("every") == every
+
+
+def test_of_several_objects_the_shortest_interval_counts(office: Office) -> None:
+    before = office.yaml.read_text()
+    office.yaml.write_text(before.replace("fallback: hourly_batch", "fallback: daily_batch", 1))
+    try:
+        assert office.do("schedule", "cron")["every"] == "1h"
+    finally:
+        office.yaml.write_text(before)
 
 
 def test_a_secret_given_by_value_is_left_out_and_told(office: Office) -> None:

@@ -73,7 +73,7 @@ def schedule(
         typer.Option(
             metavar="INTERVAL",
             help="15m, 1h, 1d: how often.",
-            show_default="what the fallback in sync_rules says",
+            show_default="what sync_rules say",
         ),
     ] = None,
     name: Annotated[
@@ -108,7 +108,7 @@ def schedule(
         raise UsageError("--system is for systemd", hint=f"Leave it out for {clock}.")
     config = configuration(cli)
     folder = mirror_path(cli, config).absolute().parent
-    interval = Every.parse(every or _fallback(config))
+    interval = Every.parse(every) if every else _ruled(config)
     called = job_name(name or ("sfsync" if config.profile == "default" else f"sfsync-{config.profile}"))
     job = _job(cli, config, called, folder, interval, system=system)
     plan = {Clock.CRON: _for_cron, Clock.SYSTEMD: _for_systemd, Clock.LAUNCHD: _for_launchd}[clock](cli, job)
@@ -131,17 +131,19 @@ def schedule(
 
 
 # -- the job ---------------------------------------------------------------------------------------------------
-def _fallback(config: Config) -> str:
+def _ruled(config: Config) -> Every:
     """What the rules say: the shortest interval among the objects.
 
     Raises:
-        UsageError: no object has a fallback.
+        UsageError: they ask for no batch.
     """
-    wanted = {rules.fallback for rules in config.mapping.rules.values()}
-    for word, interval in (("hourly_batch", "1h"), ("daily_batch", "1d")):
-        if word in wanted:
-            return interval
-    raise UsageError("no rule in sync_rules has a fallback", hint="Say how often: --every 1h.")
+    from sfsync.cli.timetable import batch
+
+    wanted = [batch(rules.frequency, rules.fallback) for rules in config.mapping.rules.values()]
+    asked = [every for every in wanted if every is not None]
+    if not asked:
+        raise UsageError("sync_rules ask for no batch", hint="Say how often: --every 1h.")
+    return min(asked, key=lambda every: every.length)
 
 
 def _twice(every: Every) -> str:

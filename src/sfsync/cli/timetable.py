@@ -72,6 +72,22 @@ class Every:
         return min(2 * self.length, LONGEST_RUN)
 
 
+_BATCHES = {"hourly_batch": Every(1, "h"), "daily_batch": Every(1, "d")}
+
+
+def batch(frequency: str, fallback: str) -> Every | None:
+    """How often an object's rules ask for a batch: its ``frequency`` itself, or the ``fallback`` of real time.
+
+    >>> batch("daily_batch", "hourly_batch")
+    Every(number=1, unit='d')
+    >>> batch("real_time", "hourly_batch")
+    Every(number=1, unit='h')
+    >>> batch("manual", "hourly_batch") is None
+    True
+    """
+    return _BATCHES.get(fallback if frequency == "real_time" else frequency)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to run, and what it needs.
