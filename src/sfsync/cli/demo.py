@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -91,12 +92,12 @@ def local_org(
                 cli.out.print(f"A local Salesforce org at {org.url} (Ctrl-C ends it)")
                 line = f"  sfsync init --login-url {org.url} --client-id sfsync-local && sfsync login"
                 cli.out.print(line, soft_wrap=True)
-            threading.Event().wait()
+            while True:  # an Event broken off by a signal can be between two states of its lock
+                time.sleep(0.5)
     except OSError as error:
         raise UsageError(
             f"port {port} cannot be used: {error.strerror}", hint="Take another with --port."
         ) from error
-    return Answer()
 
 
 def _plan(path: Path | None) -> tuple[dict[str, Any], ...]:
