@@ -12,7 +12,7 @@ cannot be known any more: the record's field history has it, where the org keeps
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from sfsync.engine.run import Run, batched
@@ -25,7 +25,7 @@ from sfsync.model.cursor import Watermark
 from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import Remote, RemoteState, SalesforceId
-from sfsync.planning.doubt import happened, unproven
+from sfsync.planning.doubt import happened, holds_all, unproven
 from sfsync.planning.pending import InDoubt
 
 FETCH = 2000
@@ -142,7 +142,11 @@ def _not_done(doubt: InDoubt) -> Outcome:
 def _created(
     run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[InDoubt]
 ) -> list[Outcome]:
-    """Creates: found again by the external id they carried, else by address, else by all that was sent."""
+    """Creates: found again by the external id they carried, else by address, else by all that was sent.
+
+    An address is nobody's own: a record that has it is ours only if it holds all that was sent. Any other is met
+    like a stranger's, and what both sides counted adds up.
+    """
     found: dict[int, SalesforceId] = {}
     if object_map.external_id:
         keys = {doubt.ref: run.mirror.external_key(object_map.name, doubt.local_id) for doubt in doubts}
@@ -150,7 +154,13 @@ def _created(
     else:
         column = object_map.match_on
         keys = {doubt.ref: str(doubt.after.get(column) or "") for doubt in doubts}
-        found |= _by_key(run, object_map, object_map.by_column[column].remote, keys)
+        sent = {doubt.ref: doubt.after for doubt in doubts}
+
+        def is_ours(ref: int, raw: RawRecord) -> bool:
+            return holds_all(sent[ref], projection.values(raw))
+
+        fields = projection.remote_fields
+        found |= _by_key(run, object_map, object_map.by_column[column].remote, keys, fields, is_ours)
         found |= _by_values(run, object_map, projection, [doubt for doubt in doubts if not keys[doubt.ref]])
     return [
         Accepted(doubt.ref, found[doubt.ref], created=True) if doubt.ref in found else _not_done(doubt)
@@ -158,12 +168,20 @@ def _created(
     ]
 
 
-def _by_key(run: Run, object_map: ObjectMap, field: str, keys: dict[int, str]) -> dict[int, SalesforceId]:
+def _by_key(
+    run: Run,
+    object_map: ObjectMap,
+    field: str,
+    keys: dict[int, str],
+    fields: Sequence[str] = (),
+    is_ours: Callable[[int, RawRecord], bool] = lambda _ref, _raw: True,
+) -> dict[int, SalesforceId]:
     """``{ref: Id}`` of the records that hold these keys; one that another row has is somebody else's.
 
     Several may hold an address; a Lead that was converted comes last, as it is seldom the one just made.
     """
-    asked = ("Id", "IsDeleted", *(("IsConverted",) if object_map.sobject == "Lead" else ()), field)
+    converted = ("IsConverted",) if object_map.sobject == "Lead" else ()
+    asked = tuple(dict.fromkeys(("Id", "IsDeleted", *converted, field, *fields)))
     records: dict[str, list[RawRecord]] = {}
     for chunk in batched(sorted({key for key in keys.values() if key}), LOOKUP):
         for page in run.org.find(object_map.sobject, asked, field, chunk):
@@ -172,7 +190,7 @@ def _by_key(run: Run, object_map: ObjectMap, field: str, keys: dict[int, str]) -
     found: dict[int, SalesforceId] = {}
     for ref, key in keys.items():
         held = sorted(records.get(match_key(key), ()), key=lambda raw: bool(raw.get("IsConverted")))
-        ids = [salesforce_id(str(raw["Id"])) for raw in held]
+        ids = [salesforce_id(str(raw["Id"])) for raw in held if is_ours(ref, raw)]
         taken = found.values()
         free = [
             each for each in ids if each not in taken and run.mirror.find_row(object_map.name, each) is None

@@ -42,6 +42,21 @@ def happened(before: Values, after: Values, remote: Values) -> bool:
     )
 
 
+def holds_all(after: Values, remote: Values) -> bool:
+    """Whether a record holds everything that a create sent, or a number that has gone on from there.
+
+    >>> holds_all({"email": "a@x.example", "clicks": 2}, {"email": "a@x.example", "clicks": 3})
+    True
+    >>> holds_all({"email": "a@x.example", "clicks": 2}, {"email": "a@x.example", "clicks": None})
+    False
+    """
+    return all(
+        remote[column] == value or _went_as_far(None, value, remote[column])
+        for column, value in after.items()
+        if column in remote
+    )
+
+
 def unproven(before: Values, after: Values, remote: Values) -> tuple[str, ...]:
     """Columns whose sent value nobody may have seen, although a number says that the write was done.
 

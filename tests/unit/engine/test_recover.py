@@ -281,3 +281,28 @@ def test_a_task_in_doubt_whose_person_was_merged_meanwhile_is_not_sent_again(sid
     sides.sync_until_quiet()
     assert len(sides.tasks()) == 1
     assert sides.one("SELECT state FROM activities") == "done"
+
+
+def test_a_strangers_record_with_the_address_of_a_create_that_never_left_is_not_taken_for_ours(
+    sides: Sides,
+) -> None:
+    sides.reopen(without_keys(MAPPING))
+    sides.edit("INSERT INTO contacts (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)")
+    crashes(sides, sides.push, before=True)
+    stranger = sides.org.create("Contact", LastName="New", Email="new@x.example")
+    sides.sync()
+    sides.sync_until_quiet()
+    assert sides.remote(stranger, CLICKS) == 3, "what was counted here is not lost"
+    assert sides.local("new@x.example", "salesforce_id", "total_clicks") == (stranger, 3)
+    assert len(sides.org.live("Contact")) == 1
+
+
+def test_a_record_of_ours_that_others_went_on_with_is_still_ours(sides: Sides) -> None:
+    sides.reopen(without_keys(MAPPING))
+    sides.edit("INSERT INTO contacts (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)")
+    crashes(sides, sides.push)
+    [made] = sides.org.live("Contact")
+    sides.org.edit(made["Id"], **{CLICKS: 5})
+    sides.sync()
+    sides.sync_until_quiet()
+    assert sides.local("new@x.example", "total_clicks") == 5, "three of ours and two of theirs"
