@@ -7,7 +7,7 @@ and both sides are at rest (``judge``).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -229,8 +229,18 @@ def _once(world: World) -> Sentences:
         )
     }
     for sobject in SOBJECTS.values():
-        for record in sorted(_all(world, sobject).keys() - world.people.ledger.made_there - ours):
-            yield "once", f"nobody knows who made the {sobject} {record}"
+        there = _all(world, sobject)
+        made_here = there.keys() - world.people.ledger.made_there
+        addresses = Counter(_address(there[record]) for record in made_here)
+        for record in sorted(made_here - ours):
+            # One that others went on with before its lost reply was looked into is met like a stranger's: it is
+            # nobody's twin then, since there is no other of its address that nobody made in Salesforce.
+            if addresses[_address(there[record])] > 1 or not _address(there[record]):
+                yield "once", f"nobody knows who made the {sobject} {record}"
+
+
+def _address(raw: Mapping[str, Any]) -> str:
+    return str(raw.get("Email") or "").strip().casefold()
 
 
 def _aside(world: World) -> set[tuple[str, int]]:
