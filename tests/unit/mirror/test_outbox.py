@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sfsync.mirror.store import SqliteMirror
-from sfsync.model.change import OrgAction, RowPlan
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
 from sfsync.model.outcome import Accepted, Deferred, Rejected, Unknown
 from sfsync.model.record import LocalId, Remote
 from tests.unit.mirror.samples import (
@@ -226,3 +228,71 @@ def test_what_a_run_sent_can_be_told_afterwards(edited: SqliteMirror) -> None:
     (sent,) = edited.sent_by("run-9")
     assert (sent.local_id, sent.before, sent.after) == (1, {"phone": "1"}, {"phone": "2"})
     assert one(edited, "SELECT plan FROM _outbox") == ""
+
+
+def test_what_was_accepted_is_kept_with_its_record_and_without_an_error(mirror: SqliteMirror) -> None:
+    mirror.import_records("contact", [{"email": "a@example.com"}])
+    mirror.settle([Accepted(send(mirror), sid(7), created=True)])
+    assert one(mirror, "SELECT state, salesforce_id, error FROM _outbox") == ("accepted", sid(7), "")
+
+
+def test_an_undelete_that_also_sends_something_brings_the_row_back(mirror: SqliteMirror) -> None:
+    pull(mirror, remote(1, phone="1"))
+    edit(mirror, "UPDATE contacts SET deleted_at = '2026-01-01T00:00:00Z'")
+    plan = RowPlan(
+        "contact",
+        LocalId(1),
+        sid(1),
+        local_action=LocalAction.RESTORE,
+        org_action=OrgAction.UPDATE,
+        to_org={"phone": "2"},
+    )
+    (ref,) = journal(mirror, plan)
+    mirror.settle([Accepted(ref, sid(1))])
+    assert one(mirror, "SELECT deleted_at FROM contacts") is None
+
+
+def test_a_plain_update_does_not_bring_a_row_back(edited: SqliteMirror) -> None:
+    ref = send(edited, fresh(1, phone="1"))
+    edit(edited, "UPDATE contacts SET deleted_at = '2026-01-01T00:00:00Z'")
+    edited.settle([Accepted(ref, sid(1))])
+    assert one(edited, "SELECT deleted_at FROM contacts") == "2026-01-01T00:00:00Z"
+
+
+def test_success_closes_this_rows_refusal_and_nobody_elses(mirror: SqliteMirror) -> None:
+    pull(mirror, remote(1, phone="1"), remote(2, phone="1"))
+    edit(mirror, "UPDATE contacts SET phone = '2'")
+    refs = journal(mirror, *push_plans(mirror, fresh(1, phone="1"), fresh(2, phone="1")))
+    mirror.settle([Rejected(ref, "X", "no") for ref in refs])
+    edit(mirror, "UPDATE contacts SET phone = '3' WHERE id = 1")
+    mirror.settle([Accepted(send(mirror, fresh(1, phone="1")), sid(1))])
+    assert look(mirror, "SELECT person_id, state FROM quarantine ORDER BY id") == [
+        (1, "settled"),
+        (2, "open"),
+    ]
+
+
+def test_a_row_put_aside_for_anothers_record_shows_nothing_that_was_sent(mirror: SqliteMirror) -> None:
+    mirror.import_records("contact", [{"email": "a@example.com"}])
+    ref = send(mirror)
+    pull(mirror, remote(7))
+    edit(mirror, "UPDATE contacts SET phone = 'x' WHERE salesforce_id = ?", sid(7))
+    mirror.settle([Accepted(ref, sid(7), created=True)])
+    assert one(mirror, "SELECT payload, _edit FROM quarantine") == ("", 0)
+
+
+def test_the_history_tells_what_a_write_replaced_beside_what_it_was_judged_against(
+    mirror: SqliteMirror,
+) -> None:
+    pull(mirror, remote(1, phone="1", last_name="Old"))
+    edit(mirror, "UPDATE contacts SET phone = '2', last_name = 'New'")
+    ref = send(mirror, fresh(1, phone="1", last_name="Old"))
+    late = FieldDecision(
+        "phone", "1", "2", "typed since", "typed since", Side.REMOTE, "salesforce_wins", conflict=True
+    )
+    mirror.settle([Accepted(ref, sid(1), seen={"Phone": "typed since"}, late=(late,))])
+    assert json.loads(one(mirror, "SELECT before FROM _outbox")) == {
+        "phone": "typed since",
+        "last_name": "Old",
+    }
+    assert look(mirror, 'SELECT "column", local, remote FROM conflicts') == [("phone", "2", "typed since")]
