@@ -35,7 +35,7 @@ from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.event import EventType
 from sfsync.model.record import Value
 from tests.fakes import Trouble
-from tests.sides import MAPPING, Sides, event, with_merge, without_keys
+from tests.sides import MAPPING, Sides, event, fast_folder, with_merge, without_keys
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 PROFILE = settings(
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="machine-", dir=_fast_folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix="machine-", dir=fast_folder()))
         self.sides = Sides(self.folder / "mirror.db")
         self.typed: set[str] = set()
         self.number = 0
@@ -544,12 +544,6 @@ def _dying(nth: int) -> Callable[[object], None]:
             raise Crash
 
     return die
-
-
-def _fast_folder() -> str | None:
-    """Memory instead of a disk, where there is some: thousands of commits wait for it."""
-    memory = Path("/dev/shm")
-    return str(memory) if memory.is_dir() and os.access(memory, os.W_OK) else None
 
 
 def test_whatever_happens_both_sides_come_together_and_nothing_is_lost_or_doubled() -> None:

@@ -14,15 +14,14 @@ from itertools import groupby
 
 from sfsync.engine.follow import commit
 from sfsync.engine.pull import count
-from sfsync.engine.push import FETCH, brake, preview, readable, send, settle_overtaken
+from sfsync.engine.push import FETCH, brake, fetched, in_form, preview, send, settle_overtaken
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import ObjectMap, RecordEvent
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.event import match_key
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import Remote, SalesforceId, Triple
+from sfsync.model.record import SalesforceId
 from sfsync.planning import safety
 from sfsync.planning.moved import Moved, carried_out, moved
 from sfsync.planning.pending import Row
@@ -103,7 +102,7 @@ def _still_standing(
     applied.planned += len(chunk)
     rows = [_row(run, object_map, plan) for _, plan in chunk]
     ids = {one for (_, plan), row in zip(chunk, rows, strict=True) if (one := _record_id(plan, row))}
-    records = _fetched(run, object_map, sorted(ids))
+    records = fetched(run, object_map, sorted(ids))
     taken = _taken(run, object_map, chunk, rows)
     for (triple, plan), row in zip(chunk, rows, strict=True):
         record = records.get(_record_id(plan, row) or SalesforceId(""))
@@ -126,21 +125,11 @@ def _row(run: Run, object_map: ObjectMap, plan: RowPlan) -> Row | None:
         row = run.mirror.find_row(object_map.name, plan.salesforce_id or SalesforceId(""))
     if row is None:
         return None
-    clean = readable(Triple(object_map.name, row.base, row.local, None), object_map)[0].local
-    return Row(clean or row.local, row.base, row.salesforce_id)
+    return in_form(row, object_map)
 
 
 def _record_id(plan: RowPlan, row: Row | None) -> SalesforceId | None:
     return plan.salesforce_id or (row.salesforce_id if row else None)
-
-
-def _fetched(run: Run, object_map: ObjectMap, ids: Sequence[SalesforceId]) -> dict[SalesforceId, Remote]:
-    projection = Projection(object_map, object_map.columns)
-    now: dict[SalesforceId, Remote] = {}
-    for chunk in batched(ids, FETCH):
-        for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
-            now |= {read.salesforce_id: read for read in map(projection.to_remote_record, page)}
-    return now
 
 
 def _key(object_map: ObjectMap, plan: RowPlan, row: Row | None) -> str:

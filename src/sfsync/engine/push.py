@@ -35,7 +35,7 @@ from sfsync.model.record import MISSING, Local, LocalId, Remote, RemoteState, Sa
 from sfsync.planning import safety
 from sfsync.planning.identity import choose
 from sfsync.planning.late import overtaken, put_back
-from sfsync.planning.pending import PendingWrite
+from sfsync.planning.pending import PendingWrite, Row
 from sfsync.planning.planner import plan_row
 
 LOOKUP = 1000
@@ -145,13 +145,10 @@ def _send_again(
 ) -> list[Overtaken]:
     """Read these records once more, plan their rows anew, and send what comes of it."""
     run.checkpoint()
-    projection, rules = Projection(object_map, object_map.columns), run.usable.rules_for(object_map.name)
+    rules = run.usable.rules_for(object_map.name)
     by_id = {each.salesforce_id: each for each in left}
     with run.mirror.staging(object_map, object_map.columns) as stage:
-        now: dict[SalesforceId, Remote] = {}
-        for chunk in batched(by_id, FETCH):
-            for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
-                now |= {read.salesforce_id: read for read in map(projection.to_remote_record, page)}
+        now = fetched(run, object_map, by_id)
         back = [
             plan
             for record, each in by_id.items()
@@ -320,6 +317,22 @@ def readable(triple: Triple, object_map: ObjectMap) -> tuple[Triple, dict[str, s
         return triple, {}
     values, problems = canonical_values(object_map, triple.local.values)
     return replace(triple, local=replace(triple.local, values=values)), problems
+
+
+def in_form(row: Row, object_map: ObjectMap) -> Row:
+    """The row in canonical form, to be compared with what was written."""
+    clean = readable(Triple(object_map.name, row.base, row.local, None), object_map)[0].local
+    return Row(clean or row.local, row.base, row.salesforce_id)
+
+
+def fetched(run: Run, object_map: ObjectMap, ids: Iterable[SalesforceId]) -> dict[SalesforceId, Remote]:
+    """These records as they are now; one that the org does not return is left out."""
+    projection = Projection(object_map, object_map.columns)
+    now: dict[SalesforceId, Remote] = {}
+    for chunk in batched(ids, FETCH):
+        for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
+            now |= {read.salesforce_id: read for read in map(projection.to_remote_record, page)}
+    return now
 
 
 def _tidy(object_name: str, raw: Local, clean: Local) -> RowPlan:

@@ -19,16 +19,25 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from sfsync.engine.aside import Aside
-from sfsync.engine.push import FETCH, ROUNDS, Overtaken, brake, preview, readable, send, settle_overtaken
+from sfsync.engine.push import (
+    FETCH,
+    ROUNDS,
+    Overtaken,
+    brake,
+    fetched,
+    in_form,
+    preview,
+    send,
+    settle_overtaken,
+)
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import OrgAction, RowPlan
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import Remote, SalesforceId, Triple
+from sfsync.model.record import SalesforceId
 from sfsync.planning import safety
-from sfsync.planning.pending import InDoubt, Row
+from sfsync.planning.pending import InDoubt
 from sfsync.planning.undo import Left, PutBack, put_back
 
 LISTED = 1_000
@@ -142,31 +151,16 @@ def _judged(
     run: Run, object_map: ObjectMap, groups: Iterator[Sequence[InDoubt]], run_id: str
 ) -> Iterator[PutBack]:
     changed = list(groups)
-    now = _fetched(run, object_map, [writes[0].salesforce_id or SalesforceId("") for writes in changed])
+    now = fetched(run, object_map, [writes[0].salesforce_id or SalesforceId("") for writes in changed])
     for writes in changed:
         row = run.mirror.row(object_map.name, writes[0].local_id)
         yield put_back(
             writes,
-            _tidy(row, object_map) if row else None,
+            in_form(row, object_map) if row else None,
             now.get(writes[0].salesforce_id or SalesforceId("")),
             object_map,
             run_id,
         )
-
-
-def _tidy(row: Row, object_map: ObjectMap) -> Row:
-    """The row in canonical form, to be compared with what was written."""
-    clean = readable(Triple(object_map.name, row.base, row.local, None), object_map)[0].local
-    return Row(clean or row.local, row.base, row.salesforce_id)
-
-
-def _fetched(run: Run, object_map: ObjectMap, ids: Sequence[SalesforceId]) -> dict[SalesforceId, Remote]:
-    projection = Projection(object_map, object_map.columns)
-    now: dict[SalesforceId, Remote] = {}
-    for chunk in batched(ids, FETCH):
-        for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
-            now |= {read.salesforce_id: read for read in map(projection.to_remote_record, page)}
-    return now
 
 
 def carry_out(run: Run, undoing: Undoing) -> None:
