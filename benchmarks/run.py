@@ -1,11 +1,13 @@
 """Speed and cost, side by side in one run, as ratios: sfsync against the floor.
 
-The floor of a pull is the same bytes fetched from the same org with a plain HTTP client and inserted into SQLite
-with one executemany. Figures of two machines cannot be compared; the ratios of one run can.
+The floor of a pull is the same bytes fetched from the same org with a plain HTTP client and
+inserted into SQLite with one executemany. Figures of two machines cannot be compared; the ratios of
+one run can.
 
     python benchmarks/run.py [CONTACTS ...]
 
-Each size runs in processes of its own (an org, the floor, sfsync), so that peak memory can be told apart.
+Each size runs in processes of its own (an org, the floor, sfsync), so that peak memory can be told
+apart.
 """
 
 from __future__ import annotations
@@ -100,7 +102,9 @@ def verbs(url: str, token: str, folder: Path) -> dict[str, dict[str, float]]:
         measure("push 10,000 edits", lambda run: push(run, ["contact"]))
         people = [row[0] for row in database.execute("SELECT email FROM contacts LIMIT 1000")]
         events = [
-            EmailEvent(f"bench-{number}", EventType.SENT, email, "2026-01-20T10:00:00Z", "c-1", "January")
+            EmailEvent(
+                f"bench-{number}", EventType.SENT, email, "2026-01-20T10:00:00Z", "c-1", "January"
+            )
             for number, email in enumerate(people)
         ]
         measure("1,000 events", lambda run: (keep(run, events, source="bench"), push_activity(run)))
@@ -119,7 +123,9 @@ def serve(contacts: int) -> None:
     from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 
     config = LocalOrgConfig(
-        contacts=contacts, leads=0, settings={"daily_api_requests": 10_000_000, "storage_records": 10_000_000}
+        contacts=contacts,
+        leads=0,
+        settings={"daily_api_requests": 10_000_000, "storage_records": 10_000_000},
     )
     with LocalOrg(config) as org:
         sys.stdout.write(json.dumps({"url": org.url, "token": org.token()}) + "\n")
@@ -129,7 +135,10 @@ def serve(contacts: int) -> None:
 
 def child(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, __file__, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -139,7 +148,14 @@ def compare(contacts: int) -> dict:
     try:
         address = json.loads(org.stdout.readline())
         with tempfile.TemporaryDirectory() as folder:
-            here = ["--url", address["url"], "--token-of-the-local-org", address["token"], "--folder", folder]
+            here = [
+                "--url",
+                address["url"],
+                "--token-of-the-local-org",
+                address["token"],
+                "--folder",
+                folder,
+            ]
             bare = json.loads(child("--part", "floor", *here).communicate()[0])
             ours = json.loads(child("--part", "verbs", *here).communicate()[0])
     finally:

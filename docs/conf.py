@@ -8,9 +8,9 @@ from pygments.lexers.data import JsonLexer
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
-_PROJECT = tomllib.loads(Path(__file__).parent.parent.joinpath("pyproject.toml").read_text(encoding="utf-8"))[
-    "project"
-]
+_PROJECT = tomllib.loads(
+    Path(__file__).parent.parent.joinpath("pyproject.toml").read_text(encoding="utf-8")
+)["project"]
 
 project = "sfsync"
 author = "The sfsync authors"
@@ -18,7 +18,10 @@ copyright = author  # noqa: A001  Sphinx's own name
 release = version = _PROJECT["version"]
 
 extensions = ["myst_parser"]
-exclude_patterns = ["_build", "README.md"]  # that page is this index, for who reads the files as they are
+exclude_patterns = [
+    "_build",
+    "README.md",
+]  # that page is this index, for who reads the files as they are
 nitpicky = True
 
 myst_enable_extensions = ["colon_fence"]

@@ -1,7 +1,8 @@
 """What the documentation takes from the code. ``make docs`` writes it, ``make docs-check`` fails where it is stale.
 
-Whole files: the top-level help page, ``cli.md``, the picture of a demo. Between markers in hand-written pages:
-the error table and the tables of configuration keys. A key without a description here, or a description
+Whole files: the top-level help page, ``cli.md``, the picture of a demo. Between markers in
+hand-written pages: the error table and the tables of configuration keys. A key without a
+description here, or a description
 without a key, stops the generator: so neither can be forgotten.
 """
 
@@ -48,9 +49,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description="Generate the parts of the documentation that follow the code."
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where something is stale")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 where something is stale"
+    )
     only_check = parser.parse_args().check
-    stale = [path for path, text in generated().items() if _is_stale(path, text, write=not only_check)]
+    stale = [
+        path for path, text in generated().items() if _is_stale(path, text, write=not only_check)
+    ]
     for path in stale:
         sys.stderr.write(
             f"{path.relative_to(ROOT)} {'is stale: run make docs' if only_check else 'written'}\n"
@@ -82,7 +87,7 @@ def generated(*, picture: bool = True) -> dict[Path, str]:
     return files
 
 
-# -- the help page -----------------------------------------------------------------------------------------------
+# -- the help page ---------------------------------------------------------------------------------
 def help_page() -> str:
     """``sfsync --help`` as 80 columns without colour show it."""
     plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
@@ -90,7 +95,7 @@ def help_page() -> str:
     return "\n".join(line.rstrip() for line in drawn.strip("\n").splitlines()) + "\n"
 
 
-# -- the commands ------------------------------------------------------------------------------------------------
+# -- the commands ----------------------------------------------------------------------------------
 def commands() -> Iterator[tuple[str, Any, list[Any]]]:
     """``(name, command, its parameters)``, in the order of the help page."""
     group: Any = get_command(app)
@@ -112,7 +117,9 @@ def command_reference() -> str:
     sections: dict[str, list[str]] = {}
     shared: dict[str, Any] = {}
     for name, found, parameters in commands():
-        own = [one for one in parameters if getattr(one, "rich_help_panel", None) != cli_command.PANEL]
+        own = [
+            one for one in parameters if getattr(one, "rich_help_panel", None) != cli_command.PANEL
+        ]
         shared |= {one.name: one for one in parameters if one not in own}
         section = sections.setdefault(str(found.rich_help_panel), [])
         section.append(_command(name, str(found.help), [one for one in own if one.name != "help"]))
@@ -142,7 +149,10 @@ def _command(name: str, text: str, own: list[Any]) -> str:
     options = [one for one in own if isinstance(one, TyperOption)]
     places = "".join(f" {one.metavar}" for one in arguments)
     paragraphs = text.split("\n\n")
-    parts = [f"### sfsync {name}", *(_prose(one) for one in paragraphs if not one.startswith("Examples:"))]
+    parts = [
+        f"### sfsync {name}",
+        *(_prose(one) for one in paragraphs if not one.startswith("Examples:")),
+    ]
     parts.append(f"```text\nsfsync {name} [OPTIONS]{places}\n```")
     if arguments:
         rows = [f"| `{_cell(one.metavar)}` | {_cell(one.help)} |" for one in arguments]
@@ -166,7 +176,9 @@ def _options(options: list[Any]) -> str:
 
 
 def _option(option: Any) -> str:
-    names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=lambda name: (len(name) > 2, name)))
+    names = ", ".join(
+        f"`{name}`" for name in sorted(option.opts, key=lambda name: (len(name) > 2, name))
+    )
     value = f" `{_cell(option.metavar)}`" if option.metavar else ""
     return f"| {names}{value} | {_prose(_cell(option.help))} | {_default(option)} |"
 
@@ -189,7 +201,7 @@ def _cell(text: str | None) -> str:
     return (text or "").replace("|", "\\|")
 
 
-# -- parts of hand-written pages ---------------------------------------------------------------------------------
+# -- parts of hand-written pages -------------------------------------------------------------------
 _MARKED = re.compile(r"(?s)(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)")
 
 
@@ -200,7 +212,9 @@ def filled(page: str) -> str:
 
 def error_table() -> str:
     """Every error of the tree, by exit code."""
-    rows = sorted({(kind.exit_code, kind.slug, _meaning(kind)) for kind in _family(errors.SfsyncError)})
+    rows = sorted(
+        {(kind.exit_code, kind.slug, _meaning(kind)) for kind in _family(errors.SfsyncError)}
+    )
     lines = [f"| {code} | `{slug}` | {meaning} |" for code, slug, meaning in rows]
     return "\n".join(["| exit code | slug | what it means |", "| --- | --- | --- |", *lines])
 
@@ -226,7 +240,8 @@ def _meaning(kind: type[errors.SfsyncError]) -> str:
 def refusals_table() -> str:
     """What Salesforce says when it refuses a login, what it means, what to do."""
     lines = [
-        f"| {_cell(says)} | {_cell(means)} | {_prose(_cell(do))} |" for says, means, do in troubleshooting()
+        f"| {_cell(says)} | {_cell(means)} | {_prose(_cell(do))} |"
+        for says, means, do in troubleshooting()
     ]
     return "\n".join(["| Salesforce says | it means | what to do |", "| --- | --- | --- |", *lines])
 
@@ -241,7 +256,11 @@ def variables_table() -> str:
         "NO_COLOR": "no colours",
     }
     return "\n".join(
-        ["| variable | |", "| --- | --- |", *(f"| `{one}` | {told} |" for one, told in named.items())]
+        [
+            "| variable | |",
+            "| --- | --- |",
+            *(f"| `{one}` | {told} |" for one, told in named.items()),
+        ]
     )
 
 
@@ -278,7 +297,9 @@ def _values(shape: type[BaseModel], key: str) -> str:
 
 
 def _word_list(words: tuple[str, ...]) -> str:
-    return ", ".join(f"**`{word}`**" if not index else f"`{word}`" for index, word in enumerate(words))
+    return ", ".join(
+        f"**`{word}`**" if not index else f"`{word}`" for index, word in enumerate(words)
+    )
 
 
 def merge_table() -> str:
@@ -289,7 +310,9 @@ def merge_table() -> str:
     for merge in schema.Merge:
         types = ", ".join(f"`{one}`" for one in parse_objects.MERGE_TYPES.get(merge, ())) or "any"
         lines.append(f"| `{merge}` | {types} | {_MERGES[merge]} |")
-    return "\n".join(["| merge | type | where both sides changed the field |", "| --- | --- | --- |", *lines])
+    return "\n".join(
+        ["| merge | type | where both sides changed the field |", "| --- | --- | --- |", *lines]
+    )
 
 
 _MERGES = {
@@ -398,7 +421,7 @@ PARTS: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
-# -- the picture -------------------------------------------------------------------------------------------------
+# -- the picture -----------------------------------------------------------------------------------
 SHOWN_STEPS = ("3", "5", "8")
 _WIDTH = 90
 _COLOURS = TerminalTheme(
@@ -428,10 +451,16 @@ def demo_picture() -> str:
     """Some steps of a real ``sfsync demo``, drawn on a dark ground that reads well on any page."""
     said = _played()
     steps = re.split(r"\n(?=(?:\x1b\[[\d;]*m)*\d+\. )", said)
-    shown = [step.strip("\n") for step in steps if _plain(step).lstrip().split(".")[0] in SHOWN_STEPS]
-    paper = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, legacy_windows=False)
+    shown = [
+        step.strip("\n") for step in steps if _plain(step).lstrip().split(".")[0] in SHOWN_STEPS
+    ]
+    paper = Console(
+        record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, legacy_windows=False
+    )
     paper.print(Text.from_ansi("\n\n".join(shown)), soft_wrap=True)
-    drawn = paper.export_svg(title="sfsync demo", theme=_COLOURS, code_format=_SVG, unique_id="demo")
+    drawn = paper.export_svg(
+        title="sfsync demo", theme=_COLOURS, code_format=_SVG, unique_id="demo"
+    )
     return "\n".join(line.strip() for line in drawn.splitlines() if line.strip()) + "\n"
 
 

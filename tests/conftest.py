@@ -30,8 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def at_a_terminal() -> Iterator[None]:
     """Signals are heard, here and in children, also where the shell that started the tests ignores some.
 
-    A shell without job control starts what runs in the background deaf to Ctrl-C, and nohup deafens to the
-    terminal's end; both are inherited.
+    A shell without job control starts what runs in the background deaf to Ctrl-C, and nohup deafens
+    to the terminal's end; both are inherited.
     """
     heard = {
         signal.SIGINT: signal.default_int_handler,

@@ -1,7 +1,8 @@
 """An org in memory: Salesforce as far as the verbs can see it, with people at work in it and trouble on request.
 
-It satisfies ``engine.ports.Org`` as ``SalesforceOrg`` does; ``tests/contract/test_both_orgs.py`` runs over both, so
-that it cannot drift. It has a clock of its own, in whole seconds, which only ``pass_time`` moves.
+It satisfies ``engine.ports.Org`` as ``SalesforceOrg`` does; ``tests/contract/test_both_orgs.py``
+runs over both, so that it cannot drift. It has a clock of its own, in whole seconds, which only
+``pass_time`` moves.
 """
 
 from __future__ import annotations
@@ -83,9 +84,22 @@ SYSTEM = {
 MERGEABLE = {"MasterRecordId": "reference"}
 LEADS_OWN = {"IsConverted": "boolean", "ConvertedContactId": "reference"}
 PREFIXES = {"Account": "001", "Contact": "003", "Lead": "00Q", "Task": "00T"}
-REQUIRED = {"Account": ("Name",), "Contact": ("LastName",), "Lead": ("LastName", "Company"), "Task": ()}
+REQUIRED = {
+    "Account": ("Name",),
+    "Contact": ("LastName",),
+    "Lead": ("LastName", "Company"),
+    "Task": (),
+}
 KEYS = ("PenguinMails_Id__c", "PenguinMails_Event_Id__c")
-CARRIED_OVER = ("FirstName", "LastName", "Title", "Email", "Phone", "LeadSource", "PenguinMails_Id__c")
+CARRIED_OVER = (
+    "FirstName",
+    "LastName",
+    "Title",
+    "Email",
+    "Phone",
+    "LeadSource",
+    "PenguinMails_Id__c",
+)
 REFERENCE = "sfsync-ref:"
 PAGE = 3
 """Records a page: few, so that a handful of people is several pages."""
@@ -100,7 +114,8 @@ class Trouble:
         refused_requests: so many of the next requests are turned away at the door.
         deferred: a write for which this is true is put off by a lock.
         rejected: the org's code and words for a write that it does not take.
-        before_apply, after_apply: called with the writes, before anything is done and after all of it.
+        before_apply, after_apply: called with the writes, before anything is done and after all of
+            it.
     """
 
     lost_replies: int = 0
@@ -133,19 +148,23 @@ class FakeOrg:
     page: int = PAGE
     batch: int = 1_000
 
-    # -- people at work in it ----------------------------------------------------------------------------------
+    # -- people at work in it ----------------------------------------------------------------------
     def pass_time(self, seconds: float = 60) -> None:
         self.now += timedelta(seconds=seconds)
 
     def create(self, sobject: str, **fields: Any) -> SalesforceId:
-        return self._save(self._new_id(sobject), {"_sobject": sobject, "CreatedDate": self._stamp()}, fields)
+        return self._save(
+            self._new_id(sobject), {"_sobject": sobject, "CreatedDate": self._stamp()}, fields
+        )
 
     def edit(self, record: str, **fields: Any) -> None:
         self._save(SalesforceId(record), self.records[SalesforceId(record)], fields)
 
     def edit_behind(self, record: str, **fields: Any) -> None:
         """Seen from now on, with the stamp that the record had: a long transaction, or the very same second."""
-        self.edit_slowly(record, at=self.records[SalesforceId(record)]["SystemModstamp"], **fields)()
+        self.edit_slowly(
+            record, at=self.records[SalesforceId(record)]["SystemModstamp"], **fields
+        )()
 
     def edit_slowly(self, record: str, at: str = "", **fields: Any) -> Callable[[], None]:
         """Saved now, inside a long transaction: the returned function commits it, with the stamp of now."""
@@ -177,13 +196,17 @@ class FakeOrg:
 
     def convert(self, lead: str, contact: str | None = None) -> SalesforceId:
         carried = {
-            name: value for name in CARRIED_OVER if (value := self.records[SalesforceId(lead)].get(name))
+            name: value
+            for name in CARRIED_OVER
+            if (value := self.records[SalesforceId(lead)].get(name))
         }
         if contact is None:
             contact = self.create("Contact", **carried)
         else:
             there = self.records[SalesforceId(contact)]
-            self.edit(contact, **{name: value for name, value in carried.items() if not there.get(name)})
+            self.edit(
+                contact, **{name: value for name, value in carried.items() if not there.get(name)}
+            )
         self._move_tasks(lead, contact)
         self.edit(lead, IsConverted=True, ConvertedContactId=contact)
         return SalesforceId(contact)
@@ -212,7 +235,7 @@ class FakeOrg:
     def _stamp(self) -> str:
         return self.now.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
-    # -- what the verbs ask ------------------------------------------------------------------------------------
+    # -- what the verbs ask ------------------------------------------------------------------------
     def describe(self, sobject: str) -> SObjectFacts:
         self._called("describe")
         fields = [
@@ -239,7 +262,11 @@ class FakeOrg:
         found = [
             raw
             for raw in self._seen(sobject)
-            if (not raw.get("IsDeleted") if since is None else _moment(raw["SystemModstamp"]) >= since)
+            if (
+                not raw.get("IsDeleted")
+                if since is None
+                else _moment(raw["SystemModstamp"]) >= since
+            )
         ]
         found.sort(key=lambda raw: (raw["SystemModstamp"], raw["Id"]))
         told = self._told(sobject, found, fields)
@@ -253,7 +280,9 @@ class FakeOrg:
             self._called("fetch")
             self._refuse_unknown(sobject, fields)
             wanted = set(ids)
-            yield self._told(sobject, [raw for raw in self._seen(sobject) if raw["Id"] in wanted], fields)
+            yield self._told(
+                sobject, [raw for raw in self._seen(sobject) if raw["Id"] in wanted], fields
+            )
 
     def find(
         self, sobject: str, fields: Sequence[str], by: str, keys: Sequence[str]
@@ -276,7 +305,11 @@ class FakeOrg:
         raise AssertionError("there are no Bulk jobs here")
 
     def find_tasks(
-        self, activities: ActivityMap, keys: Sequence[str], who_ids: Sequence[SalesforceId], since: str
+        self,
+        activities: ActivityMap,
+        keys: Sequence[str],
+        who_ids: Sequence[SalesforceId],
+        since: str,
     ) -> dict[str, SalesforceId]:
         if not keys:
             return {}
@@ -320,7 +353,9 @@ class FakeOrg:
     def _told(self, sobject: str, found: Iterable[Raw], fields: Sequence[str]) -> list[Raw]:
         names = dict.fromkeys(("Id", "SystemModstamp", *fields))
         kinds = _system(sobject) | SCHEMA[sobject]
-        return [{name: self._value(raw, name, kinds.get(name, "")) for name in names} for raw in found]
+        return [
+            {name: self._value(raw, name, kinds.get(name, "")) for name in names} for raw in found
+        ]
 
     def _value(self, raw: Raw, name: str, kind: str) -> Any:
         """A field's value; of a parent's name, the parent's."""
@@ -328,7 +363,7 @@ class FakeOrg:
             return self.records[raw["AccountId"]].get("Name")
         return raw.get(name, False if kind == "boolean" else None)
 
-    # -- what they do ------------------------------------------------------------------------------------------
+    # -- what they do ------------------------------------------------------------------------------
     def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
         if not writes:
             return []
@@ -346,7 +381,9 @@ class FakeOrg:
         """As the real one does: of the writes that travel together, the latest reading counts for all."""
         if not write.unmoved_since or write.action is not OrgAction.UPDATE:
             return self._apply(write)
-        (raw,) = [raw for raw in self._seen(write.sobject) if raw["Id"] == write.salesforce_id] or [None]
+        (raw,) = [raw for raw in self._seen(write.sobject) if raw["Id"] == write.salesforce_id] or [
+            None
+        ]
         if raw is None or raw.get("IsDeleted") or _moment(raw["SystemModstamp"]) > latest:
             return Deferred(write.ref, MOVED, "the record was changed meanwhile")
         (seen,) = self._told(write.sobject, [raw], list(write.fields))
@@ -376,7 +413,9 @@ class FakeOrg:
             return self._change(write, there[0])
         missing = [name for name in REQUIRED[write.sobject] if not write.fields.get(name)]
         if missing:
-            return Rejected(write.ref, "REQUIRED_FIELD_MISSING", f"Required fields are missing: {missing}")
+            return Rejected(
+                write.ref, "REQUIRED_FIELD_MISSING", f"Required fields are missing: {missing}"
+            )
         key = {write.key_field: write.key_value} if write.key_field else {}
         made = self.create(write.sobject, **write.fields, **key)
         self.written.append(write)
@@ -394,7 +433,9 @@ class FakeOrg:
         if raw.get("IsDeleted"):
             return Rejected(write.ref, "ENTITY_IS_DELETED", "entity is deleted")
         if raw.get("IsConverted"):
-            return Rejected(write.ref, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+            return Rejected(
+                write.ref, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead"
+            )
         if any(name in write.fields and not write.fields[name] for name in REQUIRED[write.sobject]):
             return Rejected(write.ref, "REQUIRED_FIELD_MISSING", "Required fields are missing")
         self.edit(record, **write.fields)
@@ -404,7 +445,10 @@ class FakeOrg:
     def _refused_fields(self, write: OrgWrite) -> Refusal | None:
         for name, value in write.fields.items():
             if name not in SCHEMA[write.sobject] or (write.sobject, name) in self.hidden:
-                return "INVALID_FIELD", f"No such column '{name}' on sobject of type {write.sobject}"
+                return (
+                    "INVALID_FIELD",
+                    f"No such column '{name}' on sobject of type {write.sobject}",
+                )
             if name == "Email" and value and "@" not in value:
                 return "INVALID_EMAIL_ADDRESS", f"Email: invalid email address: {value}"
             if SCHEMA[write.sobject][name] == "boolean" and not isinstance(value, bool):
@@ -440,4 +484,6 @@ def _moment(stamp: str) -> str:
 
 def _reference(raw: Raw) -> str:
     lines = str(raw.get("Description") or "").splitlines()
-    return next((line.removeprefix(REFERENCE).strip() for line in lines if line.startswith(REFERENCE)), "")
+    return next(
+        (line.removeprefix(REFERENCE).strip() for line in lines if line.startswith(REFERENCE)), ""
+    )

@@ -47,7 +47,8 @@ def with_object(mapping: Mapping, name: str, **changed: Any) -> Mapping:
 def with_merge(mapping: Mapping, name: str, column: str, merge: Merge) -> Mapping:
     """The mapping with another merge for one field."""
     fields = tuple(
-        replace(each, merge=merge) if each.column == column else each for each in mapping.objects[name].fields
+        replace(each, merge=merge) if each.column == column else each
+        for each in mapping.objects[name].fields
     )
     return with_object(mapping, name, fields=fields)
 
@@ -106,13 +107,23 @@ class Sides:
         self.now += timedelta(seconds=seconds)
         self.org.pass_time(seconds)
 
-    # -- runs --------------------------------------------------------------------------------------------------
+    # -- runs --------------------------------------------------------------------------------------
     def run(self, job: Callable[[Run], object], **options: Any) -> RunReport:
         """One run, as the command line makes it: a process of its own, noted in ``runs``."""
         self.pass_time()
-        report = RunReport(f"run-{len(self.reports) + 1}", "test", dry_run=options.get("dry_run", False))
+        report = RunReport(
+            f"run-{len(self.reports) + 1}", "test", dry_run=options.get("dry_run", False)
+        )
         self.reports.append(report)
-        run = Run(self.org, self.mirror, self.mapping, self.limits, report, lambda: iso(self.now), **options)
+        run = Run(
+            self.org,
+            self.mirror,
+            self.mapping,
+            self.limits,
+            report,
+            lambda: iso(self.now),
+            **options,
+        )
         before = len(self.org.calls)
         try:
             if not report.dry_run:
@@ -165,7 +176,7 @@ class Sides:
         ]
         return here, kept, {record: dict(raw) for record, raw in self.org.records.items()}
 
-    # -- other people with the mirror ------------------------------------------------------------------------
+    # -- other people with the mirror --------------------------------------------------------------
     @contextmanager
     def foreign(self) -> Iterator[sqlite3.Connection]:
         """Another program's connection: it knows nothing of sfsync."""
@@ -213,11 +224,19 @@ class Sides:
 
     def refusals(self) -> list[str]:
         """Codes of what is in open quarantine."""
-        return [row[0] for row in self.look("SELECT code FROM quarantine WHERE state = 'open' ORDER BY id")]
+        return [
+            row[0]
+            for row in self.look("SELECT code FROM quarantine WHERE state = 'open' ORDER BY id")
+        ]
 
 
 def event(
-    number: int, email: str, kind: EventType = EventType.OPENED, *, campaign: str = "c-7", minute: int = 0
+    number: int,
+    email: str,
+    kind: EventType = EventType.OPENED,
+    *,
+    campaign: str = "c-7",
+    minute: int = 0,
 ) -> EmailEvent:
     """An email event, told by its number."""
     at = f"2026-01-20T{minute // 60:02d}:{minute % 60:02d}:00Z"

@@ -21,7 +21,9 @@ ID = SalesforceId("003000000000001AAA")
 TEXTS = st.sampled_from([None, "Ada", "Grace", "Edith"])
 NUMBERS = st.sampled_from([None, 0, 1, 5, 7])
 FLAGS = st.sampled_from([0, 1])
-TIMES = st.sampled_from([None, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"])
+TIMES = st.sampled_from(
+    [None, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"]
+)
 
 TYPES = {
     Merge.COUNTER: (FieldType.INTEGER, NUMBERS),
@@ -67,7 +69,12 @@ RULES = SyncRules(
 
 @st.composite
 def row_values(draw: st.DrawFn) -> dict:
-    values = {"email": draw(TEXTS), "company": draw(TEXTS), "score": draw(TEXTS), "opted_out": draw(FLAGS)}
+    values = {
+        "email": draw(TEXTS),
+        "company": draw(TEXTS),
+        "score": draw(TEXTS),
+        "opted_out": draw(FLAGS),
+    }
     return values | {merge.value: draw(values_for(merge)) for merge in Merge}
 
 
@@ -76,7 +83,9 @@ def triples(draw: st.DrawFn, *, met: bool | None = None) -> Triple:
     has_base = draw(st.booleans()) if met is None else met
     base = Base(draw(row_values())) if has_base else None
     local = Local(
-        LocalId(1), draw(row_values()), edited_at=draw(st.sampled_from(["", "2026-01-02T00:00:00Z"]))
+        LocalId(1),
+        draw(row_values()),
+        edited_at=draw(st.sampled_from(["", "2026-01-02T00:00:00Z"])),
     )
     remote = Remote(ID, draw(row_values()), modified_at="2026-01-02T00:00:00Z")
     return Triple("contact", base, local, remote)

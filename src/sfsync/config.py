@@ -1,9 +1,10 @@
 """``sfsync.yaml`` and the environment -> ``Config``, read once; every other part is handed plain values.
 
-The file is read more strictly than YAML allows, so that a surprise is a message and never a setting: only
-``true`` and ``false`` are booleans (``on`` and ``no`` are words), numbers are decimal, dates stay text, no
-aliases, anchors, tags or merge keys, no key twice, one document, at most 1 MiB of UTF-8. ``${NAME}`` in a value
-becomes the environment variable of that name. Every mistake is told at once, each with line and column.
+The file is read more strictly than YAML allows, so that a surprise is a message and never a
+setting: only ``true`` and ``false`` are booleans (``on`` and ``no`` are words), numbers are
+decimal, dates stay text, no aliases, anchors, tags or merge keys, no key twice, one document, at
+most 1 MiB of UTF-8. ``${NAME}`` in a value becomes the environment variable of that name. Every
+mistake is told at once, each with line and column.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class Config:
         digest: of the file's bytes, to tell whether it changed.
         profile: whose settings these are.
         profiles: every profile that the file names.
-        variables: the environment variables whose values the file takes in, in the order it names them.
+        variables: the environment variables whose values the file takes in, in the order it names
+            them.
     """
 
     org: OrgSettings
@@ -85,8 +87,10 @@ class Config:
     variables: tuple[str, ...] = ()
 
 
-# -- finding and reading the file --------------------------------------------------------------------------------
-def find_config(explicit: Path | None, environ: Mapping[str, str], cwd: Path, user_config_dir: Path) -> Path:
+# -- finding and reading the file ------------------------------------------------------------------
+def find_config(
+    explicit: Path | None, environ: Mapping[str, str], cwd: Path, user_config_dir: Path
+) -> Path:
     """The file to read: ``--config``, else ``$SFSYNC_CONFIG``, else the working and the user's folder.
 
     Raises:
@@ -107,7 +111,9 @@ def find_config(explicit: Path | None, environ: Mapping[str, str], cwd: Path, us
 
 def _named(path: Path, told: str) -> Path:
     if path.is_dir():
-        raise ConfigError(f"{told} is a folder, not a file", hint=f"did you mean {path / FILE_NAME}?")
+        raise ConfigError(
+            f"{told} is a folder, not a file", hint=f"did you mean {path / FILE_NAME}?"
+        )
     if not path.exists():
         raise ConfigError(f"{told}: no such file", hint="sfsync init writes one")
     return path
@@ -162,7 +168,10 @@ def settings(config: Config) -> list[Setting]:
         decoded(_read_bytes(config.source), config.source.name), config.source.name
     )
     effective: dict[KeyPath, Any] = {
-        **{("org", item.name): _listed(getattr(config.org, item.name)) for item in fields(config.org)},
+        **{
+            ("org", item.name): _listed(getattr(config.org, item.name))
+            for item in fields(config.org)
+        },
         ("mirror", "path"): str(config.mirror_path),
     }
     own: list[Setting] = []
@@ -173,7 +182,9 @@ def settings(config: Config) -> list[Setting]:
         line = problems.places.of(stands)[0] if told is not None else 0
         name = config.profile if stands is in_profile else ""
         own.append(Setting(_dotted(path), value, line, name, _variables(told)))
-    rest = {key: document[key] for key in document if key not in ("org", "mirror", "profiles", "limits")}
+    rest = {
+        key: document[key] for key in document if key not in ("org", "mirror", "profiles", "limits")
+    }
     own += [
         Setting(_dotted(path), value, problems.places.of(path)[0], "", _variables(value))
         for path, value in _leaves({**rest, "limits": document.get("limits", {})})
@@ -217,10 +228,12 @@ def _leaves(raw: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
 
 def _dotted(path: KeyPath) -> str:
     """``("rules", 0, "on")`` as ``rules[0].on``."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    return "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in path
+    ).removeprefix(".")
 
 
-# -- profiles ------------------------------------------------------------------------------------------------------
+# -- profiles --------------------------------------------------------------------------------------
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -242,7 +255,8 @@ def chosen_profile(path: Path) -> str:
     """The profile that was chosen for this configuration; the default one where none was.
 
     Raises:
-        ConfigError: the file says something that is no profile. Going on with another org would be worse.
+        ConfigError: the file says something that is no profile. Going on with another org would be
+            worse.
     """
     file = profile_file(path)
     try:
@@ -254,7 +268,9 @@ def chosen_profile(path: Path) -> str:
             f"{file} cannot be read", hint="`sfsync profile use NAME` writes it anew."
         ) from error
     if not is_profile_name(name):
-        raise ConfigError(f"{file} names no profile", hint="`sfsync profile use NAME` writes it anew.")
+        raise ConfigError(
+            f"{file} names no profile", hint="`sfsync profile use NAME` writes it anew."
+        )
     return name
 
 
@@ -302,11 +318,13 @@ def example_config() -> str:
     return checkout.read_text(encoding="utf-8")
 
 
-# -- YAML, the strict part of it -----------------------------------------------------------------------------------
+# -- YAML, the strict part of it -------------------------------------------------------------------
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(
+    r"[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][-+]?[0-9]+)?"
+)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
@@ -324,7 +342,9 @@ def decoded(data: bytes, name: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         text = data[: error.start].decode("utf-8", "replace")
-        raise _broken(name, _spot_after(text), "this is not UTF-8; save the file as UTF-8") from error
+        raise _broken(
+            name, _spot_after(text), "this is not UTF-8; save the file as UTF-8"
+        ) from error
     control = _CONTROL.search(text)
     if control:
         told = f"control character U+{ord(control.group()):04X}; is this a text file?"
@@ -351,7 +371,9 @@ def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Problems]:
     try:
         document = builder.build(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        raise _broken(name, _mark(error.problem_mark or error.context_mark), _syntax(error, text)) from error
+        raise _broken(
+            name, _mark(error.problem_mark or error.context_mark), _syntax(error, text)
+        ) from error
     except yaml.YAMLError as error:
         raise _broken(name, (1, 1), " ".join(str(error).split())) from error
     if builder.is_broken:
@@ -390,7 +412,9 @@ class _Builder:
             event for event in events if isinstance(event, yaml.DocumentStartEvent)
         ):
             if documents:
-                self.problems.at(_mark(event.start_mark), "a second document starts here; one file holds one")
+                self.problems.at(
+                    _mark(event.start_mark), "a second document starts here; one file holds one"
+                )
                 break
             document = self._node(next(self._events), ())
         if not isinstance(document, dict):
@@ -455,7 +479,9 @@ class _Builder:
             self.problems.at(spot, "<<: merge keys are not read; write the values themselves")
             self.is_broken = True
         elif not isinstance(_scalar(event), str):
-            self.problems.at(spot, f"{event.value or 'nothing'}: a key has to be a word; put it in quotes")
+            self.problems.at(
+                spot, f"{event.value or 'nothing'}: a key has to be a word; put it in quotes"
+            )
             self.is_broken = True
         return str(event.value)
 
@@ -479,17 +505,25 @@ def _scalar(event: Any) -> Any:
     return value
 
 
-# -- the environment -----------------------------------------------------------------------------------------------
+# -- the environment -------------------------------------------------------------------------------
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _expanded(document: Any, environ: Mapping[str, str], problems: Problems, path: KeyPath = ()) -> Any:
+def _expanded(
+    document: Any, environ: Mapping[str, str], problems: Problems, path: KeyPath = ()
+) -> Any:
     """``${NAME}`` replaced in every text value; ``$${`` is ``${`` itself. What comes in stays text."""
     if isinstance(document, dict):
-        return {key: _expanded(value, environ, problems, (*path, key)) for key, value in document.items()}
+        return {
+            key: _expanded(value, environ, problems, (*path, key))
+            for key, value in document.items()
+        }
     if isinstance(document, list):
-        return [_expanded(value, environ, problems, (*path, index)) for index, value in enumerate(document)]
+        return [
+            _expanded(value, environ, problems, (*path, index))
+            for index, value in enumerate(document)
+        ]
     if not isinstance(document, str) or "${" not in document:
         return document
 
@@ -499,7 +533,8 @@ def _expanded(document: Any, environ: Mapping[str, str], problems: Problems, pat
         name = match.group(1)
         if name is None or not _VARIABLE_NAME.fullmatch(name):
             problems.add(
-                path, f"{match.group()} names no variable; write ${{NAME}}, or $${{ for the characters"
+                path,
+                f"{match.group()} names no variable; write ${{NAME}}, or $${{ for the characters",
             )
             return "unknown"
         if name not in environ:
@@ -510,9 +545,11 @@ def _expanded(document: Any, environ: Mapping[str, str], problems: Problems, pat
     return _VARIABLE.sub(replaced, document)
 
 
-# -- the sections that are not about data --------------------------------------------------------------------------
+# -- the sections that are not about data ----------------------------------------------------------
 _TOP = ("org", "mirror", *SECTIONS, "limits", "profiles")
-_SECRETS = re.compile(r"secret|passw|access_token|security_token|private_key|token_key", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"secret|passw|access_token|security_token|private_key|token_key", re.IGNORECASE
+)
 
 
 class _OrgShape(Shape):
@@ -605,10 +642,14 @@ def _profiles(
     for name, raw in section(document, "profiles", problems).items():
         where: KeyPath = ("profiles", name)
         if not is_profile_name(name):
-            problems.add(where, "no name for a profile; use letters, digits, dots and dashes", at_key=True)
+            problems.add(
+                where, "no name for a profile; use letters, digits, dots and dashes", at_key=True
+            )
             continue
         if name == DEFAULT_PROFILE:
-            problems.add(where, "this profile is what the top of the file says; name another", at_key=True)
+            problems.add(
+                where, "this profile is what the top of the file says; name another", at_key=True
+            )
         shape = shaped(_ProfileShape, raw, where, problems)
         if shape is None:
             continue
@@ -621,7 +662,8 @@ def _profiles(
             )
         if path in taken:
             problems.add(
-                (*where, "mirror", "path"), f"this mirror is profile {taken[path]}'s; each has its own"
+                (*where, "mirror", "path"),
+                f"this mirror is profile {taken[path]}'s; each has its own",
             )
         taken[path] = name
         found[name] = (own, path)
@@ -634,12 +676,16 @@ def _org(raw: object, problems: Problems) -> OrgSettings:
     if shape is None:
         return OrgSettings("", "")
     if not shape.client_id.strip():
-        problems.add((*path, "client_id"), "empty: the consumer key of the app in Salesforce belongs here")
+        problems.add(
+            (*path, "client_id"), "empty: the consumer key of the app in Salesforce belongs here"
+        )
     login_url = _login_url(shape.login_url, (*path, "login_url"), problems)
     return _changed(OrgSettings(login_url, shape.client_id.strip()), shape, path, problems)
 
 
-def _org_of_profile(raw: object, org: OrgSettings, path: KeyPath, problems: Problems) -> OrgSettings:
+def _org_of_profile(
+    raw: object, org: OrgSettings, path: KeyPath, problems: Problems
+) -> OrgSettings:
     shape = shaped(_OrgOfProfileShape, _without_secrets(raw, path, problems), path, problems)
     if shape is None:
         return org
@@ -651,7 +697,8 @@ def _org_of_profile(raw: object, org: OrgSettings, path: KeyPath, problems: Prob
         own = replace(own, client_id=shape.client_id.strip())
         if not own.client_id:
             problems.add(
-                (*path, "client_id"), "empty: the consumer key of the app in Salesforce belongs here"
+                (*path, "client_id"),
+                "empty: the consumer key of the app in Salesforce belongs here",
             )
     return _changed(own, shape, path, problems)
 
@@ -662,11 +709,15 @@ def _changed(
     """The settings, with what this section says of the rest."""
     given = shape.model_fields_set
     if "redirect_ports" in given:
-        org = replace(org, redirect_ports=_ports(shape.redirect_ports, (*path, "redirect_ports"), problems))
+        org = replace(
+            org, redirect_ports=_ports(shape.redirect_ports, (*path, "redirect_ports"), problems)
+        )
     if "scopes" in given:
         org = replace(org, scopes=_scopes(shape.scopes, (*path, "scopes"), problems))
     if "api_version" in given:
-        org = replace(org, api_version=_api_version(shape.api_version, (*path, "api_version"), problems))
+        org = replace(
+            org, api_version=_api_version(shape.api_version, (*path, "api_version"), problems)
+        )
     return org
 
 
@@ -698,7 +749,8 @@ def _login_url(url: str, path: KeyPath, problems: Problems) -> str:
         problems.add(path, "http would send the login in the clear; write https://")
     elif parts.username is not None or parts.password is not None:
         problems.add(
-            path, "a user or password does not belong in the address; sfsync login asks for what it needs"
+            path,
+            "a user or password does not belong in the address; sfsync login asks for what it needs",
         )
     elif parts.path not in {"", "/"} or parts.query or parts.fragment:
         problems.add(path, "only the address of the host is needed, without a path")
@@ -722,7 +774,11 @@ def _ports(raw: object, path: KeyPath, problems: Problems) -> tuple[int, ...]:
     ports: list[int] = []
     for index, entry in enumerate(entries):
         where = (*path, index) if isinstance(raw, list) else path
-        port = int(entry) if isinstance(entry, str) and re.fullmatch(r"[1-9][0-9]{0,4}", entry) else entry
+        port = (
+            int(entry)
+            if isinstance(entry, str) and re.fullmatch(r"[1-9][0-9]{0,4}", entry)
+            else entry
+        )
         if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
             problems.add(where, f"expected a port from 1 to 65535, found {shown(entry)}")
         elif port in ports:
@@ -740,7 +796,8 @@ def _scopes(raw: object, path: KeyPath, problems: Problems) -> tuple[str, ...]:
     for index, entry in enumerate(entries):
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", entry):
             problems.add(
-                (*path, index), f"{shown(entry)} is no scope; one like api, refresh_token is expected"
+                (*path, index),
+                f"{shown(entry)} is no scope; one like api, refresh_token is expected",
             )
     if not {"api", "full"} & set(entries):
         problems.add(path, "without api nothing can be read or written; write [api, refresh_token]")
@@ -776,12 +833,13 @@ def _mirror_path(
     path = folder / path
     if path.is_dir():
         problems.add(
-            where, f"{shown(text)} is a folder; a file is expected, like {text.rstrip('/')}/mirror.db"
+            where,
+            f"{shown(text)} is a folder; a file is expected, like {text.rstrip('/')}/mirror.db",
         )
     return path
 
 
-# -- limits --------------------------------------------------------------------------------------------------------
+# -- limits ----------------------------------------------------------------------------------------
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
 _DURATION = re.compile(r"(?:([0-9]{1,3})d)?(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?")
 _LONGEST_OVERLAP = timedelta(days=7)

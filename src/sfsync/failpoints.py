@@ -1,7 +1,8 @@
 """Named places where a test may end the process or break the disk: how "killed anywhere" is proven.
 
-Inert unless armed, which the command line does for a local org alone (``SFSYNC_FAILPOINTS``). A place is passed
-by ``reach(NAME)``; every commit of the mirror is the place ``commit``, so that a run can be ended at its n-th.
+Inert unless armed, which the command line does for a local org alone (``SFSYNC_FAILPOINTS``). A
+place is passed by ``reach(NAME)``; every commit of the mirror is the place ``commit``, so that a
+run can be ended at its n-th.
 
     SFSYNC_FAILPOINTS="push.sent=kill"        end the process (SIGKILL) there, the first time
     SFSYNC_FAILPOINTS="commit=kill@7"         at the seventh
@@ -65,7 +66,8 @@ class Plan:
         acts: ``(name, n) -> act``: at the n-th time the place is passed.
         passed: how often each place was passed.
         count_file: where ``passed`` is written at each pass; ``None`` for nowhere.
-        bulk_from: read and write by Bulk jobs from so many records on; ``None`` where it takes fewer calls.
+        bulk_from: read and write by Bulk jobs from so many records on; ``None`` where it takes
+            fewer calls.
     """
 
     acts: dict[tuple[str, int], str] = field(default_factory=dict)

@@ -42,7 +42,9 @@ def test_steps_and_trouble_really_come(world: World) -> None:
     assert sum(tally.faults.values()) > 4
 
 
-def test_a_promise_that_does_not_hold_is_told_with_the_fewest_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_promise_that_does_not_hold_is_told_with_the_fewest_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from sfsync.selftest import world as worlds
 
     def forgets(_run: object) -> None:

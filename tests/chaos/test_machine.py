@@ -27,7 +27,10 @@ def schedules(draw: st.DrawFn) -> Schedule:
     names = [rule for rule in RULES for _ in range(rule.weight)]
     rules = draw(st.lists(st.sampled_from(names), min_size=SHORTEST, max_size=LONGEST))
     steps = (
-        Step(rule.name, {name: draw(st.sampled_from(each)) for name, each in choices(rule, scene).items()})
+        Step(
+            rule.name,
+            {name: draw(st.sampled_from(each)) for name, each in choices(rule, scene).items()},
+        )
         for rule in rules
     )
     return Schedule(0, scene, tuple(steps))

@@ -72,7 +72,9 @@ def test_a_base_that_moves_before_the_reply(world: World, monkeypatch: pytest.Mo
                 plan, table = each.plan, mirror._table(each.plan.object)
                 if plan.local_id is not None and plan.salesforce_id is not None:
                     values = {**plan.new_base, **plan.to_org}
-                    records.agree(database, table, plan.local_id, values, records.held_columns(plan))
+                    records.agree(
+                        database, table, plan.local_id, values, records.held_columns(plan)
+                    )
         return sent
 
     monkeypatch.setattr(SqliteMirror, "journal", too_early)

@@ -66,7 +66,7 @@ class World(ABC):
     def convert(self, lead: str, contact: str | None = None) -> str:
         return str(self.people.convert(lead, contact_id=contact).contact_id)
 
-    # -- what the tests ask ----------------------------------------------------------------------------------------
+    # -- what the tests ask ------------------------------------------------------------------------
     def contact(self, **fields: Any) -> SalesforceId:
         return self.create("Contact", **{"LastName": "Lovelace", "Email": "ada@x.example"} | fields)
 
@@ -84,7 +84,9 @@ class Served(World):
 
     def __init__(self, local: LocalOrg) -> None:
         def refresh(_stale: Token) -> Token:
-            return Token(local.token(), local.url, f"{local.url}/id/{local.state.org_id}/005000000000001AAA")
+            return Token(
+                local.token(), local.url, f"{local.url}/id/{local.state.org_id}/005000000000001AAA"
+            )
 
         session = OrgSession(refresh(Token("", "", "")), refresh, timeouts_seconds=(2.0, 2.0))
         self.local = local
@@ -93,7 +95,9 @@ class Served(World):
 
     def pass_time(self, seconds: float) -> None:
         self.local.state.clock.advance(seconds)
-        flat(self.org.fetch("Contact", ["Id"], [SalesforceId("003000000000000AAA")]))  # it hears the new time
+        flat(
+            self.org.fetch("Contact", ["Id"], [SalesforceId("003000000000000AAA")])
+        )  # it hears the new time
 
     def lose_the_next_reply(self, path: str = "/composite/sobjects") -> None:
         self.local.faults.add({"match": {"path": path}, "nth": 1, "fault": "lose_reply"})
@@ -185,7 +189,7 @@ def refused(outcome: Outcome) -> str:
     return outcome.code
 
 
-# -- reading -----------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["contact", "lead"])
 def test_the_whole_example_mapping_fits(world: World, name: str) -> None:
     object_map = MAPPING.objects[name]
@@ -223,8 +227,12 @@ def test_records_come_as_the_mapping_reads_them(world: World) -> None:
 def test_all_live_records_come_without_a_time_and_deleted_ones_since_one(world: World) -> None:
     kept, gone = world.contact(), world.contact(Email="gone@x.example")
     world.people.delete(gone)
-    assert {raw["Id"] for raw in flat(world.org.changed_since("Contact", FIELDS, None).pages)} == {kept}
-    told = {raw["Id"]: raw for raw in flat(world.org.changed_since("Contact", FIELDS, LONG_AGO).pages)}
+    assert {raw["Id"] for raw in flat(world.org.changed_since("Contact", FIELDS, None).pages)} == {
+        kept
+    }
+    told = {
+        raw["Id"]: raw for raw in flat(world.org.changed_since("Contact", FIELDS, LONG_AGO).pages)
+    }
     assert {record: raw["IsDeleted"] for record, raw in told.items()} == {kept: False, gone: True}
 
 
@@ -270,7 +278,9 @@ def test_an_undeleted_record_is_told_again(world: World) -> None:
 def test_fetch_leaves_out_what_is_nowhere_and_asks_nothing_for_nobody(world: World) -> None:
     record = world.contact()
     nowhere = SalesforceId("003000000000000AAA")
-    assert [raw["Id"] for raw in flat(world.org.fetch("Contact", FIELDS, [nowhere, record]))] == [record]
+    assert [raw["Id"] for raw in flat(world.org.fetch("Contact", FIELDS, [nowhere, record]))] == [
+        record
+    ]
     before = world.org.usage().api_calls
     assert flat(world.org.fetch("Contact", FIELDS, [])) == []
     assert flat(world.org.find("Contact", FIELDS, "Email", [" "])) == []
@@ -288,7 +298,9 @@ def test_a_purged_record_is_nowhere(world: World) -> None:
 def test_people_are_found_by_any_field_whatever_its_case(world: World) -> None:
     record = world.contact(**{KEY: "Key-1"})
     for field, key in (("Email", "ADA@X.example"), (KEY, "kEY-1"), ("LastName", "lovelace")):
-        assert [raw["Id"] for raw in flat(world.org.find("Contact", ["Id", field], field, [key]))] == [record]
+        assert [
+            raw["Id"] for raw in flat(world.org.find("Contact", ["Id", field], field, [key]))
+        ] == [record]
 
 
 def test_each_question_is_one_call(world: World) -> None:
@@ -301,7 +313,7 @@ def test_each_question_is_one_call(world: World) -> None:
     assert world.org.usage().api_calls == before + 4
 
 
-# -- writing -----------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 def test_writes_are_done_each_with_its_outcome(world: World) -> None:
     record, doomed = world.contact(), world.contact(Email="doomed@x.example")
     told = world.apply(
@@ -371,7 +383,7 @@ def test_a_key_whose_record_was_deleted_makes_a_new_one(world: World) -> None:
     assert again.created
 
 
-# -- updates that somebody else may get in the way of ------------------------------------------------------------
+# -- updates that somebody else may get in the way of ----------------------------------------------
 def read_at(world: World, record: str, sobject: str = "Contact") -> str:
     """The record's stamp, as a plan holds it."""
     raw = world.one(record, sobject)
@@ -471,7 +483,7 @@ def test_a_lost_reply_to_a_guarded_update_is_unknown(world: World) -> None:
     assert world.one(record)["Title"] == "done"
 
 
-# -- trouble -----------------------------------------------------------------------------------------------------
+# -- trouble ---------------------------------------------------------------------------------------
 def test_a_lost_reply_is_unknown_and_the_work_is_done(world: World) -> None:
     record = world.contact()
     world.lose_the_next_reply()
@@ -500,16 +512,20 @@ def test_a_locked_record_is_put_off(world: World) -> None:
     assert told.code == "UNABLE_TO_LOCK_ROW"
 
 
-# -- Tasks -------------------------------------------------------------------------------------------------------
+# -- Tasks -----------------------------------------------------------------------------------------
 def task(ref: int, who: str, key: str, *, keyed: bool) -> OrgWrite:
     fields = {"Subject": "Email", "WhoId": who, "Status": "Completed"}
     if keyed:
         return OrgWrite(ref, OrgAction.CREATE, "Task", fields, None, TASK_KEY, key)
-    return OrgWrite(ref, OrgAction.CREATE, "Task", fields | {"Description": f"Opened\nsfsync-ref: {key}"})
+    return OrgWrite(
+        ref, OrgAction.CREATE, "Task", fields | {"Description": f"Opened\nsfsync-ref: {key}"}
+    )
 
 
 @pytest.mark.parametrize("keyed", [True, False])
-def test_tasks_are_found_by_their_keys_and_go_along_with_their_person(world: World, keyed: bool) -> None:
+def test_tasks_are_found_by_their_keys_and_go_along_with_their_person(
+    world: World, keyed: bool
+) -> None:
     activities = MAPPING.activities if keyed else replace(MAPPING.activities, external_id="")
     record, master = world.contact(), world.contact(Email="master@x.example")
     made = world.apply(task(1, record, "evt-1", keyed=keyed))[1]

@@ -9,7 +9,14 @@ import pytest
 import stamina
 
 from sfsync.engine.ports import Org
-from sfsync.errors import BudgetSpent, GrantRevoked, OrgRefused, OrgUnavailable, ProtocolError, SfsyncError
+from sfsync.errors import (
+    BudgetSpent,
+    GrantRevoked,
+    OrgRefused,
+    OrgUnavailable,
+    ProtocolError,
+    SfsyncError,
+)
 from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.mapping.schema import ActivityMap
 from sfsync.mapping.template import who_field
@@ -53,9 +60,13 @@ def opened(
     """An org with pages of 200 records, so that a few hundred are several pages."""
 
     def refresh(_stale: Token) -> Token:
-        return Token(local.token(), local.url, f"{local.url}/id/{local.state.org_id}/005000000000001AAA")
+        return Token(
+            local.token(), local.url, f"{local.url}/id/{local.state.org_id}/005000000000001AAA"
+        )
 
-    session = OrgSession(refresh(Token("", "", "")), refresh, timeouts_seconds=(2.0, patience_seconds))
+    session = OrgSession(
+        refresh(Token("", "", "")), refresh, timeouts_seconds=(2.0, patience_seconds)
+    )
     session.headers["Sforce-Query-Options"] = f"batchSize={page_size}"
     return SalesforceOrg(
         Connection(session, patience=Patience(first_wait_seconds=0.01)),
@@ -83,7 +94,9 @@ def everybody(org: SalesforceOrg) -> list[Raw]:
     return flat(org.changed_since("Contact", FIELDS, None).pages)
 
 
-def trouble(local: LocalOrg, fault: str, path: str = "", nth: int | Sequence[int] = 1, **args: Any) -> None:
+def trouble(
+    local: LocalOrg, fault: str, path: str = "", nth: int | Sequence[int] = 1, **args: Any
+) -> None:
     local.faults.add({"match": {"path": path}, "nth": nth, "fault": fault, "args": args})
 
 
@@ -97,7 +110,9 @@ def update(ref: int, record: Raw | str, **fields: Any) -> OrgWrite:
 
 
 def create(ref: int, key: str = "", sobject: str = "Contact", **fields: Any) -> OrgWrite:
-    return OrgWrite(ref, OrgAction.CREATE, sobject, fields, None, "PenguinMails_Id__c" if key else "", key)
+    return OrgWrite(
+        ref, OrgAction.CREATE, sobject, fields, None, "PenguinMails_Id__c" if key else "", key
+    )
 
 
 def test_it_is_an_org(org: SalesforceOrg) -> None:
@@ -105,12 +120,17 @@ def test_it_is_an_org(org: SalesforceOrg) -> None:
     assert as_port.usage().api_calls == 0
 
 
-# -- describe ----------------------------------------------------------------------------------------------------
+# -- describe --------------------------------------------------------------------------------------
 def test_describe_tells_what_a_field_takes(org: SalesforceOrg) -> None:
     facts = org.describe("Contact")
     assert facts.name == "Contact"
     email = facts.fields["Email"]
-    assert (email.type, email.length, email.id_lookup, email.external_id) == ("email", 80, True, False)
+    assert (email.type, email.length, email.id_lookup, email.external_id) == (
+        "email",
+        80,
+        True,
+        False,
+    )
     assert facts.fields["LastName"].required
     assert not facts.fields["OwnerId"].required
     assert facts.fields["AccountId"].relationship == "Account"
@@ -125,7 +145,7 @@ def test_describe_of_nothing_is_refused(org: SalesforceOrg) -> None:
         org.describe("Nothing__c")
 
 
-# -- changed_since -----------------------------------------------------------------------------------------------
+# -- changed_since ---------------------------------------------------------------------------------
 def test_every_live_record_comes_once_oldest_first(org: SalesforceOrg, local: LocalOrg) -> None:
     changes = org.changed_since("Contact", FIELDS, None)
     records = flat(changes.pages)
@@ -163,7 +183,9 @@ def test_changes_and_deletions_come_since_a_mark(org: SalesforceOrg, local: Loca
     assert told[first["Id"]]["Title"] == "Changed"
     assert told[second["Id"]]["IsDeleted"] is True
     losers = [record for record in told.values() if record["MasterRecordId"]]
-    assert [(loser["MasterRecordId"], loser["IsDeleted"]) for loser in losers] == [(third["Id"], True)]
+    assert [(loser["MasterRecordId"], loser["IsDeleted"]) for loser in losers] == [
+        (third["Id"], True)
+    ]
     assert len(told) == 4
 
 
@@ -179,7 +201,9 @@ def test_the_mark_is_the_orgs_clock_before_the_question(local: LocalOrg) -> None
 def test_a_converted_lead_is_told_by_itself(org: SalesforceOrg, local: LocalOrg) -> None:
     lead = flat(org.changed_since("Lead", LEAD_FIELDS, None).pages)[0]
     made = local.as_user().convert(lead["Id"])
-    told = {record["Id"]: record for record in flat(org.changed_since("Lead", LEAD_FIELDS, None).pages)}
+    told = {
+        record["Id"]: record for record in flat(org.changed_since("Lead", LEAD_FIELDS, None).pages)
+    }
     assert told[lead["Id"]]["IsConverted"] is True
     assert told[lead["Id"]]["ConvertedContactId"] == made.contact_id
     (found,) = flat(org.find("Lead", LEAD_FIELDS, "Email", [lead["Email"]]))
@@ -191,12 +215,18 @@ def test_a_converted_lead_is_told_by_itself(org: SalesforceOrg, local: LocalOrg)
 def test_a_lost_cursor_leaves_no_gap_and_no_double(
     org: SalesforceOrg, local: LocalOrg, nth: int, since: str | None
 ) -> None:
-    whole = [record["Id"] for record in flat(opened(local).changed_since("Contact", FIELDS, since).pages)]
+    whole = [
+        record["Id"] for record in flat(opened(local).changed_since("Contact", FIELDS, since).pages)
+    ]
     trouble(local, "expired_cursor", r"/query(All)?/01g", nth)
-    assert [record["Id"] for record in flat(org.changed_since("Contact", FIELDS, since).pages)] == whole
+    assert [
+        record["Id"] for record in flat(org.changed_since("Contact", FIELDS, since).pages)
+    ] == whole
 
 
-def test_a_cursor_that_is_lost_for_ever_still_gets_through(org: SalesforceOrg, local: LocalOrg) -> None:
+def test_a_cursor_that_is_lost_for_ever_still_gets_through(
+    org: SalesforceOrg, local: LocalOrg
+) -> None:
     whole = [record["Id"] for record in everybody(opened(local))]
     trouble(local, "expired_cursor", r"/query/01g", nth=())
     assert [record["Id"] for record in everybody(org)] == whole
@@ -210,8 +240,14 @@ def test_many_records_with_one_stamp_are_all_read(local: LocalOrg) -> None:
     assert all(isinstance(outcome, Accepted) for outcome in org.apply(writes))
     trouble(local, "expired_cursor", r"/queryAll/01g", nth=())
     told = flat(org.changed_since("Contact", FIELDS, since).pages)
-    assert len({record["Id"] for record in told if str(record["Email"]).endswith("stamp.example")}) == 450
-    gone = [OrgWrite(ref, OrgAction.DELETE, "Contact", {}, record["Id"]) for ref, record in enumerate(told)]
+    assert (
+        len({record["Id"] for record in told if str(record["Email"]).endswith("stamp.example")})
+        == 450
+    )
+    gone = [
+        OrgWrite(ref, OrgAction.DELETE, "Contact", {}, record["Id"])
+        for ref, record in enumerate(told)
+    ]
     assert all(isinstance(outcome, Accepted) for outcome in org.apply(gone))
 
 
@@ -237,13 +273,22 @@ def test_bulk_reads_the_same_as_rest(org: SalesforceOrg, bulk_org: SalesforceOrg
     assert {record["Id"]: record["Account.Name"] or "" for record in by_bulk} == plain
 
 
-def test_bulk_that_is_not_to_be_had_is_done_without(bulk_org: SalesforceOrg, local: LocalOrg) -> None:
+def test_bulk_that_is_not_to_be_had_is_done_without(
+    bulk_org: SalesforceOrg, local: LocalOrg
+) -> None:
     expected = len(everybody(opened(local)))
-    trouble(local, "status", "/jobs/query$", status=403, code="FEATURENOTENABLED", message="no Bulk here")
+    trouble(
+        local,
+        "status",
+        "/jobs/query$",
+        status=403,
+        code="FEATURENOTENABLED",
+        message="no Bulk here",
+    )
     assert len(everybody(bulk_org)) == expected
 
 
-# -- fetch and find ----------------------------------------------------------------------------------------------
+# -- fetch and find --------------------------------------------------------------------------------
 def test_records_are_fetched_as_they_are_now_deleted_ones_too(local: LocalOrg) -> None:
     org = opened(local, page_size=2_000)
     records = everybody(org)
@@ -251,7 +296,10 @@ def test_records_are_fetched_as_they_are_now_deleted_ones_too(local: LocalOrg) -
     local.as_user().delete(gone)
     local.as_user().edit(records[0]["Id"], {"Title": "Now"})
     before = org.usage().api_calls
-    told = {record["Id"]: record for record in flat(org.fetch("Contact", FIELDS, [r["Id"] for r in records]))}
+    told = {
+        record["Id"]: record
+        for record in flat(org.fetch("Contact", FIELDS, [r["Id"] for r in records]))
+    }
     assert org.usage().api_calls == before + 1
     assert len(told) == len(records)
     assert told[gone]["IsDeleted"] is True
@@ -292,7 +340,9 @@ def test_no_address_becomes_part_of_the_question(org: SalesforceOrg, address: st
 
 
 def test_the_deleted_are_not_found(org: SalesforceOrg, local: LocalOrg) -> None:
-    record_id = local.as_user().create("Contact", {"LastName": "Gone", "Email": "gone@found.example"})
+    record_id = local.as_user().create(
+        "Contact", {"LastName": "Gone", "Email": "gone@found.example"}
+    )
     assert len(flat(org.find("Contact", FIELDS, "Email", ["gone@found.example"]))) == 1
     local.as_user().delete(record_id)
     assert flat(org.find("Contact", FIELDS, "Email", ["gone@found.example"])) == []
@@ -305,7 +355,7 @@ def test_more_matches_than_a_page_are_all_found(org: SalesforceOrg, local: Local
     assert len({record["Id"] for record in found}) == len(found) == 250
 
 
-# -- apply -------------------------------------------------------------------------------------------------------
+# -- apply -----------------------------------------------------------------------------------------
 def test_each_write_has_its_own_outcome(org: SalesforceOrg, local: LocalOrg) -> None:
     records = everybody(org)
     told = by_ref(
@@ -370,7 +420,9 @@ def test_a_duplicate_rule_names_who_is_there(local: LocalOrg) -> None:
     )
     local.state.settings.duplicate_rules = True
     try:
-        (told,) = org.apply([create(1, LastName="Dupont", FirstName="Anne", Email="anne@dup.example")])
+        (told,) = org.apply(
+            [create(1, LastName="Dupont", FirstName="Anne", Email="anne@dup.example")]
+        )
     finally:
         local.state.settings.duplicate_rules = False
     assert isinstance(told, Rejected)
@@ -396,7 +448,10 @@ def test_leads_keep_their_owner(local: LocalOrg) -> None:
 
 def test_text_that_looks_like_a_reference_is_only_text(org: SalesforceOrg, local: LocalOrg) -> None:
     records = everybody(org)
-    writes = [update(ref, records[ref], Title="@{c0[0].id}" if ref == 250 else "plain") for ref in range(300)]
+    writes = [
+        update(ref, records[ref], Title="@{c0[0].id}" if ref == 250 else "plain")
+        for ref in range(300)
+    ]
     assert all(isinstance(outcome, Accepted) for outcome in org.apply(writes))
     assert local.state.table("Contact").rows[records[250]["Id"]]["Title"] == "@{c0[0].id}"
 
@@ -464,7 +519,8 @@ def test_a_write_that_was_turned_away_at_the_door_is_sent_again(
 
 
 @pytest.mark.parametrize(
-    ("fault", "args"), [("status", {"status": 500}), ("status", {"status": 502}), ("html", {"status": 504})]
+    ("fault", "args"),
+    [("status", {"status": 500}), ("status", {"status": 502}), ("html", {"status": 504})],
 )
 def test_a_write_that_the_org_failed_on_is_unknown(
     org: SalesforceOrg, local: LocalOrg, fault: str, args: dict[str, Any]
@@ -474,10 +530,14 @@ def test_a_write_that_the_org_failed_on_is_unknown(
     assert isinstance(told, Unknown)
 
 
-def test_what_is_known_is_kept_when_the_rest_cannot_be_sent(org: SalesforceOrg, local: LocalOrg) -> None:
+def test_what_is_known_is_kept_when_the_rest_cannot_be_sent(
+    org: SalesforceOrg, local: LocalOrg
+) -> None:
     records = everybody(org)
     trouble(local, "request_limit", COLLECTIONS, nth=2)
-    told = by_ref(org.apply([update(1, records[0], Title="in time"), create(2, LastName="too late")]))
+    told = by_ref(
+        org.apply([update(1, records[0], Title="in time"), create(2, LastName="too late")])
+    )
     assert isinstance(told[1], Accepted)
     assert told[2] == Deferred(2, "budget-spent", told[2].message)  # type: ignore[union-attr]
 
@@ -491,10 +551,12 @@ def test_nothing_done_at_all_is_an_error(org: SalesforceOrg, local: LocalOrg) ->
         org.apply([create(1, LastName="Never")])
 
 
-# -- apply by Bulk -----------------------------------------------------------------------------------------------
+# -- apply by Bulk ---------------------------------------------------------------------------------
 def test_bulk_writes_give_the_same_outcomes(local: LocalOrg) -> None:
     jobs: list[tuple[str, int]] = []
-    org = opened(local, bulk_write_from=10, on_job=lambda job_id, writes: jobs.append((job_id, len(writes))))
+    org = opened(
+        local, bulk_write_from=10, on_job=lambda job_id, writes: jobs.append((job_id, len(writes)))
+    )
     records = everybody(org)
     writes = [update(ref, records[ref], Title=None if ref == 3 else f"B{ref}") for ref in range(30)]
     writes[5] = update(5, records[5], Email="not an address")
@@ -504,7 +566,10 @@ def test_bulk_writes_give_the_same_outcomes(local: LocalOrg) -> None:
         create(100 + n, f"bulk-{n}", LastName='multi\nline, "quoted"', Email=f"b{n}@bulk.example")
         for n in range(20)
     ]
-    writes += [create(200 + n, LastName="Plain" if n else None, Email="same@bulk.example") for n in range(15)]
+    writes += [
+        create(200 + n, LastName="Plain" if n else None, Email="same@bulk.example")
+        for n in range(15)
+    ]
     told = by_ref(org.apply(writes))
     assert sorted(told) == sorted(write.ref for write in writes)
     refused = {ref: outcome.code for ref, outcome in told.items() if isinstance(outcome, Rejected)}
@@ -531,11 +596,16 @@ def test_bulk_writes_give_the_same_outcomes(local: LocalOrg) -> None:
     assert [count for _, count in jobs] == [29, 20, 15]
 
 
-def test_bulk_deletes_and_knows_what_is_gone_already(bulk_org: SalesforceOrg, local: LocalOrg) -> None:
+def test_bulk_deletes_and_knows_what_is_gone_already(
+    bulk_org: SalesforceOrg, local: LocalOrg
+) -> None:
     ids = [local.as_user().create("Contact", {"LastName": "Doomed"}) for _ in range(5)]
     local.as_user().delete(ids[0])
     told = bulk_org.apply(
-        [OrgWrite(ref, OrgAction.DELETE, "Contact", {}, SalesforceId(each)) for ref, each in enumerate(ids)]
+        [
+            OrgWrite(ref, OrgAction.DELETE, "Contact", {}, SalesforceId(each))
+            for ref, each in enumerate(ids)
+        ]
     )
     assert all(isinstance(outcome, Accepted) for outcome in told)
 
@@ -578,7 +648,9 @@ def test_a_bulk_upload_that_breaks_defers_everything(
     assert len(local.state.table("Contact").rows) == before
 
 
-def test_a_bulk_job_that_cannot_be_asked_after_is_unknown_and_collected_later(local: LocalOrg) -> None:
+def test_a_bulk_job_that_cannot_be_asked_after_is_unknown_and_collected_later(
+    local: LocalOrg,
+) -> None:
     jobs: list[str] = []
     org = opened(local, bulk_write_from=1, on_job=lambda job_id, _: jobs.append(job_id))
     writes = [create(ref, LastName=f"N{ref}") for ref in range(20)]
@@ -586,16 +658,25 @@ def test_a_bulk_job_that_cannot_be_asked_after_is_unknown_and_collected_later(lo
     told = org.apply(writes)
     assert all(isinstance(outcome, Unknown) for outcome in told)
     local.faults.clear()
-    assert all(isinstance(outcome, Accepted) for outcome in opened(local).collect_job(jobs[0], writes))
+    assert all(
+        isinstance(outcome, Accepted) for outcome in opened(local).collect_job(jobs[0], writes)
+    )
 
 
-def test_rows_that_bulk_refuses_for_a_lock_are_deferred(bulk_org: SalesforceOrg, local: LocalOrg) -> None:
+def test_rows_that_bulk_refuses_for_a_lock_are_deferred(
+    bulk_org: SalesforceOrg, local: LocalOrg
+) -> None:
     local.faults.add({"match": {"method": "PATCH"}, "fault": "lock_rows", "args": {"rows": [2]}})
     told = by_ref(bulk_org.apply([create(ref, LastName=f"N{ref}") for ref in range(4)]))
-    assert [type(told[ref]).__name__ for ref in range(4)] == ["Accepted", "Accepted", "Deferred", "Accepted"]
+    assert [type(told[ref]).__name__ for ref in range(4)] == [
+        "Accepted",
+        "Accepted",
+        "Deferred",
+        "Accepted",
+    ]
 
 
-# -- reading through trouble -------------------------------------------------------------------------------------
+# -- reading through trouble -----------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("fault", "args"),
     [
@@ -702,12 +783,18 @@ def test_a_pull_that_would_touch_the_reserve_is_not_begun(local: LocalOrg) -> No
         local.state.settings.daily_api_requests = before
 
 
-# -- Tasks -------------------------------------------------------------------------------------------------------
-def tasks_made(org: SalesforceOrg, who: str, *keys: str, field: str = "") -> dict[str, SalesforceId]:
+# -- Tasks -----------------------------------------------------------------------------------------
+def tasks_made(
+    org: SalesforceOrg, who: str, *keys: str, field: str = ""
+) -> dict[str, SalesforceId]:
     writes = [
-        create(ref, sobject="Task", Subject="x", WhoId=who, Description=f"Opened\nsfsync-ref: {key}\n")
+        create(
+            ref, sobject="Task", Subject="x", WhoId=who, Description=f"Opened\nsfsync-ref: {key}\n"
+        )
         if not field
-        else OrgWrite(ref, OrgAction.CREATE, "Task", {"Subject": "x", "WhoId": who}, None, field, key)
+        else OrgWrite(
+            ref, OrgAction.CREATE, "Task", {"Subject": "x", "WhoId": who}, None, field, key
+        )
         for ref, key in enumerate(keys)
     ]
     outcomes = by_ref(org.apply(writes))
@@ -719,7 +806,9 @@ def test_tasks_are_found_by_their_reference_line(org: SalesforceOrg) -> None:
     assert who_field(activities) == "WhoId"
     people = [record["Id"] for record in everybody(org)]
     made = tasks_made(org, people[0], "evt-1", "evt-12")
-    assert org.find_tasks(activities, ["evt-1", "evt-2"], people, LONG_AGO) == {"evt-1": made["evt-1"]}
+    assert org.find_tasks(activities, ["evt-1", "evt-2"], people, LONG_AGO) == {
+        "evt-1": made["evt-1"]
+    }
     assert org.find_tasks(activities, ["evt-1"], people[1:], LONG_AGO) == {}
     assert org.find_tasks(activities, ["evt-1"], people, "2999-01-01T00:00:00Z") == {}
     assert org.find_tasks(activities, [], people, LONG_AGO) == {}
@@ -730,14 +819,18 @@ def test_tasks_tied_to_nobody_are_found_too(org: SalesforceOrg) -> None:
     assert org.find_tasks(ActivityMap(), ["evt-9"], [], LONG_AGO) == {"evt-9": made["evt-9"]}
 
 
-def test_tasks_are_found_by_external_id_archived_and_deleted_too(org: SalesforceOrg, local: LocalOrg) -> None:
+def test_tasks_are_found_by_external_id_archived_and_deleted_too(
+    org: SalesforceOrg, local: LocalOrg
+) -> None:
     activities = ActivityMap(external_id="PenguinMails_Event_Id__c")
     who = everybody(org)[0]["Id"]
     made = tasks_made(org, who, "evt-a", "evt-b", "evt-c", field=activities.external_id)
     local.as_user().delete(made["evt-b"])
     asked = ["evt-a", "evt-b", "evt-nowhere", *(f"filler-{number}" for number in range(700))]
     before = org.usage().api_calls
-    assert org.find_tasks(activities, asked, [], LONG_AGO) == {key: made[key] for key in ("evt-a", "evt-b")}
+    assert org.find_tasks(activities, asked, [], LONG_AGO) == {
+        key: made[key] for key in ("evt-a", "evt-b")
+    }
     assert org.usage().api_calls == before + 1
 
 

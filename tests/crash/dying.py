@@ -1,8 +1,9 @@
 """Commands in this process that can die at any place, as if the process had been killed there.
 
-At the moment of death the mirror's connection is closed (what was not committed is gone) and no call reaches the
-org any more, so that nothing that runs on the way out, ``finally`` or not, can touch either side. Beside the
-named places, the answer to a call may be lost after the org has acted (``lose`` at ``call.answered``).
+At the moment of death the mirror's connection is closed (what was not committed is gone) and no
+call reaches the org any more, so that nothing that runs on the way out, ``finally`` or not, can
+touch either side. Beside the named places, the answer to a call may be lost after the org has acted
+(``lose`` at ``call.answered``).
 """
 
 import asyncio
@@ -115,7 +116,10 @@ class Direct(requests.adapters.BaseAdapter):
         }
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body.encode() if isinstance(body, str) else body}
+            return {
+                "type": "http.request",
+                "body": body.encode() if isinstance(body, str) else body,
+            }
 
         async def send(message: dict[str, Any]) -> None:
             told.append(message)
@@ -124,9 +128,13 @@ class Direct(requests.adapters.BaseAdapter):
             loop.run_until_complete(self._app(scope, receive, send))
         response = requests.Response()
         response.status_code = told[0]["status"]
-        response.headers.update({name.decode(): value.decode() for name, value in told[0]["headers"]})
+        response.headers.update(
+            {name.decode(): value.decode() for name, value in told[0]["headers"]}
+        )
         whole = io.BytesIO(b"".join(message.get("body", b"") for message in told[1:]))
-        response.raw = HTTPResponse(whole, response.headers, response.status_code, preload_content=False)
+        response.raw = HTTPResponse(
+            whole, response.headers, response.status_code, preload_content=False
+        )
         response.url, response.request = str(request.url), request
         return response
 
@@ -158,7 +166,12 @@ class Program:
 
     def run(self, life: Life, *command: str) -> dict[str, Any] | None:
         """Run a command; its JSON document, or None where the process died."""
-        main = {"pull": self._pull, "push": self._push, "push-activity": self._activity, "sync": self._sync}
+        main = {
+            "pull": self._pull,
+            "push": self._push,
+            "push-activity": self._activity,
+            "sync": self._sync,
+        }
         cli = Cli(command[0], config=self.scene.office.yaml, as_json=True, environ={})
         out, err = io.StringIO(), io.StringIO()
         with self._alive(life), redirect_stdout(out), redirect_stderr(err):

@@ -1,8 +1,9 @@
 """What is at stake: an office with work waiting on both sides, put back to the same start as often as needed.
 
-The org lives in the test's process and outlives every client. ``Scene.back`` puts the org's records and the
-mirror's file back to where they were when a place was marked; ids come out the same each time. Two ends are
-compared as ``Scene.end`` draws them: people by name instead of by id, without run ids and times.
+The org lives in the test's process and outlives every client. ``Scene.back`` puts the org's records
+and the mirror's file back to where they were when a place was marked; ids come out the same each
+time. Two ends are compared as ``Scene.end`` draws them: people by name instead of by id, without
+run ids and times.
 """
 
 import json
@@ -74,7 +75,9 @@ class Scene:
         if row is not None and table.kind.name in {"Contact", "Lead", "Task"}:
             before = table.rows.get(record_id)
             new = {name: value for name, value in row.items() if (before or {}).get(name) != value}
-            told = tuple(sorted((name, str(value)) for name, value in new.items() if name not in STAMPS))
+            told = tuple(
+                sorted((name, str(value)) for name, value in new.items() if name not in STAMPS)
+            )
             self.wrote.append((made_of(table.kind.name, before or row), told))
             if before is None:
                 self.made[made_of(table.kind.name, row)] += 1
@@ -102,7 +105,11 @@ class Scene:
         names = self._names()
         org = {
             sobject: sorted(
-                sorted((name, names.get(str(value), str(value))) for name, value in row.items() if seen(name))
+                sorted(
+                    (name, names.get(str(value), str(value)))
+                    for name, value in row.items()
+                    if seen(name)
+                )
                 for row in self.state.table(sobject).rows.values()
             )
             for sobject in SOBJECTS
@@ -123,7 +130,8 @@ class Scene:
         with closing(sqlite3.connect(self.office.mirror)) as connection:
             connection.row_factory = sqlite3.Row
             found = {
-                table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")] for table in TABLES
+                table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+                for table in TABLES
             }
         people = {
             (kind, row["id"]): row["email"] or row["last_name"]
@@ -181,16 +189,22 @@ def differences(left: Any, right: Any, path: str = "") -> list[str]:
     """Where two ends differ, a line each."""
     if isinstance(left, dict) and isinstance(right, dict):
         keys = sorted(left.keys() | right.keys(), key=str)
-        return [line for key in keys for line in differences(left.get(key), right.get(key), f"{path}/{key}")]
+        return [
+            line
+            for key in keys
+            for line in differences(left.get(key), right.get(key), f"{path}/{key}")
+        ]
     if isinstance(left, list) and isinstance(right, list):
         gone = [each for each in left if each not in right]
         new = [each for each in right if each not in left]
         told = [f"{path}: not {each}" for each in gone] + [f"{path}: but {each}" for each in new]
-        return told or ([f"{path}: {len(left)} and {len(right)}"] if len(left) != len(right) else [])
+        return told or (
+            [f"{path}: {len(left)} and {len(right)}"] if len(left) != len(right) else []
+        )
     return [] if left == right else [f"{path}: {left!r} is {right!r}"]
 
 
-# -- the work ------------------------------------------------------------------------------------------------------
+# -- the work --------------------------------------------------------------------------------------
 def prepare(scene: Scene) -> None:
     """Work for all the verbs: edits on both sides, a delete, a merge, a converted Lead, new people, events."""
     office = scene.office
@@ -231,7 +245,9 @@ def prepare(scene: Scene) -> None:
 
 
 def has_counters(scene: Scene) -> bool:
-    return "PenguinMails_Total_Opens__c" in {each.name for each in scene.state.kind("Contact").fields}
+    return "PenguinMails_Total_Opens__c" in {
+        each.name for each in scene.state.kind("Contact").fields
+    }
 
 
 def events(scene: Scene) -> str:
@@ -257,7 +273,9 @@ def events(scene: Scene) -> str:
         event("email_opened", "stranger@unknown.example", timestamp="2026-01-20T13:00:00Z"),
         event("email_replied", "made@here.example"),
     ]
-    nameless = {name: value for name, value in event("email_bounced", addresses[8]).items() if name != "id"}
+    nameless = {
+        name: value for name, value in event("email_bounced", addresses[8]).items() if name != "id"
+    }
     return "".join(json.dumps(each) + "\n" for each in [*told, nameless]) + "this is no event\n"
 
 

@@ -89,7 +89,8 @@ class Sweep:
     Attributes:
         ender: runs the commands that are to meet their end, where that is not the program itself.
         deaths: how many of the commands died.
-        doubtful: how many deaths left writes, and Tasks, of which nobody knew whether they had arrived.
+        doubtful: how many deaths left writes, and Tasks, of which nobody knew whether they had
+            arrived.
     """
 
     scene: Scene
@@ -144,7 +145,8 @@ class Sweep:
         """Let a command meet its end at a point, run on, and tell how the outcome differs: not at all.
 
         Args:
-            ends: points and acts: the first for the command, the others for the runs after it, one each.
+            ends: points and acts: the first for the command, the others for the runs after it, one
+            each.
             then: what is run instead of the same command again.
         """
         self.scene.back(told.place)
@@ -179,7 +181,9 @@ class Sweep:
 
     def _wrote(self) -> Counter[Any]:
         """Writes by record; a Task that is sent again with its key and the same values changes nothing."""
-        return Counter(write for write in self.scene.wrote if write[1] or not write[0].startswith("Task"))
+        return Counter(
+            write for write in self.scene.wrote if write[1] or not write[0].startswith("Task")
+        )
 
     def everywhere(
         self, told: Iterable[Undisturbed], act: str = "die", *, names: str = "", every: int = 1

@@ -1,6 +1,7 @@
 """Killed at any instant, the next run finishes the job: nothing is half-applied, nothing is sent twice.
 
-The whole of it is ``make crash``; what runs always is a fixed slice of the same, and the slices differ by org.
+The whole of it is ``make crash``; what runs always is a fixed slice of the same, and the slices
+differ by org.
 """
 
 import gc
@@ -17,8 +18,12 @@ from tests.crash.scene import Scene
 from tests.crash.sweep import Sweep, Undisturbed
 
 pytestmark = [
-    pytest.mark.timeout(3_600, method="thread"),  # a run that is told to stop has a timer of its own
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # the dead close no files
+    pytest.mark.timeout(
+        3_600, method="thread"
+    ),  # a run that is told to stop has a timer of its own
+    pytest.mark.filterwarnings(
+        "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),  # the dead close no files
 ]
 
 ORGS = {"keys": {}, "no keys": BARE, "bulk": {}}
@@ -32,7 +37,8 @@ class Case:
 
 
 @pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ORGS]
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ORGS],
 )
 def case(request: pytest.FixtureRequest, open_scene: Callable[..., Scene]) -> Iterator[Case]:
     """All the work, done once without any disturbance, on each kind of org."""
@@ -59,7 +65,9 @@ def step(request: pytest.FixtureRequest, every: dict[str, int]) -> int:
 
 def test_the_work_passes_every_named_place_and_leaves_nothing_to_do(case: Case) -> None:
     passed = {name for told in case.told for name in told.passed}
-    elsewhere = {"doubt.looked_up"} | {name for name in failpoints.NAMES if name.startswith("auth.")}
+    elsewhere = {"doubt.looked_up"} | {
+        name for name in failpoints.NAMES if name.startswith("auth.")
+    }
     by_bulk = {name for name in failpoints.NAMES if name.startswith("bulk.")}
     bulk = case.sweep.program.bulk
 
@@ -105,7 +113,9 @@ def test_a_disk_that_fails_and_a_signal_lose_nothing(case: Case, step: int, act:
 
 
 @sizes({"keys": 151, "no keys": 97, "bulk": 997}, {"keys": 5, "no keys": 5, "bulk": 23})
-def test_a_run_that_dies_while_it_makes_good_an_earlier_death_is_made_good_too(case: Case, step: int) -> None:
+def test_a_run_that_dies_while_it_makes_good_an_earlier_death_is_made_good_too(
+    case: Case, step: int
+) -> None:
     wrong, number = {}, 0
     for told in case.told:
         for first in points(told.passed):
@@ -128,7 +138,11 @@ def test_whatever_verb_comes_next_the_end_is_the_same(case: Case, step: int) -> 
         for point in points(told.passed):
             for then in (("pull",), ("push-activity",), ("sync",)):
                 number += 1
-                if told.command[0] != "pull" and point[0] in IN_DOUBT.split() and number % step == 0:
+                if (
+                    told.command[0] != "pull"
+                    and point[0] in IN_DOUBT.split()
+                    and number % step == 0
+                ):
                     found = case.sweep.disturbed(told, (point, "die"), then=then)
                     wrong |= {(told.command, point, then): found} if found else {}
 

@@ -17,7 +17,9 @@ from tests.system.office import CLIENT, Office
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("login")]
 KILLED = -signal.SIGKILL
-BROWSER_LEFT_ALONE = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+BROWSER_LEFT_ALONE = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,9 @@ def office(open_scene: Callable[..., Scene]) -> Office:
 
 
 @pytest.fixture(scope="module")
-def signed_office(open_scene: Callable[..., Scene], tmp_path_factory: pytest.TempPathFactory) -> Office:
+def signed_office(
+    open_scene: Callable[..., Scene], tmp_path_factory: pytest.TempPathFactory
+) -> Office:
     """An office that logs in by a key whose certificate the org's app holds."""
     office = open_scene().office
     key = tmp_path_factory.mktemp("keys") / "sync.pem"
@@ -106,7 +110,9 @@ def test_two_processes_that_renew_at_once_never_lose_the_login(office: Office, r
 
 
 @ROUNDS
-def test_two_processes_whose_login_is_signed_renew_it_once(signed_office: Office, rounds: int) -> None:
+def test_two_processes_whose_login_is_signed_renew_it_once(
+    signed_office: Office, rounds: int
+) -> None:
     renew_at_once(signed_office, rounds)
 
 
@@ -128,7 +134,9 @@ def renew_at_once(office: Office, rounds: int) -> None:
 
             assert [each.code for each in ends] == [0, 0], ends
             assert meeting.came == 2, "both were refused with the same token, at the same time"
-            assert meeting.refreshes == number, "one of the two renews, the other takes what it has kept"
+            assert meeting.refreshes == number, (
+                "one of the two renews, the other takes what it has kept"
+            )
 
 
 @contextmanager

@@ -60,7 +60,9 @@ def same_end(scene: Scene, place: str, dying: str, *command: str, done: tuple[in
     assert wrote_again == wrote
 
 
-@pytest.mark.parametrize("dying", [*WRITING, "commit@2", "commit@3", "call.begun@2", "call.answered@2"])
+@pytest.mark.parametrize(
+    "dying", [*WRITING, "commit@2", "commit@3", "call.begun@2", "call.answered@2"]
+)
 def test_an_undo_that_was_killed_goes_on(scene: Scene, pushed: str, dying: str) -> None:
     same_end(scene, "pushed", dying, "undo", pushed, "--yes", done=(0, 3))
 
@@ -73,5 +75,7 @@ def test_a_kept_plan_that_was_cut_short_goes_on(scene: Scene, dying: str) -> Non
 @pytest.mark.parametrize("dying", ["commit"])
 def test_a_purge_that_was_killed_leaves_a_whole_person_or_none(scene: Scene, dying: str) -> None:
     scene.back("edited")
-    [row, *_] = scene.office.sql("SELECT email FROM contacts WHERE email LIKE '%@%' AND deleted_at IS NULL")
+    [row, *_] = scene.office.sql(
+        "SELECT email FROM contacts WHERE email LIKE '%@%' AND deleted_at IS NULL"
+    )
     same_end(scene, "edited", dying, "purge", row["email"], "--yes", "--lose-opt-out", done=(0,))

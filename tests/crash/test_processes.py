@@ -1,6 +1,7 @@
 """The same with real processes: SIGKILL, SIGTERM, Ctrl-C and a failing disk, at named places and commits.
 
-What comes after the end, and the reference, is run in this process: it is the same code and takes a tenth.
+What comes after the end, and the reference, is run in this process: it is the same code and takes a
+    tenth.
 """
 
 from collections.abc import Callable
@@ -58,7 +59,9 @@ def test_a_process_ended_from_outside_leaves_nothing_undone(
 @pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize("command", WORK_BY_NAME)
 @pytest.mark.parametrize("act", ["kill", "term", "disk"])
-def test_ended_at_any_named_place_the_next_run_finishes_the_job(case: Case, command: str, act: str) -> None:
+def test_ended_at_any_named_place_the_next_run_finishes_the_job(
+    case: Case, command: str, act: str
+) -> None:
     told = case.told[command]
     wrong = {}
     for point in points(told.passed):
@@ -71,15 +74,21 @@ def test_ended_at_any_named_place_the_next_run_finishes_the_job(case: Case, comm
 
 @pytest.mark.crash
 @pytest.mark.xdist_group("processes without keys")
-@pytest.mark.parametrize("name", ["push.journaled", "push.sent", "activity.marked", "activity.sent"])
+@pytest.mark.parametrize(
+    "name", ["push.journaled", "push.sent", "activity.marked", "activity.sent"]
+)
 def test_without_keys_in_the_org_what_was_sent_is_found_again(bare: Case, name: str) -> None:
     assert not bare.sweep.everywhere(bare.told.values(), "kill", names=name)
 
 
 @pytest.mark.crash
 @pytest.mark.xdist_group("processes by Bulk")
-@pytest.mark.parametrize("name", sorted(each for each in failpoints.NAMES if each.startswith("bulk.")))
-def test_a_bulk_job_goes_on_without_its_process_and_is_not_made_twice(bulk: Case, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", sorted(each for each in failpoints.NAMES if each.startswith("bulk."))
+)
+def test_a_bulk_job_goes_on_without_its_process_and_is_not_made_twice(
+    bulk: Case, name: str
+) -> None:
     assert not bulk.sweep.everywhere(bulk.told.values(), "kill", names=name)
 
 

@@ -52,7 +52,10 @@ def unsettled(scene: Scene) -> int:
 
 
 def stopped_runs(scene: Scene) -> list[str]:
-    return [row["status"] for row in scene.office.sql("SELECT status FROM runs ORDER BY started_at, rowid")]
+    return [
+        row["status"]
+        for row in scene.office.sql("SELECT status FROM runs ORDER BY started_at, rowid")
+    ]
 
 
 @pytest.mark.parametrize(("number", "act", "code"), SIGNALS)
@@ -76,7 +79,9 @@ def test_the_batch_under_way_is_finished_kept_and_told(
 def test_asked_twice_it_ends_at_once_and_the_next_run_looks_before_it_repeats(
     scene: Scene, told: Undisturbed, number: signal.Signals, act: str, code: int
 ) -> None:
-    ran = scene.office.run("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act},push.sent={act}")
+    ran = scene.office.run(
+        "push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act},push.sent={act}"
+    )
 
     assert ran.code == code, ran
     assert ran.document["status"] == "interrupted"

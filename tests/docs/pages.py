@@ -45,7 +45,9 @@ def all_blocks() -> list[Block]:
         for match in _FENCE.finditer(text):
             line = text.count("\n", 0, match.start("language")) + 1
             reason = match["reason"] or ""
-            found.append(Block(page, line, match["language"].strip(), dedent(match["body"]), reason))
+            found.append(
+                Block(page, line, match["language"].strip(), dedent(match["body"]), reason)
+            )
     return found
 
 

@@ -123,7 +123,11 @@ def test_every_rule_on_an_email_event_is_there(
 
 def test_every_rule_on_a_change_in_salesforce_is_there(config: Config) -> None:
     rules = config.mapping.rules["contact"]
-    assert (rules.direction, rules.frequency, rules.fallback) == (Direction.BOTH, "real_time", "hourly_batch")
+    assert (rules.direction, rules.frequency, rules.fallback) == (
+        Direction.BOTH,
+        "real_time",
+        "hourly_batch",
+    )
     created, updated, deleted = (rules.record_rule(event) for event in RecordEvent)
     assert created is not None
     assert updated is not None
@@ -137,7 +141,9 @@ def test_every_rule_on_a_change_in_salesforce_is_there(config: Config) -> None:
 def test_first_opens_and_clicks_are_logged_and_all_are_counted(config: Config, name: str) -> None:
     rules = config.mapping.rules[name].events
     once = {
-        rule.on for rule in rules if rule.action is Action.CREATE_TASK and rule.once_per is OncePer.CAMPAIGN
+        rule.on
+        for rule in rules
+        if rule.action is Action.CREATE_TASK and rule.once_per is OncePer.CAMPAIGN
     }
     assert once == {EventType.OPENED, EventType.CLICKED}
     counted = {rule.on for rule in rules if rule.action is Action.INCREMENT_FIELD}
@@ -147,7 +153,8 @@ def test_first_opens_and_clicks_are_logged_and_all_are_counted(config: Config, n
 def test_engagement_merges_in_the_way_its_nature_asks_for(config: Config) -> None:
     by_column = config.mapping.objects["contact"].by_column
     assert {
-        column: by_column[column].merge for column in ("lead_score", "total_opens", "last_email_opened")
+        column: by_column[column].merge
+        for column in ("lead_score", "total_opens", "last_email_opened")
     } == {
         "lead_score": Merge.LOCAL_WINS,
         "total_opens": Merge.COUNTER,
@@ -160,4 +167,6 @@ def test_an_opt_out_is_sticky_and_sets_the_standard_field_too(config: Config) ->
     contact_map = config.mapping.objects["contact"]
     assert contact_map.opt_out == ("unsubscribed", "opted_out")
     assert contact_map.by_column["opted_out"].remote == "HasOptedOutOfEmail"
-    assert {contact_map.by_column[column].merge for column in contact_map.opt_out} == {Merge.STICKY_TRUE}
+    assert {contact_map.by_column[column].merge for column in contact_map.opt_out} == {
+        Merge.STICKY_TRUE
+    }

@@ -29,13 +29,17 @@ NOW = "2026-02-01T00:00:00Z"
 APP = get_command(app)
 
 
-# -- all of them -----------------------------------------------------------------------------------------------
+# -- all of them -----------------------------------------------------------------------------------
 TRIED = frozenset({"sh", "yaml", "json", "jsonl", "csv", "python", "sql"})
 
 
 def is_usage(block):
     """The generated line above a command's options; it is held against the commands where it is made."""
-    return block.page.name == "cli.md" and block.text.startswith("sfsync ") and "[OPTIONS]" in block.text
+    return (
+        block.page.name == "cli.md"
+        and block.text.startswith("sfsync ")
+        and "[OPTIONS]" in block.text
+    )
 
 
 @pytest.mark.parametrize("block", all_blocks(), ids=str)
@@ -43,11 +47,13 @@ def test_a_block_is_tried_or_says_why_not(block):
     if block.language == "text":
         assert block.reason or is_usage(block), "write <!-- not run: the reason --> before it"
     else:
-        assert block.language in TRIED or block.language.startswith("{"), "no test knows this language"
+        assert block.language in TRIED or block.language.startswith("{"), (
+            "no test knows this language"
+        )
         assert not block.reason, "it is run all the same: make it text"
 
 
-# -- commands --------------------------------------------------------------------------------------------------
+# -- commands --------------------------------------------------------------------------------------
 def sfsync_lines(text):
     """The arguments of each ``sfsync …`` in some shell lines."""
     for line in text.splitlines():
@@ -96,13 +102,17 @@ def test_the_readme_has_its_two_lines_where_ci_looks_for_them(heading):
     assert "\n" not in fenced[1]
 
 
-# -- configuration ---------------------------------------------------------------------------------------------
+# -- configuration ---------------------------------------------------------------------------------
 class Words(yaml.SafeLoader):
     """YAML in which ``on`` is a word, as in sfsync.yaml."""
 
 
 Words.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if first not in "oOyYnN" or not tag.endswith("bool")]
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if first not in "oOyYnN" or not tag.endswith("bool")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -123,7 +133,7 @@ def test_configurations_load(block, tmp_path):
     load_config(path, {"SFSYNC_CLIENT_ID": "3MVG9", "HOME": str(tmp_path)})
 
 
-# -- events, JSON, Python --------------------------------------------------------------------------------------
+# -- events, JSON, Python --------------------------------------------------------------------------
 @pytest.mark.parametrize("block", blocks("jsonl", "csv"), ids=str)
 def test_events_are_taken(block):
     events = list(read_events(io.BytesIO(block.text.encode()), now=NOW))
@@ -143,7 +153,7 @@ def test_python_runs(block):
     exec(compile(block.text, str(block), "exec"), {})
 
 
-# -- the mirror ------------------------------------------------------------------------------------------------
+# -- the mirror ------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def mirror_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mirror")
@@ -152,7 +162,9 @@ def mirror_file(tmp_path_factory):
     with SqliteMirror(config.mirror_path, now=lambda: NOW) as mirror:
         mirror.prepare(config.mapping)
     with closing(sqlite3.connect(config.mirror_path)) as database, database:
-        database.execute("INSERT INTO contacts (email, last_name) VALUES ('ada@example.com', 'Lovelace')")
+        database.execute(
+            "INSERT INTO contacts (email, last_name) VALUES ('ada@example.com', 'Lovelace')"
+        )
     return config.mirror_path
 
 
@@ -165,7 +177,10 @@ def test_sql_runs(block, mirror_file):
 def test_every_table_and_column_for_people_is_described(mirror_file):
     page = (DOCS / "mirror.md").read_text(encoding="utf-8")
     with closing(sqlite3.connect(mirror_file)) as database:
-        names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [
+            row[0]
+            for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         for name in names:
             if name.startswith(("_", "sqlite_")):
                 continue
@@ -174,7 +189,7 @@ def test_every_table_and_column_for_people_is_described(mirror_file):
                 assert column[1].startswith("_") or f"`{column[1]}`" in page, f"{name}.{column[1]}"
 
 
-# -- links -----------------------------------------------------------------------------------------------------
+# -- links -----------------------------------------------------------------------------------------
 def anchors(page):
     """What each heading of a page can be linked by."""
     headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))

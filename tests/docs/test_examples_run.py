@@ -1,6 +1,7 @@
 """Every command line in the documentation is run: against a local org, in a folder with what the page speaks of.
 
-A page's lines are run one after another; those of the command reference are alternatives, each in a folder of its own.
+A page's lines are run one after another; those of the command reference are alternatives, each in a
+folder of its own.
 """
 
 from __future__ import annotations
@@ -53,7 +54,12 @@ ENDS = {
 }
 """How a line may end, by how it begins, where not only with 0 or 3: a difference, a finding, an interrupt."""
 
-ASKED = ("sfsync org setup", "sfsync profile remove sandbox --delete-mirror", "sfsync undo", "sfsync purge")
+ASKED = (
+    "sfsync org setup",
+    "sfsync profile remove sandbox --delete-mirror",
+    "sfsync undo",
+    "sfsync purge",
+)
 """Lines that ask a person on a terminal; here the answer is yes."""
 
 SYSTEMS = ("systemctl", "journalctl", "loginctl", "crontab", "launchctl")
@@ -63,14 +69,20 @@ SYSTEMS = ("systemctl", "journalctl", "loginctl", "crontab", "launchctl")
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Where the documentation's people, files, conflicts and refusals are to be found."""
-    with open_desk(tmp_path_factory.mktemp("desk"), log_in=False, pull=False, contacts=60, leads=20) as desk:
+    with open_desk(
+        tmp_path_factory.mktemp("desk"), log_in=False, pull=False, contacts=60, leads=20
+    ) as desk:
         app = desk.org.oauth.apps[CLIENT]
         desk.org.oauth.register(replace(app, callbacks=CALLBACKS, preauthorized=True, run_as=WHO))
         desk.org.state.add_user(first_name="Sync", last_name="User", username=WHO)
         for address in ("ada@example.com", "bob@example.com", "eve@example.com"):
             desk.create("Contact", LastName=address.partition("@")[0].title(), Email=address)
         desk.yaml.write_text(
-            re.sub(r"redirect_ports: \[\d+\]", "redirect_ports: [1717, 1718, 1716]", desk.yaml.read_text())
+            re.sub(
+                r"redirect_ports: \[\d+\]",
+                "redirect_ports: [1717, 1718, 1716]",
+                desk.yaml.read_text(),
+            )
         )
         (desk.folder / "bin").mkdir()
         for name in SYSTEMS:
@@ -94,13 +106,20 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def disagree(desk: Desk) -> None:
     """A conflict that waits for a person, rows that were refused, something still to be sent."""
     desk.configure(
-        ("Title: job_title\n      MailingCity", "Title: {to: job_title, merge: manual}\n      MailingCity")
+        (
+            "Title: job_title\n      MailingCity",
+            "Title: {to: job_title, merge: manual}\n      MailingCity",
+        )
     )
-    ada = desk.sql("SELECT salesforce_id FROM contacts WHERE email = 'ada@example.com'")[0]["salesforce_id"]
+    ada = desk.sql("SELECT salesforce_id FROM contacts WHERE email = 'ada@example.com'")[0][
+        "salesforce_id"
+    ]
     desk.sql("UPDATE contacts SET job_title = 'Countess' WHERE email = 'ada@example.com'")
     desk.edit(ada, Title="Analyst")
     for name in ("one", "two", "three"):
-        desk.sql("INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", f"no address {name}")
+        desk.sql(
+            "INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", f"no address {name}"
+        )
     assert desk.inside("sync").code == 3
     desk.sql("UPDATE contacts SET phone = '+1 555 0100' WHERE email = 'bob@example.com'")
 
@@ -115,7 +134,10 @@ def at_work(desk: Desk, folder: Path) -> Desk:
         "events.jsonl": jsonl.text,
         "events.csv": csv.text,
         "people.csv": "email,last_name\nnew@example.com,New\n",
-        "leads.jsonl": json.dumps({"email": "lead@example.com", "last_name": "L", "company": "Acme"}) + "\n",
+        "leads.jsonl": json.dumps(
+            {"email": "lead@example.com", "last_name": "L", "company": "Acme"}
+        )
+        + "\n",
     }
     for name, text in files.items():
         (folder / name).write_text(text)
@@ -128,9 +150,13 @@ def at_work(desk: Desk, folder: Path) -> Desk:
 def filled_in(desk: Desk, line: str) -> str:
     """The line with what its placeholders stand for."""
     [conflict] = desk.sql("SELECT id FROM conflicts WHERE state = 'open'")
-    refused = [row["id"] for row in desk.sql("SELECT id FROM quarantine WHERE state = 'open' ORDER BY id")]
+    refused = [
+        row["id"] for row in desk.sql("SELECT id FROM quarantine WHERE state = 'open' ORDER BY id")
+    ]
     run = desk.sql("SELECT run_id FROM runs WHERE command = 'sync'")[-1]["run_id"]
-    contact = desk.sql("SELECT salesforce_id FROM contacts WHERE salesforce_id > ''")[0]["salesforce_id"]
+    contact = desk.sql("SELECT salesforce_id FROM contacts WHERE salesforce_id > ''")[0][
+        "salesforce_id"
+    ]
     for old, new in (
         ("--take 12 ", f"--take {conflict['id']} "),
         ("--ignore 3", f"--ignore {refused[0]}"),

@@ -49,13 +49,17 @@ def test_a_command_stands_in_the_reference_with_all_its_options(name):
 def test_a_command_and_its_options_say_what_they_do(name):
     for parameter in COMMANDS[name]:
         told = re.sub(r"\[.*?\]", "", parameter.help or "")
-        assert told == (parameter.help or ""), "rich takes square brackets for markup and swallows them"
+        assert told == (parameter.help or ""), (
+            "rich takes square brackets for markup and swallows them"
+        )
         assert told.endswith((".", "…")), f"{name} {parameter.opts}"
 
 
 def test_every_exit_code_of_an_error_is_explained():
     page = (DOCS / "errors.md").read_text(encoding="utf-8")
-    explained = {int(code) for line in re.findall(r"(?m)^\| ([\d, ]+) \|", page) for code in line.split(",")}
+    explained = {
+        int(code) for line in re.findall(r"(?m)^\| ([\d, ]+) \|", page) for code in line.split(",")
+    }
     used = {int(code) for code in re.findall(r"(?m)^\| (\d+) \| `", page)}
     assert {0, 1, 2, 3, 4, 5, 6, 7, 130, 143} <= explained
     assert used <= explained

@@ -10,7 +10,11 @@ from sfsync.errors import SfsyncError
 from sfsync.model.event import EventType
 from tests.faults.pair import Pair, addresses, event
 
-NEW_HERE, NEW_LEAD, NEW_THERE = "new.here@day.example", "new.lead@day.example", "new.there@day.example"
+NEW_HERE, NEW_LEAD, NEW_THERE = (
+    "new.here@day.example",
+    "new.lead@day.example",
+    "new.there@day.example",
+)
 STRANGER = "stranger@day.example"
 
 
@@ -81,7 +85,9 @@ def living(pair: Pair) -> Counter[str]:
 
 
 def is_ours(task: dict[str, Any]) -> bool:
-    return bool(task.get("PenguinMails_Event_Id__c") or "sfsync-ref:" in (task.get("Description") or ""))
+    return bool(
+        task.get("PenguinMails_Event_Id__c") or "sfsync-ref:" in (task.get("Description") or "")
+    )
 
 
 def a_day(pair: Pair) -> Day:
@@ -99,7 +105,9 @@ def a_day(pair: Pair) -> Day:
     pair.edit(two, job_title="Here two")
     pair.edit(lead, "leads", job_title="Lead here")
     pair.sql("INSERT INTO contacts (email, last_name) VALUES (?, 'Newhere')", NEW_HERE)
-    pair.sql("INSERT INTO leads (email, last_name, company) VALUES (?, 'Newlead', 'Day Ltd')", NEW_LEAD)
+    pair.sql(
+        "INSERT INTO leads (email, last_name, company) VALUES (?, 'Newlead', 'Day Ltd')", NEW_LEAD
+    )
     pair.people.edit(pair.record(three)["Id"], {"Phone": "555 0100"})
     pair.edit(eight, job_title="Here eight")
     pair.people.edit(pair.record(eight)["Id"], {"Title": "There eight"})

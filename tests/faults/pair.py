@@ -1,8 +1,8 @@
 """An org and a mirror in one process, worked on by the verbs themselves, and judged from both sides' own data.
 
-Nobody waits here: repeats follow at once, Bulk jobs are asked after without a pause. Trouble comes from the local
-org's fault plan, from ``wire`` (what a network does), from ``relay`` (what a broken server says) or from ``hands``
-(what people do in Salesforce meanwhile).
+Nobody waits here: repeats follow at once, Bulk jobs are asked after without a pause. Trouble comes
+from the local org's fault plan, from ``wire`` (what a network does), from ``relay`` (what a broken
+server says) or from ``hands`` (what people do in Salesforce meanwhile).
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ class Pair:
     def token(self) -> Token:
         """A login, as a refresh would bring one."""
         url = self.url or self.local.url
-        return Token(self.local.token(), url, f"{url}/id/{self.local.state.org_id}/005000000000001AAA")
+        return Token(
+            self.local.token(), url, f"{url}/id/{self.local.state.org_id}/005000000000001AAA"
+        )
 
     def do(self, *verbs: str, **options: Any) -> RunReport:
         """Run these verbs, one after the other, in one run."""
@@ -150,7 +152,12 @@ class Pair:
 
     # -- trouble
     def trouble(
-        self, fault: str, path: str = "", nth: int | Sequence[int] = 1, method: str | None = None, **args: Any
+        self,
+        fault: str,
+        path: str = "",
+        nth: int | Sequence[int] = 1,
+        method: str | None = None,
+        **args: Any,
     ) -> None:
         """Add a line to the org's fault plan; an empty ``nth`` hits every call."""
         line = {"match": {"path": path, "method": method}, "nth": nth, "fault": fault, "args": args}
@@ -207,7 +214,9 @@ class Pair:
     def edit(self, email: str, table: str = "contacts", **values: Any) -> None:
         """Edit one person's row here."""
         setting = ", ".join(f"{name} = ?" for name in values)
-        self.sql(f"UPDATE {table} SET {setting} WHERE lower(email) = lower(?)", *values.values(), email)
+        self.sql(
+            f"UPDATE {table} SET {setting} WHERE lower(email) = lower(?)", *values.values(), email
+        )
 
     def watermark(self, name: str = "contact") -> str:
         found = self.sql("SELECT at FROM _watermarks WHERE object = ?", name)
@@ -294,7 +303,12 @@ def task_key(task: Row) -> str:
         return str(task["PenguinMails_Event_Id__c"])
     lines = str(task.get("Description") or "").splitlines()
     return next(
-        (line.removeprefix("sfsync-ref:").strip() for line in lines if line.startswith("sfsync-ref:")), ""
+        (
+            line.removeprefix("sfsync-ref:").strip()
+            for line in lines
+            if line.startswith("sfsync-ref:")
+        ),
+        "",
     )
 
 
@@ -340,7 +354,13 @@ class Pairs(ExitStack):
 
     @contextmanager
     def open(
-        self, folder: Path, *, bulk: bool = False, pulled: bool = True, external_ids: bool = True, **org: Any
+        self,
+        folder: Path,
+        *,
+        bulk: bool = False,
+        pulled: bool = True,
+        external_ids: bool = True,
+        **org: Any,
     ) -> Iterator[Pair]:
         """An org of a dozen people and a mirror that has pulled them.
 
@@ -353,7 +373,9 @@ class Pairs(ExitStack):
             LocalOrgConfig(**{"contacts": 12, "leads": 4, "task_external_id": external_ids, **org})
         )
         if not external_ids:
-            objects = {name: replace(each, external_id="") for name, each in mapping.objects.items()}
+            objects = {
+                name: replace(each, external_id="") for name, each in mapping.objects.items()
+            }
             mapping = replace(
                 mapping, objects=objects, activities=replace(mapping.activities, external_id="")
             )
@@ -376,17 +398,27 @@ Opener = Callable[..., Pair]
 
 def telling(cells: Iterable[Any], *chosen: Any) -> list[Any]:
     """All cells of a table for ``parametrize``; those not chosen run with ``make faults`` alone."""
-    return [cell if cell in chosen else pytest.param(cell, marks=pytest.mark.faults) for cell in cells]
+    return [
+        cell if cell in chosen else pytest.param(cell, marks=pytest.mark.faults) for cell in cells
+    ]
 
 
 def event(kind: EventType, email: str, key: str = "", campaign: str = "c-7") -> EmailEvent:
     return EmailEvent(
-        key or f"{kind.value}-{email}".lower(), kind, email, "2026-01-20T10:00:00Z", campaign, "January"
+        key or f"{kind.value}-{email}".lower(),
+        kind,
+        email,
+        "2026-01-20T10:00:00Z",
+        campaign,
+        "January",
     )
 
 
 def addresses(pair: Pair, table: str = "contacts") -> list[str]:
     """Addresses of one person each, in a steady order."""
     counted = Counter(str(row["email"]).lower() for row in pair.rows(table) if row["email"])
-    known = {str(row["email"]).lower() for row in pair.rows("leads" if table == "contacts" else "contacts")}
+    known = {
+        str(row["email"]).lower()
+        for row in pair.rows("leads" if table == "contacts" else "contacts")
+    }
     return [email for email, count in sorted(counted.items()) if count == 1 and email not in known]

@@ -1,6 +1,7 @@
 """A server between sfsync and the org that passes everything on, and garbles some of the answers.
 
-For what the org itself never says: half a body and a clean end, a redirect, a bomb, results in another order.
+For what the org itself never says: half a body and a clean end, a redirect, a bomb, results in
+    another order.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def plenty(pair: Pair) -> None:
     pair.local.state.settings.daily_api_requests = 15_000
 
 
-# -- the budget --------------------------------------------------------------------------------------------------
+# -- the budget ------------------------------------------------------------------------------------
 def test_a_push_that_needs_more_calls_than_are_left_sends_nothing(pair: Pair) -> None:
     for email in addresses(pair)[:8]:
         pair.edit(email, job_title="Edited")
@@ -133,7 +133,7 @@ def test_an_org_whose_calls_are_spent_ends_the_run_and_keeps_what_was_done(pair:
     day.ends_well(pair)
 
 
-# -- the brakes --------------------------------------------------------------------------------------------------
+# -- the brakes ------------------------------------------------------------------------------------
 def stopped(pair: Pair, *verbs: str, **options: Any) -> UnsafePlan:
     """The brake stops these verbs, and nothing is applied on either side; only a person's word lets them go on."""
     there, here, mark = pair.everything(), pair.here(), pair.watermark()
@@ -164,7 +164,9 @@ def test_an_org_that_was_emptied_empties_nothing_here(pair: Pair, how: str) -> N
     pair.allow_mass_change = True
     pair.do("pull", full=True)
     gone = [row for row in pair.rows() if row["deleted_at"]]
-    assert len(gone) == (12 if how == "deleted" else 0)  # what is merely not found is never taken for deleted
+    assert len(gone) == (
+        12 if how == "deleted" else 0
+    )  # what is merely not found is never taken for deleted
 
 
 def test_more_deletions_than_the_limit_stop_an_everyday_pull(open_one: Opener) -> None:
@@ -186,7 +188,9 @@ def test_an_object_that_never_had_a_record_is_no_trouble(open_one: Opener) -> No
 
 
 @pytest.mark.parametrize("verb", ["pull", "push", "push_activity"])
-def test_another_org_behind_the_login_is_refused_before_anything_is_asked(pair: Pair, verb: str) -> None:
+def test_another_org_behind_the_login_is_refused_before_anything_is_asked(
+    pair: Pair, verb: str
+) -> None:
     a_day(pair)
     here = pair.here()
     pair.local.state.org_id = "00D000000000999AAA"
@@ -202,7 +206,8 @@ def mapped_otherwise(mapping: Mapping, column: str, remote: str) -> Mapping:
     """The contact's column taken from another field."""
     contact = mapping.objects["contact"]
     fields = tuple(
-        replace(field, remote=remote) if field.column == column else field for field in contact.fields
+        replace(field, remote=remote) if field.column == column else field
+        for field in contact.fields
     )
     return replace(mapping, objects={**mapping.objects, "contact": replace(contact, fields=fields)})
 

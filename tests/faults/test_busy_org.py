@@ -1,5 +1,6 @@
 """People go on working in Salesforce while a run is under way: before it reads, between its reading and its writing,
-and right after its writing. Each story is judged from both sides' own data when things have calmed down.
+and right after its writing. Each story is judged from both sides' own data when things have calmed
+down.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ class Story:
 
     def tasks(self) -> list[str]:
         """Whose Tasks there are, of ours."""
-        ours = [task for task in self.pair.live("Task").values() if task["PenguinMails_Event_Id__c"]]
+        ours = [
+            task for task in self.pair.live("Task").values() if task["PenguinMails_Event_Id__c"]
+        ]
         assert len({task["PenguinMails_Event_Id__c"] for task in ours}) == len(ours)
         return sorted(task["WhoId"] for task in ours)
 
@@ -134,7 +137,7 @@ def story(pair: Pair, request: pytest.FixtureRequest) -> Story:
     return Story(pair, request.param)
 
 
-# -- edits -------------------------------------------------------------------------------------------------------
+# -- edits -----------------------------------------------------------------------------------------
 @pytest.mark.always
 def test_the_same_field_is_edited(story: Story) -> None:
     story.unfolds(lambda it: it.pair.people.edit(it.one, {"Title": "There"}))
@@ -184,7 +187,10 @@ def test_the_address_becomes_one_that_another_row_has(story: Story) -> None:
 
 def test_a_second_record_with_the_address_in_capitals_appears(story: Story) -> None:
     story.unfolds(
-        lambda it: it.pair.people.create("Contact", {"LastName": "Twin", "Email": it.first.upper()}) and None
+        lambda it: (
+            it.pair.people.create("Contact", {"LastName": "Twin", "Email": it.first.upper()})
+            and None
+        )
     )
     story.pair.judge()
     assert story.there["Title"] == "Here"
@@ -205,7 +211,7 @@ def test_an_edit_is_committed_late_with_an_older_stamp(story: Story) -> None:
     assert story.row(story.two)["phone"] == "555 0300"
 
 
-# -- between the reading and the writing, on the wire -----------------------------------------------------------
+# -- between the reading and the writing, on the wire ----------------------------------------------
 TITLE, CLICKS, OPT_OUT = "Title", "PenguinMails_Total_Clicks__c", "HasOptedOutOfEmail"
 ORGS: dict[str, dict[str, bool]] = {
     "keyed": {},
@@ -217,7 +223,8 @@ ORGS: dict[str, dict[str, bool]] = {
 class InTheCall:
     """Somebody saves something while a call is under way: after its question, before its writes.
 
-    The local org executes a call's requests in their order, as Salesforce does; this stands between two of them.
+    The local org executes a call's requests in their order, as Salesforce does; this stands between
+    two of them.
     """
 
     def __init__(self, pair: Pair, act: Callable[[], None]) -> None:
@@ -248,7 +255,9 @@ def later(pair: Pair) -> None:
 
 @pytest.mark.parametrize("stamp", ["a new stamp", "an old stamp"])
 @pytest.mark.parametrize("org", ORGS)
-def test_what_is_typed_under_our_eyes_wins_and_ours_is_kept(open_one: Opener, org: str, stamp: str) -> None:
+def test_what_is_typed_under_our_eyes_wins_and_ours_is_kept(
+    open_one: Opener, org: str, stamp: str
+) -> None:
     """A new stamp keeps our write from being done; where a long transaction ends, the answer alone tells."""
     pair = open_one(**ORGS[org])
     first, second = addresses(pair)[:2]
@@ -299,7 +308,9 @@ def test_a_text_that_looks_like_a_reference_is_guarded_too(open_one: Opener, tex
     pair.converge()
 
 
-def test_a_record_deleted_under_our_eyes_costs_no_quarantine_and_holds_up_nobody(open_one: Opener) -> None:
+def test_a_record_deleted_under_our_eyes_costs_no_quarantine_and_holds_up_nobody(
+    open_one: Opener,
+) -> None:
     pair = open_one()
     first, second = addresses(pair)[:2]
     one = pair.record(first)["Id"]
@@ -320,7 +331,7 @@ def test_a_push_costs_a_read_and_a_write_whoever_guards_it(open_one: Opener, cou
     assert pair.open.usage().api_calls == 2
 
 
-# -- ends --------------------------------------------------------------------------------------------------------
+# -- ends ------------------------------------------------------------------------------------------
 def test_it_is_deleted(story: Story) -> None:
     story.unfolds(lambda it: it.pair.people.delete(it.one))
     assert story.here["deleted_at"]
@@ -366,7 +377,9 @@ def test_it_is_merged_into_another(story: Story) -> None:
     story.unfolds(lambda it: it.pair.people.merge(it.two, [it.one]))
     assert story.here["deleted_at"]
     survivor = story.pair.dump("Contact")[story.two]
-    assert story.there["Title"] == "Here" or survivor["Title"] == "Here" or story.in_conflicts("Here")
+    assert (
+        story.there["Title"] == "Here" or survivor["Title"] == "Here" or story.in_conflicts("Here")
+    )
     assert story.tasks() == sorted([story.two, story.lead])
     story.pair.judge()
 
@@ -388,7 +401,10 @@ def test_the_lead_is_converted(story: Story, into: str) -> None:
     became = story.pair.dump("Lead")[story.lead]["ConvertedContactId"]
     assert story.row(story.lead)["deleted_at"]
     assert story.tasks() == sorted([story.one, became])
-    values = [story.pair.dump("Contact")[became]["Title"], story.pair.dump("Lead")[story.lead]["Title"]]
+    values = [
+        story.pair.dump("Contact")[became]["Title"],
+        story.pair.dump("Lead")[story.lead]["Title"],
+    ]
     assert "Here" in values or story.in_conflicts("Here")
     story.pair.judge()
 
@@ -406,13 +422,15 @@ def test_its_owner_leaves_the_company(story: Story) -> None:
     owner = state.add_user(first_name="Sal", last_name="Esman", username="sal@org.example")
     for record_id in (story.one, story.lead):
         story.pair.people.edit(record_id, {"OwnerId": owner})
-    story.unfolds(lambda it: state.put(state.table("User"), owner, {**state.user(owner), "IsActive": False}))
+    story.unfolds(
+        lambda it: state.put(state.table("User"), owner, {**state.user(owner), "IsActive": False})
+    )
     story.all_equal()
     assert story.there["Title"] == "Here"
     assert story.there["OwnerId"] == story.pair.dump("Lead")[story.lead]["OwnerId"] == owner
 
 
-# -- the org itself ----------------------------------------------------------------------------------------------
+# -- the org itself --------------------------------------------------------------------------------
 def test_a_validation_rule_appears(story: Story) -> None:
     def act(it: Story) -> None:
         rule = ValidationRule("Contact", "Title = 'Here'", "No such title, please", "Title")
@@ -477,7 +495,9 @@ def redefine(
     [
         pytest.param(lambda _: None, id="taken away"),
         pytest.param(lambda field: replace(field, type="string", length=255), id="made a text"),
-        pytest.param(lambda field: replace(field, updateable=False, createable=False), id="made read-only"),
+        pytest.param(
+            lambda field: replace(field, updateable=False, createable=False), id="made read-only"
+        ),
     ],
 )
 def test_a_field_that_we_write_is_changed_by_an_admin(

@@ -1,6 +1,7 @@
 """Every fault at every kind of call: it strikes once, the verbs are run again, and the org's own dump is judged.
 
-What a fault does for good, and faults of several calls at once, are in ``test_network`` and ``test_refusals``.
+What a fault does for good, and faults of several calls at once, are in ``test_network`` and
+``test_refusals``.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ PLACES = {
     "Tasks": Place("PATCH", r"/composite/sobjects/Task/"),
     "the job of a Bulk reading": Place("POST", r"/jobs/query$", many=True, bulk=True),
     "asking after a Bulk reading": Place("GET", r"/jobs/query/750\w+$", many=True, bulk=True),
-    "the results of a Bulk reading": Place("GET", r"/jobs/query/750\w+/results", many=True, bulk=True),
+    "the results of a Bulk reading": Place(
+        "GET", r"/jobs/query/750\w+/results", many=True, bulk=True
+    ),
     "the job of Bulk writes": Place("POST", r"/jobs/ingest$", bulk=True),
     "the upload of Bulk writes": Place("PUT", JOB + "/batches", bulk=True),
     "the close of Bulk writes": Place("PATCH", JOB + "$", bulk=True),
@@ -124,7 +127,9 @@ FAULTS: dict[str, Fault] = {
     "noise": garbled(lambda answer: Answer(answer.status, bytes(range(256)), answer.headers)),
     "a clean end before the status": garbled(lambda _: None),
     "packed, it says, and is not": garbled(
-        lambda answer: Answer(answer.status, answer.body, {**answer.headers, "Content-Encoding": "gzip"})
+        lambda answer: Answer(
+            answer.status, answer.body, {**answer.headers, "Content-Encoding": "gzip"}
+        )
     ),
     "a redirect to another host": garbled(
         lambda _: Answer(302, b"", {"Location": "https://elsewhere.example/stolen"})
@@ -171,7 +176,9 @@ def test_whatever_goes_wrong_at_whatever_call_nothing_is_lost_or_there_twice(
     day.ends_well(pair)
     if at.edited:
         moved = [row["MailingCity"] == "Moved" for row in pair.live("Contact").values()]
-        assert moved.count(False) == 2, "but for those that somebody made there or that an event brought"
+        assert moved.count(False) == 2, (
+            "but for those that somebody made there or that an event brought"
+        )
 
 
 def test_every_cell_for_every_day_is_one_of_the_table() -> None:

@@ -18,7 +18,9 @@ def ours(pair: Pair) -> dict[str, Any]:
 def a_task_twice(pair: Pair, _: Day) -> None:
     """As a reply that was lost and a blind repeat would leave it, in an org without external ids."""
     task = ours(pair)
-    pair.people.create("Task", {name: task[name] for name in ("Subject", "WhoId", "Description", "Status")})
+    pair.people.create(
+        "Task", {name: task[name] for name in ("Subject", "WhoId", "Description", "Status")}
+    )
 
 
 def a_task_of_nobodys(pair: Pair, day: Day) -> None:

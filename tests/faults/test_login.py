@@ -80,7 +80,9 @@ def test_a_login_that_goes_wrong_leaves_the_login_before(desk: Desk, name: str) 
 
 @pytest.mark.always
 @pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a 503 page"))
-def test_a_renewal_that_goes_wrong_asks_for_a_login_only_where_it_is_lost(desk: Desk, name: str) -> None:
+def test_a_renewal_that_goes_wrong_asks_for_a_login_only_where_it_is_lost(
+    desk: Desk, name: str
+) -> None:
     desk.org.oauth.grants.expire_access_tokens()
     strike(desk, *FAULTS[name])
     told(desk, "sync")

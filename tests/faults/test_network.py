@@ -1,6 +1,6 @@
 """Trouble between sfsync and the org: whatever breaks, and wherever,
-the verbs are run again and the org's own dump is judged. Nothing is there twice, nothing is lost, counters are
-right, and nothing is left behind the watermark.
+the verbs are run again and the org's own dump is judged. Nothing is there twice, nothing is lost,
+counters are right, and nothing is left behind the watermark.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def at_each(pair: Pair, fault: str, places: tuple[str, ...] = PLACES, **args: An
         pair.trouble(fault, place, **args)
 
 
-# -- the connection ----------------------------------------------------------------------------------------------
+# -- the connection --------------------------------------------------------------------------------
 @pytest.mark.parametrize("what", [what for what in BREAKS if what not in NO_TLS])
 def test_a_call_that_breaks_at_each_kind_of_place_is_made_good(pair: Pair, what: str) -> None:
     day = a_day(pair)
@@ -64,7 +64,9 @@ def test_a_connection_that_stays_broken_ends_the_run_and_costs_nothing(
     if path == READS:
         assert isinstance(error, OrgUnavailable)
         assert error.exit_code == 1
-        assert "next run goes on" in error.hint or what in NO_TLS or "check the network" in error.hint
+        assert (
+            "next run goes on" in error.hint or what in NO_TLS or "check the network" in error.hint
+        )
         assert pair.watermark() == before
     if what in NO_TLS:
         assert wire.struck == 1
@@ -105,7 +107,10 @@ def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None
         pytest.param("truncate", {"share": 0.0}, id="reset after the headers", marks=FAULTS),
         pytest.param("status", {"status": 500}, id="a 500"),
         pytest.param(
-            "status", {"status": 502, "code": "X", "message": "Bad Gateway"}, id="a 502", marks=FAULTS
+            "status",
+            {"status": 502, "code": "X", "message": "Bad Gateway"},
+            id="a 502",
+            marks=FAULTS,
         ),
         pytest.param("html", {"status": 504}, id="a 504 page", marks=FAULTS),
         pytest.param("html", {"status": 503}, id="a 503 page", marks=FAULTS),
@@ -122,7 +127,9 @@ def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None
         ),
         pytest.param("expired_session", {}, id="a 401, once at each place"),
         pytest.param("html", {"status": 401}, id="a 401 page", marks=FAULTS),
-        pytest.param("status", {"status": 200, "code": "X", "message": "no"}, id="JSON of another shape"),
+        pytest.param(
+            "status", {"status": 200, "code": "X", "message": "no"}, id="JSON of another shape"
+        ),
     ],
 )
 def test_trouble_at_each_kind_of_place_is_made_good(pair: Pair, fault: str, args: Args) -> None:
@@ -156,7 +163,9 @@ def test_trouble_at_any_call_of_many_writes_is_made_good(
     pair = open_one(contacts=MANY, leads=1, pulled=False)
     pair.do("pull")
     pair.sql("UPDATE contacts SET job_title = 'Many', total_clicks = coalesce(total_clicks, 0) + 1")
-    clicks = {key: row["PenguinMails_Total_Clicks__c"] or 0 for key, row in pair.live("Contact").items()}
+    clicks = {
+        key: row["PenguinMails_Total_Clicks__c"] or 0 for key, row in pair.live("Contact").items()
+    }
     pair.patience_seconds = 0.5 if fault == "slow" else 5.0
     pair.trouble(fault, r"/composite$", nth, **args)
     tried(pair, "push")
@@ -198,7 +207,7 @@ def test_trouble_for_good_ends_the_run_with_its_code_and_loses_nothing(
     day.ends_well(pair)
 
 
-# -- answers that make no sense ----------------------------------------------------------------------------------
+# -- answers that make no sense --------------------------------------------------------------------
 def half(answer: Answer) -> Answer:
     """Half of the body, no length told, and a clean end."""
     return Answer(answer.status, answer.body[: len(answer.body) // 2], answer.headers, announced=-1)
@@ -233,7 +242,9 @@ def reshaped(change: Any) -> Change:
     """The JSON, changed."""
 
     def changed(answer: Answer) -> Answer:
-        return Answer(answer.status, json.dumps(change(json.loads(answer.body))).encode(), answer.headers)
+        return Answer(
+            answer.status, json.dumps(change(json.loads(answer.body))).encode(), answer.headers
+        )
 
     return changed
 
@@ -292,7 +303,9 @@ SMALL = {
         pytest.param(
             lambda told: {
                 **told,
-                "records": [{k: v for k, v in each.items() if k != "Id"} for each in told["records"]],
+                "records": [
+                    {k: v for k, v in each.items() if k != "Id"} for each in told["records"]
+                ],
             },
             id="no Id",
         ),
@@ -319,7 +332,10 @@ def in_each_collection(change: Any) -> Change:
         if isinstance(told, list):
             return change(told)
         inner = [
-            {**each, "body": change(each["body"]) if isinstance(each["body"], list) else each["body"]}
+            {
+                **each,
+                "body": change(each["body"]) if isinstance(each["body"], list) else each["body"],
+            }
             for each in told["compositeResponse"]
         ]
         return {**told, "compositeResponse": inner}
@@ -342,7 +358,9 @@ def test_fewer_results_than_records_sent_are_looked_up(pair: Pair, place: str) -
 def test_results_in_another_order_are_not_believed_blindly(pair: Pair, place: str) -> None:
     """An update's result names its record, so that a shuffled answer is noticed and looked up."""
     day = a_day(pair)
-    with relaying(pair.local.url, place, in_each_collection(lambda results: results[::-1])) as relay:
+    with relaying(
+        pair.local.url, place, in_each_collection(lambda results: results[::-1])
+    ) as relay:
         pair.url = relay.url
         tried(pair)
         assert relay.struck == 1

@@ -27,7 +27,12 @@ PARKED = (
     "INVALID_FIELD_FOR_INSERT_UPDATE", "STORAGE_LIMIT_EXCEEDED", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
     "INACTIVE_OWNER_OR_USER", "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "INVALID_TYPE_ON_FIELD_IN_RECORD",
 )  # fmt: skip
-LATER = ("UNABLE_TO_LOCK_ROW", "ENTITY_IS_DELETED", "ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED")
+LATER = (
+    "UNABLE_TO_LOCK_ROW",
+    "ENTITY_IS_DELETED",
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "PROCESSING_HALTED",
+)
 
 
 def edited(pair: Pair, count: int = 4) -> list[str]:
@@ -41,23 +46,30 @@ def titles(pair: Pair, people: list[str]) -> list[bool]:
     return [pair.record(email)["Title"] == "Edited" for email in people]
 
 
-# -- refused records ----------------------------------------------------------------------------------------------------
+# -- refused records -------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "code",
     telling(
-        [*PARKED, *LATER], "FIELD_CUSTOM_VALIDATION_EXCEPTION", "UNABLE_TO_LOCK_ROW", "ENTITY_IS_DELETED"
+        [*PARKED, *LATER],
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        "UNABLE_TO_LOCK_ROW",
+        "ENTITY_IS_DELETED",
     ),
 )
 def test_one_refused_record_stops_nobody_else(pair: Pair, code: str) -> None:
     """The others get through; this one is put aside, or waits where time will heal it."""
     people = edited(pair)
-    pair.trouble("refuse_rows", UPDATES, (), rows=[0], code=code, message=f"{code}: in the org's own words")
+    pair.trouble(
+        "refuse_rows", UPDATES, (), rows=[0], code=code, message=f"{code}: in the org's own words"
+    )
     report = pair.do("push")
     assert sum(titles(pair, people)) == 3
     assert report.push["contact"].updated == 3
     aside = pair.sql("SELECT code, message FROM quarantine WHERE state = 'open'")
     if code in PARKED:
-        assert [(row["code"], row["message"]) for row in aside] == [(code, f"{code}: in the org's own words")]
+        assert [(row["code"], row["message"]) for row in aside] == [
+            (code, f"{code}: in the org's own words")
+        ]
         assert report.push["contact"].quarantined == 1
     else:
         assert aside == []
@@ -71,11 +83,14 @@ def test_one_refused_record_stops_nobody_else(pair: Pair, code: str) -> None:
 
 def test_a_lock_hidden_in_a_triggers_words_is_a_lock(pair: Pair) -> None:
     people = edited(pair)
-    words = (
-        "trigger: execution of AfterUpdate caused by: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access"
-    )
+    words = "trigger: execution of AfterUpdate caused by: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access"
     pair.trouble(
-        "refuse_rows", UPDATES, 1, rows=[0, 2], code="CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message=words
+        "refuse_rows",
+        UPDATES,
+        1,
+        rows=[0, 2],
+        code="CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        message=words,
     )
     report = pair.do("push")
     assert pair.fired == 1
@@ -100,9 +115,13 @@ def test_our_own_key_that_is_there_already_is_our_own_task(pair: Pair) -> None:
     email = addresses(pair)[0]
     who = pair.record(email)["Id"]
     pair.hand_in(event(EventType.REPLIED, email, "evt-own"))
-    there = pair.people.create("Task", {"Subject": "x", "WhoId": who, "PenguinMails_Event_Id__c": "evt-own"})
+    there = pair.people.create(
+        "Task", {"Subject": "x", "WhoId": who, "PenguinMails_Event_Id__c": "evt-own"}
+    )
     words = f"duplicate value found: PenguinMails_Event_Id__c duplicates value on record with id: {there}"
-    pair.trouble("refuse_rows", "/composite/sobjects/Task", 1, code="DUPLICATE_VALUE", message=words)
+    pair.trouble(
+        "refuse_rows", "/composite/sobjects/Task", 1, code="DUPLICATE_VALUE", message=words
+    )
     report = pair.do("push_activity")
     assert report.activity is not None
     assert (report.activity.tasks, report.activity.quarantined) == (1, 0)
@@ -125,7 +144,11 @@ def test_a_batch_that_the_orgs_code_chokes_on_is_cut_down_to_the_record(open_one
 
 def choked(relay: Relay, asked: Asked, bad: str) -> Answer | None:
     """The org's code fails on any request that holds this record, alone or inside ``/composite``."""
-    if bad.encode() not in asked.body or "/composite" not in asked.path or "queryAll" in asked.body.decode():
+    if (
+        bad.encode() not in asked.body
+        or "/composite" not in asked.path
+        or "queryAll" in asked.body.decode()
+    ):
         return None
     if asked.path.endswith("/sobjects"):
         return Answer(400, APEX)
@@ -137,7 +160,8 @@ def choked(relay: Relay, asked: Asked, bad: str) -> Answer | None:
     told = iter(json.loads(passed.body)["compositeResponse"])
     refused = {"httpStatusCode": 400, "body": json.loads(APEX), "httpHeaders": {}}
     inner = [
-        next(told) if part in good else {**refused, "referenceId": part["referenceId"]} for part in parts
+        next(told) if part in good else {**refused, "referenceId": part["referenceId"]}
+        for part in parts
     ]
     return replace(passed, body=json.dumps({"compositeResponse": inner}).encode())
 
@@ -145,10 +169,12 @@ def choked(relay: Relay, asked: Asked, bad: str) -> Answer | None:
 APEX = b'[{"errorCode":"APEX_ERROR","message":"CPU time limit exceeded"}]'
 
 
-# -- Tasks without an external id, creates without one -----------------------------------------------------------
+# -- Tasks without an external id, creates without one ---------------------------------------------
 @pytest.mark.always
 @pytest.mark.parametrize("fault", ["lose_reply", "truncate", "drop"])
-def test_without_external_ids_a_lost_reply_makes_nothing_twice(open_one: Opener, fault: str) -> None:
+def test_without_external_ids_a_lost_reply_makes_nothing_twice(
+    open_one: Opener, fault: str
+) -> None:
     """where nothing but a look-up can tell: creates of people and Tasks, and updates of counters."""
     pair = open_one(external_ids=False)
     day = a_day(pair)
@@ -159,7 +185,7 @@ def test_without_external_ids_a_lost_reply_makes_nothing_twice(open_one: Opener,
     day.ends_well(pair)
 
 
-# -- a refresh that is refused -------------------------------------------------------------------------------
+# -- a refresh that is refused ---------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("code", "description", "said"),
     [
@@ -192,14 +218,16 @@ def test_a_refresh_that_is_refused_is_tried_once_and_ends_the_run(
     day.ends_well(pair)
 
 
-# -- Bulk --------------------------------------------------------------------------------------------------------
+# -- Bulk ------------------------------------------------------------------------------------------
 JOB = r"/jobs/ingest/750\w+$"
 
 
 @pytest.mark.parametrize(
     ("fault", "path", "method", "args"),
     [
-        pytest.param("lose_reply", r"/jobs/ingest$", "POST", {}, id="create", marks=pytest.mark.faults),
+        pytest.param(
+            "lose_reply", r"/jobs/ingest$", "POST", {}, id="create", marks=pytest.mark.faults
+        ),
         pytest.param("lose_reply", "/batches", "PUT", {}, id="upload"),
         pytest.param("lose_reply", JOB, "PATCH", {}, id="close"),
         pytest.param("drop", JOB, "PATCH", {}, id="close", marks=pytest.mark.faults),
@@ -207,11 +235,21 @@ JOB = r"/jobs/ingest/750\w+$"
         pytest.param("truncate", "Results", "GET", {}, id="results", marks=pytest.mark.faults),
         pytest.param("expired_session", "Results", "GET", {}, id="results"),
         pytest.param(
-            "status", JOB, "GET", {"status": 400, "code": "InvalidSessionId", "message": "x"}, id="poll"
+            "status",
+            JOB,
+            "GET",
+            {"status": 400, "code": "InvalidSessionId", "message": "x"},
+            id="poll",
         ),
-        pytest.param("html", "/batches", "PUT", {"status": 403}, id="upload", marks=pytest.mark.faults),
         pytest.param(
-            "status", "/jobs/ingest$", "POST", {"status": 403, "code": "FEATURENOTENABLED"}, id="no Bulk"
+            "html", "/batches", "PUT", {"status": 403}, id="upload", marks=pytest.mark.faults
+        ),
+        pytest.param(
+            "status",
+            "/jobs/ingest$",
+            "POST",
+            {"status": 403, "code": "FEATURENOTENABLED"},
+            id="no Bulk",
         ),
     ],
 )
@@ -229,9 +267,12 @@ def test_bulk_jobs_come_through_trouble(
 
 
 @pytest.mark.parametrize(
-    "state", telling(["Failed", "Aborted", "InProgress", "JobComplete"], "InProgress", "JobComplete")
+    "state",
+    telling(["Failed", "Aborted", "InProgress", "JobComplete"], "InProgress", "JobComplete"),
 )
-def test_a_job_that_does_not_end_as_it_should_leaves_each_row_in_one_state(pair: Pair, state: str) -> None:
+def test_a_job_that_does_not_end_as_it_should_leaves_each_row_in_one_state(
+    pair: Pair, state: str
+) -> None:
     """Failed, aborted, stuck, and complete with rows it never came to."""
 
     def ended(answer: Answer) -> Answer:
@@ -251,7 +292,7 @@ def test_a_job_that_does_not_end_as_it_should_leaves_each_row_in_one_state(pair:
     day.ends_well(pair)
 
 
-# -- reading page by page ------------------------------------------------------------------------------------------
+# -- reading page by page --------------------------------------------------------------------------
 @pytest.fixture
 def many(open_one: Opener) -> Pair:
     pair = open_one(contacts=650, leads=1, pulled=False)
@@ -274,7 +315,9 @@ def test_trouble_in_the_middle_of_a_reading_leaves_no_gap_and_no_double(
     many.trouble(fault, r"/query/01g", nth, **args)
     many.do("pull")
     assert many.fired == 1
-    assert Counter(row["salesforce_id"] for row in many.rows()) == Counter(list(many.live("Contact")))
+    assert Counter(row["salesforce_id"] for row in many.rows()) == Counter(
+        list(many.live("Contact"))
+    )
 
 
 @pytest.mark.parametrize("fault", ["expired_session", "truncate", "drop"])
@@ -284,7 +327,9 @@ def test_a_token_that_ends_in_the_middle_of_a_bulk_download(many: Pair, fault: s
     many.trouble(fault, "/results", 1)
     many.do("pull")
     assert many.fired == 1
-    assert Counter(row["salesforce_id"] for row in many.rows()) == Counter(list(many.live("Contact")))
+    assert Counter(row["salesforce_id"] for row in many.rows()) == Counter(
+        list(many.live("Contact"))
+    )
 
 
 def test_a_reading_that_breaks_off_for_good_moves_no_watermark(many: Pair) -> None:

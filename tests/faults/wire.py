@@ -28,7 +28,9 @@ def _unreached(cause: Exception) -> requests.ConnectionError:
 NEVER_SENT: Mapping[str, Callable[[], Exception]] = {
     "connection refused": lambda: _unreached(NewConnectionError(_CONNECTION, "Connection refused")),
     "no such host": lambda: _unreached(
-        NameResolutionError("org.example", _CONNECTION, socket.gaierror(-2, "Name or service not known"))
+        NameResolutionError(
+            "org.example", _CONNECTION, socket.gaierror(-2, "Name or service not known")
+        )
     ),
     "connect time-out": lambda: requests.ConnectTimeout("timed out"),
 }

@@ -16,7 +16,10 @@ from tests.sides import Sides, fast_folder
 COLUMNS = {"job_title": "Title", "phone": "Phone", "total_clicks": "PenguinMails_Total_Clicks__c"}
 edits = st.lists(
     st.tuples(
-        st.integers(0, 5), st.booleans(), st.sampled_from(list(COLUMNS)), st.sampled_from([None, 3, 4])
+        st.integers(0, 5),
+        st.booleans(),
+        st.sampled_from(list(COLUMNS)),
+        st.sampled_from([None, 3, 4]),
     ),
     max_size=14,
 )
@@ -30,7 +33,11 @@ def six_people(order: list[int], page: int, batch: int) -> Iterator[Sides]:
         try:
             for number in order:
                 sides.org.create(
-                    "Contact", LastName=f"P{number}", Email=f"p{number}@x.example", Title="T", Phone="1"
+                    "Contact",
+                    LastName=f"P{number}",
+                    Email=f"p{number}@x.example",
+                    Title="T",
+                    Phone="1",
                 )
             sides.sync()
             yield sides

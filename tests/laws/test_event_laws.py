@@ -24,7 +24,10 @@ KINDS = [EventType.OPENED, EventType.CLICKED, EventType.SENT]
 
 events = st.lists(
     st.tuples(
-        st.sampled_from(KINDS), st.sampled_from(PEOPLE), st.sampled_from(["c-1", "c-2"]), st.integers(0, 59)
+        st.sampled_from(KINDS),
+        st.sampled_from(PEOPLE),
+        st.sampled_from(["c-1", "c-2"]),
+        st.integers(0, 59),
     ),
     min_size=1,
     max_size=8,
@@ -68,7 +71,9 @@ def outcome(sides: Sides) -> tuple[Any, ...]:
     """What is left of it all, on both sides."""
     return (
         sides.look("SELECT id, type, email, campaign_id, timestamp, state FROM events ORDER BY id"),
-        sides.look("SELECT email, total_opens, total_clicks, last_email_opened FROM contacts ORDER BY email"),
+        sides.look(
+            "SELECT email, total_opens, total_clicks, last_email_opened FROM contacts ORDER BY email"
+        ),
         Counter(raw["Subject"] for raw in sides.org.live("Task")),
     )
 
@@ -79,7 +84,9 @@ def test_any_order_any_repetition_and_any_split_of_the_file_end_the_same(
     told: list[tuple[EventType, str, str, int]], data: st.DataObject
 ) -> None:
     lines = [as_line(number, each) for number, each in enumerate(told)]
-    shuffled = data.draw(st.permutations([*lines, *data.draw(st.lists(st.sampled_from(lines), max_size=4))]))
+    shuffled = data.draw(
+        st.permutations([*lines, *data.draw(st.lists(st.sampled_from(lines), max_size=4))])
+    )
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=3)))
     with two_people() as at_once, two_people() as in_parts:
         handed_in(at_once, b"".join(lines))

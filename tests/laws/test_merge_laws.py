@@ -79,7 +79,8 @@ def test_both_values_of_every_conflict_are_kept(case: tuple[Merge, Contest]) -> 
     merge, contest = case
     decision = merge_field(field_map(merge), contest)
     both_moved = (
-        contest.base not in (MISSING, contest.local, contest.remote) and contest.local != contest.remote
+        contest.base not in (MISSING, contest.local, contest.remote)
+        and contest.local != contest.remote
     )
     if both_moved and merge is not Merge.STICKY_TRUE:
         assert decision is not None
@@ -92,7 +93,9 @@ def test_both_values_of_every_conflict_are_kept(case: tuple[Merge, Contest]) -> 
     st.sampled_from([0, 1, MISSING]),
     *[st.sampled_from([0, 1])] * 2,
 )
-def test_an_opt_out_never_goes_back(direction: Direction, base: object, local: int, remote: int) -> None:
+def test_an_opt_out_never_goes_back(
+    direction: Direction, base: object, local: int, remote: int
+) -> None:
     decision = merge_field(field_map(Merge.STICKY_TRUE, direction), Contest(base, local, remote))
     assert (decision.value if decision else local) == (local or remote)
 
@@ -102,7 +105,9 @@ def applied(triple: Triple, plan: RowPlan) -> Triple:
     local = replace(triple.local, values={**triple.local.values, **plan.to_local}, edited_at="")
     remote = replace(triple.remote, values={**triple.remote.values, **plan.to_org})
     start = dict(triple.base.values) if triple.base else dict.fromkeys(OBJECT.columns)
-    return Triple(triple.object, Base(start | dict(plan.new_base) | dict(plan.to_org)), local, remote)
+    return Triple(
+        triple.object, Base(start | dict(plan.new_base) | dict(plan.to_org)), local, remote
+    )
 
 
 def pulled(triple: Triple, plan: RowPlan) -> Triple:
@@ -132,14 +137,19 @@ def test_a_pull_and_then_a_push_end_where_one_push_ends(triple: Triple) -> None:
     at_once = applied(triple, plan_row(triple, OBJECT, RULES))
     after_pull = pulled(triple, plan_row(triple, OBJECT, RULES))
     in_two = applied(after_pull, plan_row(after_pull, OBJECT, RULES))
-    assert (in_two.local.values, in_two.remote.values) == (at_once.local.values, at_once.remote.values)
+    assert (in_two.local.values, in_two.remote.values) == (
+        at_once.local.values,
+        at_once.remote.values,
+    )
 
 
 @given(triples())
 def test_a_pull_leaves_no_conflict_to_be_told_twice(triple: Triple) -> None:
     after = pulled(triple, plan_row(triple, OBJECT, RULES))
     again = plan_row(after, OBJECT, RULES)
-    assert all(decision.winner is Side.HELD or decision.rule == "push only" for decision in again.conflicts)
+    assert all(
+        decision.winner is Side.HELD or decision.rule == "push only" for decision in again.conflicts
+    )
 
 
 @given(triples(met=True))

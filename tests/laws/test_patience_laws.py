@@ -67,14 +67,19 @@ def test_the_org_is_obeyed_up_to_a_limit_and_a_longer_wait_ends_the_run(asked: f
 def test_the_usual_patience_ends_within_two_minutes() -> None:
     usual = Patience()
     longest = sum(
-        min(usual.longest_wait_seconds, usual.first_wait_seconds * 2**number + usual.first_wait_seconds)
+        min(
+            usual.longest_wait_seconds,
+            usual.first_wait_seconds * 2**number + usual.first_wait_seconds,
+        )
         for number in range(usual.tries - 1)
     )
     assert longest <= usual.seconds <= 120
     assert not stamina.is_testing()
 
 
-SECRETS = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=6, max_size=40)
+SECRETS = st.text(
+    st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=6, max_size=40
+)
 NOISE = st.text(max_size=60)
 
 

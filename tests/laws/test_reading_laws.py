@@ -63,7 +63,9 @@ def add(state: OrgState, stamp: int) -> str:
     table = state.table("Contact")
     record_id = table.next_id()
     stamps = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), stamp)
-    state.put(table, record_id, {"Id": record_id, "LastName": "L", "OwnerId": state.admin_id, **stamps})
+    state.put(
+        table, record_id, {"Id": record_id, "LastName": "L", "OwnerId": state.admin_id, **stamps}
+    )
     return record_id
 
 

@@ -1,9 +1,11 @@
 """Anything may happen, in any order, and be cut short anywhere: when it is quiet again, nothing is lost or doubled.
 
-A machine of rules over a real mirror and an org in memory: people at work on both sides, events, trouble, crashes,
-runs, clocks. Whatever they did, a few runs in peace later the laws hold (``Machine.teardown``).
+A machine of rules over a real mirror and an org in memory: people at work on both sides, events,
+trouble, crashes, runs, clocks. Whatever they did, a few runs in peace later the laws hold
+(``Machine.teardown``).
 
-    HYPOTHESIS_PROFILE=long pytest tests/laws/test_sync_machine.py     many more examples, and longer ones
+    HYPOTHESIS_PROFILE=long pytest tests/laws/test_sync_machine.py     many more examples, and
+    longer ones
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ OPT_OUTS = {
     "contacts": {"unsubscribed": "PenguinMails_Unsubscribed__c", "opted_out": "HasOptedOutOfEmail"},
     "leads": {"unsubscribed": "HasOptedOutOfEmail"},
 }
-PLAIN = with_merge(with_merge(MAPPING, "contact", "city", Merge.MANUAL), "contact", "phone", Merge.NEWEST)
+PLAIN = with_merge(
+    with_merge(MAPPING, "contact", "city", Merge.MANUAL), "contact", "phone", Merge.NEWEST
+)
 MAPPINGS = {"keyed": PLAIN, "unkeyed": without_keys(PLAIN)}
 
 numbers = st.integers(0, 7)
@@ -103,7 +107,7 @@ class Machine(RuleBasedStateMachine):
             self.sides.org.create("Contact", LastName=f"P{number}", Email=ADDRESSES[number])
         self.sides.sync()
 
-    # -- helpers -------------------------------------------------------------------------------------------------
+    # -- helpers -----------------------------------------------------------------------------------
     def _did(self, name: str) -> None:
         EXECUTED[name] += 1
 
@@ -135,7 +139,7 @@ class Machine(RuleBasedStateMachine):
             self.unclear_rows.add(row)
         return held[0][-1]
 
-    # -- people in Salesforce ------------------------------------------------------------------------------------
+    # -- people in Salesforce ----------------------------------------------------------------------
     @rule(sobject=st.sampled_from(["Contact", "Lead"]), address=st.sampled_from(ADDRESSES))
     def create_there(self, sobject: str, address: str) -> None:
         self._did("create_there")
@@ -144,7 +148,12 @@ class Machine(RuleBasedStateMachine):
             fields["Company"] = "Co"
         self.sides.org.create(sobject, **fields)
 
-    @rule(number=numbers, table=tables, column=columns, blank=st.sampled_from([False, False, False, True]))
+    @rule(
+        number=numbers,
+        table=tables,
+        column=columns,
+        blank=st.sampled_from([False, False, False, True]),
+    )
     def edit_there(self, number: int, table: str, column: str, blank: bool) -> None:
         record, name = self._record(number, SOBJECTS[table]), TYPED[table][column]
         if record is not None:
@@ -205,8 +214,12 @@ class Machine(RuleBasedStateMachine):
             self._seen_there(lead)
             self.unclear.add(self.sides.org.convert(lead, contact))
 
-    # -- people at the mirror ------------------------------------------------------------------------------------
-    @rule(table=tables, address=st.sampled_from(ADDRESSES), spelling=st.sampled_from(["{}", " {}", "{}\n"]))
+    # -- people at the mirror ----------------------------------------------------------------------
+    @rule(
+        table=tables,
+        address=st.sampled_from(ADDRESSES),
+        spelling=st.sampled_from(["{}", " {}", "{}\n"]),
+    )
     def insert_here(self, table: str, address: str, spelling: str) -> None:
         self._did("insert_here")
         row = (spelling.format(address), self._new_value())
@@ -222,7 +235,12 @@ class Machine(RuleBasedStateMachine):
         self.typed -= {phone for (phone,) in held}
         self.sides.mirror.import_records(table, [{"email": address, "phone": self._new_value()}])
 
-    @rule(number=numbers, table=tables, column=columns, blank=st.sampled_from([False, False, False, True]))
+    @rule(
+        number=numbers,
+        table=tables,
+        column=columns,
+        blank=st.sampled_from([False, False, False, True]),
+    )
     def edit_here(self, number: int, table: str, column: str, blank: bool) -> None:
         row = self._row(number, table)
         if row is not None:
@@ -237,7 +255,9 @@ class Machine(RuleBasedStateMachine):
     @rule(number=numbers, by=st.integers(1, 3))
     def count_here(self, number: int, by: int) -> None:
         row = self._row(number, "contacts")
-        if row is not None and self.sides.one("SELECT salesforce_id FROM contacts WHERE id = ?", row):
+        if row is not None and self.sides.one(
+            "SELECT salesforce_id FROM contacts WHERE id = ?", row
+        ):
             self._did("count_here")
             self._count_here(row, by)
 
@@ -270,7 +290,9 @@ class Machine(RuleBasedStateMachine):
         if row is not None:
             self._did("soft_delete_here")
             self._seen_here(table, row)
-            self.sides.edit(f"UPDATE {table} SET deleted_at = '2026-01-20T10:00:00Z' WHERE id = ?", row)
+            self.sides.edit(
+                f"UPDATE {table} SET deleted_at = '2026-01-20T10:00:00Z' WHERE id = ?", row
+            )
 
     @rule(number=numbers, table=tables)
     def delete_for_good_here(self, number: int, table: str) -> None:
@@ -291,7 +313,7 @@ class Machine(RuleBasedStateMachine):
         self._did("event_comes")
         self.sides.keep(event(number, address, kind, campaign=f"c-{number % 2}", minute=number))
 
-    # -- time and trouble ----------------------------------------------------------------------------------------
+    # -- time and trouble --------------------------------------------------------------------------
     @rule(seconds=st.sampled_from([1, 600, 3_600, 86_400]))
     def time_goes_by(self, seconds: int) -> None:
         self._did("time_goes_by")
@@ -309,7 +331,7 @@ class Machine(RuleBasedStateMachine):
         if locked:
             self.sides.org.trouble.deferred = lambda write: write.ref % 2 == 0
 
-    # -- runs ----------------------------------------------------------------------------------------------------
+    # -- runs --------------------------------------------------------------------------------------
     # several rules for the same, so that runs are as frequent as what happens between them
     @rule(verb=st.sampled_from(["pull", "full"]))
     def run_a_pull(self, verb: str) -> None:
@@ -416,7 +438,9 @@ class Machine(RuleBasedStateMachine):
             left[0] -= 1
             write = about[number % len(about)]
             record, name = str(write.salesforce_id), _typed_field(write, column)
-            if unanswered:  # whether a counter that others move is past our write says nothing of our write
+            if (
+                unanswered
+            ):  # whether a counter that others move is past our write says nothing of our write
                 self.unclear.add(record)
             self._did("edited there in flight, behind" if behind else "edited there in flight")
             self.typed.discard(str(self.sides.remote(record, name)))
@@ -439,7 +463,7 @@ class Machine(RuleBasedStateMachine):
         raw = self.sides.org.records.get(record)  # type: ignore[arg-type]
         return raw is not None and not raw.get("IsDeleted") and not raw.get("IsConverted")
 
-    # -- the laws ------------------------------------------------------------------------------------------------
+    # -- the laws ----------------------------------------------------------------------------------
     def teardown(self) -> None:
         try:
             if "runs" in {name for (name,) in self.sides.look("SELECT name FROM sqlite_master")}:
@@ -485,7 +509,10 @@ class Machine(RuleBasedStateMachine):
 
     def _judge_people(self, table: str) -> None:
         sides, object_map = self.sides, self.sides.mapping.objects[table[:-1]]
-        aside = {row for (row,) in sides.look("SELECT person_id FROM quarantine WHERE state <> 'settled'")}
+        aside = {
+            row
+            for (row,) in sides.look("SELECT person_id FROM quarantine WHERE state <> 'settled'")
+        }
         names = [field.column for field in object_map.fields if field.pulls and field.pushes]
         rows = sides.look(f"SELECT id, salesforce_id, deleted_at, {', '.join(names)} FROM {table}")
         live = {raw["Id"]: raw for raw in sides.org.live(SOBJECTS[table])}
@@ -501,26 +528,41 @@ class Machine(RuleBasedStateMachine):
             told = {name: pair for name, pair in told.items() if (local_id, name) not in held}
             assert not told, f"both sides are equal: {table} {local_id} {record}: {told}"
             if (table, local_id) in self.out_here or record in self.out_there:
-                assert all(here[name] == 1 for name in OPT_OUTS[table]), "an opt-out is never undone"
+                assert all(here[name] == 1 for name in OPT_OUTS[table]), (
+                    "an opt-out is never undone"
+                )
 
     def _judge_typed_values(self) -> None:
         sides = self.sides
-        kept = {value for pair in sides.look("SELECT local, remote FROM conflicts") for value in pair}
+        kept = {
+            value for pair in sides.look("SELECT local, remote FROM conflicts") for value in pair
+        }
         for table, fields in TYPED.items():
-            kept |= {value for row in sides.look(f"SELECT {', '.join(fields)} FROM {table}") for value in row}
-            kept |= {raw.get(name) for raw in sides.org.live(SOBJECTS[table]) for name in fields.values()}
+            kept |= {
+                value
+                for row in sides.look(f"SELECT {', '.join(fields)} FROM {table}")
+                for value in row
+            }
+            kept |= {
+                raw.get(name) for raw in sides.org.live(SOBJECTS[table]) for name in fields.values()
+            }
         assert self.typed <= kept, f"nothing that anybody typed is lost: {self.typed - kept}"
 
     def _judge_counters(self) -> None:
         aside = {
-            row for (row,) in self.sides.look("SELECT person_id FROM quarantine WHERE state <> 'settled'")
+            row
+            for (row,) in self.sides.look(
+                "SELECT person_id FROM quarantine WHERE state <> 'settled'"
+            )
         }
         for row, record, clicks in self.sides.look(
             "SELECT id, salesforce_id, total_clicks FROM contacts WHERE deleted_at IS NULL"
         ):
             if record not in self.unclear and row not in self.unclear_rows | aside:
                 counted = self.counted_here[row] + self.counted_there[record]
-                assert (clicks or 0) == counted, f"contact {row} {record}: {clicks} is not {counted}"
+                assert (clicks or 0) == counted, (
+                    f"contact {row} {record}: {clicks} is not {counted}"
+                )
 
 
 def _read(field: FieldMap, raw: dict[str, Any]) -> Value:

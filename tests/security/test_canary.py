@@ -90,7 +90,9 @@ def forms(secret: str) -> dict[str, bytes]:
     """The ways in which a secret could come out, whatever was in front of it where it was encoded."""
     raw = secret.encode()
     shifted = {
-        f"base64 after {shift}": base64.b64encode(b"x" * shift + raw)[4 * (shift > 0) : -4].rstrip(b"=")
+        f"base64 after {shift}": base64.b64encode(b"x" * shift + raw)[4 * (shift > 0) : -4].rstrip(
+            b"="
+        )
         for shift in range(3)
     }
     return {
@@ -112,7 +114,9 @@ def noting(desk: Desk, secrets: set[str]) -> Iterator[None]:
     def noted(step):
         def call(*given, **named):
             made = step(*given, **named)
-            secrets.update([made] if isinstance(made, str) else [made.access_token, made.refresh_token or ""])
+            secrets.update(
+                [made] if isinstance(made, str) else [made.access_token, made.refresh_token or ""]
+            )
             return made
 
         return call
@@ -124,7 +128,10 @@ def noting(desk: Desk, secrets: set[str]) -> Iterator[None]:
 
     with (
         mock.patch.multiple(
-            grants, open=noted(grants.open), refresh=noted(grants.refresh), new_code=noted(grants.new_code)
+            grants,
+            open=noted(grants.open),
+            refresh=noted(grants.refresh),
+            new_code=noted(grants.new_code),
         ),
         mock.patch.object(Handshake, "new", new_handshake),
     ):
@@ -139,7 +146,10 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     handler = logging.Handler()
 
     def note(record: logging.LogRecord) -> None:
-        if record.threadName not in ("browser", "local-org"):  # the other sides, in this process here
+        if record.threadName not in (
+            "browser",
+            "local-org",
+        ):  # the other sides, in this process here
             logged.append(record.getMessage() + str(record.exc_info or ""))
 
     handler.emit = note  # type: ignore[method-assign]
@@ -190,7 +200,9 @@ def _live(watched: Watched) -> None:
         (4, TELLING_CHILD, str(watched.child)),
         (0, KEEPING_CHILD, str(watched.child), str(watched.keyring)),
     ):
-        with mock.patch.dict(KeyringStore.__init__.__kwdefaults__, command=(sys.executable, "-c", *child)):
+        with mock.patch.dict(
+            KeyringStore.__init__.__kwdefaults__, command=(sys.executable, "-c", *child)
+        ):
             assert run("login", "-vv", SFSYNC_TOKEN_STORE="").code == 0, desk.said
             assert run("login", "--token-store", "keyring", "-vv").code == code
             desk.org.oauth.grants.expire_access_tokens()
@@ -227,7 +239,11 @@ def _live(watched: Watched) -> None:
     _without_a_browser(watched)
     assert run("login", "--json").code == 0, desk.said[-2:]
     run("pull", "--profile", "other", "-vv")
-    run("sync", "-vv", SFSYNC_TOKEN_KEY=base64.b64encode(b"another key of 32 bytes, exactly"[:32]).decode())
+    run(
+        "sync",
+        "-vv",
+        SFSYNC_TOKEN_KEY=base64.b64encode(b"another key of 32 bytes, exactly"[:32]).decode(),
+    )
     run("logout", "--json", "-vv")
 
 
@@ -244,7 +260,10 @@ def _without_a_browser(watched: Watched) -> None:
     secret.write_text(SECRET)
     usual = desk.org.oauth.apps[CLIENT]
     app = replace(
-        usual, public_key=certificate.read_text(), preauthorized=True, run_as="admin@penguin.example"
+        usual,
+        public_key=certificate.read_text(),
+        preauthorized=True,
+        run_as="admin@penguin.example",
     )
     desk.org.oauth.register(app)
     signed = grants._signed
@@ -327,7 +346,9 @@ def _shown(pid: int) -> bytes:
     """What /proc shows of a process and of its children."""
     shown = b""
     for who in (pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())):
-        shown += b"".join(Path(f"/proc/{who}/{what}").read_bytes() for what in ("cmdline", "environ"))
+        shown += b"".join(
+            Path(f"/proc/{who}/{what}").read_bytes() for what in ("cmdline", "environ")
+        )
     return shown
 
 
@@ -338,7 +359,9 @@ def test_there_was_something_to_find(watched: Watched) -> None:
     assert b"Traceback" in seen["what was printed"], "tracebacks were printed, too"
     assert b"ZeroDivisionError" in seen["what was printed"]
     assert seen["arguments and environment of children"]
-    assert "refresh_token" in watched.keyring.read_text(), "the helper was given real logins to keep"
+    assert "refresh_token" in watched.keyring.read_text(), (
+        "the helper was given real logins to keep"
+    )
     assert b"-vv" in seen["arguments and environment of the command"]
     assert [path.name for path in (watched.desk.folder / "tmp").iterdir()] == []
     assert b"/services/oauth2/token" in seen["what was logged"]

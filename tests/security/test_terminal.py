@@ -34,8 +34,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
         desk.sql(change, f"mine {EVIL}", f"M{EVIL}", both)
         desk.sql(change, EVIL, EVIL, ours)
         desk.sql(change, "refuse", EVIL, refused)
-        desk.sql("INSERT INTO contacts (email, last_name) VALUES (?, ?)", f"a{EVIL}@b.example", EVIL)
-        rule = {"sobject": "Contact", "when": "Title = 'refuse'", "message": f"No.\nerror: forged {EVIL}"}
+        desk.sql(
+            "INSERT INTO contacts (email, last_name) VALUES (?, ?)", f"a{EVIL}@b.example", EVIL
+        )
+        rule = {
+            "sobject": "Contact",
+            "when": "Title = 'refuse'",
+            "message": f"No.\nerror: forged {EVIL}",
+        }
         desk.local("settings", validation_rules=[rule])
         email = desk.rows()[4]["email"]
         lines = [
@@ -59,7 +65,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
 
 
 @pytest.mark.parametrize(
-    "name", ["diff", "dry run", "sync", "conflicts", "events", "quarantine", "verify", "status", "retry"]
+    "name",
+    ["diff", "dry run", "sync", "conflicts", "events", "quarantine", "verify", "status", "retry"],
 )
 def test_nothing_in_the_data_is_obeyed_by_a_terminal(told: dict[str, Ran], name: str) -> None:
     assert told[name].code in (0, 1, 3)
@@ -110,7 +117,9 @@ def test_nothing_in_an_argument_is_obeyed_by_a_terminal(desk: Desk, line: list[s
 
 
 def test_nothing_in_a_configuration_is_obeyed_by_a_terminal(desk: Desk) -> None:
-    desk.configure(("timezone: UTC", f'timezone: "{TURNED}[red]\\e[2J"'), ("direction: ", "dirction: "))
+    desk.configure(
+        ("timezone: UTC", f'timezone: "{TURNED}[red]\\e[2J"'), ("direction: ", "dirction: ")
+    )
     assert obeyed(desk.inside("status")) == []
 
 

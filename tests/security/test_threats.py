@@ -56,7 +56,12 @@ def test_without_any_verifier_the_org_gives_no_token(desk: Desk) -> None:
         timeout=5,
     )
     code = asked.headers["location"].split("code=")[1].split("&")[0]
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": callback, "client_id": CLIENT}
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": callback,
+        "client_id": CLIENT,
+    }
     got = requests.post(f"{desk.org.url}/services/oauth2/token", data=form, timeout=5)
     assert got.status_code == 400
     assert "access_token" not in got.json()
@@ -155,7 +160,10 @@ def test_no_address_is_a_query(tmp_path: Path) -> None:
         assert len(people) >= 6
         before = desk.records("Contact")
         assert (
-            desk.hand_in_here(*(event("email_sent", email, f"h{n}") for n, email in enumerate(people))) == 0
+            desk.hand_in_here(
+                *(event("email_sent", email, f"h{n}") for n, email in enumerate(people))
+            )
+            == 0
         )
         assert desk.records("Contact").keys() == before.keys(), "everybody was found"
         assert sorted(task["WhoId"] for task in desk.tasks()) == sorted(people.values())
@@ -194,7 +202,9 @@ def test_a_campaigns_name_is_no_template_and_no_formula(desk: Desk) -> None:
     for number, name in enumerate(
         ["{contact_id}", "@{ref.id}", "${SFSYNC_TOKEN_KEY}", "=HYPERLINK(1)", "{{x}}"]
     ):
-        assert desk.hand_in_here(event("email_sent", email, f"name{number}", campaign_name=name)) == 0
+        assert (
+            desk.hand_in_here(event("email_sent", email, f"name{number}", campaign_name=name)) == 0
+        )
         [sent] = desk.sql("SELECT task_id FROM activities WHERE event_id = ?", f"name{number}")
         assert name in desk.records("Task")[sent["task_id"]]["Subject"]
 
@@ -225,7 +235,9 @@ def test_a_bomb_of_aliases_costs_nothing(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", ["mirror.db.lock", "mirror.db.login.lock"])
-def test_a_link_planted_where_a_lock_will_be_harms_nothing(desk: Desk, tmp_path_factory, name: str) -> None:
+def test_a_link_planted_where_a_lock_will_be_harms_nothing(
+    desk: Desk, tmp_path_factory, name: str
+) -> None:
     victim = tmp_path_factory.mktemp("victim") / "precious"
     victim.write_text("precious")
     victim.chmod(0o644)
@@ -273,8 +285,14 @@ def test_another_profiles_sealed_login_does_not_open(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/_local/dump", "/_local/watch", "/services/oauth2/authorize", "/services/data/"]
 )
-def test_a_page_that_was_led_here_under_its_own_name_reads_nothing(first_desk: Desk, path: str) -> None:
-    for host in ("attacker.example", f"attacker.example:{first_desk.org.port}", "127.0.0.1.attacker.example"):
+def test_a_page_that_was_led_here_under_its_own_name_reads_nothing(
+    first_desk: Desk, path: str
+) -> None:
+    for host in (
+        "attacker.example",
+        f"attacker.example:{first_desk.org.port}",
+        "127.0.0.1.attacker.example",
+    ):
         answer = requests.get(f"{first_desk.org.url}{path}", headers={"Host": host}, timeout=5)
         assert answer.status_code == 403
         assert "attacker" not in answer.text
@@ -286,7 +304,8 @@ def test_the_local_org_listens_on_loopback_alone(first_desk: Desk) -> None:
 
 def test_json_output_is_ascii_and_one_line_whatever_the_data(desk: Desk) -> None:
     desk.sql(
-        "UPDATE contacts SET job_title = ?", "a\n\u2028\x1b[2J\ud83d".encode("utf-8", "replace").decode()
+        "UPDATE contacts SET job_title = ?",
+        "a\n\u2028\x1b[2J\ud83d".encode("utf-8", "replace").decode(),
     )
     out = desk.inside("diff", "--json").out
     assert out.isascii()

@@ -1,7 +1,7 @@
 """Debian's chromium without a window, driven over its DevTools pipe: no driver, no library, no open port.
 
-Source: https://chromedevtools.github.io/devtools-protocol/ ; ``--remote-debugging-pipe`` reads JSON messages that
-end in a NUL byte from file descriptor 3 and writes them to 4.
+Source: https://chromedevtools.github.io/devtools-protocol/ ; ``--remote-debugging-pipe`` reads JSON
+messages that end in a NUL byte from file descriptor 3 and writes them to 4.
 """
 
 import base64
@@ -34,7 +34,8 @@ class Browser:
     """One tab.
 
     Attributes:
-        complaints: what the browser has logged as wrong with the pages: refused scripts and styles, errors.
+        complaints: what the browser has logged as wrong with the pages: refused scripts and styles,
+            errors.
     """
 
     def __init__(self, write: int, read: int) -> None:
@@ -45,7 +46,9 @@ class Browser:
         self.complaints: list[str] = []
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._tab = {
-            "sessionId": self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            "sessionId": self.ask("Target.attachToTarget", targetId=target, flatten=True)[
+                "sessionId"
+            ]
         }
         self.ask("Log.enable")
 
@@ -54,7 +57,8 @@ class Browser:
         number = next(self._numbers)
         os.write(
             self._write,
-            json.dumps({"id": number, "method": method, "params": params} | self._tab).encode() + b"\0",
+            json.dumps({"id": number, "method": method, "params": params} | self._tab).encode()
+            + b"\0",
         )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -106,7 +110,9 @@ class Browser:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._holds(condition):
             assert time.monotonic() < deadline, f"{condition} never came true in:\n{self.text}"
-            select.select([self._read], [], [], 0.02)  # something happens in the page, or a moment passes
+            select.select(
+                [self._read], [], [], 0.02
+            )  # something happens in the page, or a moment passes
 
     def _holds(self, condition: str) -> bool:
         with suppress(RefusedError):
@@ -114,7 +120,9 @@ class Browser:
         return False
 
     def wait_for_title(self, title: str) -> None:
-        self.wait_for(f"document.readyState === 'complete' && document.title === {json.dumps(title)}")
+        self.wait_for(
+            f"document.readyState === 'complete' && document.title === {json.dumps(title)}"
+        )
 
     @property
     def text(self) -> str:

@@ -1,7 +1,7 @@
 """An office to test in: a folder with the installed sfsync at work, and a local org that it is logged in to.
 
-Commands run as their own processes, as a person or cron runs them. Both sides are read back from outside:
-the org over HTTP, the mirror with plain ``sqlite3``.
+Commands run as their own processes, as a person or cron runs them. Both sides are read back from
+outside: the org over HTTP, the mirror with plain ``sqlite3``.
 """
 
 import base64
@@ -220,7 +220,9 @@ def free_port() -> int:
 def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """The fields that differ between two whole records, but for the org's own stamps."""
     return {
-        name: after[name] for name in after if name not in SYSTEM_FIELDS and before.get(name) != after[name]
+        name: after[name]
+        for name in after
+        if name not in SYSTEM_FIELDS and before.get(name) != after[name]
     }
 
 
@@ -274,8 +276,12 @@ def open_office(
         org: how the org is to be, see ``LocalOrgConfig``.
     """
     port = free_port()
-    with LocalOrg(LocalOrgConfig(**{"contacts": 6, "leads": 3, "auto_approve": True, **org})) as running:
-        running.oauth.register(App(CLIENT, "sfsync", callbacks=(f"http://localhost:{port}/callback",)))
+    with LocalOrg(
+        LocalOrgConfig(**{"contacts": 6, "leads": 3, "auto_approve": True, **org})
+    ) as running:
+        running.oauth.register(
+            App(CLIENT, "sfsync", callbacks=(f"http://localhost:{port}/callback",))
+        )
         office = Office(running, folder, environment(), umask)
         if settings:
             office.local("settings", **settings)
@@ -285,7 +291,9 @@ def open_office(
             office.yaml.write_text(configuration().replace(ANYWHERE, running.url), encoding="utf-8")
         else:
             office.do("init", "--login-url", running.url, "--client-id", CLIENT)
-        office.configure(("redirect_ports: [1717, 1718, 1716]", f"redirect_ports: [{port}]"), *changes)
+        office.configure(
+            ("redirect_ports: [1717, 1718, 1716]", f"redirect_ports: [{port}]"), *changes
+        )
         if log_in:
             assert office.log_in("--json").code == 0, office.said
         if pull:

@@ -11,7 +11,7 @@ from tests.system.office import changed, event
 CONTACTS, LEADS, UNKNOWN = 120, 60, 20
 
 
-# -- a thousand events ---------------------------------------------------------------------------------------------
+# -- a thousand events -----------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def thousand(open_one):
     """A thousand events of contacts, leads and people whom nobody knows, right after the first pull."""
@@ -82,7 +82,7 @@ def test_the_same_file_again_writes_nothing(thousand):
     assert all(call["method"] == "GET" for call in thousand["again calls"]["calls"])
 
 
-# -- ways in -------------------------------------------------------------------------------------------------------
+# -- ways in ---------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def readers(open_one):
     """Four people; each gets one reply, by another way in."""
@@ -93,11 +93,17 @@ def readers(open_one):
         "push-activity", "--type", "email_replied", "--email", mail[flags], "--campaign", "January",
         "--campaign-id", "c-7", "--at", "2026-01-20T10:00:00Z", "--id", "by-flags",
     )  # fmt: skip
-    office.do("push-activity", "-", stdin=json.dumps(event("email_replied", mail[stdin], "by-stdin")) + "\n")
+    office.do(
+        "push-activity",
+        "-",
+        stdin=json.dumps(event("email_replied", mail[stdin], "by-stdin")) + "\n",
+    )
     text = io.StringIO()
     writer = csv.DictWriter(text, list(event("", "")))
     writer.writeheader()
-    writer.writerow(event("email_replied", mail[table], "by-csv", campaign_name='"January", they said'))
+    writer.writerow(
+        event("email_replied", mail[table], "by-csv", campaign_name='"January", they said')
+    )
     (office.folder / "events.csv").write_text(text.getvalue())
     office.do("push-activity", "events.csv")
     office.hand_in(event("email_replied", mail[lines], "by-jsonl"))
@@ -126,14 +132,20 @@ def test_an_event_may_come_by_flags_standard_input_csv_or_jsonl(readers, way):
 
 def test_an_event_that_was_handed_in_another_way_is_the_same_event(readers):
     office, people, *_ = readers
-    told = office.hand_in(event("email_replied", office.record(people["flags"])["Email"], "by-flags")).data
+    told = office.hand_in(
+        event("email_replied", office.record(people["flags"])["Email"], "by-flags")
+    ).data
     assert told["activity"]["duplicates"] == 1
     assert len(office.tasks(people["flags"])) == 1
 
 
 def test_bad_lines_end_in_exit_code_3_and_the_good_ones_are_done(readers):
     office, people, ran, _ = readers
-    assert (ran.code, ran.document["status"], ran.data["activity"]["quarantined"]) == (3, "partial", 4)
+    assert (ran.code, ran.document["status"], ran.data["activity"]["quarantined"]) == (
+        3,
+        "partial",
+        4,
+    )
     keys = {task["PenguinMails_Event_Id__c"] for task in office.tasks(people["messy"])}
     assert keys == {"good-1", "good-2"}
 
@@ -164,10 +176,18 @@ def test_events_whose_tasks_failed_are_done_by_the_next_sync(readers):
     who = people["jsonl"]
     before = office.record(who)
     office.local(
-        "faults", faults=[{"match": {"path": "sobjects/Task|composite"}, "fault": "expired_session"}]
+        "faults",
+        faults=[{"match": {"path": "sobjects/Task|composite"}, "fault": "expired_session"}],
     )
     failed = office.run(
-        "push-activity", "--type", "email_clicked", "--email", before["Email"], "--id", "late", "--json"
+        "push-activity",
+        "--type",
+        "email_clicked",
+        "--email",
+        before["Email"],
+        "--id",
+        "late",
+        "--json",
     )
     office.local("faults", faults=[])
     assert failed.code != 0

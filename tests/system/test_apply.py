@@ -47,7 +47,9 @@ def test_a_plan_is_private_json_and_does_what_a_sync_would_do(planned):
     assert (office.records(), office.rows()) == (after, rows)
     told = office.do("sync")
     assert not any(told["push"]["contact"][what] for what in ("created", "updated"))
-    settled = [row for row in rows if row["email"] != "new@example.com"]  # a new record's defaults come down
+    settled = [
+        row for row in rows if row["email"] != "new@example.com"
+    ]  # a new record's defaults come down
     assert [row for row in office.rows() if row["email"] != "new@example.com"] == settled
 
 

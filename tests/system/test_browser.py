@@ -72,7 +72,9 @@ def test_a_wrong_password_stays_on_the_page_and_says_so(browser, logging_in):
     assert "check your username and password" in browser.text
 
 
-def test_a_person_logs_in_allows_and_lands_on_the_page_that_says_so(browser, office, logging_in, tmp_path):
+def test_a_person_logs_in_allows_and_lands_on_the_page_that_says_so(
+    browser, office, logging_in, tmp_path
+):
     url, finish = logging_in
     browser.open(url)
     enter(browser, PASSWORD)
@@ -100,7 +102,8 @@ def test_the_watching_page_fills_up_while_sfsync_works(browser, office, tmp_path
     browser.wait_for("document.querySelectorAll('#person li').length === 2")
     browser.screenshot(tmp_path / "watching.png")
     assert (
-        browser.tell("document.getElementById('person-title').textContent") == f"{reader['Name']} (Contact)"
+        browser.tell("document.getElementById('person-title').textContent")
+        == f"{reader['Name']} (Contact)"
     )
     assert f"Email clicked by {reader['Name']}" in browser.text
 

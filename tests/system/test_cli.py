@@ -24,7 +24,7 @@ def state(office):
     return office.everything(), office.mirror.read_bytes()
 
 
-# -- looking, and trying -------------------------------------------------------------------------------------------
+# -- looking, and trying ---------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def looked(lived_in):
     before = state(lived_in)
@@ -53,7 +53,11 @@ def test_a_diff_tells_local_base_and_remote_and_who_wins_by_which_rule(looked):
 def test_a_diff_tells_the_edits_of_either_side_and_what_applying_would_cost(looked):
     office, told, _, _ = looked
     assert {record["salesforce_id"] for record in told["records"]} == set(office.people()[:3])
-    assert (told["cost"]["org_writes"], told["cost"]["api_calls"], told["cost"]["tasks"]) == (1, 1, 0)
+    assert (told["cost"]["org_writes"], told["cost"]["api_calls"], told["cost"]["tasks"]) == (
+        1,
+        1,
+        0,
+    )
 
 
 def test_a_diff_of_one_record_tells_no_other(lived_in):
@@ -89,7 +93,7 @@ def test_a_dry_run_tells_what_would_be_done(lived_in):
     assert told["push"]["contact"]["updated"] == 1
 
 
-# -- documents -----------------------------------------------------------------------------------------------------
+# -- documents -------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def synced(looked):
     """The same office, once the edits are synced; and the document of that run."""
@@ -180,7 +184,10 @@ def paused(synced):
     office.sql("UPDATE contacts SET city = 'Paused' WHERE id = 1")
     office.do("pause")
     before = office.everything()
-    runs = {line: office.run(*line.split(), "--json") for line in ("push", "sync", "diff", "push --dry-run")}
+    runs = {
+        line: office.run(*line.split(), "--json")
+        for line in ("push", "sync", "diff", "push --dry-run")
+    }
     untouched = office.everything() == before
     office.do("resume")
     office.do("push")
@@ -190,7 +197,11 @@ def paused(synced):
 @pytest.mark.parametrize("line", ["push", "sync"])
 def test_a_paused_mirror_writes_nothing_and_ends_in_exit_code_7(paused, line):
     _, runs, untouched = paused
-    assert (runs[line].code, runs[line].document["errors"][0]["slug"], untouched) == (7, "paused", True)
+    assert (runs[line].code, runs[line].document["errors"][0]["slug"], untouched) == (
+        7,
+        "paused",
+        True,
+    )
 
 
 @pytest.mark.parametrize("line", ["diff", "push --dry-run"])
@@ -203,7 +214,7 @@ def test_after_resume_what_waited_is_sent(paused):
     assert office.record(office.rows()[0]["salesforce_id"])["MailingCity"] == "Paused"
 
 
-# -- status --------------------------------------------------------------------------------------------------------
+# -- status ----------------------------------------------------------------------------------------
 def test_status_is_content_with_a_run_that_is_young_enough(synced):
     assert synced[0].run("status", "--max-age", "2h", "--json").code == 0
 
@@ -211,7 +222,9 @@ def test_status_is_content_with_a_run_that_is_young_enough(synced):
 def test_status_exits_1_where_the_last_good_run_is_too_old(synced):
     office = synced[0]
     kept = office.sql("SELECT run_id, started_at, finished_at FROM runs")
-    office.sql("UPDATE runs SET started_at = '2020-01-01T00:00:00Z', finished_at = '2020-01-01T00:00:00Z'")
+    office.sql(
+        "UPDATE runs SET started_at = '2020-01-01T00:00:00Z', finished_at = '2020-01-01T00:00:00Z'"
+    )
     ran = office.run("status", "--max-age", "2h", "--json")
     for run in kept:
         office.sql(
@@ -228,7 +241,7 @@ def test_status_asks_nobody_but_the_mirror(synced):
     assert calls["used"] == 0
 
 
-# -- the lock ------------------------------------------------------------------------------------------------------
+# -- the lock --------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def locked(synced):
     """A pull that hangs on a slow answer, and what others get meanwhile; then it is killed."""
@@ -265,7 +278,7 @@ def test_a_killed_run_leaves_no_lock_behind(locked):
     assert locked["after"].code == 0
 
 
-# -- import and init -----------------------------------------------------------------------------------------------
+# -- import and init -------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def imported(open_one):
     """People from a CSV and from JSON lines, some of them unreadable; then a push."""
@@ -278,7 +291,9 @@ def imported(open_one):
         "long@example.com,Long,L,1,and,more\n"
         "bad@example.com,Bad,B,many\n"
     )
-    (office.folder / "leads.jsonl").write_text('{"email": "lead@example.com", "company": "Ice"}\n{broken\n')
+    (office.folder / "leads.jsonl").write_text(
+        '{"email": "lead@example.com", "company": "Ice"}\n{broken\n'
+    )
     runs = {
         "csv": office.run("import", "people.csv", "--json"),
         "again": office.run("import", "people.csv", "--json"),
@@ -296,7 +311,9 @@ def imported(open_one):
         ("jsonl", "lead", {"created": 1, "updated": 0, "unchanged": 0, "quarantined": 1}),
     ],
 )
-def test_an_import_takes_what_it_can_read_and_tells_the_rest_by_exit_code_3(imported, run, name, counts):
+def test_an_import_takes_what_it_can_read_and_tells_the_rest_by_exit_code_3(
+    imported, run, name, counts
+):
     ran = imported[1][run]
     assert (ran.code, ran.data[name]) == (3, counts)
 
@@ -304,7 +321,8 @@ def test_an_import_takes_what_it_can_read_and_tells_the_rest_by_exit_code_3(impo
 def test_an_imported_person_reaches_salesforce_with_the_next_push(imported):
     office, _, known = imported
     people = {
-        record["Email"]: record for record in [*office.records().values(), *office.records("Lead").values()]
+        record["Email"]: record
+        for record in [*office.records().values(), *office.records("Lead").values()]
     }
     new = people["new@example.com"]
     assert (new["FirstName"], new["LastName"], new["PenguinMails_Lead_Score__c"]) == (
@@ -341,9 +359,14 @@ def test_every_mistake_in_the_configuration_is_told_with_file_line_and_column(im
     for old, new in zip(right, wrong, strict=True):
         text = text.replace(old, new, 1)
         before = text[: text.index(new) + new.index(new.split()[1].strip("}"))]
-        expected.append(f"wrong.yaml:{before.count(chr(10)) + 1}:{len(before) - before.rindex(chr(10))} ")
+        expected.append(
+            f"wrong.yaml:{before.count(chr(10)) + 1}:{len(before) - before.rindex(chr(10))} "
+        )
     (office.folder / "wrong.yaml").write_text(text)
     ran = office.run("status", "--config", "wrong.yaml", "--json", SFSYNC_CLIENT_ID="x")
     told = ran.document["errors"][0]["problems"]
     assert (ran.code, len(told)) == (2, 2)
-    assert [line.startswith(place) for line, place in zip(told, expected, strict=True)] == [True, True], told
+    assert [line.startswith(place) for line, place in zip(told, expected, strict=True)] == [
+        True,
+        True,
+    ], told

@@ -40,7 +40,9 @@ def test_a_name_that_is_not_there_is_put_aside_where_nothing_is_to_be_made(offic
     office.configure(("on_missing: create", "on_missing: skip"))
     contact = office.people()[3]
     held = account_of(office, contact)
-    office.sql("UPDATE contacts SET company = 'Nowhere', phone = '77' WHERE salesforce_id = ?", contact)
+    office.sql(
+        "UPDATE contacts SET company = 'Nowhere', phone = '77' WHERE salesforce_id = ?", contact
+    )
     ran = office.run("sync", "--json")
     assert ran.code == 3, ran
     assert (office.record(contact)["Phone"], account_of(office, contact)) == ("77", held)

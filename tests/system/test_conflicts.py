@@ -41,7 +41,9 @@ def as_column(value):
 def settled(open_one):
     """Every kind of conflict at once, one a person, settled by one sync."""
     people = {name: ALONE | {case[0]: case[2]} for name, case in CASES.items()}
-    people |= {name: dict(ALONE) for name in ("manual: ours", "manual: theirs", "clicks", "opts out here")}
+    people |= {
+        name: dict(ALONE) for name in ("manual: ours", "manual: theirs", "clicks", "opts out here")
+    }
     people |= dict.fromkeys(("taken back there", "taken back here"), ALONE | OPTED_OUT)
     made = [
         ("Contact", {"LastName": name, "Email": f"p{at}@example.com"} | fields)
@@ -59,7 +61,8 @@ def settled(open_one):
         office.sql("UPDATE contacts SET job_title = 'Ours' WHERE salesforce_id = ?", who[name])
         office.edit(who[name], Title="Theirs")
     office.sql(
-        "UPDATE contacts SET unsubscribed = 0, opted_out = 0 WHERE salesforce_id = ?", who["taken back here"]
+        "UPDATE contacts SET unsubscribed = 0, opted_out = 0 WHERE salesforce_id = ?",
+        who["taken back here"],
     )
     office.edit(who["taken back there"], **OPTED_IN)
     office.sql("UPDATE contacts SET unsubscribed = 1 WHERE salesforce_id = ?", who["opts out here"])
@@ -137,7 +140,9 @@ def test_a_conflict_that_was_taken_is_open_no_longer(decided):
     assert decided[3] == []
 
 
-@pytest.mark.parametrize(("name", "value"), [("manual: ours", "Ours"), ("manual: theirs", "Theirs")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("manual: ours", "Ours"), ("manual: theirs", "Theirs")]
+)
 def test_the_side_that_a_person_takes_is_carried_to_the_other(decided, name, value):
     office, who, _, _ = decided
     assert (office.row(who[name])["job_title"], office.record(who[name])["Title"]) == (value, value)

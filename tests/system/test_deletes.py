@@ -18,8 +18,12 @@ def followed(open_one):
     office.sql("UPDATE contacts SET phone = 'typed here' WHERE salesforce_id = ?", edited)
     office.local("delete", id=edited)
     office.sql("DELETE FROM contacts WHERE salesforce_id = ?", dropped)
-    office.sql("UPDATE contacts SET deleted_at = '2026-01-20T00:00:00Z' WHERE salesforce_id = ?", softened)
-    office.sql("UPDATE contacts SET unsubscribed = 1, total_opens = 4 WHERE salesforce_id = ?", loser)
+    office.sql(
+        "UPDATE contacts SET deleted_at = '2026-01-20T00:00:00Z' WHERE salesforce_id = ?", softened
+    )
+    office.sql(
+        "UPDATE contacts SET unsubscribed = 1, total_opens = 4 WHERE salesforce_id = ?", loser
+    )
     office.local("merge", master=master, losers=[loser])
     contact = office.local("convert", lead=lead)["contact"]
     told = office.do("sync")
@@ -66,7 +70,7 @@ def test_a_converted_lead_is_soft_deleted_and_its_contact_is_here(followed):
     assert office.row(people["contact"])["deleted_at"] is None
 
 
-# -- the brake -----------------------------------------------------------------------------------------------------
+# -- the brake -------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def braked(open_one):
     """21 records vanish in Salesforce at once; the limit is 20."""

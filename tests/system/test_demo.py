@@ -73,7 +73,7 @@ def test_the_demo_tells_people_each_command_and_what_it_found(demo):
     assert "\x1b" not in told + demo[3].stderr
 
 
-# -- help ----------------------------------------------------------------------------------------------------------
+# -- help ------------------------------------------------------------------------------------------
 def test_help_loads_no_library_it_can_do_without():
     bare = {name: value for name, value in environment().items() if not name.startswith("COV")}
     ran = subprocess.run(

@@ -23,17 +23,23 @@ def watched(open_one):
     def noting(step):
         def noted(*given, **named):
             made = step(*given, **named)
-            secrets.update([made] if isinstance(made, str) else [made.access_token, made.refresh_token or ""])
+            secrets.update(
+                [made] if isinstance(made, str) else [made.access_token, made.refresh_token or ""]
+            )
             return made
 
         return noted
 
-    grants.open, grants.refresh, grants.new_code = map(noting, (grants.open, grants.refresh, grants.new_code))
+    grants.open, grants.refresh, grants.new_code = map(
+        noting, (grants.open, grants.refresh, grants.new_code)
+    )
     assert office.log_in("-vv").code == 0
     office.do("pull")
     grants.expire_access_tokens()
     ours, both = office.people()[:2]
-    office.sql("UPDATE contacts SET phone = ?, job_title = ? WHERE salesforce_id = ?", EVIL, EVIL, ours)
+    office.sql(
+        "UPDATE contacts SET phone = ?, job_title = ? WHERE salesforce_id = ?", EVIL, EVIL, ours
+    )
     office.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", EVIL, both)
     office.edit(both, Title="Theirs")
     office.sql("INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", EVIL)

@@ -1,6 +1,7 @@
 """Every field of the seed, in both directions, one by one.
 
-Each Contact or Lead gets one field edited, so that a whole-record comparison shows that nothing else moved.
+Each Contact or Lead gets one field edited, so that a whole-record comparison shows that nothing
+else moved.
 """
 
 import pytest
@@ -49,7 +50,9 @@ def cast(office, *others):
     chosen = {}
     for sobject, field, value in wanted:
         people = left[sobject]
-        who = next(one for one in people if not consents(people[one]) and people[one].get(field) != value)
+        who = next(
+            one for one in people if not consents(people[one]) and people[one].get(field) != value
+        )
         chosen[sobject, field] = who
         del people[who]
     return chosen
@@ -80,7 +83,9 @@ def pulled(open_one):
 
 
 @pytest.mark.parametrize(("sobject", "field", "column", "value"), FIELDS, ids=ids)
-def test_a_value_typed_in_salesforce_comes_down_into_its_column(pulled, sobject, field, column, value):
+def test_a_value_typed_in_salesforce_comes_down_into_its_column(
+    pulled, sobject, field, column, value
+):
     office, whose = pulled
     assert office.row(whose[sobject, field])[column] == value
 
@@ -135,7 +140,9 @@ def test_an_edited_column_changes_its_field_and_no_other(pushed, sobject, field,
     _, whose, changes = pushed
     ours = changes[whose[sobject, field]]
     made_of_it = {"Name", "MailingAddress", "Address"}  # worked out by Salesforce itself
-    assert {name: ours[name] for name in ours if name not in made_of_it} == {field: in_org.get(value, value)}
+    assert {name: ours[name] for name in ours if name not in made_of_it} == {
+        field: in_org.get(value, value)
+    }
 
 
 def test_an_opt_out_edited_on_a_contact_ticks_both_boxes_and_nothing_else(pushed):

@@ -1,6 +1,7 @@
 """The local org, used by clients that nobody here wrote: simple-salesforce and jsforce.
 
-What they expect of Salesforce was learned from Salesforce; if they are content, it is no shared misreading.
+What they expect of Salesforce was learned from Salesforce; if they are content, it is no shared
+misreading.
 """
 
 import base64
@@ -52,7 +53,10 @@ def python_client(org, token=None):
     session.trust_env = False
     session.mount(f"https://127.0.0.1:{org.port}", PlainHttp())
     return Salesforce(
-        instance=f"127.0.0.1:{org.port}", session_id=token or org.token(), session=session, version="65.0"
+        instance=f"127.0.0.1:{org.port}",
+        session_id=token or org.token(),
+        session=session,
+        version="65.0",
     )
 
 
@@ -89,7 +93,9 @@ def test_simple_salesforce_writes_single_records(sf):
     with pytest.raises(SalesforceResourceNotFound) as refused:
         sf.Contact.get(made["id"])
     assert refused.value.content[0]["errorCode"] == "ENTITY_IS_DELETED"
-    deleted = sf.query(f"SELECT IsDeleted FROM Contact WHERE Id = '{made['id']}'", include_deleted=True)
+    deleted = sf.query(
+        f"SELECT IsDeleted FROM Contact WHERE Id = '{made['id']}'", include_deleted=True
+    )
     assert deleted["records"][0]["IsDeleted"] is True
 
 
@@ -121,7 +127,9 @@ def test_simple_salesforce_meets_the_errors_it_knows(org, sf):
 def test_simple_salesforce_describes_the_org_and_reads_its_limits(sf):
     fields = {field["name"] for field in sf.Contact.describe()["fields"]}
     assert {"Id", "Email", "LastName", "AccountId", "SystemModstamp"} <= fields
-    assert {"Contact", "Lead", "Task", "Account"} <= {each["name"] for each in sf.describe()["sobjects"]}
+    assert {"Contact", "Lead", "Task", "Account"} <= {
+        each["name"] for each in sf.describe()["sobjects"]
+    }
     limit = sf.limits()["DailyApiRequests"]
     assert 0 < limit["Remaining"] < limit["Max"]
     assert sf.api_usage["api-usage"].total == limit["Max"]
@@ -129,7 +137,8 @@ def test_simple_salesforce_describes_the_org_and_reads_its_limits(sf):
 
 def test_simple_salesforce_bulk_inserts_and_tells_each_row(sf):
     records = [
-        {"LastName": f"bulk{each}" if each % 50 else "", "Email": f"b{each}@x.example"} for each in range(500)
+        {"LastName": f"bulk{each}" if each % 50 else "", "Email": f"b{each}@x.example"}
+        for each in range(500)
     ]
     (job,) = sf.bulk2.Contact.insert(records=records, wait=0)
     assert (job["numberRecordsProcessed"], job["numberRecordsFailed"]) == (500, 10)
@@ -142,7 +151,10 @@ def test_simple_salesforce_bulk_inserts_and_tells_each_row(sf):
     (update,) = sf.bulk2.Contact.update(records=changes, wait=0)
     assert update["numberRecordsFailed"] == 0
     assert (
-        sf.query("SELECT COUNT() FROM Contact WHERE LastName = 'gone' AND Email = null")["totalSize"] == 490
+        sf.query("SELECT COUNT() FROM Contact WHERE LastName = 'gone' AND Email = null")[
+            "totalSize"
+        ]
+        == 490
     )
     (delete,) = sf.bulk2.Contact.delete(records=[{"Id": row["sf__Id"]} for row in good], wait=0)
     assert delete["numberRecordsFailed"] == 0
@@ -300,6 +312,7 @@ def package():
             "<version>65.0</version></Package>",
         )
         archive.writestr(
-            "objects/Contact.object", f"<CustomObject {namespace}><fields>{field}</fields></CustomObject>"
+            "objects/Contact.object",
+            f"<CustomObject {namespace}><fields>{field}</fields></CustomObject>",
         )
     return base64.b64encode(out.getvalue()).decode()

@@ -21,7 +21,9 @@ POLICY = "missing_person: create_contact "
 
 
 def who(office, last_name, sobject="Contact"):
-    return [key for key, record in office.records(sobject).items() if record["LastName"] == last_name]
+    return [
+        key for key, record in office.records(sobject).items() if record["LastName"] == last_name
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_nobody_is_created_for_an_address_that_belongs_to_somebody(handed_in):
     assert after == before
 
 
-# -- several with one address --------------------------------------------------------------------------------------
+# -- several with one address ----------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def twins(office):
     """The same address three times over: once for each way to choose."""
@@ -92,7 +94,9 @@ def test_an_event_of_an_address_that_several_have_is_put_aside_and_told_plainly(
 
 
 @pytest.mark.parametrize(("policy", "which"), [("newest", -1), ("oldest", 0)])
-def test_of_several_the_newest_or_the_oldest_is_taken_where_the_mapping_says_so(office, twins, policy, which):
+def test_of_several_the_newest_or_the_oldest_is_taken_where_the_mapping_says_so(
+    office, twins, policy, which
+):
     people = sorted(key for at in range(3) for key in who(office, f"Twin {at}"))
     [task] = [task for task in office.tasks() if task["PenguinMails_Event_Id__c"] == f"to-{policy}"]
     assert task["WhoId"] == people[which]
@@ -106,7 +110,7 @@ def test_retry_hands_what_was_put_aside_to_the_one_that_is_now_chosen(office, tw
     assert office.do("quarantine")["quarantine"] == []
 
 
-# -- nobody at all -------------------------------------------------------------------------------------------------
+# -- nobody at all ---------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def strangers(office, twins):
     """Three people nobody knows, one for each policy."""
@@ -118,8 +122,12 @@ def strangers(office, twins):
 
 
 @pytest.mark.parametrize(("kind", "sobject"), [("contact", "Contact"), ("lead", "Lead")])
-def test_a_stranger_is_made_a_contact_or_a_lead_as_the_policy_says(office, strangers, kind, sobject):
-    [made] = [one for one in office.records(sobject).values() if one["Email"] == f"{kind}@nowhere.example"]
+def test_a_stranger_is_made_a_contact_or_a_lead_as_the_policy_says(
+    office, strangers, kind, sobject
+):
+    [made] = [
+        one for one in office.records(sobject).values() if one["Email"] == f"{kind}@nowhere.example"
+    ]
     assert made["LastName"] == "(unknown)"
     assert len(office.tasks(made["Id"])) == 1
 
@@ -131,16 +139,22 @@ def test_a_stranger_is_put_aside_where_the_policy_says_so(office, strangers):
     assert kept == {"code": "UNKNOWN_PERSON"}
 
 
-# -- rows of people ------------------------------------------------------------------------------------------------
+# -- rows of people --------------------------------------------------------------------------------
 def test_a_row_typed_here_is_linked_to_the_record_that_has_its_address(office, strangers):
     office.create("Contact", LastName="Typed", Email="typed@example.com", Title="CEO")
     before = len(office.people("Contact"))
     office.sql("INSERT INTO contacts (email, first_name) VALUES (' TYPED@example.com', 'Tina')")
     office.do("push")
     [record] = [
-        one for one in office.records().values() if (one["Email"] or "").lower() == "typed@example.com"
+        one
+        for one in office.records().values()
+        if (one["Email"] or "").lower() == "typed@example.com"
     ]
-    assert (len(office.people("Contact")), record["FirstName"], record["Title"]) == (before, "Tina", "CEO")
+    assert (len(office.people("Contact")), record["FirstName"], record["Title"]) == (
+        before,
+        "Tina",
+        "CEO",
+    )
 
 
 def test_a_row_typed_here_of_somebody_new_is_created_there(office, strangers):

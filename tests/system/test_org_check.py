@@ -94,7 +94,9 @@ def whole(open_one: Callable[..., Office]) -> Office:
 def test_where_nothing_is_missing_the_mapping_gives_no_finding(whole: Office) -> None:
     ran = look(whole)
     assert ran.code == 0
-    assert not [each for each in ran.data["findings"] if each["area"] in ("Objects and fields", "Login")]
+    assert not [
+        each for each in ran.data["findings"] if each["area"] in ("Objects and fields", "Login")
+    ]
 
 
 def test_a_picklist_a_length_and_a_status_are_compared_with_what_is_here(whole: Office) -> None:
@@ -254,7 +256,10 @@ def test_the_files_for_an_admin_need_no_login(stranger: Office) -> None:
         "sfdx-project.json",
         "PenguinMails_Sync.permissionset-meta.xml",
     }
-    assert made["by_hand"][0]["where"] == "Setup > External Client App Manager > New External Client App"
+    assert (
+        made["by_hand"][0]["where"]
+        == "Setup > External Client App Manager > New External Client App"
+    )
     again = stranger.do("org", "setup", "--sfdx", "salesforce")
     assert (again["written"], len(again["unchanged"])) == (
         [],
@@ -269,7 +274,10 @@ def test_a_file_that_somebody_changed_is_replaced_only_when_told_to(stranger: Of
     [field] = stranger.folder.glob("mine/**/Lead/fields/PenguinMails_Id__c.field-meta.xml")
     field.write_text("mine", encoding="utf-8")
     refused = stranger.run("org", "setup", "--sfdx", "mine", "--json")
-    assert (refused.code, json.loads(refused.out)["errors"][0]["hint"]) == (2, "Replace it with --yes.")
+    assert (refused.code, json.loads(refused.out)["errors"][0]["hint"]) == (
+        2,
+        "Replace it with --yes.",
+    )
     assert field.read_text(encoding="utf-8") == "mine"
     assert stranger.do("org", "setup", "--sfdx", "mine", "--yes")["written"] == [
         str(field.relative_to(stranger.folder))

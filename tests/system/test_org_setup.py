@@ -1,7 +1,7 @@
 """``sfsync org setup``, the installed command, on an org that nobody has prepared.
 
-The integration user's own login finds out what is missing; an admin's login makes it; then the check is clean but
-for what only an admin can do by hand, and a sync works.
+The integration user's own login finds out what is missing; an admin's login makes it; then the
+check is clean but for what only an admin can do by hand, and a sync works.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Setup:
 
     def query(self, statement: str, *, tooling: bool = False) -> list[dict[str, Any]]:
         told = self.call("GET", f"{'tooling/' if tooling else ''}query", params={"q": statement})
-        return [{name: each[name] for name in each if name != "attributes"} for each in told["records"]]
+        return [
+            {name: each[name] for name in each if name != "attributes"} for each in told["records"]
+        ]
 
     def fields(self) -> set[str]:
         found = self.query("SELECT DeveloperName, TableEnumOrId FROM CustomField", tooling=True)
@@ -235,14 +237,18 @@ def test_a_second_setup_changes_nothing_and_says_so(story: Story) -> None:
 
 def test_what_only_a_person_can_do_is_listed(story: Story) -> None:
     told = {each["where"] for each in story.made.data["by_hand"]}
-    assert "Setup > Object Manager > Lead > Fields & Relationships > Map Lead Fields > Contact" in told
+    assert (
+        "Setup > Object Manager > Lead > Fields & Relationships > Map Lead Fields > Contact" in told
+    )
     assert any("Task's Type" in each["what"] for each in story.made.data["by_hand"])
 
 
 def test_then_the_check_is_clean_but_for_what_an_admin_does_by_hand(story: Story) -> None:
     assert story.found.code == 0, story.found.out
     left = {
-        (code, subject) for code, subject in codes(story.found) if code not in ("sqlite.version", "run.none")
+        (code, subject)
+        for code, subject in codes(story.found)
+        if code not in ("sqlite.version", "run.none")
     }
     assert left == {("mapping", "Task.Type")}
 
@@ -260,7 +266,10 @@ def test_and_a_sync_works(story: Story) -> None:
     assert office.run("sync", "--json").code == 0
     for each in (person, lead):
         moved = office.record(each)
-        assert (moved["PenguinMails_Total_Opens__c"], moved["PenguinMails_Total_Clicks__c"]) == (1, 1)
+        assert (moved["PenguinMails_Total_Opens__c"], moved["PenguinMails_Total_Clicks__c"]) == (
+            1,
+            1,
+        )
     assert office.record(person)["HasOptedOutOfEmail"] is True
     keys = [task["PenguinMails_Event_Id__c"] for task in office.tasks(person)]
     assert len(keys) == 2

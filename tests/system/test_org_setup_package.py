@@ -66,7 +66,10 @@ def done(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_a_check_finds_no_fault_and_changes_nothing(both: Both) -> None:
-    assert (both.checked["status"], both.checked["details"]["componentFailures"]) == ("Succeeded", [])
+    assert (both.checked["status"], both.checked["details"]["componentFailures"]) == (
+        "Succeeded",
+        [],
+    )
     assert both.after_check == both.before
 
 
@@ -104,5 +107,7 @@ def described(setup: Setup, sobject: str) -> dict[str, Any]:
     """What the integration user sees of an object."""
     org = setup.office.org
     headers = {"Authorization": f"Bearer {org.token(WORKER)}"}
-    told = requests.get(f"{org.url}{VERSION}/sobjects/{sobject}/describe", headers=headers, timeout=10).json()
+    told = requests.get(
+        f"{org.url}{VERSION}/sobjects/{sobject}/describe", headers=headers, timeout=10
+    ).json()
     return {each["name"]: each for each in told["fields"]}

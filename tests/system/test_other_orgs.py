@@ -10,7 +10,7 @@ LOSE_ONE_WRITE = [
 ]
 
 
-# -- without PenguinMails' fields ----------------------------------------------------------------------------------
+# -- without PenguinMails' fields ------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def bare(open_one):
     """An org without any of PenguinMails' fields; edits both ways, and one event of each kind."""
@@ -18,7 +18,9 @@ def bare(open_one):
     first = office.run("pull", "--json")
     edited, reader = office.people()[:2]
     before = office.record(reader)
-    office.sql("UPDATE contacts SET job_title = 'Ours', lead_score = 5 WHERE salesforce_id = ?", edited)
+    office.sql(
+        "UPDATE contacts SET job_title = 'Ours', lead_score = 5 WHERE salesforce_id = ?", edited
+    )
     address = before["Email"]
     kinds = ("email_sent", "email_opened", "email_clicked", "unsubscribed")
     events = office.hand_in(*(event(kind, address) for kind in kinds))
@@ -53,7 +55,9 @@ def test_the_fields_that_are_there_go_up(bare):
 def test_events_are_tasks_and_the_standard_opt_out_is_ticked(bare):
     office, reader = bare["office"], bare["reader"]
     moved = changed(bare["before"], office.record(reader))
-    assert {name: moved[name] for name in moved if name != "LastActivityDate"} == {"HasOptedOutOfEmail": True}
+    assert {name: moved[name] for name in moved if name != "LastActivityDate"} == {
+        "HasOptedOutOfEmail": True
+    }
     assert len(office.tasks(reader)) == 3
 
 
@@ -66,16 +70,26 @@ def test_an_unsubscribe_that_can_be_stored_nowhere_is_put_aside_and_not_lost(ope
     assert len(office.tasks()) == 1
 
 
-# -- a lost reply --------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module", params=[True, False], ids=["with the external id", "without the external id"])
+# -- a lost reply ----------------------------------------------------------------------------------
+@pytest.fixture(
+    scope="module", params=[True, False], ids=["with the external id", "without the external id"]
+)
 def lossy(open_one, request):
     """The reply to the Tasks is lost on the way; then the next run; likewise for a new contact and an edit."""
-    office = open_one(contacts=3, leads=0, task_external_id=request.param, custom_fields=request.param)
+    office = open_one(
+        contacts=3, leads=0, task_external_id=request.param, custom_fields=request.param
+    )
     office.do("sync")
     reader = office.people()[0]
     office.local("faults", faults=LOSE_ONE_WRITE)
     office.run(
-        "push-activity", "--type", "email_replied", "--email", office.record(reader)["Email"], "--id", "lost"
+        "push-activity",
+        "--type",
+        "email_replied",
+        "--email",
+        office.record(reader)["Email"],
+        "--id",
+        "lost",
     )
     arrived = len(office.tasks(reader))
     office.local("faults", faults=[])
@@ -113,7 +127,7 @@ def test_after_lost_replies_nothing_is_in_doubt_and_nothing_differs(lossy):
     assert office.do("diff")["records"] == []
 
 
-# -- hidden, guarded -----------------------------------------------------------------------------------------------
+# -- hidden, guarded -------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def hidden(open_one):
     """HasOptedOutOfEmail is hidden from the user; somebody unsubscribes all the same."""

@@ -31,7 +31,9 @@ def ended_on(url: str) -> str:
     raise AssertionError(url)
 
 
-def test_the_address_that_the_browser_ended_on_can_be_pasted_into_a_terminal(office: Office) -> None:
+def test_the_address_that_the_browser_ended_on_can_be_pasted_into_a_terminal(
+    office: Office,
+) -> None:
     terminal = pexpect.spawn(
         SFSYNC, ["login", "--no-browser", "--timeout", "60"], cwd=str(office.folder), timeout=30,
         env=office.environ | {"TERM": "xterm"}, encoding="utf-8", dimensions=(24, 80),

@@ -16,9 +16,13 @@ def values(told, number=0):
 @pytest.fixture(scope="module")
 def lived(open_one):
     """Somebody who was imported, created, changed on both sides, sent events, readdressed, merged; and a Lead that became her."""
-    office = open_one(("Title: job_title", "Title: {to: job_title, merge: local_wins}"), contacts=0, leads=0)
+    office = open_one(
+        ("Title: job_title", "Title: {to: job_title, merge: local_wins}"), contacts=0, leads=0
+    )
     file = office.folder / "people.csv"
-    file.write_text(f"email,first_name,last_name,phone\n{ADA},Ada,Lovelace,555-0100\n", encoding="utf-8")
+    file.write_text(
+        f"email,first_name,last_name,phone\n{ADA},Ada,Lovelace,555-0100\n", encoding="utf-8"
+    )
     office.do("import", str(file))
     file.unlink()
     runs = {"create": office.run("push", "--json").document["run_id"]}
@@ -26,7 +30,9 @@ def lived(open_one):
     office.edit(record, MailingCity="London", Title="Countess", Phone="555-0199")
     office.sql("UPDATE contacts SET job_title = 'Analyst'")
     runs["conflict"] = office.run("sync", "--json").document["run_id"]
-    runs["event"] = office.hand_in(event("email_sent", "ADA@example.com", "evt-1")).document["run_id"]
+    runs["event"] = office.hand_in(event("email_sent", "ADA@example.com", "evt-1")).document[
+        "run_id"
+    ]
     office.hand_in(event("email_opened", ADA, "evt-2"))
     office.do("push")
     office.edit(record, Email="countess@example.com")
@@ -65,8 +71,15 @@ def test_where_each_value_came_from(lived):
     )
     assert (came["phone"]["how"], came["email"]["how"]) == ("pulled", "pulled")
     assert came["email"]["run_id"] == runs["address"]
-    assert (came["job_title"]["how"], came["job_title"]["source"]) == ("conflict", "local won by local_wins")
-    assert (came["total_opens"]["value"], came["total_opens"]["how"], came["total_opens"]["source"]) == (
+    assert (came["job_title"]["how"], came["job_title"]["source"]) == (
+        "conflict",
+        "local won by local_wins",
+    )
+    assert (
+        came["total_opens"]["value"],
+        came["total_opens"]["how"],
+        came["total_opens"]["source"],
+    ) == (
         1,
         "event",
         "evt-2",
@@ -79,7 +92,11 @@ def test_events_tasks_conflicts_and_what_lives_on_in_order(lived):
     assert [one["id"] for one in told["events"]] == ["evt-1", "evt-2"]
     assert {one["task_id"] for one in told["activities"]} == {task["Id"] for task in office.tasks()}
     [conflict] = told["conflicts"]
-    assert (conflict["local"], conflict["remote"], conflict["winner"]) == ("Analyst", "Countess", "local")
+    assert (conflict["local"], conflict["remote"], conflict["winner"]) == (
+        "Analyst",
+        "Countess",
+        "local",
+    )
     assert {one["salesforce_id"]: one["reason"] for one in told["links"]} == {
         lead: "converted",
         other: "merged",
@@ -143,7 +160,9 @@ def spellings(text):
 @pytest.fixture(scope="module")
 def purged(lived):
     office, record, *_ = lived
-    office.hand_in(event("email_clicked", "countess@example.com"))  # its id is made from the address
+    office.hand_in(
+        event("email_clicked", "countess@example.com")
+    )  # its id is made from the address
     office.sql("UPDATE contacts SET phone = '555-0100' WHERE salesforce_id = ?", record)
     office.do("push")
     before = office.mirror.read_bytes()
@@ -161,7 +180,10 @@ def test_no_file_of_the_folder_holds_a_trace(purged):
         if file.is_file() and file.name != "events.jsonl":  # handed in from there, the test's own
             content = file.read_bytes().lower()
             for trace in TRACES:
-                assert not any(spelled in content for spelled in spellings(trace)), (file.name, trace)
+                assert not any(spelled in content for spelled in spellings(trace)), (
+                    file.name,
+                    trace,
+                )
 
 
 def test_the_record_stays_in_salesforce_and_is_told(lived, purged):

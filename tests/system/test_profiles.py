@@ -28,7 +28,9 @@ def desk(tmp_path: Path, second_org: LocalOrg) -> Iterator[Desk]:
         callbacks = desk.org.oauth.apps[CLIENT].callbacks
         second_org.oauth.register(App("eu-app", "sfsync", callbacks=callbacks))
         text = desk.yaml.read_text()
-        section = f"\nprofiles:\n  eu:\n    org: {{login_url: {second_org.url}, client_id: eu-app}}\n"
+        section = (
+            f"\nprofiles:\n  eu:\n    org: {{login_url: {second_org.url}, client_id: eu-app}}\n"
+        )
         desk.yaml.write_text(text + section + "    mirror: {path: eu/mirror.db}\n")
         (tmp_path / "eu").mkdir()
         yield desk
@@ -45,7 +47,10 @@ def test_a_profile_of_the_file_is_another_org_with_a_mirror_of_its_own(
     pulled = desk.inside("pull", "--profile", "eu", "--json").data
     assert pulled["pull"]["contact"]["created"] == 4
     rows = listed(desk)
-    assert (rows["eu"]["org_id"], rows["eu"]["instance_url"]) == ("00D000000000009EAA", second_org.url)
+    assert (rows["eu"]["org_id"], rows["eu"]["instance_url"]) == (
+        "00D000000000009EAA",
+        second_org.url,
+    )
     assert rows["eu"]["mirror"] == str(desk.folder / "eu" / "mirror.db")
     assert rows["eu"]["last_good_run"]
     assert rows["default"]["org_id"] == desk.org.state.org_id
@@ -53,14 +58,20 @@ def test_a_profile_of_the_file_is_another_org_with_a_mirror_of_its_own(
     assert (rows["eu"]["login"], rows["eu"]["token_store"]) == ("browser", "database")
 
 
-def test_what_is_chosen_holds_until_another_is_and_the_flag_and_the_variable_win(desk: Desk) -> None:
+def test_what_is_chosen_holds_until_another_is_and_the_flag_and_the_variable_win(
+    desk: Desk,
+) -> None:
     assert desk.inside("profile", "use", "eu").code == 0
     assert (desk.folder / "sfsync.profile").read_text() == "eu\n"
     assert desk.inside("status", "--json").data["mirror"].endswith("eu/mirror.db")
     for winner in ({"SFSYNC_PROFILE": "default"}, {}):
         options = [] if winner else ["--profile", "default"]
-        assert desk.inside("status", "--json", *options, **winner).data["mirror"] == str(desk.mirror)
-    assert desk.inside("status", "--json", SFSYNC_PROFILE="").data["mirror"].endswith("eu/mirror.db")
+        assert desk.inside("status", "--json", *options, **winner).data["mirror"] == str(
+            desk.mirror
+        )
+    assert (
+        desk.inside("status", "--json", SFSYNC_PROFILE="").data["mirror"].endswith("eu/mirror.db")
+    )
     assert "$SFSYNC_PROFILE says default" in desk.told(
         "profile", "use", "eu", expect=0, SFSYNC_PROFILE="default"
     )
@@ -106,7 +117,7 @@ def test_the_list_fits_and_marks_the_one_in_use(desk: Desk) -> None:
     assert "never logged in" in out
 
 
-# -- remove --------------------------------------------------------------------------------------------------------
+# -- remove ----------------------------------------------------------------------------------------
 def test_removing_a_profile_ends_its_login_and_keeps_its_mirror(desk: Desk) -> None:
     desk.inside("login", "--profile", "eu")
     desk.inside("profile", "use", "eu")
@@ -126,7 +137,9 @@ def test_a_mirror_is_deleted_only_with_a_yes(desk: Desk) -> None:
     assert "--yes" in desk.told("profile", "remove", "second", "--delete-mirror", expect=2)
     assert mirror.exists()
     assert desk.inside("whoami", "--profile", "second").code == 0, "nor is the login ended without"
-    would = desk.inside("profile", "remove", "second", "--delete-mirror", "--dry-run", "--json").data
+    would = desk.inside(
+        "profile", "remove", "second", "--delete-mirror", "--dry-run", "--json"
+    ).data
     assert str(mirror) in would["deleted"]
     assert mirror.exists()
     assert desk.inside("profile", "remove", "second", "--delete-mirror", "--yes").code == 0
@@ -139,7 +152,7 @@ def test_a_profile_that_was_never_logged_in_can_go_too(desk: Desk) -> None:
     assert (told.code, told.data["revoked"]) == (0, None)
 
 
-# -- the section in the file ---------------------------------------------------------------------------------------
+# -- the section in the file -----------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("section", "told"),
     [
@@ -166,7 +179,10 @@ def test_a_mistake_in_a_profile_is_told_with_its_place(desk: Desk, section: str,
     problems = ran.document["errors"][0]["problems"]
     assert ran.code == 2
     assert any(told in one for one in problems), problems
-    assert all(one.startswith((f"sfsync.yaml:{start + 2}:", f"sfsync.yaml:{start + 3}:")) for one in problems)
+    assert all(
+        one.startswith((f"sfsync.yaml:{start + 2}:", f"sfsync.yaml:{start + 3}:"))
+        for one in problems
+    )
 
 
 def test_what_another_profile_takes_from_variables_need_not_be_set_for_this_one(desk: Desk) -> None:

@@ -22,36 +22,49 @@ def readers():
     """Made-up people, with counters that stand somewhere already."""
     numbers = {"PenguinMails_Total_Opens__c": 5, "PenguinMails_Total_Clicks__c": 3}
     for number, _ in enumerate(CONTACTS):
-        yield "Contact", {"FirstName": "Rea", "LastName": f"Der{number}", "Email": address(number)} | numbers
+        yield (
+            "Contact",
+            {"FirstName": "Rea", "LastName": f"Der{number}", "Email": address(number)} | numbers,
+        )
     for number, _ in enumerate([*KINDS, "unsubscribed"], start=50):
         yield (
             "Lead",
-            {"FirstName": "Lea", "LastName": f"D{number}", "Email": address(number), "Company": "Ice"},
+            {
+                "FirstName": "Lea",
+                "LastName": f"D{number}",
+                "Email": address(number),
+                "Company": "Ice",
+            },
         )
 
 
-# -- PenguinMails -> Salesforce ------------------------------------------------------------------------------------
+# -- PenguinMails -> Salesforce --------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def told(open_one):
     """One event of each kind for a Contact and a Lead of its own, handed in together."""
     office = open_one(BERLIN, contacts=0, leads=0, people=readers())
     people = dict(zip(CONTACTS, office.people("Contact"), strict=True))
     people |= {
-        f"lead {kind}": one for kind, one in zip([*KINDS, "unsubscribed"], office.people("Lead"), strict=True)
+        f"lead {kind}": one
+        for kind, one in zip([*KINDS, "unsubscribed"], office.people("Lead"), strict=True)
     }
     before = office.records("Contact") | office.records("Lead")
     events = [
-        event(f"email_{kind}", address(at), f"c-{kind}", timestamp=LATE) for at, kind in enumerate(KINDS)
+        event(f"email_{kind}", address(at), f"c-{kind}", timestamp=LATE)
+        for at, kind in enumerate(KINDS)
     ]
     events += [
-        event(f"email_{kind}", address(at), f"l-{kind}", timestamp=LATE) for at, kind in enumerate(KINDS, 50)
+        event(f"email_{kind}", address(at), f"l-{kind}", timestamp=LATE)
+        for at, kind in enumerate(KINDS, 50)
     ]
     opens = [
         ("o-1", "c-7", "2026-01-20T10:00:00Z"),
         ("o-2", "c-7", "2026-01-22T11:00:00Z"),
         ("o-3", "c-8", LATE),
     ]
-    events += [event("email_opened", address(6), key, campaign_id=c, timestamp=at) for key, c, at in opens]
+    events += [
+        event("email_opened", address(6), key, campaign_id=c, timestamp=at) for key, c, at in opens
+    ]
     events += [event("email_clicked", address(6), f"k-{at}") for at in range(3)]
     office.hand_in(
         *events,
@@ -73,7 +86,15 @@ def test_an_email_event_is_one_completed_task_on_its_person(told, kind, whose):
     office, people, _ = told
     who = people[f"{whose}{kind}"]
     [task] = office.tasks(who)
-    given = ("Subject", "Description", "WhoId", "ActivityDate", "Status", "Type", "PenguinMails_Event_Id__c")
+    given = (
+        "Subject",
+        "Description",
+        "WhoId",
+        "ActivityDate",
+        "Status",
+        "Type",
+        "PenguinMails_Event_Id__c",
+    )
     once_a_campaign = kind in ("opened", "clicked")
     key = task["PenguinMails_Event_Id__c"] if once_a_campaign else f"{whose[:1] or 'c'}-{kind}"
     assert {name: task[name] for name in given} == {
@@ -132,7 +153,10 @@ def test_only_the_first_open_and_click_of_each_campaign_is_a_task(told):
 
 def test_an_unsubscribe_ticks_both_opt_outs_of_a_contact_and_is_no_task(told):
     office, people, moved = told
-    assert moved["unsubscribed"] == {"HasOptedOutOfEmail": True, "PenguinMails_Unsubscribed__c": True}
+    assert moved["unsubscribed"] == {
+        "HasOptedOutOfEmail": True,
+        "PenguinMails_Unsubscribed__c": True,
+    }
     assert office.tasks(people["unsubscribed"]) == []
 
 
@@ -150,7 +174,7 @@ def test_an_address_is_the_same_in_capitals_and_between_blanks(told):
     assert len(office.people("Contact")) == len(CONTACTS)
 
 
-# -- Salesforce -> PenguinMails ------------------------------------------------------------------------------------
+# -- Salesforce -> PenguinMails --------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def followed(open_one):
     """Somebody new, somebody edited on both sides, somebody deleted; then a sync."""
@@ -163,14 +187,22 @@ def followed(open_one):
     office.edit(both, Title="Theirs")
     office.local("delete", ids=[gone, lead_gone])
     office.do("sync")
-    return office, {"both": both, "gone": gone, "new": new, "lead gone": lead_gone, "new lead": new_lead}
+    return office, {
+        "both": both,
+        "gone": gone,
+        "new": new,
+        "lead gone": lead_gone,
+        "new lead": new_lead,
+    }
 
 
 @pytest.mark.parametrize(
     ("who", "column", "segment"),
     [("new", "contact_id", "Salesforce Contacts"), ("new lead", "lead_id", "Salesforce Leads")],
 )
-def test_somebody_created_in_salesforce_is_imported_into_the_segment(followed, who, column, segment):
+def test_somebody_created_in_salesforce_is_imported_into_the_segment(
+    followed, who, column, segment
+):
     office, people = followed
     found = office.sql(
         f"SELECT s.name FROM segments s JOIN contact_segments m ON m.segment_id = s.id WHERE m.{column} = ?",
@@ -181,7 +213,11 @@ def test_somebody_created_in_salesforce_is_imported_into_the_segment(followed, w
 
 def test_salesforce_wins_where_both_sides_edited_and_both_values_are_kept(followed):
     office, people = followed
-    assert office.row(people["both"])["job_title"] == office.record(people["both"])["Title"] == "Theirs"
+    assert (
+        office.row(people["both"])["job_title"]
+        == office.record(people["both"])["Title"]
+        == "Theirs"
+    )
     [conflict] = office.sql('SELECT "column", local, remote, value, rule FROM conflicts')
     assert conflict == {
         "column": "job_title",
@@ -200,7 +236,7 @@ def test_somebody_deleted_in_salesforce_is_soft_deleted_here(followed, who):
     assert row["last_name"]
 
 
-# -- rules are data ------------------------------------------------------------------------------------------------
+# -- rules are data --------------------------------------------------------------------------------
 REMOVED = [
     "- {on: email_sent, action: create_task}",
     "- {on: email_opened, action: update_custom_field, field: PenguinMails_Last_Email_Opened__c}",

@@ -60,7 +60,9 @@ def test_the_monitoring_line_runs_in_an_empty_environment_too(office: Office) ->
     office.do("sync")
     monitor = office.do("schedule", "cron")["monitor"]
     environ = {"HOME": str(office.folder)}
-    ended = subprocess.run(["/bin/sh", "-c", monitor], cwd="/", env=environ, timeout=60, check=False)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", monitor], cwd="/", env=environ, timeout=60, check=False
+    )
     assert ended.returncode == 0
 
 
@@ -90,7 +92,9 @@ def test_units_pass_systemds_own_check(office: Office, tmp_path: Path) -> None:
     for kind, arguments in (("--user", ()), ("--system", ("--system",))):
         folder = tmp_path / kind
         folder.mkdir()
-        for path, text in office.do("schedule", "systemd", "--every", "6h", *arguments)["files"].items():
+        for path, text in office.do("schedule", "systemd", "--every", "6h", *arguments)[
+            "files"
+        ].items():
             (folder / Path(path).name).write_text(text)
         told = subprocess.run(
             [analyze, kind, "verify", *map(str, folder.iterdir())],
@@ -113,7 +117,10 @@ def test_units_are_installed_once_started_and_taken_away(office: Office) -> None
 
     office.do("schedule", "systemd", "--install")
     assert sorted(path.name for path in units.iterdir()) == ["sfsync.service", "sfsync.timer"]
-    assert calls.read_text().splitlines() == ["--user daemon-reload", "--user enable --now sfsync.timer"]
+    assert calls.read_text().splitlines() == [
+        "--user daemon-reload",
+        "--user enable --now sfsync.timer",
+    ]
     assert office.do("schedule", "systemd", "--install")["changed"] is False
     assert len(calls.read_text().splitlines()) == 2
     service = (units / "sfsync.service").read_text()
@@ -127,7 +134,9 @@ def test_another_projects_unit_is_not_written_over(office: Office) -> None:
     fake(office, "systemctl", "exit 0")
     units = office.folder / ".config" / "systemd" / "user"
     units.mkdir(parents=True, exist_ok=True)
-    (units / "sfsync.service").write_text("[Service]\nExecStart=sfsync sync --config /else/where.yaml\n")
+    (units / "sfsync.service").write_text(
+        "[Service]\nExecStart=sfsync sync --config /else/where.yaml\n"
+    )
 
     ran = office.run("schedule", "systemd", "--install", "--json")
 
@@ -151,7 +160,11 @@ def test_a_manager_that_refuses_is_quoted(office: Office) -> None:
 
 @pytest.mark.parametrize(
     ("frequency", "fallback", "every"),
-    [("real_time", "daily_batch", "1d"), ("daily_batch", "hourly_batch", "1d"), ("manual", "none", None)],
+    [
+        ("real_time", "daily_batch", "1d"),
+        ("daily_batch", "hourly_batch", "1d"),
+        ("manual", "none", None),
+    ],
 )
 def test_how_often_follows_from_the_rules_of_every_object(
     office: Office, frequency: str, fallback: str, every: str | None

@@ -65,7 +65,7 @@ def first_error(ran: Any) -> dict[str, Any]:
     return ran.document["errors"][0]
 
 
-# -- the key -------------------------------------------------------------------------------------------------------
+# -- the key ---------------------------------------------------------------------------------------
 def test_a_server_logs_in_by_its_key_and_works_without_anybody(desk: Desk, own_key: Path) -> None:
     ran = by_key(desk, own_key)
     assert (ran.code, ran.data["login"]) == (0, "jwt")
@@ -97,7 +97,9 @@ def test_a_key_that_is_gone_is_told_at_the_next_renewal_and_heals_when_it_is_bac
 def test_the_key_is_in_no_file_but_its_own(desk: Desk, own_key: Path) -> None:
     by_key(desk, own_key)
     body = own_key.read_text().splitlines()[1]
-    assert all(body.encode() not in path.read_bytes() for path in desk.folder.rglob("*") if path.is_file())
+    assert all(
+        body.encode() not in path.read_bytes() for path in desk.folder.rglob("*") if path.is_file()
+    )
 
 
 def written(key: Path, private: Any, password: bytes | None = None) -> None:
@@ -198,7 +200,7 @@ def test_a_key_that_is_there_is_never_overwritten(desk: Desk, own_key: Path) -> 
     assert own_key.read_bytes() == before
 
 
-# -- the secret ----------------------------------------------------------------------------------------------------
+# -- the secret ------------------------------------------------------------------------------------
 @pytest.fixture
 def secret_app(desk: Desk, usual_app: App) -> App:
     app = replace(usual_app, secret=SECRET)
@@ -275,11 +277,13 @@ def test_a_host_that_serves_every_org_is_refused_before_anything_is_sent(
         ("--jwt-key k --username u --audience nowhere", "is no address"),
     ],
 )
-def test_options_that_do_not_go_together_are_wrong_usage(desk: Desk, options: str, told: str) -> None:
+def test_options_that_do_not_go_together_are_wrong_usage(
+    desk: Desk, options: str, told: str
+) -> None:
     assert told in desk.told("login", *options.split(), expect=2)
 
 
-# -- one org for each profile --------------------------------------------------------------------------------------
+# -- one org for each profile ----------------------------------------------------------------------
 @pytest.mark.parametrize("way", ["browser", "jwt", "client-credentials"])
 def test_another_orgs_login_is_refused_however_it_is_made(
     desk: Desk, own_key: Path, secret_app: App, tmp_path: Path, way: str
@@ -301,10 +305,12 @@ def test_another_orgs_login_is_refused_however_it_is_made(
         }[way]
         ran = there.inside("login", "--json", *options)
         assert (ran.code, first_error(ran)["slug"]) == (4, "wrong-org"), ran
-        assert there.org.oauth.grants.counts()["access_tokens"] == 0, "and what was given is handed back"
+        assert there.org.oauth.grants.counts()["access_tokens"] == 0, (
+            "and what was given is handed back"
+        )
 
 
-# -- how long it lasts ---------------------------------------------------------------------------------------------
+# -- how long it lasts -----------------------------------------------------------------------------
 @pytest.fixture
 def browser_desk(tmp_path: Path) -> Iterator[Desk]:
     with open_desk(tmp_path, pull=False) as desk:
@@ -327,9 +333,13 @@ def test_a_login_that_nobody_renews_is_warned_about_after_twenty_days(browser_de
     assert "last renewed 20 days ago" in desk.inside("status").out
 
 
-def test_a_run_renews_a_login_that_is_always_in_use_before_it_ends_for_idleness(browser_desk: Desk) -> None:
+def test_a_run_renews_a_login_that_is_always_in_use_before_it_ends_for_idleness(
+    browser_desk: Desk,
+) -> None:
     desk = browser_desk
-    with mock.patch.object(desk.org.oauth.grants, "refresh", wraps=desk.org.oauth.grants.refresh) as refresh:
+    with mock.patch.object(
+        desk.org.oauth.grants, "refresh", wraps=desk.org.oauth.grants.refresh
+    ) as refresh:
         renewed(desk, 6)
         assert desk.inside("pull").code == 0
         assert refresh.call_count == 0
@@ -340,7 +350,9 @@ def test_a_run_renews_a_login_that_is_always_in_use_before_it_ends_for_idleness(
     assert json.loads(desk.inside("status", "--json").out)["data"]["login_idle_days"] == 0
 
 
-def test_a_login_host_that_is_down_does_not_stop_a_run_whose_session_holds(browser_desk: Desk) -> None:
+def test_a_login_host_that_is_down_does_not_stop_a_run_whose_session_holds(
+    browser_desk: Desk,
+) -> None:
     desk = browser_desk
     renewed(desk, 8)
     desk.local("oauth/refuse-next", error="unknown_error", error_description="retry your request")
@@ -348,7 +360,9 @@ def test_a_login_host_that_is_down_does_not_stop_a_run_whose_session_holds(brows
 
 
 @pytest.mark.parametrize("call", [3, 5, 6])
-def test_a_login_that_ends_while_the_next_page_is_read_ahead_is_renewed(tmp_path: Path, call: int) -> None:
+def test_a_login_that_ends_while_the_next_page_is_read_ahead_is_renewed(
+    tmp_path: Path, call: int
+) -> None:
     with open_desk(tmp_path, pull=False, contacts=4500) as desk:
         grants = desk.org.oauth.grants
         session, asked = grants.session, []

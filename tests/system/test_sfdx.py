@@ -1,6 +1,7 @@
 """The files for admins, read and rewritten by Salesforce's own converter: a reader that nobody here wrote.
 
-It turns the SFDX folder into metadata format and the package into SFDX source; both come out as ours, word for word.
+It turns the SFDX folder into metadata format and the package into SFDX source; both come out as
+ours, word for word.
 """
 
 import io
@@ -70,7 +71,9 @@ def convert(came_from, to, form, name):
 def elements(text):
     """An XML document without its blanks, and without the name that the converter gives a package."""
     root = ET.fromstring(text)
-    for named in [each for each in root if each.tag.endswith("}fullName") and root.tag.endswith("}Package")]:
+    for named in [
+        each for each in root if each.tag.endswith("}fullName") and root.tag.endswith("}Package")
+    ]:
         root.remove(named)
     for each in root.iter():
         each.text, each.tail = (each.text or "").strip(), ""
@@ -82,7 +85,10 @@ def test_salesforces_converter_makes_our_package_of_our_sfdx_folder(wanted, tmp_
     write(source_files(wanted, VERSION), tmp_path / "ours")
     read = convert(tmp_path / "ours" / "force-app", tmp_path / "out", "metadata", "made")
     assert read == sorted(
-        [*(f"CustomField:{new.full_name}" for new in wanted.fields), "PermissionSet:PenguinMails_Sync"]
+        [
+            *(f"CustomField:{new.full_name}" for new in wanted.fields),
+            "PermissionSet:PenguinMails_Sync",
+        ]
     )
     theirs = written(tmp_path / "out" / "made")
     ours = {name: content.decode() for name, content in package_files(wanted, VERSION).items()}

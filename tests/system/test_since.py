@@ -29,7 +29,11 @@ def aged(open_one):
 
 
 def seen(office, people):
-    return {when for when, who in people.items() if (office.row(who)["job_title"] or "").startswith("since")}
+    return {
+        when
+        for when, who in people.items()
+        if (office.row(who)["job_title"] or "").startswith("since")
+    }
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,9 @@ def seen(office, people):
     ],
     ids=["without", "yesterday", "7d", "2026-01-01", "full"],
 )
-def test_a_pull_reads_from_when_it_is_told_or_a_little_before_its_watermark(aged, arguments, expected):
+def test_a_pull_reads_from_when_it_is_told_or_a_little_before_its_watermark(
+    aged, arguments, expected
+):
     office, people = aged
     office.sql("UPDATE contacts SET job_title = NULL")
     office.sql("DELETE FROM _contacts_base")  # as if both sides had always agreed on no title
@@ -67,7 +73,7 @@ def test_an_object_that_is_none_is_wrong_usage_and_the_known_ones_are_named(aged
     assert "contact" in error["message"] + error["hint"]
 
 
-# -- the watermark -------------------------------------------------------------------------------------------------
+# -- the watermark ---------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def late(open_one):
     """Somebody saves an edit; a pull passes by before the edit is committed; then it is."""
@@ -103,7 +109,7 @@ def test_the_watermark_is_the_orgs_time_not_this_machines(late):
     assert timedelta(seconds=200) < ahead < timedelta(seconds=320)
 
 
-# -- nothing to do -------------------------------------------------------------------------------------------------
+# -- nothing to do ---------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def idle(open_one):
     """Two hours after the last change, a pull and a sync with nothing to do."""

@@ -16,7 +16,12 @@ def crowd(open_one):
     people = [
         (
             "Contact",
-            {"LastName": f"Person {at}", "Email": f"p{at}@example.com", "Phone": f"old {at}", "Title": "Old"},
+            {
+                "LastName": f"Person {at}",
+                "Email": f"p{at}@example.com",
+                "Phone": f"old {at}",
+                "Title": "Old",
+            },
         )
         for at in range(PEOPLE)
     ]

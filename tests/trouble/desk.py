@@ -1,6 +1,7 @@
 """A desk in an office: sfsync's commands run inside the test's own process, a twentieth of the time of their own.
 
-What is a process's own matter (signals, limits, streams of the shell) is still run as a process, by ``run``.
+What is a process's own matter (signals, limits, streams of the shell) is still run as a process, by
+``run``.
 """
 
 from __future__ import annotations
@@ -40,7 +41,11 @@ class Desk(Office):
         with (
             mock.patch.dict(os.environ, self.environ | environ, clear=True),
             mock.patch.multiple(
-                sys, argv=["sfsync", *arguments], stdin=streams[0], stdout=streams[1], stderr=streams[2]
+                sys,
+                argv=["sfsync", *arguments],
+                stdin=streams[0],
+                stdout=streams[1],
+                stderr=streams[2],
             ),
             mock.patch.object(webbrowser, "open", _browse),
             chdir(self.folder),
@@ -89,13 +94,17 @@ class Desk(Office):
         assert self.inside("diff", "--exit-code", "--json").code == 0, self.said[-2:]
         assert self.whole
         for object_map in load_config(self.yaml, self.environ).mapping.objects.values():
-            told = differences(object_map, self.records(object_map.sobject), self.rows(object_map.table))
+            told = differences(
+                object_map, self.records(object_map.sobject), self.rows(object_map.table)
+            )
             assert told == []
-        keys = Counter(task_key(task) for task in self.tasks() if not task["IsDeleted"] and task_key(task))
+        keys = Counter(
+            task_key(task) for task in self.tasks() if not task["IsDeleted"] and task_key(task)
+        )
         assert [key for key, count in keys.items() if count > 1] == []
-        assert self.sql("SELECT count(*) AS n FROM _outbox WHERE state IN ('sending', 'unknown')") == [
-            {"n": 0}
-        ]
+        assert self.sql(
+            "SELECT count(*) AS n FROM _outbox WHERE state IN ('sending', 'unknown')"
+        ) == [{"n": 0}]
 
 
 def _stream(data: bytes = b"", *, errors: str = "strict") -> io.TextIOWrapper:
@@ -117,11 +126,17 @@ def _browse(url: str, *_: object) -> bool:
 
 
 @contextmanager
-def open_desk(folder: Path, *, log_in: bool = True, pull: bool = True, **org: Any) -> Iterator[Desk]:
+def open_desk(
+    folder: Path, *, log_in: bool = True, pull: bool = True, **org: Any
+) -> Iterator[Desk]:
     """A desk with an org of its own, set up by ``init``, ``login`` and ``pull``."""
     port = free_port()
-    with LocalOrg(LocalOrgConfig(**{"contacts": 6, "leads": 3, "auto_approve": True, **org})) as running:
-        running.oauth.register(App(CLIENT, "sfsync", callbacks=(f"http://localhost:{port}/callback",)))
+    with LocalOrg(
+        LocalOrgConfig(**{"contacts": 6, "leads": 3, "auto_approve": True, **org})
+    ) as running:
+        running.oauth.register(
+            App(CLIENT, "sfsync", callbacks=(f"http://localhost:{port}/callback",))
+        )
         desk = Desk(running, folder, environment())
         desk.told("init", "--login-url", running.url, "--client-id", CLIENT, expect=0)
         desk.configure(("redirect_ports: [1717, 1718, 1716]", f"redirect_ports: [{port}]"))

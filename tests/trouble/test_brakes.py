@@ -80,7 +80,11 @@ def map_otherwise(desk: Desk) -> None:
 BRAKES: dict[str, tuple[Callable[[Desk], None], list[str], str]] = {
     "most are deleted there": (delete_most, ["pull"], "would delete 21 and blank 0 of 30 rows"),
     "most are deleted there, by cron": (delete_most, ["sync"], "would delete 21"),
-    "the org shows nobody": (empty, ["pull", "--full"], "not one record, and the mirror has 30 rows"),
+    "the org shows nobody": (
+        empty,
+        ["pull", "--full"],
+        "not one record, and the mirror has 30 rows",
+    ),
     "a value is blanked everywhere there": (blank_there, ["sync"], "blank 30 of 30 rows"),
     "a value is blanked everywhere here": (blank_here, ["push"], "blank 30 of 30 rows"),
     "everybody is changed there, where that has a limit": (
@@ -99,11 +103,17 @@ BRAKES: dict[str, tuple[Callable[[Desk], None], list[str], str]] = {
 
 def every_day(cells: Iterable[str], *chosen: str) -> list[Any]:
     """All cells of a table for ``parametrize``; those chosen run at every change."""
-    return [pytest.param(cell, marks=pytest.mark.always) if cell in chosen else cell for cell in cells]
+    return [
+        pytest.param(cell, marks=pytest.mark.always) if cell in chosen else cell for cell in cells
+    ]
 
 
-@pytest.mark.parametrize("name", every_day(BRAKES, "most are deleted there, by cron", "the org shows nobody"))
-def test_what_would_take_away_too_much_stops_before_anything_is_applied(desk: Desk, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", every_day(BRAKES, "most are deleted there, by cron", "the org shows nobody")
+)
+def test_what_would_take_away_too_much_stops_before_anything_is_applied(
+    desk: Desk, name: str
+) -> None:
     happens, line, told = BRAKES[name]
     happens(desk)
     before = desk.everything(), desk.rows()
@@ -134,14 +144,18 @@ def spend(desk: Desk, calls: int, *, limit: int = 100) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [["pull", "--full"], ["push"], ["sync"], ["push-activity", "-"]], ids=lambda line: line[0]
+    "line",
+    [["pull", "--full"], ["push"], ["sync"], ["push-activity", "-"]],
+    ids=lambda line: line[0],
 )
 def test_the_reserve_is_left_for_everyone_else(desk: Desk, line: list[str]) -> None:
     desk.sql("UPDATE contacts SET job_title = 'Waits'")
     email = desk.rows()[0]["email"]
     spend(desk, 1)
     stdin = b'{"id": "spent-%d", "type": "email_replied", "email": "%s", "campaign_id": "c", "timestamp": "2026-01-20T10:00:00Z"}\n'
-    ran = desk.inside(*line, "--json", stdin=stdin % (len(line), email.encode()) if "-" in line else b"")
+    ran = desk.inside(
+        *line, "--json", stdin=stdin % (len(line), email.encode()) if "-" in line else b""
+    )
     assert ran.code == 5, ran
     assert ran.document["errors"][0]["slug"] == "budget-spent"
     assert "20% of them are left for everyone else" in ran.document["errors"][0]["message"]
@@ -158,7 +172,9 @@ def test_a_run_takes_no_more_than_its_share_however_much_is_left(desk: Desk) -> 
     desk.configure(("api_per_run: 25%", "api_per_run: 0.1%"))
     codes = [desk.inside("sync").code for _ in range(2)]
     assert 5 in codes
-    assert "this run has made 1 API calls, and may make 0.1% of the org's 1000" in "".join(desk.said)
+    assert "this run has made 1 API calls, and may make 0.1% of the org's 1000" in "".join(
+        desk.said
+    )
     assert desk.org.state.meter.used <= 2
     desk.configure(("api_per_run: 0.1%", "api_per_run: 25%"))
     desk.converges()

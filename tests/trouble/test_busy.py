@@ -44,7 +44,9 @@ def test_another_program_that_writes_for_ever_is_told(desk: Desk, line: list[str
 
 
 @pytest.mark.parametrize("place", ["run.begun", "pull.page_staged", "push.journaled", "push.sent"])
-def test_a_program_that_begins_to_write_in_the_middle_of_a_run_is_told(desk: Desk, place: str) -> None:
+def test_a_program_that_begins_to_write_in_the_middle_of_a_run_is_told(
+    desk: Desk, place: str
+) -> None:
     desk.told("pull", expect=0)
     ours, theirs = desk.people()[:2]
     desk.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place}", ours)
@@ -63,7 +65,9 @@ def test_a_program_that_begins_to_write_in_the_middle_of_a_run_is_told(desk: Des
 def holder(desk: Desk) -> Iterator[subprocess.Popen[bytes]]:
     """Another process that holds the run's lock."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, f"{desk.mirror}.lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLDER, f"{desk.mirror}.lock"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
@@ -81,12 +85,21 @@ def test_what_writes_does_not_begin_beside_another_run(desk: Desk, holder, line:
 
 
 def test_what_only_looks_does_not_mind_another_run(desk: Desk, holder) -> None:
-    for line in (["status"], ["diff"], ["conflicts"], ["quarantine"], ["whoami"], ["sync", "--dry-run"]):
+    for line in (
+        ["status"],
+        ["diff"],
+        ["conflicts"],
+        ["quarantine"],
+        ["whoami"],
+        ["sync", "--dry-run"],
+    ):
         assert desk.inside(*line).code == 0, line
 
 
 @pytest.mark.always
-def test_a_holder_that_is_stopped_still_holds_and_one_that_is_killed_does_not(desk: Desk, holder) -> None:
+def test_a_holder_that_is_stopped_still_holds_and_one_that_is_killed_does_not(
+    desk: Desk, holder
+) -> None:
     holder.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, holder.pid, os.WSTOPPED)
     assert "holds the lock" in desk.told("sync", expect=6)
@@ -116,7 +129,9 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_did_and_says_so(
 ) -> None:
     desk.told("pull", expect=0)
     ours, theirs = desk.people()[:2]
-    desk.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place} {number}", ours)
+    desk.sql(
+        "UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place} {number}", ours
+    )
     desk.edit(theirs, Title=f"Theirs {place} {number}")
     with at(place, lambda: os.kill(os.getpid(), number)):
         ran = desk.inside("sync", "--json")

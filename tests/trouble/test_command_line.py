@@ -22,7 +22,10 @@ WRONG = {
     "flags that exclude each other": (["pull", "--since", "7d", "--full"], "do not go together"),
     "a file and an event": (["push-activity", "x.jsonl", "--type", "email_sent"], "not both"),
     "half an event": (["push-activity", "--email", "ada@example.com"], "--type and --email"),
-    "an event of no kind": (["push-activity", "--type", "openend", "--email", "a@b.example"], "email_opened"),
+    "an event of no kind": (
+        ["push-activity", "--type", "openend", "--email", "a@b.example"],
+        "email_opened",
+    ),
     "an address that is none": (
         ["push-activity", "--type", "email_sent", "--email", "ada"],
         "--email: 'ada'",
@@ -58,7 +61,10 @@ WRONG = {
     "a file that is not there": (["push-activity", "no.jsonl"], "no.jsonl: no such file"),
     "a folder in place of a file": (["import", "."], "a folder, not a file"),
     "a name that no file can have": (["import", "\udcff.csv"], "no such file"),
-    "a configuration that is not there": (["status", "--config", "no.yaml"], "sfsync init writes one"),
+    "a configuration that is not there": (
+        ["status", "--config", "no.yaml"],
+        "sfsync init writes one",
+    ),
     "a folder in place of a configuration": (["status", "--config", "."], "did you mean"),
     "a store that is none": (["login", "--token-store", "file"], "keyring or database"),
     "no time to wait": (["login", "--timeout", "0"], "greater than or equal to 1"),
@@ -71,11 +77,17 @@ WRONG = {
     "a port that is none": (["local-org", "--port", "70000"], "less than or equal to 65535"),
     "a fault plan that is not there": (["local-org", "--faults", "no.json"], "no.json"),
     "a file that is there already": (["init"], "overwrite it with --force"),
-    "a place where nothing can be written": (["init", "--config", "/proc/no/x.yaml"], "cannot be written"),
+    "a place where nothing can be written": (
+        ["init", "--config", "/proc/no/x.yaml"],
+        "cannot be written",
+    ),
     "100 KB of time": (["pull", "--since", LONG], "is no time"),
     "100 KB of profile": (["status", "--profile", LONG], "no profile name"),
     "100 KB of file name": (["import", LONG], "File name too long"),
-    "100 KB of address": (["push-activity", "--type", "email_sent", "--email", LONG], "longer than 254"),
+    "100 KB of address": (
+        ["push-activity", "--type", "email_sent", "--email", LONG],
+        "longer than 254",
+    ),
     "100 KB of object": (["pull", "--object", LONG], "There are: contact, lead."),
     "100 KB of command": ([LONG], "No such command"),
     "a token as a flag": (["login", "--access-token", "00Dsecret"], "No such option"),
@@ -95,7 +107,8 @@ def test_a_wrong_command_line_is_told_and_nothing_is_done(desk: Desk, name: str)
 
 def _data(desk: Desk) -> list[list[dict[str, object]]]:
     return [
-        desk.sql(f"SELECT * FROM {name}") for name in ("contacts", "leads", "events", "quarantine", "_outbox")
+        desk.sql(f"SELECT * FROM {name}")
+        for name in ("contacts", "leads", "events", "quarantine", "_outbox")
     ]
 
 
@@ -108,7 +121,17 @@ def test_with_json_it_is_one_document_all_the_same(desk: Desk, name: str) -> Non
     assert document["errors"][0]["message"]
 
 
-BEFORE_LOGIN = ["pull", "push", "sync", "push-activity", "diff", "verify", "whoami", "logout", "retry"]
+BEFORE_LOGIN = [
+    "pull",
+    "push",
+    "sync",
+    "push-activity",
+    "diff",
+    "verify",
+    "whoami",
+    "logout",
+    "retry",
+]
 
 
 @pytest.mark.parametrize("command", BEFORE_LOGIN)
@@ -121,7 +144,9 @@ def test_before_a_login_each_command_says_how_to_get_one(first_desk: Desk, comma
 @pytest.mark.parametrize("command", [*BEFORE_LOGIN, "login", "status", "conflicts", "quarantine"])
 def test_before_init_each_command_says_how_to_begin(desk: Desk, command: str) -> None:
     desk.yaml.unlink()
-    assert "sfsync init writes one" in desk.told(command, expect=2, XDG_CONFIG_HOME=str(desk.folder))
+    assert "sfsync init writes one" in desk.told(
+        command, expect=2, XDG_CONFIG_HOME=str(desk.folder)
+    )
 
 
 def test_a_terminal_that_interrupts_a_wait_gets_a_document_too(desk: Desk) -> None:

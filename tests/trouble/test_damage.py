@@ -26,10 +26,14 @@ def replaced(at: int, by: bytes):
         pytest.param(replaced(44, b"\0\0\0\x09"), "mirror.db: ", id="schema format"),
         pytest.param(replaced(56, b"\0\0\0\x02"), "damaged", id="text encoding"),
         pytest.param(replaced(100, b"\xff"), "damaged", id="first page"),
-        pytest.param(lambda content: content[: len(content) // 2], "damaged", id="second half gone"),
+        pytest.param(
+            lambda content: content[: len(content) // 2], "damaged", id="second half gone"
+        ),
     ],
 )
-def test_a_file_that_is_no_mirror_any_more_is_told_and_left_as_it_is(desk: Desk, damage, told: str) -> None:
+def test_a_file_that_is_no_mirror_any_more_is_told_and_left_as_it_is(
+    desk: Desk, damage, told: str
+) -> None:
     content = damage(desk.mirror.read_bytes())
     desk.mirror.write_bytes(content)
     for command in ("status", "sync"):

@@ -12,7 +12,12 @@ import pytest
 
 from tests.system.office import event
 from tests.trouble.desk import Desk
-from tests.trouble.machine import disk_with_room_for, files_no_larger_than, under_umask, without_roots_power
+from tests.trouble.machine import (
+    disk_with_room_for,
+    files_no_larger_than,
+    under_umask,
+    without_roots_power,
+)
 
 NUMBER = count()
 
@@ -24,10 +29,17 @@ def work(desk: Desk) -> tuple[list[str], str]:
     people = desk.people()
     title = f"Title {number} " + "x" * 100
     desk.edit(people[0], Title=title, MailingCity="y" * 40)
-    desk.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id IN (?, ?)", title, people[1], people[2])
+    desk.sql(
+        "UPDATE contacts SET job_title = ? WHERE salesforce_id IN (?, ?)",
+        title,
+        people[1],
+        people[2],
+    )
     emails = [row["email"] for row in desk.rows() if row["salesforce_id"] in people[3:]]
     events = [
-        event("email_sent", email, f"e{number}-{each}-{email}") for email in emails for each in range(20)
+        event("email_sent", email, f"e{number}-{each}-{email}")
+        for email in emails
+        for each in range(20)
     ]
     (desk.folder / "events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in events))
     return [each["id"] for each in events], title
@@ -52,7 +64,9 @@ def finishes(desk: Desk, ids: list[str], title: str) -> None:
 
 
 @pytest.mark.parametrize("pages", [0, 1, 2, 4, 6, 8])
-def test_wherever_the_disk_is_full_it_is_told_and_the_next_run_finishes(desk: Desk, pages: int) -> None:
+def test_wherever_the_disk_is_full_it_is_told_and_the_next_run_finishes(
+    desk: Desk, pages: int
+) -> None:
     ids, title = work(desk)
     with disk_with_room_for(pages):
         for line in (["push-activity", "events.jsonl"], ["sync"]):
@@ -123,7 +137,9 @@ def test_a_folder_that_is_a_file_is_told(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o077])
-def test_every_file_is_its_owners_alone_under_any_umask(first_desk: Desk, tmp_path: Path, mask: int) -> None:
+def test_every_file_is_its_owners_alone_under_any_umask(
+    first_desk: Desk, tmp_path: Path, mask: int
+) -> None:
     folder = tmp_path / "office"
     folder.mkdir()
     desk = first_desk.copied(folder)

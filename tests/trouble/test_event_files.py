@@ -58,7 +58,11 @@ def test_a_bad_line_costs_itself_alone_and_is_told_with_its_place(desk: Desk, na
     email = desk.rows()[0]["email"]
     if bad.startswith("{") and bad.endswith("}") and "\0" not in bad:
         whole = json.dumps(
-            {key: value for key, value in event("email_sent", email).items() if f'"{key}"' not in bad}
+            {
+                key: value
+                for key, value in event("email_sent", email).items()
+                if f'"{key}"' not in bad
+            }
         )
         bad = f"{bad[:-1]}, {whole[1:]}"
     good = [line(email), line(email)]
@@ -68,7 +72,9 @@ def test_a_bad_line_costs_itself_alone_and_is_told_with_its_place(desk: Desk, na
     assert entry["message"].startswith("odd.jsonl, line 2: ")
     assert told in entry["message"]
     ids = [json.loads(each)["id"] for each in good]
-    assert len(desk.sql("SELECT id FROM events WHERE id IN (?, ?) AND state = 'handled'", *ids)) == 2
+    assert (
+        len(desk.sql("SELECT id FROM events WHERE id IN (?, ?) AND state = 'handled'", *ids)) == 2
+    )
     assert desk.inside("push-activity", "odd.jsonl", "--json").data["activity"]["duplicates"] == 2
 
 
@@ -93,7 +99,9 @@ def test_an_odd_name_is_a_name(desk: Desk, campaign: str) -> None:
 
 
 @pytest.mark.always
-def test_a_file_that_is_still_being_written_is_read_again_without_counting_twice(desk: Desk) -> None:
+def test_a_file_that_is_still_being_written_is_read_again_without_counting_twice(
+    desk: Desk,
+) -> None:
     email = desk.rows()[0]["email"]
     lines = [line(email) for _ in range(3)]
     file, text = desk.folder / "growing.jsonl", "\n".join(lines) + "\n"

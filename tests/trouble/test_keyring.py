@@ -79,7 +79,9 @@ def test_a_keyring_whose_helper_dies_or_talks_rubbish_is_told(
     stranger: Desk, command: tuple[str, ...]
 ) -> None:
     with keyring(*command):
-        assert "The keyring cannot be used" in stranger.told("login", "--token-store", "keyring", expect=4)
+        assert "The keyring cannot be used" in stranger.told(
+            "login", "--token-store", "keyring", expect=4
+        )
 
 
 def test_a_keyring_that_does_not_work_is_no_matter_where_a_key_is_set(desk: Desk) -> None:

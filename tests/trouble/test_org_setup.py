@@ -15,7 +15,9 @@ from tests.system.test_org_setup import MADE, Setup, bare, codes
 def open_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Office]]:
     """Opens an office that closes with the test."""
     with ExitStack() as stack:
-        yield lambda **given: stack.enter_context(open_office(tmp_path_factory.mktemp("office"), **given))
+        yield lambda **given: stack.enter_context(
+            open_office(tmp_path_factory.mktemp("office"), **given)
+        )
 
 
 def test_a_field_of_another_type_is_told_and_left_and_the_rest_goes_on(
@@ -40,7 +42,9 @@ def test_a_field_of_another_type_is_told_and_left_and_the_rest_goes_on(
     assert office.run("sync", "--json").code == 0
 
 
-def test_a_call_that_fails_is_told_and_the_next_run_finishes(open_one: Callable[..., Office]) -> None:
+def test_a_call_that_fails_is_told_and_the_next_run_finishes(
+    open_one: Callable[..., Office],
+) -> None:
     office = bare(open_one)
     setup = Setup(office)
     office.local(

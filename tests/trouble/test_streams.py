@@ -52,7 +52,9 @@ def shell(first_desk: Desk):
         ("$S status | head -1 | grep -c object", 0, ""),
     ],
 )
-def test_a_stream_that_is_full_closed_or_not_read_to_its_end(shell, line: str, code: int, told: str) -> None:
+def test_a_stream_that_is_full_closed_or_not_read_to_its_end(
+    shell, line: str, code: int, told: str
+) -> None:
     ran = shell(line)
     assert ran.code == code
     assert told in ran.err

@@ -72,7 +72,9 @@ def machine_ahead(by: timedelta, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         ("2025-12-31T10:00:00Z", "Pacific/Kiritimati", "2026-01-01"),
     ],
 )
-def test_a_tasks_day_is_the_events_day_in_the_configured_zone(timestamp: str, zone: str, day: str) -> None:
+def test_a_tasks_day_is_the_events_day_in_the_configured_zone(
+    timestamp: str, zone: str, day: str
+) -> None:
     assert local_date(timestamp, zone) == day
 
 
@@ -84,7 +86,10 @@ def test_the_machines_zone_changes_nothing_about_events_and_tasks(
     key = f"zone-{machine}"
     desk.configure(("timezone: UTC", "timezone: Asia/Kathmandu"))
     with machine_in(machine, monkeypatch):
-        assert desk.hand_in_here(event("email_sent", email, key, timestamp="2026-01-20T18:15:00Z")) == 0
+        assert (
+            desk.hand_in_here(event("email_sent", email, key, timestamp="2026-01-20T18:15:00Z"))
+            == 0
+        )
     [sent] = desk.sql("SELECT task_id FROM activities WHERE event_id = ?", key)
     assert desk.records("Task")[sent["task_id"]]["ActivityDate"] == "2026-01-21"
     [kept] = desk.sql("SELECT timestamp FROM events WHERE id = ?", key)
@@ -106,9 +111,13 @@ def test_a_day_begins_where_the_machine_is_by_the_rules_of_that_day(
         ):
             now = datetime.fromisoformat(now_text).astimezone(Here())
             for day in ("2025-07-01", "2025-12-01", "2025-03-30", "2025-10-26", "2024-02-29"):
-                wanted = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(machine)).astimezone(UTC)
+                wanted = (
+                    datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(machine)).astimezone(UTC)
+                )
                 assert parse_when(day, now) == f"{wanted:%Y-%m-%dT%H:%M:%SZ}"
-            yesterday = (now.astimezone(ZoneInfo(machine)) - timedelta(days=1)).replace(hour=0, minute=0)
+            yesterday = (now.astimezone(ZoneInfo(machine)) - timedelta(days=1)).replace(
+                hour=0, minute=0
+            )
             assert parse_when("yesterday", now) == f"{yesterday.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -145,7 +154,8 @@ def test_rare_and_impossible_times(text: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong_by", [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10), timedelta(minutes=-10)]
+    "wrong_by",
+    [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10), timedelta(minutes=-10)],
 )
 def test_a_pull_misses_nothing_where_this_machines_clock_is_wrong(
     desk: Desk, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch
@@ -198,7 +208,14 @@ def test_a_clock_that_jumps_back_in_the_middle_of_a_run_takes_nothing_back(
     assert desk.record(ours)["Title"] == f"Ours {place}"
     assert desk.row(theirs)["job_title"] == f"Theirs {place}"
     assert (
-        len([task for task in desk.tasks(ours) if task["PenguinMails_Event_Id__c"] == f"jump-{place}"]) == 1
+        len(
+            [
+                task
+                for task in desk.tasks(ours)
+                if task["PenguinMails_Event_Id__c"] == f"jump-{place}"
+            ]
+        )
+        == 1
     )
 
 
@@ -215,6 +232,8 @@ def test_an_org_whose_clock_goes_back_loses_no_edit(tmp_path) -> None:
 
 def test_an_event_of_tomorrow_is_believed_and_one_of_next_week_is_not(desk: Desk) -> None:
     email = desk.rows()[0]["email"]
-    soon, later = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (0.9, 7))
+    soon, later = (
+        f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (0.9, 7)
+    )
     assert desk.hand_in_here(event("email_sent", email, "soon", timestamp=soon)) == 0
     assert desk.hand_in_here(event("email_sent", email, "later", timestamp=later)) == 3

@@ -25,14 +25,16 @@ def load(folder: Path, content: str | bytes, environ: dict[str, str] | None = No
     return load_config(path, ENVIRON if environ is None else environ)
 
 
-def problems_of(folder: Path, content: str | bytes, environ: dict[str, str] | None = None) -> list[str]:
+def problems_of(
+    folder: Path, content: str | bytes, environ: dict[str, str] | None = None
+) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load(folder, content, environ)
     assert all(problem.startswith("sfsync.yaml:") for problem in caught.value.problems)
     return [problem.removeprefix("sfsync.yaml:") for problem in caught.value.problems]
 
 
-# -- YAML ------------------------------------------------------------------------------------------------------
+# -- YAML ------------------------------------------------------------------------------------------
 BROKEN = {
     "": "1:1 the file is empty; expected the keys org, mirror, objects …",
     "# only a comment\n": "1:1 the file is empty; expected the keys org, mirror, objects …",
@@ -59,7 +61,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("content", "told"), BROKEN.items(), ids=range(len(BROKEN)))
-def test_what_is_no_plain_yaml_is_told_with_its_place(tmp_path: Path, content: str, told: str) -> None:
+def test_what_is_no_plain_yaml_is_told_with_its_place(
+    tmp_path: Path, content: str, told: str
+) -> None:
     assert problems_of(tmp_path, content) == [told]
 
 
@@ -78,7 +82,9 @@ def test_what_is_no_plain_yaml_is_told_with_its_place(tmp_path: Path, content: s
             "tag:yaml.org,2002:python/object/apply:os.system: tags are not read",
         ),
         (
-            EXAMPLE.replace("      Phone: phone\n", "      Phone: phone\n      Phone: telephone\n", 1),
+            EXAMPLE.replace(
+                "      Phone: phone\n", "      Phone: phone\n      Phone: telephone\n", 1
+            ),
             f"Phone: stands here twice, first in line {PHONE_LINE}, column 7",
         ),
     ],
@@ -90,7 +96,9 @@ def test_what_yaml_allows_and_people_do_not_expect_is_refused(
 
 
 def test_many_aliases_cost_nothing(tmp_path: Path) -> None:
-    bomb = "a: &a [x]\n" + "".join(f"b{index}: &b{index} [*a, *a, *a, *a]\n" for index in range(200))
+    bomb = "a: &a [x]\n" + "".join(
+        f"b{index}: &b{index} [*a, *a, *a, *a]\n" for index in range(200)
+    )
     with pytest.raises(ConfigError, match="1001 mistakes") as caught:
         load(tmp_path, bomb)
     assert len(caught.value.problems) == 101
@@ -145,7 +153,9 @@ def test_scalars_are_what_they_look_like(scalar: str, value: object) -> None:
 
 @settings(deadline=None)
 @given(
-    st.dictionaries(st.text("abcdef", min_size=1), st.integers() | st.text("abc xyz", max_size=9), max_size=5)
+    st.dictionaries(
+        st.text("abcdef", min_size=1), st.integers() | st.text("abc xyz", max_size=9), max_size=5
+    )
 )
 def test_plain_values_are_read_back(document: dict[str, object]) -> None:
     import yaml
@@ -193,14 +203,17 @@ def test_a_file_of_more_than_one_mebibyte_is_no_configuration(tmp_path: Path) ->
         load(tmp_path, b"#" * (MAX_BYTES + 1))
 
 
-# -- the environment -------------------------------------------------------------------------------------------
+# -- the environment -------------------------------------------------------------------------------
 def test_variables_are_put_in(tmp_path: Path) -> None:
     text = SMALLEST.replace("abc", '"pre-${A}-${B}"')
     assert load(tmp_path, text, {"A": "1", "B": "${C}"}).org.client_id == "pre-1-${C}"
 
 
 def test_a_doubled_dollar_and_a_lone_one_are_characters(tmp_path: Path) -> None:
-    assert load(tmp_path, SMALLEST.replace("abc", '"$${A} $HOME $"'), {}).org.client_id == "${A} $HOME $"
+    assert (
+        load(tmp_path, SMALLEST.replace("abc", '"$${A} $HOME $"'), {}).org.client_id
+        == "${A} $HOME $"
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,7 +226,9 @@ def test_a_doubled_dollar_and_a_lone_one_are_characters(tmp_path: Path) -> None:
         ("${A", "${ names no variable; write ${NAME}, or $${ for the characters"),
     ],
 )
-def test_a_variable_that_is_none_is_told_with_its_place(tmp_path: Path, value: str, told: str) -> None:
+def test_a_variable_that_is_none_is_told_with_its_place(
+    tmp_path: Path, value: str, told: str
+) -> None:
     problems = problems_of(tmp_path, SMALLEST.replace("abc", f'"{value}"'))
     assert problems == [f"1:18 client_id: {told}"]
 
@@ -225,7 +240,7 @@ def test_an_environment_value_never_shows_in_a_message(tmp_path: Path) -> None:
     assert "hunter2" not in str(caught.value) + "".join(caught.value.problems)
 
 
-# -- org, mirror, limits ---------------------------------------------------------------------------------------
+# -- org, mirror, limits ---------------------------------------------------------------------------
 LOGIN = "https://login.salesforce.com\n"
 MISTAKES = [
     ("org:\n", "orgs:\n", ["org: missing: say which Salesforce org (login_url, client_id)",
@@ -304,7 +319,9 @@ def test_a_mistake_is_told(tmp_path: Path, old: str, new: str, told: list[str]) 
     assert "hunter2" not in str(problems)
 
 
-@pytest.mark.parametrize("section", ["org", "mirror", "objects", "activities", "sync_rules", "limits"])
+@pytest.mark.parametrize(
+    "section", ["org", "mirror", "objects", "activities", "sync_rules", "limits"]
+)
 def test_a_section_left_empty_is_told_with_its_place(tmp_path: Path, section: str) -> None:
     text = "".join(f"{line}\n" for line in SMALLEST.splitlines() if not line.startswith(section))
     problems = problems_of(tmp_path, f"{text}{section}:\n")
@@ -347,7 +364,9 @@ def test_login_addresses_are_kept_as_origins(tmp_path: Path, given: str, kept: s
         ("api_version: 68", "api_version", "68.0"),
     ],
 )
-def test_other_ways_to_write_the_same(tmp_path: Path, line: str, attribute: str, value: object) -> None:
+def test_other_ways_to_write_the_same(
+    tmp_path: Path, line: str, attribute: str, value: object
+) -> None:
     text = SMALLEST.replace("{client_id: abc}", f"{{client_id: abc, {line}}}")
     assert getattr(load(tmp_path, text).org, attribute) == value
 
@@ -372,7 +391,11 @@ def test_limits(tmp_path: Path, line: str, limits: Limits) -> None:
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("data/m.db", "{folder}/data/m.db"), ("~/m.db", "/home/ada/m.db"), ("/var/lib/m.db", "/var/lib/m.db")],
+    [
+        ("data/m.db", "{folder}/data/m.db"),
+        ("~/m.db", "/home/ada/m.db"),
+        ("/var/lib/m.db", "/var/lib/m.db"),
+    ],
 )
 def test_the_mirrors_path_is_relative_to_the_file(tmp_path: Path, given: str, kept: str) -> None:
     config = load(tmp_path, f"{SMALLEST}mirror: {{path: {given}}}\n", {"HOME": "/home/ada"})
@@ -384,7 +407,7 @@ def test_the_digest_tells_whether_the_file_changed(tmp_path: Path) -> None:
     assert load(tmp_path, SMALLEST).digest != load(tmp_path, SMALLEST + "\n").digest
 
 
-# -- finding the file ------------------------------------------------------------------------------------------
+# -- finding the file ------------------------------------------------------------------------------
 @pytest.fixture
 def places(tmp_path: Path) -> tuple[Path, Path]:
     cwd, user = tmp_path / "work", tmp_path / "user"
@@ -406,7 +429,8 @@ def test_the_nearest_file_is_found(places: tuple[Path, Path]) -> None:
     (cwd / "other.yaml").touch()
     assert find_config(None, {"SFSYNC_CONFIG": "other.yaml"}, cwd, user) == cwd / "other.yaml"
     assert (
-        find_config(user / "sfsync.yaml", {"SFSYNC_CONFIG": "other.yaml"}, cwd, user) == user / "sfsync.yaml"
+        find_config(user / "sfsync.yaml", {"SFSYNC_CONFIG": "other.yaml"}, cwd, user)
+        == user / "sfsync.yaml"
     )
 
 

@@ -1,9 +1,10 @@
 """The token endpoint: code exchange, refresh, signed key, client credentials, revoke, and who is logged in.
 
-One request each and never a second one on its own: a refresh whose answer was lost may have been spent, and
-under rotation presenting a spent one ends the login for good. Redirects are not followed, netrc is not asked,
-answers are small or refused, and no exception raised here carries a request, a token or a cause that does.
-Where tokens are kept and who may refresh is for ``login`` and ``keychain``.
+One request each and never a second one on its own: a refresh whose answer was lost may have been
+spent, and under rotation presenting a spent one ends the login for good. Redirects are not
+followed, netrc is not asked, answers are small or refused, and no exception raised here carries a
+request, a token or a cause that does. Where tokens are kept and who may refresh is for ``login``
+and ``keychain``.
 
 Source: salesforce-facts §1.2-1.8; §10.3 (netrc replaces the bearer).
 """
@@ -35,7 +36,15 @@ from sfsync.errors import (
 )
 from sfsync.model.token import Token
 
-from .hosts import host_of, is_loopback, is_shared_login, jwt_audience, login_origin, origin_of, trusted_url
+from .hosts import (
+    host_of,
+    is_loopback,
+    is_shared_login,
+    jwt_audience,
+    login_origin,
+    origin_of,
+    trusted_url,
+)
 from .refusals import Step, plain, refusal
 
 _CONNECT_SECONDS = 10.0
@@ -122,7 +131,9 @@ class Grants:
         self.login = login_origin(login_url)
         self.client_id = client_id.strip()
         if not self.client_id:
-            raise ConfigError("org.client_id is empty", hint="Set it to the consumer key of your app.")
+            raise ConfigError(
+                "org.client_id is empty", hint="Set it to the consumer key of your app."
+            )
         self._client_secret = client_secret
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
@@ -173,7 +184,9 @@ class Grants:
         form = {"grant_type": "refresh_token", "refresh_token": held.refresh_token}
         return self._token(Step.REFRESH, self._with_client(form), held)
 
-    def jwt_bearer(self, *, username: str, private_key_pem: str, now: datetime, audience: str = "") -> Token:
+    def jwt_bearer(
+        self, *, username: str, private_key_pem: str, now: datetime, audience: str = ""
+    ) -> Token:
         """Log in by a signed statement: for servers that have no browser. There is no refresh: sign again.
 
         Args:
@@ -250,7 +263,9 @@ class Grants:
             home = trusted_url(held.instance_url, self.login, "instance_url")
             reply = self._get(f"{origin_of(home)}{urlsplit(asked).path}", held)
         if reply.status in {401, 403}:
-            raise GrantRevoked("Salesforce no longer takes this access token", hint="Run `sfsync login`.")
+            raise GrantRevoked(
+                "Salesforce no longer takes this access token", hint="Run `sfsync login`."
+            )
         if reply.status != 200:
             self._refuse(reply, Step.IDENTITY, held.secrets())
         return _identity(reply, self.login)
@@ -264,7 +279,9 @@ class Grants:
     def _token(self, step: Step, form: dict[str, str], held: Token | None) -> Token:
         reply = self._post("/services/oauth2/token", form, step)
         if reply.status != 200:
-            secrets = tuple(value for name, value in form.items() if name not in {"grant_type", "client_id"})
+            secrets = tuple(
+                value for name, value in form.items() if name not in {"grant_type", "client_id"}
+            )
             self._refuse(reply, step, secrets)
         return _token_in(reply, self.login, held)
 
@@ -277,11 +294,14 @@ class Grants:
         )
 
     def _get(self, url: str, held: Token) -> _Reply:
-        return self._send(Step.IDENTITY, requests.Request("GET", url, auth=_Bearer(held.access_token)))
+        return self._send(
+            Step.IDENTITY, requests.Request("GET", url, auth=_Bearer(held.access_token))
+        )
 
     def _send(self, step: Step, request: requests.Request) -> _Reply:
         with requests.Session() as session:
-            # Proxies and an own certificate bundle come from the environment, but not for this computer.
+            # Proxies and an own certificate bundle come from the environment, but not for this
+            # computer.
             session.trust_env = not is_loopback(request.url)
             session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
             try:
@@ -296,7 +316,9 @@ class Grants:
                     **options,
                 ) as response:
                     return _Reply(
-                        response.status_code, self._body(response), response.headers.get("Location", "")
+                        response.status_code,
+                        self._body(response),
+                        response.headers.get("Location", ""),
                     )
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as trouble:
                 failure = _unreachable(trouble, step, host_of(request.url))
@@ -349,8 +371,12 @@ def _token_in(reply: _Reply, login: str, held: Token | None) -> Token:
     before = held or Token(access_token="", instance_url="", id_url="")
     id_url = trusted_url(_text(fields, "id", before.id_url), login, "id")
     if not _IDENTITY_PATH.fullmatch(urlsplit(id_url).path):
-        raise ProtocolError(f"{host_of(login)} answered a login without saying which org and user it is for")
-    instance_url = trusted_url(_text(fields, "instance_url", before.instance_url), login, "instance_url")
+        raise ProtocolError(
+            f"{host_of(login)} answered a login without saying which org and user it is for"
+        )
+    instance_url = trusted_url(
+        _text(fields, "instance_url", before.instance_url), login, "instance_url"
+    )
     issued_at = _text(fields, "issued_at")
     return Token(
         access_token=access_token,
@@ -364,7 +390,11 @@ def _token_in(reply: _Reply, login: str, held: Token | None) -> Token:
 
 def _identity(reply: _Reply, login: str) -> Identity:
     content = reply.json()
-    if not isinstance(content, dict) or not content.get("user_id") or not content.get("organization_id"):
+    if (
+        not isinstance(content, dict)
+        or not content.get("user_id")
+        or not content.get("organization_id")
+    ):
         raise ProtocolError(f"{host_of(login)} did not say who is logged in")
     return Identity(
         user_id=plain(_text(content, "user_id")),
@@ -399,8 +429,14 @@ def _error_in(reply: _Reply) -> tuple[str, str]:
 def _refused(reply: _Reply, step: Step, host: str, secrets: tuple[str, ...]) -> SfsyncError:
     code, description = (plain(part, hide=secrets) for part in _error_in(reply))
     if reply.status >= 500 or reply.status in {408, 425, 429}:
-        kind = OutcomeUnknown if step is Step.REFRESH and reply.status not in {429, 503} else OrgUnavailable
-        return kind(f"{step} failed: {host} answered {reply.status}", hint="Try again in a few minutes.")
+        kind = (
+            OutcomeUnknown
+            if step is Step.REFRESH and reply.status not in {429, 503}
+            else OrgUnavailable
+        )
+        return kind(
+            f"{step} failed: {host} answered {reply.status}", hint="Try again in a few minutes."
+        )
     if 300 <= reply.status < 400:
         target = urlsplit(reply.location).hostname or "another address"
         return LoginRefused(
@@ -425,7 +461,8 @@ def _unreachable(trouble: Exception, step: Step, host: str) -> SfsyncError:
         )
     if isinstance(trouble, requests.exceptions.ConnectTimeout) or isinstance(reason, _NEVER_SENT):
         return OrgUnavailable(
-            f"{step} failed: {host} could not be reached", hint="Check the network and org.login_url."
+            f"{step} failed: {host} could not be reached",
+            hint="Check the network and org.login_url.",
         )
     if step is Step.REFRESH:
         return OutcomeUnknown(

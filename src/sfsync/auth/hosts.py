@@ -1,8 +1,9 @@
 """Which hosts a login may talk to: pure questions about URLs, asked before any secret leaves.
 
-A token reply names two addresses that later get the bearer, ``instance_url`` and ``id``. Both are held against
-the list here, so that a forged or mistaken reply cannot lead a token to a stranger. Plain HTTP is for loopback
-alone, and a loopback address only for a login that was itself made on loopback.
+A token reply names two addresses that later get the bearer, ``instance_url`` and ``id``. Both are
+held against the list here, so that a forged or mistaken reply cannot lead a token to a stranger.
+Plain HTTP is for loopback alone, and a loopback address only for a login that was itself made on
+loopback.
 
 Source: salesforce-facts §1.1 (hosts).
 """
@@ -90,7 +91,8 @@ def origin_of(url: str) -> str:
 def jwt_audience(login: str) -> str:
     """The ``aud`` that a JWT for this login host must carry.
 
-    Source: salesforce-facts §1.8 (login or test, or an own domain), §1.1 (sandboxes belong to test).
+    Source: salesforce-facts §1.8 (login or test, or an own domain), §1.1 (sandboxes belong to
+    test).
 
     >>> jwt_audience("https://acme--uat.sandbox.my.salesforce.com")
     'https://test.salesforce.com'
@@ -133,7 +135,9 @@ def _is_trusted(parts: SplitResult, login: str) -> bool:
     host = parts.hostname or ""
     if host in LOOPBACK_HOSTS:
         return is_loopback(login)
-    return parts.port in {None, 443} and any(host.endswith(f".{domain}") for domain in SALESFORCE_DOMAINS)
+    return parts.port in {None, 443} and any(
+        host.endswith(f".{domain}") for domain in SALESFORCE_DOMAINS
+    )
 
 
 def _origin(parts: SplitResult) -> str:

@@ -1,8 +1,8 @@
 """Where a login is kept between runs: the system's keyring, or encrypted in the mirror's database.
 
-Never in plain text, and never where it was not proven to come back: a place is tried by writing, reading and
-deleting before the browser opens, so that no login is made only to be lost. Which tables hold the encrypted
-bytes is the mirror's matter, behind ``BlobVault``.
+Never in plain text, and never where it was not proven to come back: a place is tried by writing,
+reading and deleting before the browser opens, so that no login is made only to be lost. Which
+tables hold the encrypted bytes is the mirror's matter, behind ``BlobVault``.
 
 Source: contract §2 (where the login goes) and §5.7.
 """
@@ -84,8 +84,8 @@ class KeyringStore:
     """The system's keyring: Secret Service, KWallet, macOS or Windows.
 
     Args:
-        environ: the process environment, for the child that talks to the keyring; what is sfsync's own in it
-            is not handed on.
+        environ: the process environment, for the child that talks to the keyring; what is sfsync's
+            own in it is not handed on.
         seconds: how long a call may take.
         command: the child to run; another one in tests.
     """
@@ -99,7 +99,9 @@ class KeyringStore:
         seconds: float = KEYRING_SECONDS,
         command: Sequence[str] = _CHILD,
     ) -> None:
-        self._environ = {key: value for key, value in environ.items() if not key.startswith("SFSYNC_")}
+        self._environ = {
+            key: value for key, value in environ.items() if not key.startswith("SFSYNC_")
+        }
         self._seconds = seconds
         self._command = tuple(command)
 
@@ -137,9 +139,7 @@ class KeyringStore:
             )
             reply = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
-            problem = (
-                f"it did not answer within {self._seconds:g} seconds; it may be locked, or wait for somebody"
-            )
+            problem = f"it did not answer within {self._seconds:g} seconds; it may be locked, or wait for somebody"
         except (OSError, ValueError):
             pass
         else:
@@ -187,13 +187,17 @@ class SealingKey:
 
 
 def find_key(
-    *, key: str | None = None, key_file: Path | None = None, credentials_directory: Path | None = None
+    *,
+    key: str | None = None,
+    key_file: Path | None = None,
+    credentials_directory: Path | None = None,
 ) -> SealingKey | None:
     """The key to keep the login with, from the first of its three places that is set; None where none is.
 
     Args:
         key: the value of ``SFSYNC_TOKEN_KEY``.
-        key_file: that of ``SFSYNC_TOKEN_KEY_FILE``; must be the user's own and closed to everybody else.
+        key_file: that of ``SFSYNC_TOKEN_KEY_FILE``; must be the user's own and closed to everybody
+        else.
         credentials_directory: that of ``CREDENTIALS_DIRECTORY``, which systemd sets and protects.
 
     Raises:
@@ -212,8 +216,9 @@ def find_key(
 class EncryptedStore:
     """Logins in a ``BlobVault``, sealed with AES-256-GCM.
 
-    Profile and purpose are bound into the seal, so a sealed login moved to another profile does not open.
-    Layout: one byte for the kind of key, 16 bytes of salt for a passphrase, a 12-byte nonce, the rest.
+    Profile and purpose are bound into the seal, so a sealed login moved to another profile does not
+    open. Layout: one byte for the kind of key, 16 bytes of salt for a passphrase, a 12-byte nonce,
+    the rest.
     """
 
     name = DATABASE
@@ -260,7 +265,11 @@ class EncryptedStore:
         )
         try:
             if sealed[:1] == kind and len(nonce) == _NONCE_BYTES:
-                return AESGCM(self._key_for(head)).decrypt(nonce, rest, _bound_to(profile, head)).decode()
+                return (
+                    AESGCM(self._key_for(head))
+                    .decrypt(nonce, rest, _bound_to(profile, head))
+                    .decode()
+                )
         except (InvalidTag, ValueError):
             pass
         raise TokenStoreError(
@@ -282,24 +291,31 @@ class EncryptedStore:
 
 
 def choose_store(
-    wanted: str | None, *, keyring: TokenStore, database: Callable[[], TokenStore | None], probe: bool = True
+    wanted: str | None,
+    *,
+    keyring: TokenStore,
+    database: Callable[[], TokenStore | None],
+    probe: bool = True,
 ) -> TokenStore:
     """The place to keep the login.
 
     Args:
-        wanted: ``--token-store``, else ``SFSYNC_TOKEN_STORE``, else what was remembered; None for the first
-            of keyring and database that works.
+        wanted: ``--token-store``, else ``SFSYNC_TOKEN_STORE``, else what was remembered; None for
+            the first of keyring and database that works.
         keyring: the keyring, working or not.
-        database: makes the encrypted store; gives None where no key is set. Called only if needed, so that a
-            bad key does not matter to those who use the keyring.
+        database: makes the encrypted store; gives None where no key is set. Called only if needed,
+            so that a bad key does not matter to those who use the keyring.
         probe: write, read back and delete; only for a place already proven may it be left out.
 
     Raises:
         UsageError: ``wanted`` is no such place.
-        TokenStoreError: the wanted place, or every place, does not work; the hint says how to make one work.
+        TokenStoreError: the wanted place, or every place, does not work; the hint says how to make
+            one work.
     """
     if wanted not in {None, "", KEYRING, DATABASE}:
-        raise UsageError(f"There is no token store {wanted!r}", hint="Use --token-store keyring or database.")
+        raise UsageError(
+            f"There is no token store {wanted!r}", hint="Use --token-store keyring or database."
+        )
     if wanted == KEYRING:
         return _tried(keyring, probe=probe)
     if wanted == DATABASE:
@@ -355,11 +371,15 @@ def _with_key(store: TokenStore | None) -> TokenStore:
 def _unpacked(text: str, where: str) -> Token:
     try:
         token = Token.from_dict(json.loads(text))
-        if all(isinstance(part, str) for part in (token.access_token, token.instance_url, token.id_url)):
+        if all(
+            isinstance(part, str) for part in (token.access_token, token.instance_url, token.id_url)
+        ):
             return token
     except (ValueError, TypeError, AttributeError):
         pass
-    raise TokenStoreError(f"What {where} holds is not a login of sfsync", hint="Run `sfsync login`.")
+    raise TokenStoreError(
+        f"What {where} holds is not a login of sfsync", hint="Run `sfsync login`."
+    )
 
 
 def _bound_to(profile: str, head: bytes) -> bytes:
@@ -378,7 +398,9 @@ def _raw_key(text: str) -> bytes | None:
 
 
 def _base64(text: str) -> bytes:
-    return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+    return base64.b64decode(
+        text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True
+    )
 
 
 def _read_key_file(path: Path, *, closed: bool = True) -> str:

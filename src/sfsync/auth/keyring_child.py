@@ -1,8 +1,8 @@
 """One keyring call in a process of its own: a keyring that hangs can then be ended, which a thread cannot.
 
-Reads one JSON request from stdin, writes one JSON answer to stdout; the secret travels in the pipes alone,
-never in arguments or the environment. Only backends that encrypt are used: the library would take a plain-text
-file, or nothing at all, without a word.
+Reads one JSON request from stdin, writes one JSON answer to stdout; the secret travels in the pipes
+alone, never in arguments or the environment. Only backends that encrypt are used: the library would
+take a plain-text file, or nothing at all, without a word.
 
 Source: keyring 25.7 (which backends it takes by itself, and that none has a time-out).
 """

@@ -1,8 +1,8 @@
 """Logging in, staying logged in, logging out: where browser, token endpoint and token store meet.
 
-One law: whatever changes the stored login does so under one lock, shared by every process of a profile, and
-keeps the new login before anybody uses it. Under refresh-token rotation anything less ends in two processes
-logging each other out.
+One law: whatever changes the stored login does so under one lock, shared by every process of a
+profile, and keeps the new login before anybody uses it. Under refresh-token rotation anything less
+ends in two processes logging each other out.
 
 Source: salesforce-facts §1.5 (rotation); contract §5.7-8.
 """
@@ -15,7 +15,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sfsync.errors import GrantRevoked, NotLoggedIn, OrgUnavailable, SfsyncError, TokenStoreError, WrongOrg
+from sfsync.errors import (
+    GrantRevoked,
+    NotLoggedIn,
+    OrgUnavailable,
+    SfsyncError,
+    TokenStoreError,
+    WrongOrg,
+)
 from sfsync.failpoints import reach
 from sfsync.model.token import Token
 
@@ -70,8 +77,8 @@ class Refresher:
         """A login that is newer than the one that was refused.
 
         Args:
-            stale_access_token: the one that got a 401. If the store meanwhile holds another, somebody else
-                has renewed and theirs is handed back without a request.
+            stale_access_token: the one that got a 401. If the store meanwhile holds another,
+                somebody else has renewed and theirs is handed back without a request.
 
         Raises:
             NotLoggedIn: there is no login to renew.
@@ -85,7 +92,8 @@ class Refresher:
             if held.access_token != stale_access_token:
                 return held
             if held.refresh_token:
-                # A store that cannot be written is better found out before the refresh token is spent.
+                # A store that cannot be written is better found out before the refresh token is
+                # spent.
                 self._store.save(self._profile, held)
             renewed = self._renew(held)
             reach("auth.refreshed")
@@ -99,7 +107,9 @@ class Refresher:
         try:
             self._store.save(self._profile, renewed)
         except SfsyncError:
-            self._store.save(self._profile, renewed)  # once more: what is lost here is lost for good
+            self._store.save(
+                self._profile, renewed
+            )  # once more: what is lost here is lost for good
 
 
 class Login:
@@ -162,7 +172,10 @@ class Login:
             AuthError: no port is free, nobody came, or somebody said no.
             WrongOrg: it is another org than the profile's.
         """
-        from .pkce import Handshake, authorization_url  # only here: every other command starts faster without
+        from .pkce import (
+            Handshake,
+            authorization_url,
+        )  # only here: every other command starts faster without
 
         handshake = Handshake.new()
         with Listener(ports, handshake.state, host_of(self._grants.login)) as listener:
@@ -215,7 +228,9 @@ class Login:
         Args:
             renew: for logins without refresh token; signs again.
         """
-        return Refresher(self._store, self._profile, self._lock_path, renew or self._renew, kept=self._kept)
+        return Refresher(
+            self._store, self._profile, self._lock_path, renew or self._renew, kept=self._kept
+        )
 
     def whoami(self, renew: Renew | None = None) -> Identity:
         """Who is logged in, after renewing the login if need be."""
@@ -229,7 +244,8 @@ class Login:
         """End the login at Salesforce and forget it here.
 
         Returns:
-            Whether Salesforce confirmed; False if it could not be asked, so that the login may live on there.
+            Whether Salesforce confirmed; False if it could not be asked, so that the login may live
+            on there.
 
         Raises:
             NotLoggedIn: there is none.
@@ -272,7 +288,8 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise OrgUnavailable(
-            f"Another sfsync has been renewing the login for {seconds:.0f} seconds", hint="Try again later."
+            f"Another sfsync has been renewing the login for {seconds:.0f} seconds",
+            hint="Try again later.",
         ) from None
     except OSError as trouble:
         raise TokenStoreError(

@@ -1,12 +1,13 @@
 """Waiting for the browser to come back: a one-shot listener on this computer, with a deadline.
 
-It listens on 127.0.0.1 and ::1 alike, since ``localhost`` may be either to a browser and a port held on one of
-them only could be taken by somebody else on the other. Only a callback with this login's state counts; others
-get an error page and the waiting goes on, so that a stray or hostile request can neither complete nor end the
-login. The page a person sees is sent when it is known whether the login worked.
+It listens on 127.0.0.1 and ::1 alike, since ``localhost`` may be either to a browser and a port
+held on one of them only could be taken by somebody else on the other. Only a callback with this
+login's state counts; others get an error page and the waiting goes on, so that a stray or hostile
+request can neither complete nor end the login. The page a person sees is sent when it is known
+whether the login worked.
 
-Source: salesforce-facts §1.3 (literal ``localhost``, exact port, mismatch seen only in the browser);
-RFC 8252.
+Source: salesforce-facts §1.3 (literal ``localhost``, exact port, mismatch seen only in the
+browser); RFC 8252.
 """
 
 from __future__ import annotations
@@ -78,11 +79,16 @@ def read_callback(query: str, state: str, host: str) -> str:
         )
     if "error" in fields:
         raise refusal(
-            fields["error"][0], fields.get("error_description", [""])[0], step=Step.AUTHORIZE, host=host
+            fields["error"][0],
+            fields.get("error_description", [""])[0],
+            step=Step.AUTHORIZE,
+            host=host,
         )
     codes = fields.get("code", [])
     if len(codes) != 1 or not 0 < len(codes[0]) <= _LONGEST_CODE:
-        raise InputError("The address of the callback holds no code", hint="Run `sfsync login` again.")
+        raise InputError(
+            "The address of the callback holds no code", hint="Run `sfsync login` again."
+        )
     return codes[0]
 
 
@@ -139,12 +145,15 @@ class Listener:
         """The addresses it listens on."""
         return tuple(str(server.server_address[0]) for server in self._servers)
 
-    def wait(self, deadline_seconds: float = DEFAULT_DEADLINE_SECONDS, paste: Paste | None = None) -> str:
+    def wait(
+        self, deadline_seconds: float = DEFAULT_DEADLINE_SECONDS, paste: Paste | None = None
+    ) -> str:
         """The code, when the browser has come back.
 
         Args:
             deadline_seconds: how long to wait in all.
-            paste: waits at most the given seconds for a line that a person may paste, and gives it or None.
+            paste: waits at most the given seconds for a line that a person may paste, and gives it
+                or None.
 
         Raises:
             LoginTimedOut: nobody came.
@@ -179,7 +188,10 @@ class Listener:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -278,7 +290,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.FORBIDDEN)
         else:
             self._desk.receive(
-                query, lambda worked: self._answer(HTTPStatus.OK if worked else HTTPStatus.BAD_REQUEST)
+                query,
+                lambda worked: self._answer(HTTPStatus.OK if worked else HTTPStatus.BAD_REQUEST),
             )
 
     def do_OPTIONS(self) -> None:
@@ -301,7 +314,9 @@ class _Handler(BaseHTTPRequestHandler):
         del message, explain
         self.close_connection = True
         self._answer(
-            HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code)
+            HTTPStatus.METHOD_NOT_ALLOWED
+            if code == HTTPStatus.NOT_IMPLEMENTED
+            else HTTPStatus(code)
         )
 
     def version_string(self) -> str:
@@ -318,7 +333,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Is it a person's tab coming back? The redirect is cross-site, but it is a top-level navigation."""
         mode = self.headers.get("Sec-Fetch-Mode")
         if mode is not None:
-            return mode == "navigate" and self.headers.get("Sec-Fetch-Dest", "document") == "document"
+            return (
+                mode == "navigate" and self.headers.get("Sec-Fetch-Dest", "document") == "document"
+            )
         return self.headers.get("Origin") in {None, "null"}
 
     def _answer(self, status: HTTPStatus, *, empty: bool = False) -> None:
@@ -334,7 +351,8 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    # Elsewhere it frees a port that lingers; on Windows it would let others share a port that is in use.
+    # Elsewhere it frees a port that lingers; on Windows it would let others share a port that is in
+    # use.
     allow_reuse_address = sys.platform != "win32"
 
     def __init__(self, address: str, port: int, desk: _Desk) -> None:
@@ -358,7 +376,9 @@ def _bind_first(ports: Sequence[int], desk: _Desk) -> list[_Server]:
             return servers
     named = ", ".join(map(str, ports))
     raise AuthError(
-        f"No port for the browser's way back is free: {named}" if ports else "org.redirect_ports is empty",
+        f"No port for the browser's way back is free: {named}"
+        if ports
+        else "org.redirect_ports is empty",
         hint="Close the program that uses one of them, or add another port to org.redirect_ports and its "
         "callback http://localhost:PORT/callback to the app.",
     )

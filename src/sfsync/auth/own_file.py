@@ -1,7 +1,7 @@
 """A file that holds a secret: read only where it is the user's own and closed to everybody else.
 
-What was checked is what is read: the file is looked at through its open descriptor. What the secret is for, and
-what to do where the file does not serve, is for the caller.
+What was checked is what is read: the file is looked at through its open descriptor. What the secret
+is for, and what to do where the file does not serve, is for the caller.
 
 Source: systemd.exec(5), LoadCredential= (systemd protects its credentials itself).
 """
@@ -35,8 +35,8 @@ def read_own(path: Path, *, closed: bool = True) -> str:
 
     Args:
         path: the file.
-        closed: insist that it is the user's own and open to nobody else; not for systemd's credentials, whose
-            owner and mode differ between versions.
+        closed: insist that it is the user's own and open to nobody else; not for systemd's
+            credentials, whose owner and mode differ between versions.
 
     Raises:
         UnusableFileError: it cannot be read, is no text, or is open to others.
@@ -67,5 +67,6 @@ def _refuse_if_open_to_others(status: os.stat_result, path: Path) -> None:
         raise UnusableFileError("belongs to another user", "Make a key file of your own.")
     if status.st_mode & 0o077:
         raise UnusableFileError(
-            f"is open to others (mode {stat.S_IMODE(status.st_mode):04o})", f"Close it: chmod 600 {path}"
+            f"is open to others (mode {stat.S_IMODE(status.st_mode):04o})",
+            f"Close it: chmod 600 {path}",
         )

@@ -1,7 +1,7 @@
 """What a login in the browser starts from: verifier, challenge, state and the address to open.
 
-Pure but for the randomness; nothing here is sent or kept. The verifier stays in memory until the code is
-exchanged, so a stolen code alone is worth nothing.
+Pure but for the randomness; nothing here is sent or kept. The verifier stays in memory until the
+code is exchanged, so a stolen code alone is worth nothing.
 
 Source: RFC 7636; salesforce-facts §1.2.
 """
@@ -34,7 +34,9 @@ class Handshake:
     @classmethod
     def new(cls) -> Handshake:
         """Fresh random values, from the system's generator."""
-        return cls(verifier=generate_token(_VERIFIER_CHARACTERS), state=generate_token(_STATE_CHARACTERS))
+        return cls(
+            verifier=generate_token(_VERIFIER_CHARACTERS), state=generate_token(_STATE_CHARACTERS)
+        )
 
     @property
     def challenge(self) -> str:
@@ -64,8 +66,8 @@ def authorization_url(
         redirect_uri: must be registered on the app in exactly this form, port included.
         scopes: such as ``("api", "refresh_token")``.
         handshake: this login's state and verifier.
-        prompt: ``login`` asks for the password even where the browser has a session, so that nobody logs in
-            as whoever used the browser last; empty to leave it to Salesforce.
+        prompt: ``login`` asks for the password even where the browser has a session, so that nobody
+            logs in as whoever used the browser last; empty to leave it to Salesforce.
         login_hint: a username to fill in.
     """
     return str(

@@ -1,13 +1,15 @@
 """What OAuth's error codes mean to a person: one table from code and description to exception and advice.
 
-Used for both places an error can come from, the browser's redirect and the token endpoint. Whatever the other
-side wrote is shown only after it was made plain: one line, no control characters, no secret that was sent.
+Used for both places an error can come from, the browser's redirect and the token endpoint. Whatever
+the other side wrote is shown only after it was made plain: one line, no control characters, no
+secret that was sent.
 
-Source: salesforce-facts §1.6 (codes and texts), §1.3 (redirect mismatch), §1.9 (apps that must be installed);
-github segmentio/action-destinations#2300 (a second refresh at the same moment), sfdx-actions/setup-sfdx#17
-(``ip restricted``), n8n-io/n8n#32325 and restforce/restforce#744 (``login rate exceeded`` as an invalid_grant),
-forcedotcom/cli#3260 (``invalid_app_access``), abisek/salesforce-elf-browser#9 (``OAUTH_APP_ACCESS_DENIED``),
-n8n-io/n8n#21589 (``OAUTH_APP_BLOCKED``), PipedreamHQ/pipedream#21557 (``OAUTH_EC_APP_NOT_FOUND``).
+Source: salesforce-facts §1.6 (codes and texts), §1.3 (redirect mismatch), §1.9 (apps that must be
+installed); github segmentio/action-destinations#2300 (a second refresh at the same moment),
+sfdx-actions/setup-sfdx#17 (``ip restricted``), n8n-io/n8n#32325 and restforce/restforce#744
+(``login rate exceeded`` as an invalid_grant), forcedotcom/cli#3260 (``invalid_app_access``),
+abisek/salesforce-elf-browser#9 (``OAUTH_APP_ACCESS_DENIED``), n8n-io/n8n#21589
+(``OAUTH_APP_BLOCKED``), PipedreamHQ/pipedream#21557 (``OAUTH_EC_APP_NOT_FOUND``).
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class _Rule:
 
     def fits(self, code: str, description: str, step: Step) -> bool:
         return (
-            self.code in {"", code} and self.says in description.lower() and (not self.at or step in self.at)
+            self.code in {"", code}
+            and self.says in description.lower()
+            and (not self.at or step in self.at)
         )
 
 
@@ -171,7 +175,9 @@ _RULES = (
     _Rule("invalid_grant", "the login is not valid", _AGAIN),
     _Rule("inactive_user", "this user is frozen or deactivated", "Ask a Salesforce admin."),
     _Rule("inactive_org", "this org is closed, locked or expired", "Ask a Salesforce admin."),
-    _Rule("invalid_client", "the app is not installed in this org", _INSTALL, says="must be installed"),
+    _Rule(
+        "invalid_client", "the app is not installed in this org", _INSTALL, says="must be installed"
+    ),
     _Rule("oauth_ec_app_not_found", "the app is not installed in this org", _INSTALL),
     _Rule(
         "oauth_app_blocked",
@@ -183,7 +189,11 @@ _RULES = (
         "the user may not use this app",
         "An admin has to permit the app for the user, by a permission set or profile.",
     ),
-    _Rule("oauth_approval_error_generic", "the app is not installed or not approved in this org", _INSTALL),
+    _Rule(
+        "oauth_approval_error_generic",
+        "the app is not installed or not approved in this org",
+        _INSTALL,
+    ),
     _Rule("invalid_client_id", "the app is not known", _CHECK_APP),
     _Rule("invalid_client", "the app is not known, or its secret is wrong", _CHECK_APP),
     _Rule("invalid_client_credentials", "the app's secret is wrong", _CHECK_APP),
@@ -273,13 +283,16 @@ def refusal(code: str, description: str, *, step: Step, host: str) -> SfsyncErro
         host: who said it.
 
     >>> refusal("inactive_user", "user is inactive", step=Step.REFRESH, host="login.salesforce.com").message
-    'Renewing the login was refused by login.salesforce.com: this user is frozen or deactivated (inactive_user: user is inactive)'
+    'Renewing the login was refused by login.salesforce.com: this user is frozen or deactivated
+    (inactive_user: user is inactive)'
     """
     code, description = plain(code), plain(description)
     rule = next((rule for rule in _RULES if rule.fits(code.lower(), description, step)), None)
     quoted = f"{code}: {description}" if description and description != code else code
     if rule is None:
-        return LoginRefused(f"{step} was refused by {host}: {quoted or 'no reason given'}", hint=_AGAIN)
+        return LoginRefused(
+            f"{step} was refused by {host}: {quoted or 'no reason given'}", hint=_AGAIN
+        )
     return rule.kind(f"{step} was refused by {host}: {rule.told} ({quoted})", hint=rule.hint)
 
 

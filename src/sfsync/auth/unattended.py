@@ -1,8 +1,9 @@
 """Logins that need nobody at a browser: what is remembered of one, and how it is made anew.
 
-Neither flow has a refresh token. A login by a signed key keeps the path of the key and signs again; the key
-itself stays in its file, so that there is one copy of it and whoever replaces or takes away the file has done so
-for sfsync too. A login with client credentials asks again with the secret, which stays where it was given.
+Neither flow has a refresh token. A login by a signed key keeps the path of the key and signs again;
+the key itself stays in its file, so that there is one copy of it and whoever replaces or takes away
+the file has done so for sfsync too. A login with client credentials asks again with the secret,
+which stays where it was given.
 
 Source: salesforce-facts §1.8 (JWT bearer, client credentials: no refresh token).
 """
@@ -100,7 +101,9 @@ def unattended(way: Way, grants: Grants, now: datetime) -> Token:
     if way.kind is Kind.CLIENT_CREDENTIALS:
         return grants.client_credentials()
     key = read_key(Path(way.key_file))
-    return grants.jwt_bearer(username=way.username, private_key_pem=key, now=now, audience=way.audience)
+    return grants.jwt_bearer(
+        username=way.username, private_key_pem=key, now=now, audience=way.audience
+    )
 
 
 # -- the key
@@ -110,8 +113,8 @@ def read_key(path: Path) -> str:
     """An RSA private key in PEM form, out of a file of the user's own.
 
     Raises:
-        LoginKeyError: the file is gone, open to others or unreadable; or it holds no such key, or one that is
-            under a passphrase, which nobody is there to type.
+        LoginKeyError: the file is gone, open to others or unreadable; or it holds no such key, or
+            one that is under a passphrase, which nobody is there to type.
     """
     try:
         text = read_own(path)
@@ -135,7 +138,11 @@ def _what_is_wrong(text: str) -> tuple[str, str] | None:
         return "is under a passphrase", _WRITE_OUT
     if "PRIVATE KEY-----" not in text:
         found = (
-            "a certificate" if "BEGIN CERTIFICATE" in text else "a public key" if "PUBLIC KEY" in text else ""
+            "a certificate"
+            if "BEGIN CERTIFICATE" in text
+            else "a public key"
+            if "PUBLIC KEY" in text
+            else ""
         )
         return f"holds {found or 'nothing'} where a private key is expected", (
             "The private key was made together with it; name that file." if found else _ANEW
@@ -147,7 +154,10 @@ def _what_is_wrong(text: str) -> tuple[str, str] | None:
     if not isinstance(key, RSAPrivateKey):
         return "holds a private key that is not RSA; Salesforce takes RSA alone", _ANEW
     if key.key_size < _KEY_BITS:
-        return f"holds an RSA key of {key.key_size} bits; {_KEY_BITS} are the least that is safe", _ANEW
+        return (
+            f"holds an RSA key of {key.key_size} bits; {_KEY_BITS} are the least that is safe",
+            _ANEW,
+        )
     return None
 
 
@@ -194,7 +204,8 @@ def new_key(path: Path, name: str, now: datetime) -> Path:
 
 def _is_there(path: Path) -> LoginKeyError:
     return LoginKeyError(
-        f"{path} is there already, and is left as it is", hint="Use it without --new, or name another file."
+        f"{path} is there already, and is left as it is",
+        hint="Use it without --new, or name another file.",
     )
 
 
@@ -216,7 +227,8 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
 def client_secret(environ: Mapping[str, str]) -> str:
     """The app's secret, from the first of its three places that is set; empty where none is.
 
-    ``SFSYNC_CLIENT_SECRET``, else the file named by ``SFSYNC_CLIENT_SECRET_FILE``, else systemd's credential.
+    ``SFSYNC_CLIENT_SECRET``, else the file named by ``SFSYNC_CLIENT_SECRET_FILE``, else systemd's
+    credential.
 
     Raises:
         ConfigError: the place that is set holds no usable secret.

@@ -49,17 +49,43 @@ def _version(wanted: bool) -> None:
 def options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Keep the PenguinMails email platform and a Salesforce org in step."""
 
 
-for module in (data, settings, login, profiles, org, sync, review, past, person, schedule, demo, selftest):
+for module in (
+    data,
+    settings,
+    login,
+    profiles,
+    org,
+    sync,
+    review,
+    past,
+    person,
+    schedule,
+    demo,
+    selftest,
+):
     module.register(app)
 
 
-_AFTER_THE_COMMAND = ("--config", "-c", "--profile", "--json", "--quiet", "-q", "--verbose", "-v", "-vv")
+_AFTER_THE_COMMAND = (
+    "--config",
+    "-c",
+    "--profile",
+    "--json",
+    "--quiet",
+    "-q",
+    "--verbose",
+    "-v",
+    "-vv",
+)
 
 
 def run() -> int:
@@ -86,8 +112,12 @@ def wrong_usage(error: typer.TyperException, arguments: list[str]) -> None:
 
         rich_format_error(error)  # type: ignore[arg-type]
         if arguments[0] in _AFTER_THE_COMMAND:
-            sys.stderr.write(f"{arguments[0]} goes after the command: sfsync COMMAND {arguments[0]} …\n")
+            sys.stderr.write(
+                f"{arguments[0]} goes after the command: sfsync COMMAND {arguments[0]} …\n"
+            )
         return
     message = error.format_message()
     name = next((word for word in arguments if not word.startswith("-")), "")
-    write_document(Cli(name, as_json=True), "failed", 2, {}, errors=({"slug": "usage", "message": message},))
+    write_document(
+        Cli(name, as_json=True), "failed", 2, {}, errors=({"slug": "usage", "message": message},)
+    )

@@ -64,7 +64,9 @@ class Checkup:
         return findings(self.wanted, self.login, self.org, self.machine, now)
 
 
-def check_up(cli: Cli, repairs: Callable[[Checkup, SqliteMirror | None], None] | None = None) -> Checkup:
+def check_up(
+    cli: Cli, repairs: Callable[[Checkup, SqliteMirror | None], None] | None = None
+) -> Checkup:
     """Look at everything.
 
     Args:
@@ -104,7 +106,7 @@ def _look(cli: Cli, found: Checkup, mirror: SqliteMirror, files: tuple[FileFacts
     found.machine = replace(found.machine, values=_restricted(found, mirror))
 
 
-# -- the login and the org ---------------------------------------------------------------------------------------
+# -- the login and the org -------------------------------------------------------------------------
 def _login(cli: Cli, config: Config, mirror: SqliteMirror) -> LoginFacts:
     from sfsync.auth.unattended import Kind, Way
 
@@ -135,9 +137,13 @@ def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
     except SfsyncError as error:
         found.login = replace(found.login, trouble=(error.message, error.hint))
         return
-    org.connection.patience = Patience(tries=2, seconds=20)  # somebody is waiting, and nothing is lost
+    org.connection.patience = Patience(
+        tries=2, seconds=20
+    )  # somebody is waiting, and nothing is lost
     try:
-        with org.connection.session.finishing():  # a few calls of the reserve, to tell that it is reached
+        with (
+            org.connection.session.finishing()
+        ):  # a few calls of the reserve, to tell that it is reached
             found.org = survey(
                 org.connection,
                 objects_of(mapping),
@@ -150,7 +156,7 @@ def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
     found.calls = org.usage().api_calls
 
 
-# -- this machine ------------------------------------------------------------------------------------------------
+# -- this machine ----------------------------------------------------------------------------------
 def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...]) -> MachineFacts:
     import sqlite3
 
@@ -172,7 +178,9 @@ def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...])
             paused_since=str(told["paused_since"] or ""),
             remembered={name: facts for name, facts in kept.items() if facts is not None},
             widest={
-                (name, column): longest for name in objects for column, longest in mirror.widest(name).items()
+                (name, column): longest
+                for name in objects
+                for column, longest in mirror.widest(name).items()
             },
         )
     except MirrorError as error:
@@ -210,7 +218,8 @@ def _files(cli: Cli, config: Config) -> Iterator[FileFacts]:
 def _file(path: Path, *, secret: bool, roots: bool = False) -> Iterator[FileFacts]:
     """One file's facts; nothing where there is none.
 
-    A folder with the sticky bit, as ``/tmp``, may be written by everybody and yet protects what is in it.
+    A folder with the sticky bit, as ``/tmp``, may be written by everybody and yet protects what is
+    in it.
     """
     try:
         told = path.stat()
@@ -223,7 +232,7 @@ def _file(path: Path, *, secret: bool, roots: bool = False) -> Iterator[FileFact
     yield FileFacts(str(path), mode & 0o777, is_mine, secret)
 
 
-# -- repairs -----------------------------------------------------------------------------------------------------
+# -- repairs ---------------------------------------------------------------------------------------
 def repair(cli: Cli, found: Checkup, mirror: SqliteMirror | None, *, dry_run: bool) -> list[str]:
     """Mend what is ours: modes of files, and what the mirror remembers of the org.
 

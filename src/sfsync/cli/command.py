@@ -1,7 +1,8 @@
 """What all commands share: the common options, one error boundary, one way to answer.
 
-A command is a function of ``Cli`` and its own options that returns an ``Answer``. It never prints the
-answer itself: here it becomes text on stdout, or the one JSON document of contract §2, also where it fails.
+A command is a function of ``Cli`` and its own options that returns an ``Answer``. It never prints
+the answer itself: here it becomes text on stdout, or the one JSON document of contract §2, also
+where it fails.
 """
 
 from __future__ import annotations
@@ -53,7 +54,11 @@ class Command(TyperCommand):
         parameters = _plain(super().get_params(ctx))
         words = " ".join(_words(ctx))
         for parameter in parameters:
-            if isinstance(parameter, TyperOption) and parameter.envvar is None and not parameter.is_eager:
+            if (
+                isinstance(parameter, TyperOption)
+                and parameter.envvar is None
+                and not parameter.is_eager
+            ):
                 is_common = parameter.rich_help_panel == PANEL
                 parameter.envvar = variable("" if is_common else words, _long_name(parameter))
                 parameter.show_envvar = False  # the rule is told once, not at each option
@@ -71,7 +76,9 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """The help page, with the rule of the variables at its end."""
-        options = [one for one in self.get_params(ctx) if isinstance(one, TyperOption) and one.envvar]
+        options = [
+            one for one in self.get_params(ctx) if isinstance(one, TyperOption) and one.envvar
+        ]
         named = f"{_long_name(options[0])} is ${options[0].envvar}"
         self.epilog = f"Each option can be set by an environment variable too: {named}."
         super().format_help(ctx, formatter)
@@ -199,7 +206,10 @@ def _console(*, stderr: bool) -> Console:
 
 _CONTROL = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
-} | {code: f"\\u{code:04x}" for code in (0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+} | {
+    code: f"\\u{code:04x}"
+    for code in (0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
 """C0 and C1 controls; marks that turn the direction of writing, and with it what a line seems to say."""
 
 
@@ -254,7 +264,9 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-_CONTEXT = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+_CONTEXT = inspect.Parameter(
+    "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+)
 
 
 def _origins(context: Any) -> dict[str, str]:
@@ -434,7 +446,9 @@ LONGEST_MESSAGE = 2000
 
 def short(text: str) -> str:
     """What was typed may be quoted in a message, but not 100 KB of it."""
-    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE // 2]} … {text[-200:]}"
+    return (
+        text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE // 2]} … {text[-200:]}"
+    )
 
 
 def fail(cli: Cli, error: SfsyncError) -> int:
@@ -460,7 +474,11 @@ _WRONG = 2
 
 def _variables_in(cli: Cli, message: str) -> tuple[str, ...]:
     """The variables that an option was taken from, and whose value is what this message is about."""
-    named = [origin for origin in cli.origins.values() if origin.startswith("$") and origin not in message]
+    named = [
+        origin
+        for origin in cli.origins.values()
+        if origin.startswith("$") and origin not in message
+    ]
     return tuple(name for name in named if cli.environ.get(name[1:], "\0") in message)
 
 
@@ -479,7 +497,9 @@ def unexpected(cli: Cli, error: Exception) -> int:
     message = f"sfsync met something it does not understand ({type(error).__name__})"
     hint = "All work done so far is kept. Run it again with -vv and report what it prints."
     if cli.as_json:
-        write_document(cli, "failed", 1, {}, errors=({"slug": "bug", "message": message, "hint": hint},))
+        write_document(
+            cli, "failed", 1, {}, errors=({"slug": "bug", "message": message, "hint": hint},)
+        )
     else:
         _complain(cli, message, hint)
     if cli.verbose > 1:

@@ -30,14 +30,22 @@ def init(
     *,
     login_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where to log in.", show_default="https://login.salesforce.com"),
+        typer.Option(
+            metavar="URL", help="Where to log in.", show_default="https://login.salesforce.com"
+        ),
     ] = None,
     client_id: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="The consumer key of your app.", show_default="$SFSYNC_CLIENT_ID"),
+        typer.Option(
+            metavar="KEY", help="The consumer key of your app.", show_default="$SFSYNC_CLIENT_ID"
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file that is there.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Name the file and stop.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite the file that is there.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Name the file and stop.")
+    ] = False,
 ) -> Answer:
     """Write a commented sfsync.yaml, ready to use.
 
@@ -50,9 +58,13 @@ def init(
     path = cli.config or Path("sfsync.yaml")
     text = example_config()
     if login_url:
-        text = re.sub(r"(?m)^(  login_url:).*$", lambda match: f"{match[1]} {login_url}", text, count=1)
+        text = re.sub(
+            r"(?m)^(  login_url:).*$", lambda match: f"{match[1]} {login_url}", text, count=1
+        )
     if client_id:
-        text = re.sub(r"(?m)^(  client_id:).*$", lambda match: f"{match[1]} {client_id}", text, count=1)
+        text = re.sub(
+            r"(?m)^(  client_id:).*$", lambda match: f"{match[1]} {client_id}", text, count=1
+        )
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
     if path.exists() and not force:
         raise UsageError(f"{path} is there already", hint="Edit it, or overwrite it with --force.")
@@ -65,14 +77,18 @@ def init(
         with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already", hint="Edit it, or overwrite it with --force.") from None
+        raise UsageError(
+            f"{path} is there already", hint="Edit it, or overwrite it with --force."
+        ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
 
     def show(console: Console) -> None:
         console.print(f"Wrote {path}.", soft_wrap=True)
         if not client_id and not cli.environ.get("SFSYNC_CLIENT_ID"):
-            console.print("Next: set SFSYNC_CLIENT_ID to the consumer key of your app, then `sfsync login`.")
+            console.print(
+                "Next: set SFSYNC_CLIENT_ID to the consumer key of your app, then `sfsync login`."
+            )
         else:
             console.print("Next: `sfsync login`.")
 
@@ -81,7 +97,9 @@ def init(
 
 def import_file(
     cli: Cli,
-    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="CSV or JSON lines; - is standard input.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE|-", help="CSV or JSON lines; - is standard input.")
+    ],
     *,
     object_name: Annotated[
         str, typer.Option("--object", metavar="NAME", help="What the records are: contact or lead.")
@@ -89,12 +107,14 @@ def import_file(
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="Skip columns that are not mapped.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Check the file and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Check the file and stop.")
+    ] = False,
 ) -> Answer:
     """Bring contacts or leads from a file into the mirror, matched by the object's match key.
 
-    Columns are the mirror's, or the Salesforce fields they are mapped to. What is new or different is an edit
-    like any other: the next push sends it. Rows that cannot be read go to quarantine.
+    Columns are the mirror's, or the Salesforce fields they are mapped to. What is new or different
+    is an edit like any other: the next push sends it. Rows that cannot be read go to quarantine.
 
     Examples:
       sfsync import people.csv
@@ -109,13 +129,16 @@ def import_file(
     known = config.mapping.objects
     if object_name not in known:
         raise UsageError(
-            f"no object {object_name!r} in the configuration", hint=f"There are: {', '.join(known)}."
+            f"no object {object_name!r} in the configuration",
+            hint=f"There are: {', '.join(known)}.",
         )
     counts = Counter({"created": 0, "updated": 0, "unchanged": 0, "quarantined": 0})
     run_id = new_run_id()
     with open_mirror(cli, config) as mirror, mirror.lock(run_id, "import"):
         records = read_records(
-            sys.stdin.buffer if str(file) == "-" else file, known[object_name], ignore_unknown=ignore_unknown
+            sys.stdin.buffer if str(file) == "-" else file,
+            known[object_name],
+            ignore_unknown=ignore_unknown,
         )
         for batch in batched(records, BATCH):
             good = [record[1] for record in batch if not isinstance(record, BadLine)]

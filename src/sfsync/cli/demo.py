@@ -30,13 +30,20 @@ def local_org(
     cli: Cli,
     *,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="PORT", help="Where to listen; 0 for any free port.")
+        int,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="Where to listen; 0 for any free port."
+        ),
     ] = 8700,
-    seed: Annotated[int, typer.Option(help="The sample people; the same number gives the same ones.")] = 7,
+    seed: Annotated[
+        int, typer.Option(help="The sample people; the same number gives the same ones.")
+    ] = 7,
     contacts: Annotated[int, typer.Option(min=0, help="How many sample contacts.")] = 60,
     leads: Annotated[
         int | None,
-        typer.Option(min=0, help="How many sample leads.", show_default="five twelfths of the contacts"),
+        typer.Option(
+            min=0, help="How many sample leads.", show_default="five twelfths of the contacts"
+        ),
     ] = None,
     latency: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long each answer waits.")
@@ -57,13 +64,18 @@ def local_org(
         bool, typer.Option("--no-task-external-id", help="An org without the Task's external id.")
     ] = False,
     hide_opt_out: Annotated[
-        bool, typer.Option("--hide-opt-out", help="An org that hides HasOptedOutOfEmail from this user.")
+        bool,
+        typer.Option("--hide-opt-out", help="An org that hides HasOptedOutOfEmail from this user."),
     ] = False,
     bare: Annotated[
-        bool, typer.Option("--bare", help="An org nobody has prepared: no fields, no permissions for them.")
+        bool,
+        typer.Option(
+            "--bare", help="An org nobody has prepared: no fields, no permissions for them."
+        ),
     ] = False,
     rotate_refresh_tokens: Annotated[
-        bool, typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token.")
+        bool,
+        typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token."),
     ] = False,
 ) -> Answer:
     """Serve a small Salesforce on this machine, for trying things and for tests. Ctrl-C ends it.
@@ -90,7 +102,9 @@ def local_org(
                 sys.stdout.flush()
             else:
                 cli.out.print(f"A local Salesforce org at {org.url} (Ctrl-C ends it)")
-                line = f"  sfsync init --login-url {org.url} --client-id sfsync-local && sfsync login"
+                line = (
+                    f"  sfsync init --login-url {org.url} --client-id sfsync-local && sfsync login"
+                )
                 cli.out.print(line, soft_wrap=True)
             while True:  # an Event broken off by a signal can be between two states of its lock
                 time.sleep(0.5)
@@ -120,13 +134,15 @@ def demo(
 ) -> Answer:
     """Show the whole job on an embedded local org: no account, no configuration, under 20 seconds.
 
-    Log in, pull, turn events into Tasks, edit both sides, see the conflict, sync, follow deletions, merges and
-    converted leads, and end with a sync that has nothing to do.
+    Log in, pull, turn events into Tasks, edit both sides, see the conflict, sync, follow deletions,
+    merges and converted leads, and end with a sync that has nothing to do.
     """
     from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 
     place = _fresh_folder(folder)
-    with LocalOrg(LocalOrgConfig(seed=seed, auto_approve=True, state_file=place / "org.json")) as org:
+    with LocalOrg(
+        LocalOrgConfig(seed=seed, auto_approve=True, state_file=place / "org.json")
+    ) as org:
         show = Show(cli, org, place)
         for step in (
             show.log_in, show.first_pull, show.activity, show.again, show.both_sides, show.consent,
@@ -145,7 +161,9 @@ def _fresh_folder(wanted: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise UsageError(f"{place} cannot be made: {error.strerror}", hint="Use --folder.") from error
+            raise UsageError(
+                f"{place} cannot be made: {error.strerror}", hint="Use --folder."
+            ) from error
         return place.resolve()
     raise UsageError(
         f"{wanted} and a thousand after it are there already", hint="Remove some, or use --folder."
@@ -201,7 +219,10 @@ class Show:
 
         self.title("Hand in the same file again", "an event counts once, for ever")
         before = len(self.org.state.table("Task").rows)
-        self.run("push-activity events.jsonl", lambda cli: push_activity(cli, self.place / "events.jsonl"))
+        self.run(
+            "push-activity events.jsonl",
+            lambda cli: push_activity(cli, self.place / "events.jsonl"),
+        )
         self.check(len(self.org.state.table("Task").rows) == before, "no second Task")
 
     def both_sides(self) -> None:
@@ -210,7 +231,9 @@ class Show:
         from sfsync.cli.sync import diff, sync
 
         ada, bob = self.people(2)
-        self.title("Edit both sides", "Salesforce wins what sales people type; both values are kept")
+        self.title(
+            "Edit both sides", "Salesforce wins what sales people type; both values are kept"
+        )
         self.sql(
             "UPDATE contacts SET job_title = 'Chief Penguin', phone = '+1 555 0100' WHERE salesforce_id = ?",
             ada,
@@ -226,7 +249,8 @@ class Show:
         self.run("conflicts", conflicts)
         here, there = self.mirror_row(ada), self.org_row(ada)
         self.check(
-            here["job_title"] == there["Title"] == "Head of Ice", "the title is Salesforce's on both sides"
+            here["job_title"] == there["Title"] == "Head of Ice",
+            "the title is Salesforce's on both sides",
         )
         self.check(there["Phone"] == "+1 555 0100", "the phone typed in the mirror arrived")
 
@@ -241,7 +265,9 @@ class Show:
             f"push-activity --type unsubscribed --email {email}",
             lambda cli: push_activity(cli, type_="unsubscribed", email=email),
         )
-        self.org.as_user().edit(who, {"HasOptedOutOfEmail": False, "PenguinMails_Unsubscribed__c": False})
+        self.org.as_user().edit(
+            who, {"HasOptedOutOfEmail": False, "PenguinMails_Unsubscribed__c": False}
+        )
         self.tell("In Salesforce, somebody unticks both boxes.")
         self.run("sync", sync)
         there = self.org_row(who)
@@ -267,18 +293,26 @@ class Show:
         self.tell(f"{told}, a lead converted.")
         self.run("sync", sync)
         self.check(
-            bool(self.mirror_row(gone)["deleted_at"]), "the deleted contact is soft-deleted in the mirror"
+            bool(self.mirror_row(gone)["deleted_at"]),
+            "the deleted contact is soft-deleted in the mirror",
         )
         self.check(
-            bool(self.mirror_row(loser)["deleted_at"]), "the merged one too, and points to its survivor"
+            bool(self.mirror_row(loser)["deleted_at"]),
+            "the merged one too, and points to its survivor",
         )
-        self.check(bool(self.mirror_row(lead, "leads")["deleted_at"]), "the lead lives on as a contact")
+        self.check(
+            bool(self.mirror_row(lead, "leads")["deleted_at"]), "the lead lives on as a contact"
+        )
         self.run(
             f"push-activity --type email_replied --email {address}",
-            lambda cli: push_activity(cli, type_="email_replied", email=address, campaign="January"),
+            lambda cli: push_activity(
+                cli, type_="email_replied", email=address, campaign="January"
+            ),
         )
         replies = [
-            task for task in self.org.state.table("Task").rows.values() if task.get("WhoId") == contact
+            task
+            for task in self.org.state.table("Task").rows.values()
+            if task.get("WhoId") == contact
         ]
         self.check(bool(replies), "its next email is logged on that contact")
 
@@ -311,7 +345,8 @@ class Show:
         self.told[-1]["checks"].append(what)
         if not holds:
             raise SfsyncError(
-                f"the demo expected this and did not find it: {what}", hint=f"Look into {self.place}."
+                f"the demo expected this and did not find it: {what}",
+                hint=f"Look into {self.place}.",
             )
         self.tell(f"✓ {what}")
 
@@ -324,11 +359,18 @@ class Show:
             self.cli.out.print(Text(f"   $ sfsync {line}", style="green"), soft_wrap=True)
         silent = self.cli.quiet or self.cli.as_json
         environ = {"SFSYNC_TOKEN_KEY": self.key, "PATH": self.cli.environ.get("PATH", "")}
-        cli = Cli(line.split(maxsplit=1)[0], config=self.place / "sfsync.yaml", quiet=silent, environ=environ)
+        cli = Cli(
+            line.split(maxsplit=1)[0],
+            config=self.place / "sfsync.yaml",
+            quiet=silent,
+            environ=environ,
+        )
         cli.open_browser = play_browser
         code = perform(cli, lambda: work(cli))
         if code:
-            raise SfsyncError(f"sfsync {line} ended with exit code {code}", hint=f"Look into {self.place}.")
+            raise SfsyncError(
+                f"sfsync {line} ended with exit code {code}", hint=f"Look into {self.place}."
+            )
 
     # -- the people it plays with
     def people(self, count: int) -> list[str]:
@@ -363,7 +405,9 @@ class Show:
     def _events(self) -> list[dict[str, str]]:
         """A small campaign: everybody is sent one, some open, click, reply or bounce."""
         with closing(sqlite3.connect(self.place / "mirror.db")) as connection:
-            query = "SELECT email FROM contacts WHERE email IS NOT NULL ORDER BY salesforce_id LIMIT 12"
+            query = (
+                "SELECT email FROM contacts WHERE email IS NOT NULL ORDER BY salesforce_id LIMIT 12"
+            )
             people = [row[0] for row in connection.execute(query)]
             query = "SELECT email FROM leads WHERE email IS NOT NULL ORDER BY salesforce_id LIMIT 4"
             people += [row[0] for row in connection.execute(query)]

@@ -1,7 +1,7 @@
 """Where the installed command starts. It answers ``sfsync --help`` without loading anything else.
 
-The text is made from the commands themselves (``make docs``) and a test holds the two together: importing
-the command line library alone would take longer than people like to wait for a help page.
+The text is made from the commands themselves (``make docs``) and a test holds the two together:
+importing the command line library alone would take longer than people like to wait for a help page.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ def main() -> None:
     """Run the command line given in ``sys.argv``."""
     stand_ready()
     try:
-        code = _helped() if sys.argv[1:] in ([], ["--help"], ["-h"]) and HELP_FILE.exists() else _ran()
+        code = (
+            _helped() if sys.argv[1:] in ([], ["--help"], ["-h"]) and HELP_FILE.exists() else _ran()
+        )
     except KeyboardInterrupt:
         code = 130
     sys.exit(settle(code))

@@ -32,24 +32,30 @@ def login(
     no_browser: Annotated[
         bool,
         typer.Option(
-            "--no-browser", help="Print the address instead of opening it; the one it ends on can be pasted."
+            "--no-browser",
+            help="Print the address instead of opening it; the one it ends on can be pasted.",
         ),
     ] = False,
     jwt_key: Annotated[
         Path | None,
-        typer.Option("--jwt-key", metavar="FILE", help="Log in without a browser, by this private key."),
+        typer.Option(
+            "--jwt-key", metavar="FILE", help="Log in without a browser, by this private key."
+        ),
     ] = None,
     username: Annotated[
         str, typer.Option(metavar="NAME", help="With --jwt-key: the Salesforce user to act as.")
     ] = "",
     audience: Annotated[
         str,
-        typer.Option(metavar="URL", help="With --jwt-key: where the login host's own audience does not fit."),
+        typer.Option(
+            metavar="URL", help="With --jwt-key: where the login host's own audience does not fit."
+        ),
     ] = "",
     new: Annotated[
         bool,
         typer.Option(
-            "--new", help="With --jwt-key: make the key and its certificate, tell an admin, and stop."
+            "--new",
+            help="With --jwt-key: make the key and its certificate, tell an admin, and stop.",
         ),
     ] = False,
     client_credentials: Annotated[
@@ -70,9 +76,9 @@ def login(
 ) -> Answer:
     """Log in to Salesforce: in the browser, or on a server by a private key or the app's secret.
 
-    The login is kept in the keyring, or encrypted in the mirror. A private key stays in its file, which is read again
-    at each renewal. The app's secret comes from $SFSYNC_CLIENT_SECRET, from the file that $SFSYNC_CLIENT_SECRET_FILE
-    names, or from systemd's credential sfsync-client-secret.
+    The login is kept in the keyring, or encrypted in the mirror. A private key stays in its file,
+    which is read again at each renewal. The app's secret comes from $SFSYNC_CLIENT_SECRET, from the
+    file that $SFSYNC_CLIENT_SECRET_FILE names, or from systemd's credential sfsync-client-secret.
 
     Examples:
       sfsync login
@@ -82,19 +88,26 @@ def login(
       sfsync login --client-credentials
     """
     _refuse_mixed(
-        {"--jwt-key": bool(jwt_key), "--client-credentials": client_credentials, "--no-browser": no_browser},
+        {
+            "--jwt-key": bool(jwt_key),
+            "--client-credentials": client_credentials,
+            "--no-browser": no_browser,
+        },
         {"--username": bool(username), "--audience": bool(audience), "--new": new},
     )
     if jwt_key and new:
         return _new_key(jwt_key)
     if jwt_key and not username:
         raise UsageError(
-            "--jwt-key needs --username: the Salesforce user to act as", hint="Or --new to make a key."
+            "--jwt-key needs --username: the Salesforce user to act as",
+            hint="Or --new to make a key.",
         )
     from sfsync.auth.unattended import Kind, Way
 
     if jwt_key:
-        way = Way(Kind.JWT, str(jwt_key.expanduser().absolute()), username.strip(), _address(audience))
+        way = Way(
+            Kind.JWT, str(jwt_key.expanduser().absolute()), username.strip(), _address(audience)
+        )
     else:
         way = Way(Kind.CLIENT_CREDENTIALS if client_credentials else Kind.BROWSER)
 
@@ -111,7 +124,9 @@ def _refuse_mixed(ways: dict[str, bool], of_the_key: dict[str, bool]) -> None:
         raise UsageError(f"{' and '.join(named)} are different ways to log in", hint="Choose one.")
     stray = [option for option, given in of_the_key.items() if given]
     if stray and not ways["--jwt-key"]:
-        raise UsageError(f"{stray[0]} goes with --jwt-key", hint="Name the key's file: --jwt-key FILE.")
+        raise UsageError(
+            f"{stray[0]} goes with --jwt-key", hint="Name the key's file: --jwt-key FILE."
+        )
 
 
 def _address(audience: str) -> str:
@@ -131,7 +146,14 @@ def _logged_in(
     from dataclasses import replace
 
     from sfsync.auth.unattended import Kind, unattended
-    from sfsync.cli.wiring import LOGIN_WAY, TOKEN_STORE, app_grants, configuration, local_now, open_mirror
+    from sfsync.cli.wiring import (
+        LOGIN_WAY,
+        TOKEN_STORE,
+        app_grants,
+        configuration,
+        local_now,
+        open_mirror,
+    )
     from sfsync.cli.wiring import login as login_for
     from sfsync.cli.wiring import token_store as choose
 
@@ -166,7 +188,9 @@ def _logged_in(
     return Answer(data, show)
 
 
-def _by_browser(cli: Cli, config: Config, held: Login, *, no_browser: bool, timeout: float) -> Token:
+def _by_browser(
+    cli: Cli, config: Config, held: Login, *, no_browser: bool, timeout: float
+) -> Token:
     import webbrowser
 
     def announce(url: str) -> None:
@@ -205,7 +229,8 @@ def _new_key(path: Path) -> Answer:
 
     def show(console: Console) -> None:
         console.print(
-            f"Wrote {path}, the private key, readable by you alone, and {certificate}.", soft_wrap=True
+            f"Wrote {path}, the private key, readable by you alone, and {certificate}.",
+            soft_wrap=True,
         )
         for number, step in enumerate(steps, 1):
             console.print(f"{number}. {step}")
@@ -268,7 +293,9 @@ def whoami(cli: Cli) -> Answer:
 
     def show(console: Console) -> None:
         console.print(f"{who.display_name} <{who.username}>")
-        console.print(f"org {who.org_id} at {instance}; login kept in the {store.name}", soft_wrap=True)
+        console.print(
+            f"org {who.org_id} at {instance}; login kept in the {store.name}", soft_wrap=True
+        )
         console.print(told_login(facts))
 
     return Answer(data, show, warnings=warnings)
@@ -280,7 +307,11 @@ def told_login(facts: dict[str, Any]) -> str:
     >>> told_login({"login": "jwt", "login_renewed_at": "2026-01-20T10:00:00Z", "login_idle_days": 1})
     'login by a signed key, last renewed 1 day ago'
     """
-    how = {"browser": "in the browser", "jwt": "by a signed key", "client-credentials": "by the app's secret"}
+    how = {
+        "browser": "in the browser",
+        "jwt": "by a signed key",
+        "client-credentials": "by the app's secret",
+    }
     days = facts["login_idle_days"]
     when = {None: "", 0: ", last renewed today", 1: ", last renewed 1 day ago"}
     return f"login {how[facts['login']]}{when.get(days, f', last renewed {days} days ago')}"

@@ -32,19 +32,22 @@ _WIDEST = 96
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
-# -- check -------------------------------------------------------------------------------------------------------
+# -- check -----------------------------------------------------------------------------------------
 def check(
     cli: Cli,
     *,
     fix: Annotated[
         bool,
-        typer.Option("--fix", help="Mend what is sfsync's own: file modes, what it remembers of the org."),
+        typer.Option(
+            "--fix", help="Mend what is sfsync's own: file modes, what it remembers of the org."
+        ),
     ] = False,
     dry_run: DryRun = False,
 ) -> Answer:
     """Look at the login, the org, the mapping and this machine, and tell what is missing and who can mend it.
 
-    Takes about five API calls and changes nothing. Exits 1 where something has to be mended before a sync works.
+    Takes about five API calls and changes nothing. Exits 1 where something has to be mended before
+    a sync works.
 
     Examples:
       sfsync org check
@@ -61,7 +64,9 @@ def check(
 
     found = check_up(cli, repairs if fix else None)
     told = found.findings(local_now())
-    counts = {kind: sum(each.severity == kind for each in told) for kind in ("error", "warning", "note")}
+    counts = {
+        kind: sum(each.severity == kind for each in told) for kind in ("error", "warning", "note")
+    }
     data = {
         "findings": [finding.as_dict() for finding in told],
         "counts": counts,
@@ -77,7 +82,9 @@ def check(
         for sentence in mended:
             console.print(one_line(f"{'would have ' if dry_run else ''}{sentence}"), soft_wrap=True)
         numbers = ", ".join(counted(number, kind) for kind, number in counts.items() if number)
-        console.print(f"{numbers or 'Everything is as it should be'}; {counted(found.calls, 'API call')}.")
+        console.print(
+            f"{numbers or 'Everything is as it should be'}; {counted(found.calls, 'API call')}."
+        )
 
     failed = bool(errors_in(told))
     return Answer(data, show, exit_code=1 if failed else 0, outcome="problems" if failed else "ok")
@@ -108,7 +115,9 @@ def _show_head(console: Console, found: Checkup) -> None:
     if login.trouble is None and login.store:
         who = org.user.username if org.user and org.user.username else login.user_id
         console.print(
-            one_line(f"{who} at {login.instance_url}, login by {login.way}, kept in the {login.store}"),
+            one_line(
+                f"{who} at {login.instance_url}, login by {login.way}, kept in the {login.store}"
+            ),
             soft_wrap=True,
         )
     if org.name:
@@ -117,7 +126,11 @@ def _show_head(console: Console, found: Checkup) -> None:
             one_line(f"{org.name} ({kind}), API version {found.wanted.api_version}"), soft_wrap=True
         )
     left = [f"{org.api_left[0]:,} of {org.api_left[1]:,} API calls"] if org.api_left else []
-    left += [f"{org.storage_mb[0]:,} of {org.storage_mb[1]:,} MB of data storage"] if org.storage_mb else []
+    left += (
+        [f"{org.storage_mb[0]:,} of {org.storage_mb[1]:,} MB of data storage"]
+        if org.storage_mb
+        else []
+    )
     if left:
         console.print(f"left: {' and '.join(left)}")
 
@@ -160,11 +173,12 @@ def _show(console: Console, head: Any, sentence: str, *, style: str = "") -> Non
     for number, line in enumerate(lines):
         line.rstrip()
         console.print(
-            Text.assemble(head if number == 0 else " " * _INDENT, (line.plain, style)), soft_wrap=True
+            Text.assemble(head if number == 0 else " " * _INDENT, (line.plain, style)),
+            soft_wrap=True,
         )
 
 
-# -- setup -------------------------------------------------------------------------------------------------------
+# -- setup -----------------------------------------------------------------------------------------
 def setup(
     cli: Cli,
     *,
@@ -182,9 +196,9 @@ def setup(
 ) -> Answer:  # fmt: skip
     """Make what the mapping needs in the org: the PenguinMails fields and a permission set for sfsync's user.
 
-    It shows its plan and asks. What is there is kept; a field of another type is told and never changed; a second run
-    changes nothing. It takes a login that may customize the application: for one that may not, --sfdx and --package
-    write the same for an admin.
+    It shows its plan and asks. What is there is kept; a field of another type is told and never
+    changed; a second run changes nothing. It takes a login that may customize the application: for
+    one that may not, --sfdx and --package write the same for an admin.
 
     Examples:
       sfsync org setup --dry-run
@@ -258,7 +272,9 @@ def _changed(files: Mapping[Path, bytes], *, replace: bool) -> list[Path]:
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from error
         if there is not None and there != content and not replace:
-            raise UsageError(f"{path} is there, and says something else", hint="Replace it with --yes.")
+            raise UsageError(
+                f"{path} is there, and says something else", hint="Replace it with --yes."
+            )
         if there != content:
             changed.append(path)
     return changed
@@ -301,7 +317,14 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
         calls = org.usage().api_calls
     left = by_hand(config.mapping, described)
     return _answer(
-        planned, wanted, results, left, dry_run=dry_run, agreed=agreed, calls=calls, username=found.username
+        planned,
+        wanted,
+        results,
+        left,
+        dry_run=dry_run,
+        agreed=agreed,
+        calls=calls,
+        username=found.username,
     )
 
 
@@ -348,7 +371,9 @@ def _agreed(cli: Cli, planned: Sequence[Step], wanted: Blueprint, instance_url: 
     return typer.confirm(f"Make these changes in {instance_url}?", err=True)
 
 
-def _carried_out(cli: Cli, at_work: OrgSetup, planned: Sequence[Step], found: Found) -> list[Result]:
+def _carried_out(
+    cli: Cli, at_work: OrgSetup, planned: Sequence[Step], found: Found
+) -> list[Result]:
     """Field permissions travel together, and are told together."""
     from sfsync.planning.provision import Part
     from sfsync.salesforce.setup import Status
@@ -410,7 +435,11 @@ def _answer(
     ]
     if any(each.denied for each in undone):
         errors.append(
-            {"slug": "no-rights", "message": "some of it takes an administrator", "hint": _OTHERWISE}
+            {
+                "slug": "no-rights",
+                "message": "some of it takes an administrator",
+                "hint": _OTHERWISE,
+            }
         )
 
     def show(console: Console) -> None:
@@ -436,7 +465,9 @@ def _answer(
     )  # fmt: skip
 
 
-def _show_results(console: Console, done: Sequence[Result], undone: Sequence[Result], username: str) -> None:
+def _show_results(
+    console: Console, done: Sequence[Result], undone: Sequence[Result], username: str
+) -> None:
     from sfsync.salesforce.setup import Status
 
     if not undone:
@@ -474,7 +505,9 @@ def _show_plan(console: Console, planned: Sequence[Step], wanted: Blueprint) -> 
         if step.part != part:
             part = step.part
             console.print(
-                Text(f"{part}{'' if part in ('permission set', 'assignment') else 's'}", style="bold")
+                Text(
+                    f"{part}{'' if part in ('permission set', 'assignment') else 's'}", style="bold"
+                )
             )
         _show(console, Text(f"{_VERBS[step.act]:<{_INDENT}}"), f"{step.name}: {step.told}")
     if planned[-1].act is Act.KEEP:
@@ -484,7 +517,8 @@ def _show_plan(console: Console, planned: Sequence[Step], wanted: Blueprint) -> 
         console.print(f"{kept} of {len(planned)} parts are there already and stay as they are.")
     for name in wanted.strange:
         console.print(
-            f"{name} is not one of the platform's fields and not in this org: not made", soft_wrap=True
+            f"{name} is not one of the platform's fields and not in this org: not made",
+            soft_wrap=True,
         )
 
 

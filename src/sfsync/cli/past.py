@@ -82,7 +82,9 @@ def _summary(run: Mapping[str, Any]) -> dict[str, Any]:
                 totals[name] += counts.get(name, 0)
     activity = report.get("activity") or {}
     totals["quarantined"] += activity.get("quarantined", 0)
-    kept = {name: run[name] for name in ("run_id", "command", "started_at", "finished_at", "status")}
+    kept = {
+        name: run[name] for name in ("run_id", "command", "started_at", "finished_at", "status")
+    }
     return {
         **kept,
         "seconds": report.get("seconds"),
@@ -99,8 +101,14 @@ def _runs(rows: list[dict[str, Any]]) -> Answer:
         from sfsync.cli.command import one_line
 
         for row in rows:
-            console.print(Text(one_line(f"{row['run_id']}  {row['command']}  {row['status']}"), style="bold"))
-            took = "" if row["seconds"] is None else f", {row['seconds']:.1f} s, {row['api_calls']} API calls"
+            console.print(
+                Text(one_line(f"{row['run_id']}  {row['command']}  {row['status']}"), style="bold")
+            )
+            took = (
+                ""
+                if row["seconds"] is None
+                else f", {row['seconds']:.1f} s, {row['api_calls']} API calls"
+            )
             did = ", ".join(f"{row[name]} {name}" for name in (*_COUNTS, "tasks") if row[name])
             console.print(Text(f"  {row['started_at']}{took}: {did or 'nothing changed'}"))
         if not rows:
@@ -122,14 +130,16 @@ def _writes(
 
         _runs([run]).show(console)
         for write in page:
-            who = (
-                f"{write['ref']}  {write['object']} {write['local_id']}  {write['salesforce_id'] or '(new)'}"
-            )
+            who = f"{write['ref']}  {write['object']} {write['local_id']}  {write['salesforce_id'] or '(new)'}"
             became = f"  {write['action']}: {write['state']} {write['error']}".rstrip()
             console.print(Text(one_line(who + became), style="bold"))
             made = table("field", "before", "after")
             for column, value in write["after"].items():
-                was = cell(write["before"][column]) if column in write["before"] else Text("-", style="dim")
+                was = (
+                    cell(write["before"][column])
+                    if column in write["before"]
+                    else Text("-", style="dim")
+                )
                 made.add_row(cell(column), was, cell(value))
             if write["after"]:
                 console.print(made)
@@ -145,7 +155,9 @@ def _writes(
 
 def undo(
     cli: Cli,
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Which run; `sfsync history` lists them.")],
+    run_id: Annotated[
+        str, typer.Argument(metavar="RUN", help="Which run; `sfsync history` lists them.")
+    ],
     *,
     objects: Objects = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
@@ -154,9 +166,9 @@ def undo(
 ) -> Answer:
     """Put back what a run wrote to Salesforce, field by field, where nobody has changed it since.
 
-    The mirror's rows take the old values too, unless they were edited after the run. What somebody has changed since
-    is left and listed. Records that the run made, and Tasks it logged, stay; so does an opt-out. It shows its plan and
-    asks. It is a run itself, and can be undone.
+    The mirror's rows take the old values too, unless they were edited after the run. What somebody
+    has changed since is left and listed. Records that the run made, and Tasks it logged, stay; so
+    does an opt-out. It shows its plan and asks. It is a run itself, and can be undone.
 
     Examples:
       sfsync undo 20260120T100000Z-1a2b3c --dry-run
@@ -168,7 +180,10 @@ def undo(
     _refuse_unasked(cli, yes=yes or dry_run)
     with (
         working(
-            cli, dry_run=dry_run, allow_mass_change=allow_mass_change, wanted=lambda it: found_run(it, run_id)
+            cli,
+            dry_run=dry_run,
+            allow_mass_change=allow_mass_change,
+            wanted=lambda it: found_run(it, run_id),
         ) as session,
         plan_undo(session.run, run_id, objects or ()) as undoing,
     ):

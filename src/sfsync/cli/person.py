@@ -24,7 +24,8 @@ def explain(
     who: Annotated[
         str,
         typer.Argument(
-            metavar="EMAIL", help="An address, also a former one; or an Id: Salesforce's or the row's."
+            metavar="EMAIL",
+            help="An address, also a former one; or an Id: Salesforce's or the row's.",
         ),
     ],
 ) -> Answer:
@@ -64,13 +65,17 @@ def _show_story(console: Console, told: Mapping[str, Any]) -> None:
         console.print(Text(one_line(_headline(row)), style="bold"))
         made = table("field", "value", "came")
         for column, value in row["values"].items():
-            made.add_row(cell(column, width=20), cell(value["value"], width=22), Text(one_line(_came(value))))
+            made.add_row(
+                cell(column, width=20), cell(value["value"], width=22), Text(one_line(_came(value)))
+            )
         console.print(made)
         if row["segments"]:
             console.print(Text(one_line(f"  segments: {', '.join(row['segments'])}")))
         opted_out = [column for column, out in row["consent"].items() if out]
         console.print(
-            Text(f"  consent: {'opted out by ' + ', '.join(opted_out) if opted_out else 'no opt-out'}")
+            Text(
+                f"  consent: {'opted out by ' + ', '.join(opted_out) if opted_out else 'no opt-out'}"
+            )
         )
         sends = ", ".join(f"{column}={value}" for column, value in row["next_push"].items())
         console.print(Text(one_line(f"  the next push would send: {sends or 'nothing'}")))
@@ -104,7 +109,8 @@ def purge(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
     lose_opt_out: Annotated[
-        bool, typer.Option("--lose-opt-out", help="Also where an opt-out has not reached Salesforce.")
+        bool,
+        typer.Option("--lose-opt-out", help="Also where an opt-out has not reached Salesforce."),
     ] = False,
     readmit: Annotated[
         bool, typer.Option("--readmit", help="Instead: let a purged address come in again.")
@@ -113,8 +119,9 @@ def purge(
 ) -> Answer:
     """Remove a person from the mirror, its journal and its free space; the record in Salesforce stays and is told.
 
-    Their opt-out has to be in Salesforce first: push it. A keyed hash of address and Ids is remembered, so that no
-    later pull, import or event brings the person back; --readmit lets them in again.
+    Their opt-out has to be in Salesforce first: push it. A keyed hash of address and Ids is
+    remembered, so that no later pull, import or event brings the person back; --readmit lets them
+    in again.
 
     Examples:
       sfsync purge ada@example.com --dry-run
@@ -134,7 +141,9 @@ def purge(
     ):
         since = mirror.note("paused")
         if since and not dry_run:
-            raise Paused(f"sfsync is paused since {since}: nothing is written", hint="sfsync resume")
+            raise Paused(
+                f"sfsync is paused since {since}: nothing is written", hint="sfsync resume"
+            )
         if readmit:
             return _readmitted(there=mirror.readmit(email, dry_run=dry_run))
         unsent = mirror.unsent_consent(email)

@@ -36,7 +36,9 @@ def list_profiles(cli: Cli) -> Answer:
     config = configuration(cli)
     rows = [_row(cli, config, name) for name in _names(cli, config)]
     shared = [
-        org for org, count in Counter(row["org_id"] for row in rows if row["org_id"]).items() if count > 1
+        org
+        for org, count in Counter(row["org_id"] for row in rows if row["org_id"]).items()
+        if count > 1
     ]
     warnings = tuple(
         f"profiles {' and '.join(row['name'] for row in rows if row['org_id'] == org)} are for the same org, {org}: "
@@ -134,7 +136,8 @@ def use(
 ) -> Answer:
     """Choose the profile of every command from now on, for this configuration.
 
-    Kept beside the configuration, in a file that ends in .profile. $SFSYNC_PROFILE and --profile win over it.
+    Kept beside the configuration, in a file that ends in .profile. $SFSYNC_PROFILE and --profile
+    win over it.
 
     Examples:
       sfsync profile use sandbox
@@ -150,7 +153,9 @@ def use(
     if not dry_run:
         _choose(file, "" if name == DEFAULT_PROFILE else name)
     winner = cli.origins.get("profile") if before not in (None, name) else None
-    warnings = (f"{winner} says {before}, and wins over it",) if winner and winner.startswith("$") else ()
+    warnings = (
+        (f"{winner} says {before}, and wins over it",) if winner and winner.startswith("$") else ()
+    )
 
     def show(console: Console) -> None:
         console.print(
@@ -195,7 +200,9 @@ def remove(
     *,
     delete_mirror: Annotated[
         bool,
-        typer.Option("--delete-mirror", help="Delete its mirror too, with every edit that was not sent."),
+        typer.Option(
+            "--delete-mirror", help="Delete its mirror too, with every edit that was not sent."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: DryRun = False,
@@ -258,7 +265,9 @@ def _ask(cli: Cli, mirror: Path) -> None:
     import sys
 
     if cli.as_json or not sys.stdin.isatty():
-        raise UsageError("--delete-mirror needs a yes, and nobody can be asked here", hint="Add --yes.")
+        raise UsageError(
+            "--delete-mirror needs a yes, and nobody can be asked here", hint="Add --yes."
+        )
     cli.tell(f"Delete {mirror} with all that is in it, edits that were not sent too? [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError("nothing was deleted, and the login stays", hint="Answer y to do it.")

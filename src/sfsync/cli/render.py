@@ -33,13 +33,17 @@ def cell(value: object, *, width: int = _CUT) -> Text:
 
 def table(*columns: str) -> Table:
     """A quiet table."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1), collapse_padding=True)
+    made = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1), collapse_padding=True
+    )
     for column in columns:
         made.add_column(column, justify="right" if column in _COUNTS else "left", overflow="fold")
     return made
 
 
-def rows_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int = _CUT) -> Table:
+def rows_table(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int = _CUT
+) -> Table:
     """Rows of a query, as a table."""
     made = table(*columns)
     for row in rows:
@@ -103,7 +107,9 @@ def show_plans(console: Console, plans: Iterable[RowPlan]) -> int:
             shown = shown[:0]
             values = plan.to_local if plan.local_action is LocalAction.INSERT else plan.to_org
             told = ", ".join(
-                f"{column}={one_line(str(value))}" for column, value in values.items() if value is not None
+                f"{column}={one_line(str(value))}"
+                for column, value in values.items()
+                if value is not None
             )
             console.print(Text("  " + (told if len(told) < 150 else told[:149] + "…")))
         if shown:

@@ -29,7 +29,9 @@ def status(
     *,
     max_age: Annotated[
         str | None,
-        typer.Option("--max-age", metavar="AGE", help="Exit 1 where the last good run is older: 2h, 1d."),
+        typer.Option(
+            "--max-age", metavar="AGE", help="Exit 1 where the last good run is older: 2h, 1d."
+        ),
     ] = None,
 ) -> Answer:
     """Show watermarks, what waits, open conflicts, quarantine, the last runs and where the login is kept.
@@ -72,7 +74,9 @@ def status(
             console.print(told_login(facts))
         console.print(f"mirror: {told['mirror']}", soft_wrap=True)
 
-    warning = f"the last good run is older than {max_age}: {told['last_good_run'] or 'there was none'}"
+    warning = (
+        f"the last good run is older than {max_age}: {told['last_good_run'] or 'there was none'}"
+    )
     return Answer(
         told, show, exit_code=STALE if stale else 0, warnings=(*warnings, *((warning,) if stale else ())),
         outcome="stale" if stale else "",
@@ -82,7 +86,9 @@ def status(
 def conflicts(
     cli: Cli,
     *,
-    open_only: Annotated[bool, typer.Option("--open", help="Only those that wait for a person.")] = False,
+    open_only: Annotated[
+        bool, typer.Option("--open", help="Only those that wait for a person.")
+    ] = False,
     take: Annotated[
         tuple[int, str] | None,
         typer.Option(
@@ -165,7 +171,9 @@ def quarantine(
             what = " ".join(
                 str(row[name]) for name in ("kind", "object", "record", "event_id") if row.get(name)
             )
-            console.print(Text.assemble((f"{row['id']:>4}  ", "bold"), one_line(f"{what}  {row['code']}")))
+            console.print(
+                Text.assemble((f"{row['id']:>4}  ", "bold"), one_line(f"{what}  {row['code']}"))
+            )
             console.print(Text(one_line(f"      {row['message']}")))
             console.print(Text(one_line(f"      {row['hint']}"), style="dim"))
 
@@ -186,7 +194,8 @@ def _refuse_strange(mirror: SqliteMirror, ids: Sequence[int]) -> None:
 def retry(
     cli: Cli,
     ids: Annotated[
-        list[int] | None, typer.Argument(metavar="[ID]...", help="Only these; all where none is given.")
+        list[int] | None,
+        typer.Argument(metavar="[ID]...", help="Only these; all where none is given."),
     ] = None,
     *,
     dry_run: DryRun = False,
@@ -206,7 +215,9 @@ def retry(
             entries = [row for row in mirror.quarantined(limit=_ALL) if not ids or row["id"] in ids]
         return Answer(
             {"retried": 0, "would_retry": [row["id"] for row in entries]},
-            lambda console: console.print(f"{counted(len(entries), 'entry')} would be tried again."),
+            lambda console: console.print(
+                f"{counted(len(entries), 'entry')} would be tried again."
+            ),
         )
     with working(cli) as session:
         _refuse_strange(session.mirror, ids or [])
@@ -255,13 +266,15 @@ def verify(
     cli: Cli,
     *,
     objects: Objects = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Take what differs into the mirror.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take what differs into the mirror.")
+    ] = False,
     allow_mass_change: MassChange = False,
 ) -> Answer:
     """Prove that mirror and org agree: every record, every row, every field, beyond the watermark.
 
-    Records that are gone are told from records that this user may not see any more; only the first are followed.
-    Exits 1 where they disagree and nothing was repaired.
+    Records that are gone are told from records that this user may not see any more; only the first
+    are followed. Exits 1 where they disagree and nothing was repaired.
 
     Examples:
       sfsync verify
@@ -270,7 +283,9 @@ def verify(
     from sfsync.cli.wiring import working
     from sfsync.engine.verify import verify as run_verify
 
-    with working(cli, lock=repair, dry_run=not repair, allow_mass_change=allow_mass_change) as session:
+    with working(
+        cli, lock=repair, dry_run=not repair, allow_mass_change=allow_mass_change
+    ) as session:
         found = run_verify(session.run, objects or (), repair=repair)
     report = session.run.report
     disagree = any(findings.disagreements for findings in found.values())
@@ -287,13 +302,16 @@ def verify(
             for kind in ("missing_here", "different", "ended", "invisible"):
                 if findings.named.get(kind):
                     console.print(
-                        f"{name}, {kind.replace('_', ' ')}: {', '.join(findings.named[kind])}", soft_wrap=True
+                        f"{name}, {kind.replace('_', ' ')}: {', '.join(findings.named[kind])}",
+                        soft_wrap=True,
                     )
         if not disagree:
             console.print("Mirror and org agree.")
         else:
             console.print(
-                "Repaired." if repair else "They disagree: `sfsync verify --repair` takes it into the mirror."
+                "Repaired."
+                if repair
+                else "They disagree: `sfsync verify --repair` takes it into the mirror."
             )
 
     data = {name: findings.as_dict() for name, findings in found.items()}

@@ -28,10 +28,16 @@ if TYPE_CHECKING:
 
 PANEL = "Sync"
 
-FILES = {"SFSYNC_TOKEN_KEY_FILE": "sfsync-token-key", "SFSYNC_CLIENT_SECRET_FILE": "sfsync-client-secret"}
+FILES = {
+    "SFSYNC_TOKEN_KEY_FILE": "sfsync-token-key",
+    "SFSYNC_CLIENT_SECRET_FILE": "sfsync-client-secret",
+}
 """Variables that name a file with a secret, and what systemd hands it over as."""
 
-SECRETS = {"SFSYNC_TOKEN_KEY": "SFSYNC_TOKEN_KEY_FILE", "SFSYNC_CLIENT_SECRET": "SFSYNC_CLIENT_SECRET_FILE"}
+SECRETS = {
+    "SFSYNC_TOKEN_KEY": "SFSYNC_TOKEN_KEY_FILE",
+    "SFSYNC_CLIENT_SECRET": "SFSYNC_CLIENT_SECRET_FILE",
+}
 """Variables that hold a secret itself: they are never written into a schedule."""
 
 
@@ -79,20 +85,28 @@ def schedule(
     name: Annotated[
         str | None,
         typer.Option(
-            "--name", metavar="NAME", help="What the job is called.", show_default="sfsync, or sfsync-PROFILE"
+            "--name",
+            metavar="NAME",
+            help="What the job is called.",
+            show_default="sfsync, or sfsync-PROFILE",
         ),
     ] = None,
     system: Annotated[
-        bool, typer.Option("--system", help="A unit of the whole system instead of your own (systemd).")
+        bool,
+        typer.Option("--system", help="A unit of the whole system instead of your own (systemd)."),
     ] = False,
-    install: Annotated[bool, typer.Option("--install", help="Put it in place and start it.")] = False,
-    uninstall: Annotated[bool, typer.Option("--uninstall", help="Stop it and take it away.")] = False,
+    install: Annotated[
+        bool, typer.Option("--install", help="Put it in place and start it.")
+    ] = False,
+    uninstall: Annotated[
+        bool, typer.Option("--uninstall", help="Stop it and take it away.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> Answer:
     """Print the batch that keeps both sides in step by itself; with --install put it in place.
 
-    It calls `sfsync sync --skip-if-locked` with absolute paths, at a minute of its own, and needs nothing of your
-    shell. A second --install changes nothing.
+    It calls `sfsync sync --skip-if-locked` with absolute paths, at a minute of its own, and needs
+    nothing of your shell. A second --install changes nothing.
 
     Examples:
       sfsync schedule cron
@@ -109,11 +123,17 @@ def schedule(
     config = configuration(cli)
     folder = mirror_path(cli, config).absolute().parent
     interval = Every.parse(every) if every else _ruled(config)
-    called = job_name(name or ("sfsync" if config.profile == "default" else f"sfsync-{config.profile}"))
+    called = job_name(
+        name or ("sfsync" if config.profile == "default" else f"sfsync-{config.profile}")
+    )
     job = _job(cli, config, called, folder, interval, system=system)
-    plan = {Clock.CRON: _for_cron, Clock.SYSTEMD: _for_systemd, Clock.LAUNCHD: _for_launchd}[clock](cli, job)
+    plan = {Clock.CRON: _for_cron, Clock.SYSTEMD: _for_systemd, Clock.LAUNCHD: _for_launchd}[clock](
+        cli, job
+    )
     monitor = _monitor(cli, config, job)
-    changed = _carry_out(cli, clock, job, plan, install=install, uninstall=uninstall, dry_run=dry_run)
+    changed = _carry_out(
+        cli, clock, job, plan, install=install, uninstall=uninstall, dry_run=dry_run
+    )
     data: dict[str, Any] = {
         "clock": clock.value,
         "name": called,
@@ -125,12 +145,19 @@ def schedule(
     }
     return Answer(
         data,
-        _shown(plan, install=install, uninstall=uninstall, dry_run=dry_run, changed=changed, monitor=monitor),
+        _shown(
+            plan,
+            install=install,
+            uninstall=uninstall,
+            dry_run=dry_run,
+            changed=changed,
+            monitor=monitor,
+        ),
         warnings=_left_out(cli),
     )
 
 
-# -- the job ---------------------------------------------------------------------------------------------------
+# -- the job ---------------------------------------------------------------------------------------
 def _ruled(config: Config) -> Every:
     """What the rules say: the shortest interval among the objects.
 
@@ -153,7 +180,11 @@ def _twice(every: Every) -> str:
 
 def _monitor(cli: Cli, config: Config, job: Job) -> str:
     """The line that tells whether the job still does its work."""
-    told = [f"{name}={shlex.quote(cli.environ[name])}" for name in config.variables if name in job.environ]
+    told = [
+        f"{name}={shlex.quote(cli.environ[name])}"
+        for name in config.variables
+        if name in job.environ
+    ]
     profile = job.command[job.command.index("--config") + 2 : -2]
     words = [*_program(), "status", "--config", str(_source(config)), *profile]
     return " ".join([*told, *map(shlex.quote, [*words, "--max-age", _twice(job.every), "--quiet"])])
@@ -173,9 +204,19 @@ def _job(cli: Cli, config: Config, name: str, folder: Path, every: Every, *, sys
     from sfsync.cli.timetable import Job
 
     profile = [] if config.profile == "default" else ["--profile", config.profile]
-    words = [*_program(), "sync", "--config", str(_source(config)), *profile, "--skip-if-locked", "--quiet"]
+    words = [
+        *_program(),
+        "sync",
+        "--config",
+        str(_source(config)),
+        *profile,
+        "--skip-if-locked",
+        "--quiet",
+    ]
     carried = [*config.variables, "SFSYNC_TOKEN_STORE"]
-    environ = {each: cli.environ[each] for each in carried if cli.environ.get(each) and each not in SECRETS}
+    environ = {
+        each: cli.environ[each] for each in carried if cli.environ.get(each) and each not in SECRETS
+    }
     files = {FILES[each]: path for each, path in _files(cli).items()}
     user = getpass.getuser() if system else ""
     return Job(name, words, folder, every, environ, files, user)
@@ -183,7 +224,11 @@ def _job(cli: Cli, config: Config, name: str, folder: Path, every: Every, *, sys
 
 def _files(cli: Cli) -> dict[str, Path]:
     """The files with secrets that the environment names."""
-    return {each: Path(cli.environ[each]).expanduser().absolute() for each in FILES if cli.environ.get(each)}
+    return {
+        each: Path(cli.environ[each]).expanduser().absolute()
+        for each in FILES
+        if cli.environ.get(each)
+    }
 
 
 def _left_out(cli: Cli) -> tuple[str, ...]:
@@ -194,7 +239,7 @@ def _left_out(cli: Cli) -> tuple[str, ...]:
     )
 
 
-# -- what stands where -------------------------------------------------------------------------------------------
+# -- what stands where -----------------------------------------------------------------------------
 def _for_cron(cli: Cli, job: Job) -> Plan:
     from sfsync.cli.timetable import cron_line
 
@@ -209,7 +254,9 @@ def _for_systemd(cli: Cli, job: Job) -> Plan:
     manager = ("systemctl",) if job.user else ("systemctl", "--user")
     texts = {folder / f"{job.name}.service": service(job), folder / f"{job.name}.timer": timer(job)}
     linger = (
-        () if job.user else ("Your units run while you are logged in; for always: loginctl enable-linger",)
+        ()
+        if job.user
+        else ("Your units run while you are logged in; for always: loginctl enable-linger",)
     )
     unit = f"{job.name}.timer"
     return Plan(
@@ -232,7 +279,7 @@ def _for_launchd(cli: Cli, job: Job) -> Plan:
     )
 
 
-# -- doing it ----------------------------------------------------------------------------------------------------
+# -- doing it --------------------------------------------------------------------------------------
 def _carry_out(
     cli: Cli, clock: Clock, job: Job, plan: Plan, *, install: bool, uninstall: bool, dry_run: bool
 ) -> bool:
@@ -309,10 +356,14 @@ def _refuse_if_anothers(path: Path, job: Job) -> None:
         and path.suffix in {".service", ".plist"}
         and job.command[job.command.index("--config") + 1] not in there
     ):
-        raise UsageError(f"{path} runs another configuration", hint="Choose another --name for this one.")
+        raise UsageError(
+            f"{path} runs another configuration", hint="Choose another --name for this one."
+        )
 
 
-def _ran(*words: str, given: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+def _ran(
+    *words: str, given: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     """Run a program of the system's.
 
     Raises:
@@ -323,7 +374,9 @@ def _ran(*words: str, given: str | None = None, check: bool = True) -> subproces
             f"there is no {words[0]} on this machine",
             hint="Leave out --install: what has to stand where is printed.",
         )
-    done = subprocess.run(words, input=given, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        words, input=given, capture_output=True, text=True, check=False, timeout=60
+    )
     if check and done.returncode != 0:
         raise SfsyncError(f"{' '.join(words)} failed: {(done.stderr or done.stdout).strip()}")
     return done
@@ -337,7 +390,9 @@ def _shown(
             done = "put in place" if install else "taken away"
             if not changed:
                 console.print(
-                    "It is in place as it should be." if install else "There is nothing to take away."
+                    "It is in place as it should be."
+                    if install
+                    else "There is nothing to take away."
                 )
             else:
                 console.print(f"It would be {done}." if dry_run else f"It is {done}.")

@@ -25,7 +25,9 @@ def selftest(
     *,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0, help="For how long.", show_default="60, or as long as --schedules take"),
+        typer.Option(
+            min=0, help="For how long.", show_default="60, or as long as --schedules take"
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -42,8 +44,9 @@ def selftest(
 ) -> Answer:
     """Try the promises: random edits on both sides, lost connections, crashes, clocks; then look whether all is well.
 
-    Everything happens on an embedded local org and in a folder that goes away: no account, no configuration, nothing
-    of yours is touched. Each schedule of events is drawn from its own seed, and can be played again.
+    Everything happens on an embedded local org and in a folder that goes away: no account, no
+    configuration, nothing of yours is touched. Each schedule of events is drawn from its own seed,
+    and can be played again.
 
     Examples:
       sfsync selftest
@@ -61,7 +64,9 @@ def selftest(
     finally:
         bar(None)
     data = _document(tally)
-    return Answer(data, lambda console: _show(console, tally, data), exit_code=1 if tally.failure else 0)
+    return Answer(
+        data, lambda console: _show(console, tally, data), exit_code=1 if tally.failure else 0
+    )
 
 
 def _bar(cli: Cli, schedules: int | None, seconds: float | None) -> Callable[[Tally | None], None]:
@@ -107,7 +112,9 @@ def _document(tally: Tally) -> dict[str, Any]:
         "steps_by_rule": dict(tally.rules.most_common()),
         "runs_by_end": dict(tally.runs.most_common()),
         "faults_by_kind": dict(tally.faults.most_common()),
-        "checks_by_promise": {PROMISES[name]: number for name, number in tally.checked.most_common()},
+        "checks_by_promise": {
+            PROMISES[name]: number for name, number in tally.checked.most_common()
+        },
     }
     if tally.failure is not None:
         document["failure"] = _failure(tally.failure)
@@ -131,7 +138,11 @@ def _show(console: Console, tally: Tally, data: Mapping[str, Any]) -> None:
     def line(text: str) -> None:
         console.print(text, soft_wrap=True)
 
-    for title, name in (("Steps", "steps_by_rule"), ("Faults", "faults_by_kind"), ("Runs", "runs_by_end")):
+    for title, name in (
+        ("Steps", "steps_by_rule"),
+        ("Faults", "faults_by_kind"),
+        ("Runs", "runs_by_end"),
+    ):
         line(f"{title}:")
         for told, number in data[name].items():
             line(f"  {number:>8,}  {told}")

@@ -32,7 +32,9 @@ _FOR_TESTS = ("SFSYNC_FAILPOINTS",)
 def show_config(
     cli: Cli,
     *,
-    origin: Annotated[bool, typer.Option("--origin", help="Also where each value came from.")] = False,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Also where each value came from.")
+    ] = False,
 ) -> Answer:
     """Show every setting that counts, for the profile in use; never a secret.
 
@@ -44,12 +46,17 @@ def show_config(
     from sfsync.config import settings
 
     config = configuration(cli)
-    rows = [*_of_this_call(cli, config), *(_row(config, cli, setting) for setting in settings(config))]
+    rows = [
+        *_of_this_call(cli, config),
+        *(_row(config, cli, setting) for setting in settings(config)),
+    ]
 
     def show(console: Console) -> None:
         for row in rows:
             told = f"{row['key']}: {_text(row['value'])}"
-            console.print(one_line(f"{told}  <- {row['origin']}" if origin else told), soft_wrap=True)
+            console.print(
+                one_line(f"{told}  <- {row['origin']}" if origin else told), soft_wrap=True
+            )
 
     return Answer({"settings": rows}, show, warnings=tuple(_strange_variables(cli)))
 
@@ -59,7 +66,9 @@ def _of_this_call(cli: Cli, config: Config) -> list[dict[str, Any]]:
     from sfsync.config import profile_file
 
     is_chosen = profile_file(config.source).exists()
-    profile = cli.origins.get("profile") or (profile_file(config.source).name if is_chosen else "default")
+    profile = cli.origins.get("profile") or (
+        profile_file(config.source).name if is_chosen else "default"
+    )
     store = cli.environ.get("SFSYNC_TOKEN_STORE")
     rows = [
         ("config", str(config.source), cli.origins.get("config") or "found"),
@@ -137,16 +146,25 @@ def check(cli: Cli) -> Answer:
         try:
             load_config(config.source, cli.environ, name)
         except ConfigError as error:
-            problems += [f"profile {name}: {problem}" for problem in error.problems or (error.message,)]
+            problems += [
+                f"profile {name}: {problem}" for problem in error.problems or (error.message,)
+            ]
     if problems:
-        raise ConfigError(f"{config.source} does not hold for every profile", problems=tuple(problems))
+        raise ConfigError(
+            f"{config.source} does not hold for every profile", problems=tuple(problems)
+        )
     objects = {name: len(object_map.fields) for name, object_map in config.mapping.objects.items()}
-    data = {"path": str(config.source), "objects": objects, "profiles": ["default", *config.profiles]}
+    data = {
+        "path": str(config.source),
+        "objects": objects,
+        "profiles": ["default", *config.profiles],
+    }
 
     def show(console: Console) -> None:
         told = ", ".join(f"{name} with {count} fields" for name, count in objects.items())
         console.print(
-            f"{config.source} is right: {told}; profiles: {', '.join(data['profiles'])}.", soft_wrap=True
+            f"{config.source} is right: {told}; profiles: {', '.join(data['profiles'])}.",
+            soft_wrap=True,
         )
 
     return Answer(data, show, warnings=tuple(_strange_variables(cli)))
@@ -157,7 +175,9 @@ def _strange_variables(cli: Cli) -> list[str]:
     from sfsync.mapping.place import nearest
 
     known = [*option_variables(), *OTHER_VARIABLES, *_FOR_TESTS]
-    strange = sorted(name for name in cli.environ if name.startswith("SFSYNC_") and name not in known)
+    strange = sorted(
+        name for name in cli.environ if name.startswith("SFSYNC_") and name not in known
+    )
     near = {name: nearest(name, known) for name in strange}
     return [
         f"{name} is set, and is no variable of sfsync{f'; did you mean {near[name]}?' if near[name] else ''}"

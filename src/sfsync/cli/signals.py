@@ -23,9 +23,10 @@ class Interrupted(BaseException):
 class Stop:
     """Ctrl-C, SIGTERM, and the end of the terminal (SIGHUP) inside the block; what nohup ignores stays ignored.
 
-    A command that only waits or looks is interrupted where it is. Once ``draining`` is set, because a run is
-    writing, the first request is noted and ``checkpoint`` raises it between two batches, after at most
-    ``DRAIN_SECONDS``; a second request is not waited for. Either way what is committed stays.
+    A command that only waits or looks is interrupted where it is. Once ``draining`` is set, because
+    a run is writing, the first request is noted and ``checkpoint`` raises it between two batches,
+    after at most ``DRAIN_SECONDS``; a second request is not waited for. Either way what is
+    committed stays.
     """
 
     def __init__(self, drain_seconds: float = DRAIN_SECONDS) -> None:

@@ -20,8 +20,8 @@ def settle(code: int) -> int:
     """Write out what is buffered, before Python does it and complains in its own words.
 
     Returns:
-        The exit code: 1 instead of 0 where the answer could not be written. Messages that nobody could be told
-        change nothing.
+        The exit code: 1 instead of 0 where the answer could not be written. Messages that nobody
+        could be told change nothing.
     """
     if not _flushed(sys.stdout):
         code = code or 1

@@ -29,13 +29,16 @@ PARTIAL = 3
 
 Objects = Annotated[
     list[str] | None,
-    typer.Option("--object", metavar="NAME", help="Only this object (contact, lead); may be repeated."),
+    typer.Option(
+        "--object", metavar="NAME", help="Only this object (contact, lead); may be repeated."
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done and stop.")]
 MassChange = Annotated[
     bool,
     typer.Option(
-        "--allow-mass-change", help="Let this run delete, blank or change more than the limits allow."
+        "--allow-mass-change",
+        help="Let this run delete, blank or change more than the limits allow.",
     ),
 ]
 SkipIfLocked = Annotated[
@@ -72,7 +75,11 @@ def reported(session: Session) -> Answer:
         exit_code=PARTIAL if report.quarantined else 0,
         run_id=report.run_id,
         warnings=tuple(report.warnings)
-        + ((f"{report.quarantined} in quarantine: see `sfsync quarantine`",) if report.quarantined else ()),
+        + (
+            (f"{report.quarantined} in quarantine: see `sfsync quarantine`",)
+            if report.quarantined
+            else ()
+        ),
     )
 
 
@@ -82,7 +89,8 @@ def pull(
     since: Annotated[
         str | None,
         typer.Option(
-            metavar="WHEN", help="From this time instead of the watermark: 2026-01-20, 7d, 12h, yesterday."
+            metavar="WHEN",
+            help="From this time instead of the watermark: 2026-01-20, 7d, 12h, yesterday.",
         ),
     ] = None,
     full: Annotated[
@@ -95,8 +103,8 @@ def pull(
 ) -> Answer:
     """Bring what changed in Salesforce into the mirror.
 
-    Without --since it goes on from where the last pull got to, and reads a little before that again, so that
-    records committed late are not missed.
+    Without --since it goes on from where the last pull got to, and reads a little before that
+    again, so that records committed late are not missed.
 
     Examples:
       sfsync pull
@@ -169,11 +177,14 @@ def push_activity(
     cli: Cli,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE|-]", help="Events as JSON lines or CSV; - is standard input."),
+        typer.Argument(
+            metavar="[FILE|-]", help="Events as JSON lines or CSV; - is standard input."
+        ),
     ] = None,
     *,
     type_: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="One event: email_sent, email_opened, …")
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="One event: email_sent, email_opened, …"),
     ] = None,
     email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="One event: whose.")] = None,
     campaign: Annotated[
@@ -182,7 +193,9 @@ def push_activity(
     campaign_id: Annotated[
         str | None, typer.Option(metavar="ID", help="One event: the campaign's id.")
     ] = None,
-    at: Annotated[str | None, typer.Option(metavar="WHEN", help="One event: when; now if not given.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="One event: when; now if not given.")
+    ] = None,
     event_id: Annotated[
         str | None,
         typer.Option(
@@ -247,7 +260,9 @@ def _events(file: Path | None, flags: dict[str, str]) -> Iterator[EmailEvent | B
         raise UsageError(f"--{error.column or 'type'}: {error.reason}") from error
 
 
-def _good(session: Session, events: Iterator[EmailEvent | BadLine], source: str) -> Iterator[EmailEvent]:
+def _good(
+    session: Session, events: Iterator[EmailEvent | BadLine], source: str
+) -> Iterator[EmailEvent]:
     """The events; what cannot be read goes to quarantine with its place."""
     from sfsync.model.event import EmailEvent
     from sfsync.model.outcome import ActivityReport
@@ -272,14 +287,18 @@ def _good(session: Session, events: Iterator[EmailEvent | BadLine], source: str)
 def diff(
     cli: Cli,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Only these rows: local or Salesforce ids.")
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Only these rows: local or Salesforce ids."),
     ] = None,
     *,
     objects: Objects = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many records.")] = 100,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 where anything differs.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 1 where anything differs.")
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Keep the whole plan, for `sfsync apply`.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Keep the whole plan, for `sfsync apply`."),
     ] = None,
 ) -> Answer:
     """Show, field by field, what a sync would change: local, base, remote, who wins, and by which rule.
@@ -331,7 +350,9 @@ def diff(
 
 
 @contextmanager
-def kept_in(path: Path, session: Session, planned: Iterator[Planned]) -> Iterator[Iterator[Planned]]:
+def kept_in(
+    path: Path, session: Session, planned: Iterator[Planned]
+) -> Iterator[Iterator[Planned]]:
     """The same, and each one written into a file on its way; the file is there when all of them are in it."""
     from sfsync.cli.wiring import now
     from sfsync.planning.planfile import Header, lines
@@ -341,7 +362,8 @@ def kept_in(path: Path, session: Session, planned: Iterator[Planned]) -> Iterato
     passed: list[Planned] = []
     part = path.with_name(f"{path.name}.part")
     try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123
             os.fchmod(file.fileno(), 0o600)
 
             def told() -> Iterator[Planned]:
@@ -369,7 +391,9 @@ def _noting(planned: Iterator[Planned], passed: list[Planned]) -> Iterator[Plann
 
 def apply(
     cli: Cli,
-    plan: Annotated[Path, typer.Argument(metavar="FILE", help="What `sfsync diff --out FILE` wrote.")],
+    plan: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What `sfsync diff --out FILE` wrote.")
+    ],
     *,
     dry_run: DryRun = False,
     allow_mass_change: MassChange = False,
@@ -377,8 +401,8 @@ def apply(
 ) -> Answer:
     """Do what a kept plan says and nothing else.
 
-    A record that moved since, on either side, is left and told, field by field: exit code 3. Applying a plan twice
-    writes nothing the second time.
+    A record that moved since, on either side, is left and told, field by field: exit code 3.
+    Applying a plan twice writes nothing the second time.
 
     Examples:
       sfsync diff --out plan.json
@@ -409,7 +433,9 @@ def _plan_file(path: Path) -> Iterator[TextIO]:
             f"{path}: this is no plan of sfsync's", hint="Make it with `sfsync diff --out`."
         ) from None
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file", hint="Make it with `sfsync diff --out`.") from None
+        raise InputError(
+            f"{path}: there is no such file", hint="Make it with `sfsync diff --out`."
+        ) from None
     except IsADirectoryError:
         raise InputError(
             f"{path} is a folder", hint="Name the file that `sfsync diff --out` wrote."
@@ -461,7 +487,9 @@ def _applied(session: Session, applied: Applied) -> Answer:
         if applied.fields:
             console.print(made)
         if applied.done:
-            console.print(f"{counted(applied.done, 'record')} of the plan are as it wants them already.")
+            console.print(
+                f"{counted(applied.done, 'record')} of the plan are as it wants them already."
+            )
         answer.show(console)
 
     told = (

@@ -1,12 +1,13 @@
 """When a job runs by itself: as a line for cron, units for systemd, an agent for launchd. Pure: text from a job.
 
-All three call the same command with absolute paths and everything it needs beside it, because none of them has
-the environment of a person's shell. The minute is the job's own, so that a thousand of them do not all come to
-Salesforce on the hour.
+All three call the same command with absolute paths and everything it needs beside it, because none
+of them has the environment of a person's shell. The minute is the job's own, so that a thousand of
+them do not all come to Salesforce on the hour.
 
-Source: systemd.service(5) (RuntimeMaxSec= has no effect on Type=oneshot, TimeoutStartSec= limits it; quoting),
-systemd.timer(5) (Persistent=, RandomizedDelaySec=), systemd.exec(5) (LoadCredential=, sandboxing, which in user units
-implies PrivateUsers=), systemd.time(7) (calendar events), crontab(5) (a percent sign ends the command), launchd.plist(5).
+Source: systemd.service(5) (RuntimeMaxSec= has no effect on Type=oneshot, TimeoutStartSec= limits
+it; quoting), systemd.timer(5) (Persistent=, RandomizedDelaySec=), systemd.exec(5) (LoadCredential=,
+sandboxing, which in user units implies PrivateUsers=), systemd.time(7) (calendar events),
+crontab(5) (a percent sign ends the command), launchd.plist(5).
 """
 
 from __future__ import annotations
@@ -123,11 +124,13 @@ def job_name(text: str) -> str:
         UsageError: it cannot.
     """
     if not _NAME.fullmatch(text):
-        raise UsageError(f"{text!r} cannot be a job's name", hint="Use letters, digits, dots and dashes.")
+        raise UsageError(
+            f"{text!r} cannot be a job's name", hint="Use letters, digits, dots and dashes."
+        )
     return text
 
 
-# -- cron ------------------------------------------------------------------------------------------------------
+# -- cron ------------------------------------------------------------------------------------------
 def cron_line(job: Job, files: Mapping[str, Path]) -> str:
     """One line of a crontab; it runs in an empty environment.
 
@@ -141,7 +144,9 @@ def cron_line(job: Job, files: Mapping[str, Path]) -> str:
     words = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
     line = " ".join([_cron_time(job), *words, *map(shlex.quote, job.command)])
     if "\n" in line or "\r" in line:
-        raise UsageError("a line of a crontab cannot hold a line end", hint="Choose paths without one.")
+        raise UsageError(
+            "a line of a crontab cannot hold a line end", hint="Choose paths without one."
+        )
     return line.replace("%", r"\%")
 
 
@@ -176,11 +181,13 @@ def in_crontab(crontab: str, job_name: str, line: str | None) -> str:
     return "".join(f"{each}\n" for each in kept)
 
 
-# -- systemd -----------------------------------------------------------------------------------------------------
+# -- systemd ---------------------------------------------------------------------------------------
 def service(job: Job) -> str:
     """The service unit: one run, with little more rights than it needs."""
     told = [f"Environment={_quoted(f'{name}={value}')}" for name, value in job.environ.items()]
-    credentials = [f"LoadCredential={name}:{_percent(str(path))}" for name, path in job.credentials.items()]
+    credentials = [
+        f"LoadCredential={name}:{_percent(str(path))}" for name, path in job.credentials.items()
+    ]
     network = ["Wants=network-online.target", "After=network-online.target"] if job.user else []
     lines = [
         "[Unit]",
@@ -258,7 +265,7 @@ def _quoted(word: str, *, command: bool = False) -> str:
     return f'"{escaped}"' if re.search(r"[\s'\"\\;]", word) else escaped
 
 
-# -- launchd -----------------------------------------------------------------------------------------------------
+# -- launchd ---------------------------------------------------------------------------------------
 def agent(job: Job, files: Mapping[str, Path]) -> str:
     """The property list of a person's own agent."""
     told = {**job.environ, **{name: str(path) for name, path in files.items()}}

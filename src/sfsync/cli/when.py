@@ -8,7 +8,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from sfsync.errors import UsageError
 from sfsync.model.cursor import iso
 
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_UNITS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
 _AGO = re.compile(r"([0-9]{1,5})\s*([mhdw])")
 _FORMS = "2026-01-20, 2026-01-20T10:00, 7d, 12h, 30m, 2w, today, yesterday"
 _OLDEST = 1970

@@ -65,7 +65,9 @@ def configuration(cli: Cli) -> Config:
     """
     path = configuration_file(cli)
     if cli.profile is not None and not is_profile_name(cli.profile):
-        raise UsageError(f"{cli.profile!r} is no profile name", hint="Use letters, digits, dots and dashes.")
+        raise UsageError(
+            f"{cli.profile!r} is no profile name", hint="Use letters, digits, dots and dashes."
+        )
     config = load_config(path, cli.environ, cli.profile)
     cli.profile = config.profile
     _arm_failpoints(cli, config)
@@ -92,7 +94,8 @@ def _arm_failpoints(cli: Cli, config: Config) -> None:
 
     if urlsplit(config.org.login_url).hostname not in ("127.0.0.1", "localhost", "::1"):
         raise UsageError(
-            "SFSYNC_FAILPOINTS is set, and this is no local org", hint="Unset it: it ends runs on purpose."
+            "SFSYNC_FAILPOINTS is set, and this is no local org",
+            hint="Unset it: it ends runs on purpose.",
         )
     try:
         failpoints.arm(failpoints.Plan.parse(wanted))
@@ -158,7 +161,9 @@ def app_grants(cli: Cli, config: Config) -> Grants:
     from sfsync.auth.grants import Grants
     from sfsync.auth.unattended import client_secret
 
-    return Grants(config.org.login_url, config.org.client_id, client_secret=client_secret(cli.environ))
+    return Grants(
+        config.org.login_url, config.org.client_id, client_secret=client_secret(cli.environ)
+    )
 
 
 def _note_renewal(mirror: SqliteMirror, _token: Token) -> None:
@@ -196,8 +201,8 @@ def login_facts(mirror: SqliteMirror) -> tuple[dict[str, Any], tuple[str, ...]]:
 def live_token(held: Login, mirror: SqliteMirror) -> Token:
     """The stored login, renewed beforehand where nobody has for a week.
 
-    A session that is always in use is never refused, so its refresh token would never be used, and would end
-    for idleness after 30 days in the middle of a healthy schedule.
+    A session that is always in use is never refused, so its refresh token would never be used, and
+    would end for idleness after 30 days in the middle of a healthy schedule.
 
     Raises:
         AuthError: there is no working login.
@@ -206,7 +211,9 @@ def live_token(held: Login, mirror: SqliteMirror) -> Token:
     """
     token = held.current()
     if token.refresh_token and (idle_days(mirror) or 0) >= RENEW_AFTER_DAYS:
-        with suppress(OrgUnavailable):  # not sent, or turned away before it counted: the session still holds
+        with suppress(
+            OrgUnavailable
+        ):  # not sent, or turned away before it counted: the session still holds
             return held.refresher().fresh(token.access_token)
     return token
 

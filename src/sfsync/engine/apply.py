@@ -1,9 +1,10 @@
 """apply: does what a kept plan says, and nothing else.
 
-    look at row and record of every plan -> those that moved since are left and told -> guard -> commit, or journal,
-    send and settle, batch by batch
+    look at row and record of every plan -> those that moved since are left and told -> guard ->
+    commit, or journal, send and settle, batch by batch
 
-The watermark does not move: the next pull looks at everything once more, and finds these records as they should be.
+The watermark does not move: the next pull looks at everything once more, and finds these records as
+    they should be.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def _still_standing(
     """The plans whose row and record are as they were judged."""
     applied.planned += len(chunk)
     rows = [_row(run, object_map, plan) for _, plan in chunk]
-    ids = {one for (_, plan), row in zip(chunk, rows, strict=True) if (one := _record_id(plan, row))}
+    ids = {
+        one for (_, plan), row in zip(chunk, rows, strict=True) if (one := _record_id(plan, row))
+    }
     records = fetched(run, object_map, sorted(ids))
     taken = _taken(run, object_map, chunk, rows)
     for (triple, plan), row in zip(chunk, rows, strict=True):
@@ -114,7 +117,9 @@ def _still_standing(
         elif carried_out(plan, row, record):
             applied.done += 1
         else:
-            there = Moved(plan.object, plan.local_id, None, "salesforce", "record", "none", "present")
+            there = Moved(
+                plan.object, plan.local_id, None, "salesforce", "record", "none", "present"
+            )
             applied.leave(changes or [there])
 
 
@@ -139,7 +144,9 @@ def _key(object_map: ObjectMap, plan: RowPlan, row: Row | None) -> str:
     return match_key(str(row.local.values.get(object_map.match_on) or ""))
 
 
-def _taken(run: Run, object_map: ObjectMap, chunk: Sequence[Planned], rows: Sequence[Row | None]) -> set[str]:
+def _taken(
+    run: Run, object_map: ObjectMap, chunk: Sequence[Planned], rows: Sequence[Row | None]
+) -> set[str]:
     """Addresses of people to be created who are in Salesforce by now."""
     address = object_map.by_column[object_map.match_on].remote
     keys = {_key(object_map, plan, row) for (_, plan), row in zip(chunk, rows, strict=True)} - {""}
@@ -171,7 +178,9 @@ def _carry_out(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], applie
     for each in left:
         if not each.late:
             plan = each.plan
-            stamp = Moved(plan.object, plan.local_id, plan.salesforce_id, "salesforce", "record", None, MOVED)
+            stamp = Moved(
+                plan.object, plan.local_id, plan.salesforce_id, "salesforce", "record", None, MOVED
+            )
             applied.leave([stamp])
 
 

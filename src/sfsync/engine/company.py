@@ -1,8 +1,10 @@
 """A company's name on its way up: the record is linked to the Account of that name.
 
-A Contact has no company of its own, so a name typed in the mirror becomes the Id of an Account: looked up exactly,
-capital letters aside, for a whole batch at once. Where there is none, the mapping's policy says whether it is made.
-An Account made here needs no journal: its name is looked up before any is made, by the next run too.
+A Contact has no company of its own, so a name typed in the mirror becomes the Id of an Account:
+looked up exactly, capital letters aside, for a whole batch at once. Where there is none, the
+mapping's policy says whether it is made.
+An Account made here needs no journal: its name is looked up before any is made, by the next run
+    too.
 
 Source: salesforce-facts §0 (Contact.Company), §3 (comparison ignores case).
 """
@@ -59,7 +61,8 @@ class Linking:
     """One batch's plans, ready to send.
 
     Attributes:
-        plans: as given, with the org's spelling of each name, and without the names that cannot be linked.
+        plans: as given, with the org's spelling of each name, and without the names that cannot be
+        linked.
         unlinked: row -> why its name is not among what is sent.
     """
 
@@ -128,7 +131,9 @@ def _make(run: Run, path: str, names: Iterable[str], companies: Companies) -> No
     batching = run.afford(len(missing), creating=True)
     for chunk in batched(enumerate(missing.items(), start=1), batching.size):
         keys = {ref: key for ref, (key, _) in chunk}
-        writes = [OrgWrite(ref, OrgAction.CREATE, parent, {name_field: name}) for ref, (_, name) in chunk]
+        writes = [
+            OrgWrite(ref, OrgAction.CREATE, parent, {name_field: name}) for ref, (_, name) in chunk
+        ]
         for outcome in run.org.apply(writes):
             key = keys[outcome.ref]
             match outcome:
@@ -145,10 +150,14 @@ def _refusal(companies: Companies, name: str) -> Refusal | None:
     key = _key(name)
     if key in companies.refused:
         return companies.refused[key]
-    return None if key in companies.ids else Refusal(NO_SUCH_COMPANY, f"no Account is called {name}")
+    return (
+        None if key in companies.ids else Refusal(NO_SUCH_COMPANY, f"no Account is called {name}")
+    )
 
 
-def _ready(plan: RowPlan, column: str, companies: Companies, unlinked: Mapping[LocalId, Refusal]) -> RowPlan:
+def _ready(
+    plan: RowPlan, column: str, companies: Companies, unlinked: Mapping[LocalId, Refusal]
+) -> RowPlan:
     """The plan with the org's spelling; without the name, where nothing bears it."""
     if not plan.to_org.get(column) or plan.local_id is None:
         return plan

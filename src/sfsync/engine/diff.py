@@ -39,7 +39,9 @@ class Cost:
 RECORD_BYTES = 2048
 
 
-def diff(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: Cost) -> Iterator[RowPlan]:
+def diff(
+    run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = (), cost: Cost
+) -> Iterator[RowPlan]:
     """Plans for every record where the two sides differ, streaming; see ``differences``."""
     for _, plan in differences(run, names, ids=ids, cost=cost):
         yield plan

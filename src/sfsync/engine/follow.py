@@ -1,7 +1,8 @@
 """A record that lives on in another, by a merge or a conversion: what its row still owes goes along.
 
-Pull and push both meet such records. Each is followed alone, after everything before it is committed, so that
-a chain of them (merged, and merged again) hands on from row to row whatever its order.
+Pull and push both meet such records. Each is followed alone, after everything before it is
+committed, so that a chain of them (merged, and merged again) hands on from row to row whatever its
+order.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def _followed(run: Run, plan: RowPlan) -> RowPlan:
     )
 
 
-def _survivor(run: Run, object_name: str, salesforce_id: SalesforceId | None) -> tuple[ObjectMap, Row] | None:
+def _survivor(
+    run: Run, object_name: str, salesforce_id: SalesforceId | None
+) -> tuple[ObjectMap, Row] | None:
     """The live row at the end of the trail; ``None`` where it leads to nobody the mirror can know."""
     trail: set[SalesforceId] = set()
     while salesforce_id is not None and salesforce_id not in trail:

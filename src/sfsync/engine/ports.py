@@ -1,7 +1,7 @@
 """What the verbs need from the world, as Protocols: an org, a mirror, somebody to tell how far it is.
 
-The real ones, ``salesforce.org.SalesforceOrg`` and ``mirror.store.SqliteMirror``, satisfy these by shape
-alone; the fakes in ``tests/fakes.py`` satisfy the same contract suite.
+The real ones, ``salesforce.org.SalesforceOrg`` and ``mirror.store.SqliteMirror``, satisfy these by
+shape alone; the fakes in ``tests/fakes.py`` satisfy the same contract suite.
 """
 
 from __future__ import annotations
@@ -65,16 +65,16 @@ class Org(Protocol):
     def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
         """Send these writes (at most ``batching().size``); one outcome for each, by ``ref``, in any order.
 
-        Never raises for what becomes of single records; a request whose reply was lost gives ``Unknown``
-        for all of its records. Refuses nothing silently.
+        Never raises for what becomes of single records; a request whose reply was lost gives
+        ``Unknown`` for all of its records. Refuses nothing silently.
 
-        An update with ``unmoved_since`` is done only while its record is live and its stamp no later than that
-        (of all that travel in one call, the latest counts); else it is ``Deferred`` with the code ``MOVED``. What
-        such an update replaced is told in ``Accepted.seen``.
+        An update with ``unmoved_since`` is done only while its record is live and its stamp no
+        later than that (of all that travel in one call, the latest counts); else it is ``Deferred``
+        with the code ``MOVED``. What such an update replaced is told in ``Accepted.seen``.
 
         Raises:
-            AuthError, BudgetSpent, OrgUnavailable: before anything of this call was sent; outcomes already
-                known are never thrown away: what was not sent is ``Deferred``.
+            AuthError, BudgetSpent, OrgUnavailable: before anything of this call was sent; outcomes
+                already known are never thrown away: what was not sent is ``Deferred``.
         """
         ...
 
@@ -87,12 +87,17 @@ class Org(Protocol):
         ...
 
     def find_tasks(
-        self, activities: ActivityMap, keys: Sequence[str], who_ids: Sequence[SalesforceId], since: str
+        self,
+        activities: ActivityMap,
+        keys: Sequence[str],
+        who_ids: Sequence[SalesforceId],
+        since: str,
     ) -> dict[str, SalesforceId]:
         """Which of these event keys are already Tasks: ``{key: Task Id}``.
 
-        By the external id where ``activities.external_id`` is set, else by the reference line that such Tasks
-        carry in their Description, among the people's Tasks created since. Archived ones too.
+        By the external id where ``activities.external_id`` is set, else by the reference line that
+        such Tasks carry in their Description, among the people's Tasks created since. Archived ones
+        too.
         """
         ...
 
@@ -119,17 +124,20 @@ class Stage(Protocol):
     def settle_plain(self, *, insert: bool, update: bool, segment: str) -> ObjectReport:
         """Apply, by SQL and in transactions of a bounded size, what needs no decision: ``new`` and ``changed``.
 
-        ``insert`` and ``update`` say whether the rules want it; ``segment`` names the segment new rows join.
+        ``insert`` and ``update`` say whether the rules want it; ``segment`` names the segment new
+        rows join.
         """
         ...
 
     def triples(self, *, contested_only: bool, dirty_only: bool = False) -> Iterator[Triple]:
         """Triples in a steady order, streaming; the caller may commit between any two of them.
 
-        ``contested_only``: what ``settle_plain`` leaves. ``dirty_only``: rows edited here, with the staged
-        record as remote (``None`` where the row has no Id and no staged record its address). Not rows that were
-        edited, or put in, too late to be asked for: they wait for the next run. Otherwise every staged record
-        that differs from its row, and every dirty row (``GONE`` where its record is not staged).
+        ``contested_only``: what ``settle_plain`` leaves. ``dirty_only``: rows edited here, with the
+        staged record as remote (``None`` where the row has no Id and no staged record its address).
+        Not rows that were
+        edited, or put in, too late to be asked for: they wait for the next run. Otherwise every
+        staged record that differs from its row, and every dirty row (``GONE`` where its record is
+        not staged).
         """
         ...
 
@@ -141,7 +149,8 @@ class Mirror(Protocol):
         """Make tables, columns and triggers fit the mapping.
 
         Returns:
-            The objects whose mapping changed since their last pull: they have to be read again in full.
+            The objects whose mapping changed since their last pull: they have to be read again in
+                full.
         """
         ...
 
@@ -165,12 +174,12 @@ class Mirror(Protocol):
         """The external id value for a row that sfsync creates in the org; the same for ever."""
         ...
 
-    # -- pull ------------------------------------------------------------------------------------------------
+    # -- pull --------------------------------------------------------------------------------------
     def watermark(self, object_name: str, columns: Sequence[str]) -> Watermark | None:
         """Where the last complete pull of this object got to.
 
-        ``None`` where there was none, or where it did not read all of these columns (a field was added to the
-        mapping, or has become visible since): then everything has to be read again.
+        ``None`` where there was none, or where it did not read all of these columns (a field was
+        added to the mapping, or has become visible since): then everything has to be read again.
         """
         ...
 
@@ -178,7 +187,9 @@ class Mirror(Protocol):
         """Move the watermark on, never back, and remember which columns were read."""
         ...
 
-    def staging(self, object_map: ObjectMap, columns: Sequence[str]) -> AbstractContextManager[Stage]:
+    def staging(
+        self, object_map: ObjectMap, columns: Sequence[str]
+    ) -> AbstractContextManager[Stage]:
         """An empty stage for one object, holding these columns; gone at the end of the block."""
         ...
 
@@ -198,7 +209,9 @@ class Mirror(Protocol):
         """The row of this record."""
         ...
 
-    def successor(self, object_name: str, salesforce_id: SalesforceId) -> tuple[str, SalesforceId] | None:
+    def successor(
+        self, object_name: str, salesforce_id: SalesforceId
+    ) -> tuple[str, SalesforceId] | None:
         """What a merged or converted record lives on in, as far as the mirror has heard: object and Id."""
         ...
 
@@ -214,19 +227,21 @@ class Mirror(Protocol):
         """Apply the mirror's half of these plans (rows, base, conflicts, links, segments) in one transaction."""
         ...
 
-    # -- push ------------------------------------------------------------------------------------------------
+    # -- push --------------------------------------------------------------------------------------
     def dirty_ids(self, object_name: str, columns: Sequence[str]) -> Iterator[SalesforceId]:
         """Salesforce Ids of rows where one of these columns was edited here, in a steady order.
 
-        Also of rows that were linked and never agreed on anything. Not rows in open quarantine, nor rows whose only such columns are held for a person to decide, nor
-        soft-deleted ones unless the mapping deletes their records.
+        Also of rows that were linked and never agreed on anything. Not rows in open quarantine, nor
+        rows whose only such columns are held for a person to decide, nor soft-deleted ones unless
+        the mapping deletes their records.
         """
         ...
 
     def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]:
         """Live rows without a Salesforce Id, with the value of the match column, which may be empty.
 
-        Ordered by its match key, so that the same address stands together; not rows in open quarantine.
+        Ordered by its match key, so that the same address stands together; not rows in open
+        quarantine.
         """
         ...
 
@@ -241,8 +256,10 @@ class Mirror(Protocol):
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Settle journaled writes in one transaction.
 
-        Accepted: keep the new Id, move the base to what was sent, take the merged values into the row unless
-        somebody edited it meanwhile. Rejected: quarantine. Deferred: forget the write, the row stays dirty.
+        Accepted: keep the new Id, move the base to what was sent, take the merged values into the
+        row unless
+        somebody edited it meanwhile. Rejected: quarantine. Deferred: forget the write, the row
+        stays dirty.
         Unknown: keep it in doubt.
         """
         ...
@@ -251,13 +268,14 @@ class Mirror(Protocol):
         """Journaled writes without an outcome."""
         ...
 
-    # -- undo ------------------------------------------------------------------------------------------------
+    # -- undo --------------------------------------------------------------------------------------
     def written(
         self, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
     ) -> Iterator[list[InDoubt]]:
         """The accepted writes of a run, record by record, each record's oldest first.
 
-        Of these records, or of all where ``ids`` is ``None``. The caller may commit between any two records.
+        Of these records, or of all where ``ids`` is ``None``. The caller may commit between any two
+        records.
         """
         ...
 
@@ -265,7 +283,7 @@ class Mirror(Protocol):
         """Tasks that a run logged."""
         ...
 
-    # -- activity --------------------------------------------------------------------------------------------
+    # -- activity ----------------------------------------------------------------------------------
     def known_events(self, ids: Sequence[str]) -> int:
         """How many of these events are stored already, or stand among them twice."""
         ...
@@ -306,7 +324,7 @@ class Mirror(Protocol):
         """Like ``settle``, for activities; ``ref`` is the ``activity_id``."""
         ...
 
-    # -- what people are told -----------------------------------------------------------------------------------
+    # -- what people are told ----------------------------------------------------------------------
     def quarantine(
         self,
         *,

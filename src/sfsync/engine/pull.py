@@ -1,10 +1,11 @@
 """pull: what changed in Salesforce comes into the mirror.
 
-    changed_since(watermark) -> to_remote_record -> stage -> guard -> settle what is plain by SQL, plan what
-    is contested -> commit -> watermark
+    changed_since(watermark) -> to_remote_record -> stage -> guard -> settle what is plain by SQL,
+    plan what is contested -> commit -> watermark
 
-All objects are read and guarded before the first one is applied, so a brake leaves the mirror as it was.
-What is staged is a hint and may be lost: until the watermark has moved, the next pull reads it again.
+All objects are read and guarded before the first one is applied, so a brake leaves the mirror as it
+was. What is staged is a hint and may be lost: until the watermark has moved, the next pull reads it
+again.
 """
 
 from __future__ import annotations
@@ -80,13 +81,15 @@ class Reading:
         return rule.add_to_segment if rule else ""
 
 
-def pull(run: Run, names: Iterable[str] = (), *, since: str | None = None, full: bool = False) -> None:
+def pull(
+    run: Run, names: Iterable[str] = (), *, since: str | None = None, full: bool = False
+) -> None:
     """Bring what changed in Salesforce into the mirror.
 
     Args:
         names: objects; all where empty.
-        since: read from this instant (``2026-01-20T00:00:00Z``) instead of the watermark. The watermark moves
-            only where this leaves no gap behind it.
+        since: read from this instant (``2026-01-20T00:00:00Z``) instead of the watermark. The
+            watermark moves only where this leaves no gap behind it.
         full: read everything, and look for rows whose record is gone.
 
     Raises:
@@ -106,7 +109,9 @@ def pull(run: Run, names: Iterable[str] = (), *, since: str | None = None, full:
             run.report.pull[reading.object_map.name] = report
 
 
-def read(run: Run, object_map: ObjectMap, stack: ExitStack, *, since: str | None, full: bool) -> Reading:
+def read(
+    run: Run, object_map: ObjectMap, stack: ExitStack, *, since: str | None, full: bool
+) -> Reading:
     """Read one object's changes into a stage, page by page."""
     name = object_map.name
     columns = tuple(column for column, field_map in object_map.by_column.items() if field_map.pulls)
@@ -125,7 +130,9 @@ def read(run: Run, object_map: ObjectMap, stack: ExitStack, *, since: str | None
     return Reading(object_map, rules, stage, changes.as_of, complete, start is None, found, missed)
 
 
-def _look_for_the_rest(run: Run, object_map: ObjectMap, projection: Projection, stage: Stage) -> int:
+def _look_for_the_rest(
+    run: Run, object_map: ObjectMap, projection: Projection, stage: Stage
+) -> int:
     """Rows whose record was not among all live ones: deleted, merged, purged, or out of this user's sight.
 
     Returns:

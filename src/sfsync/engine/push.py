@@ -1,13 +1,14 @@
 """push: what was edited in the mirror goes to Salesforce, changed fields only.
 
-    settle what is in doubt -> fetch fresh values of the edited rows -> plan -> guard -> journal, send, settle,
-    batch by batch
+    settle what is in doubt -> fetch fresh values of the edited rows -> plan -> guard -> journal,
+    send, settle, batch by batch
 
-Rows that have no Salesforce Id are looked for by address first; only who is found nowhere is created.
+Rows that have no Salesforce Id are looked for by address first; only who is found nowhere is
+created.
 
-Nobody's edit is lost to ours: an update is done only while its record has not moved since it was read, and one
-whose record has is read, planned and sent anew. What got between all the same is told with the answer, and goes
-through the same merge.
+Nobody's edit is lost to ours: an update is done only while its record has not moved since it was
+read, and one whose record has is read, planned and sent anew. What got between all the same is told
+with the answer, and goes through the same merge.
 """
 
 from __future__ import annotations
@@ -112,7 +113,9 @@ def _push_object(run: Run, each: _Prepared) -> None:
         if run.dry_run:
             preview(each.report, plans)
         else:
-            settle_overtaken(run, object_map, send(run, object_map, plans, each.report), each.report)
+            settle_overtaken(
+                run, object_map, send(run, object_map, plans, each.report), each.report
+            )
     run.progress.done()
 
 
@@ -171,7 +174,8 @@ def stage_fresh(
     """Stage what the org says now of every row edited here.
 
     Returns:
-        The rows that must not be sent: they cannot be read, or nobody can say which record they are.
+        The rows that must not be sent: they cannot be read, or nobody can say which record they
+            are.
     """
     held_back: set[LocalId] = set()
     _bring_into_form(
@@ -211,7 +215,8 @@ def _identify(
         if local_id not in held_back
     )
     same_address = (
-        (key, [local_id for _, local_id in rows]) for key, rows in groupby(people, key=itemgetter(0))
+        (key, [local_id for _, local_id in rows])
+        for key, rows in groupby(people, key=itemgetter(0))
     )
     for chunk in batched(same_address, LOOKUP):
         rows = _one_each(run, object_map, chunk, held_back, report)
@@ -244,7 +249,9 @@ def _one_each(
 def _found(
     run: Run, object_map: ObjectMap, projection: Projection, keys: Sequence[str]
 ) -> dict[str, list[RawRecord]]:
-    address = next(field for field in object_map.fields if field.column == object_map.match_on).remote
+    address = next(
+        field for field in object_map.fields if field.column == object_map.match_on
+    ).remote
     found: dict[str, list[RawRecord]] = {}
     for page in run.org.find(object_map.sobject, projection.remote_fields, address, keys):
         for raw in page:
@@ -300,7 +307,9 @@ def _hold(
         )
 
 
-def _plans(run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId]) -> Iterator[RowPlan]:
+def _plans(
+    run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId]
+) -> Iterator[RowPlan]:
     rules = run.usable.rules_for(object_map.name)
     for triple in stage.triples(contested_only=False, dirty_only=True):
         if triple.local is None or triple.local.local_id not in held_back:
@@ -325,7 +334,9 @@ def in_form(row: Row, object_map: ObjectMap) -> Row:
     return Row(clean or row.local, row.base, row.salesforce_id)
 
 
-def fetched(run: Run, object_map: ObjectMap, ids: Iterable[SalesforceId]) -> dict[SalesforceId, Remote]:
+def fetched(
+    run: Run, object_map: ObjectMap, ids: Iterable[SalesforceId]
+) -> dict[SalesforceId, Remote]:
     """These records as they are now; one that the org does not return is left out."""
     projection = Projection(object_map, object_map.columns)
     now: dict[SalesforceId, Remote] = {}
@@ -337,13 +348,20 @@ def fetched(run: Run, object_map: ObjectMap, ids: Iterable[SalesforceId]) -> dic
 
 def _tidy(object_name: str, raw: Local, clean: Local) -> RowPlan:
     """The row in canonical form: a blank before a name, or a null for false, is no difference to keep."""
-    changed = {column: value for column, value in clean.values.items() if value != raw.values[column]}
+    changed = {
+        column: value for column, value in clean.values.items() if value != raw.values[column]
+    }
     seen = tuple(
         FieldDecision(column, MISSING, raw.values[column], MISSING, value, Side.LOCAL, "tidied")
         for column, value in changed.items()
     )
     return RowPlan(
-        object_name, raw.local_id, None, local_action=LocalAction.UPDATE, decisions=seen, to_local=changed
+        object_name,
+        raw.local_id,
+        None,
+        local_action=LocalAction.UPDATE,
+        decisions=seen,
+        to_local=changed,
     )
 
 
@@ -373,7 +391,9 @@ def _guard(
     for triple in stage.triples(contested_only=False, dirty_only=True):
         gone = triple.remote is not None and triple.remote.state is RemoteState.GONE
         if gone and triple.local is not None and triple.local.local_id not in held_back:
-            _hold(run, object_map, triple.local.local_id, NOT_FOUND, _OUT_OF_SIGHT, held_back, report)
+            _hold(
+                run, object_map, triple.local.local_id, NOT_FOUND, _OUT_OF_SIGHT, held_back, report
+            )
     found, writes, creates, changed = safety.Damage(), 0, 0, 0
     for plan in _plans(run, object_map, stage, held_back):
         writes += plan.org_action is not OrgAction.NONE
@@ -406,7 +426,9 @@ def preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
         report.skipped += bool(plan.skip)
 
 
-def send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport) -> list[Overtaken]:
+def send(
+    run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport
+) -> list[Overtaken]:
     """Journal, send and settle one batch; what needs no write is settled in the mirror alone.
 
     Returns:
@@ -429,7 +451,11 @@ def send(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: Obje
 
 
 def _written(
-    run: Run, object_map: ObjectMap, outgoing: Sequence[RowPlan], linking: Linking, report: ObjectReport
+    run: Run,
+    object_map: ObjectMap,
+    outgoing: Sequence[RowPlan],
+    linking: Linking,
+    report: ObjectReport,
 ) -> tuple[dict[LocalId | None, Outcome], list[Overtaken]]:
     """What became of each row of a batch, journaled before it is sent, settled after; and what is left to do."""
     writes = run.mirror.journal(
@@ -448,8 +474,12 @@ def _written(
     forget_jobs(run)
     reach("push.settled")
     run.progress.advance(len(outgoing))
-    left = list(chain.from_iterable(_overtaken(planned[outcome.ref], outcome) for outcome in outcomes))
-    report.conflicts -= sum(len(each.plan.conflicts) for each in left if not each.late)  # they are told later
+    left = list(
+        chain.from_iterable(_overtaken(planned[outcome.ref], outcome) for outcome in outcomes)
+    )
+    report.conflicts -= sum(
+        len(each.plan.conflicts) for each in left if not each.late
+    )  # they are told later
     _count(run, report, {write.ref: write for write in writes}, outcomes)
     return {planned[outcome.ref].local_id: outcome for outcome in outcomes}, left
 
@@ -489,9 +519,20 @@ def _put_names_aside(
     """Tell of companies that are not there; after their rows are settled, which closes what was told before."""
     for local_id, refusal in linking.unlinked.items():
         if not refusal.code:
-            run.report.warn(f"{object_map.name} {local_id}: not linked to a company now: {refusal.message}")
+            run.report.warn(
+                f"{object_map.name} {local_id}: not linked to a company now: {refusal.message}"
+            )
         elif not isinstance(told.get(local_id), Rejected):
-            _hold(run, object_map, local_id, refusal.code, refusal.message, set(), report, hint=COMPANY_HINT)
+            _hold(
+                run,
+                object_map,
+                local_id,
+                refusal.code,
+                refusal.message,
+                set(),
+                report,
+                hint=COMPANY_HINT,
+            )
 
 
 def _write(run: Run, object_map: ObjectMap, plan: RowPlan, linking: Linking) -> OrgWrite:
@@ -503,7 +544,8 @@ def _write(run: Run, object_map: ObjectMap, plan: RowPlan, linking: Linking) -> 
         ref=0,
         action=plan.org_action,
         sobject=object_map.sobject,
-        fields=to_org_fields(object_map, plan.to_org, creating=creating) | linking.fields(object_map, plan),
+        fields=to_org_fields(object_map, plan.to_org, creating=creating)
+        | linking.fields(object_map, plan),
         salesforce_id=plan.salesforce_id,
         key_field=object_map.external_id if key else "",
         key_value=key,
@@ -518,7 +560,9 @@ def _as_met(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _count(run: Run, report: ObjectReport, writes: dict[int, OrgWrite], outcomes: Iterable[Outcome]) -> None:
+def _count(
+    run: Run, report: ObjectReport, writes: dict[int, OrgWrite], outcomes: Iterable[Outcome]
+) -> None:
     for outcome in outcomes:
         match outcome:
             case Accepted():
@@ -536,4 +580,6 @@ def _count(run: Run, report: ObjectReport, writes: dict[int, OrgWrite], outcomes
                 run.report.warn(f"not written now: {outcome.message}; the next run tries again")
             case Unknown():
                 report.skipped += 1
-                run.report.warn(f"no answer to a write: {outcome.message}; it is looked up before any repeat")
+                run.report.warn(
+                    f"no answer to a write: {outcome.message}; it is looked up before any repeat"
+                )

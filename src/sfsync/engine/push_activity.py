@@ -1,11 +1,11 @@
 """push-activity: email events become completed Tasks, counters and flags.
 
-    keep (durable first, once per id) -> who is it -> decide -> apply and queue -> push the changed rows
-    -> send the Tasks -> settle
+    keep (durable first, once per id) -> who is it -> decide -> apply and queue -> push the changed
+    rows -> send the Tasks -> settle
 
-An event's effects and the mark that it is handled are one transaction, so it counts once whatever is
-repeated. A Task is keyed by an external id where the org has one; else it carries a reference line, and a
-Task whose reply was lost is looked up before it may be sent again.
+An event's effects and the mark that it is handled are one transaction, so it counts once whatever
+is repeated. A Task is keyed by an external id where the org has one; else it carries a reference
+line, and a Task whose reply was lost is looked up before it may be sent again.
 """
 
 from __future__ import annotations
@@ -81,14 +81,19 @@ def bring_in_people(run: Run) -> None:
     for addresses in batched(run.mirror.unresolved_addresses(), LOOKUP):
         wanted = set(addresses)
         for object_map in run.objects([]):
-            if wanted and run.usable.rules_for(object_map.name).pulls and _may_be_there(run, object_map):
+            if (
+                wanted
+                and run.usable.rules_for(object_map.name).pulls
+                and _may_be_there(run, object_map)
+            ):
                 wanted -= _bring_in(run, object_map, sorted(wanted))
 
 
 def _may_be_there(run: Run, object_map: ObjectMap) -> bool:
     """Whether the org may know an address that the mirror does not.
 
-    After a complete pull it knows none, but for Leads that were converted before they ever came down.
+    After a complete pull it knows none, but for Leads that were converted before they ever came
+    down.
     """
     return object_map.name not in run.fresh or object_map.sobject == "Lead"
 
@@ -114,9 +119,13 @@ def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[
             for raw in records
             if run.mirror.find_row(object_map.name, SalesforceId(str(raw["Id"]))) is None
         ]
-        triples = (Triple(object_map.name, None, None, projection.to_remote_record(raw)) for raw in new)
+        triples = (
+            Triple(object_map.name, None, None, projection.to_remote_record(raw)) for raw in new
+        )
         run.mirror.commit([plan_row(triple, object_map, rules) for triple in triples])
-    _bring_in_contacts(run, {key: contact for key, contact in converted.items() if key not in found})
+    _bring_in_contacts(
+        run, {key: contact for key, contact in converted.items() if key not in found}
+    )
     return set(found)
 
 
@@ -130,7 +139,9 @@ def _bring_in_contacts(run: Run, converted: Mapping[str, SalesforceId]) -> None:
     unknown = [one for one in set(converted.values()) if run.mirror.find_row(CONTACT, one) is None]
     for chunk in batched(sorted(unknown), FETCH):
         for page in run.org.fetch(contacts.sobject, projection.remote_fields, chunk):
-            triples = (Triple(CONTACT, None, None, projection.to_remote_record(raw)) for raw in page)
+            triples = (
+                Triple(CONTACT, None, None, projection.to_remote_record(raw)) for raw in page
+            )
             rules = run.usable.rules_for(CONTACT)
             run.mirror.commit([plan_row(triple, contacts, rules) for triple in triples])
     run.converted |= converted
@@ -162,7 +173,9 @@ def handle_events(run: Run, report: ActivityReport) -> int:
             run.mapping.objects,
             taken=set(keys) - run.mirror.first_in_campaign(keys),
         )
-        effects = [plan_event(event, _people(run, event, people), situation) for event, people in waiting]
+        effects = [
+            plan_event(event, _people(run, event, people), situation) for event, people in waiting
+        ]
         run.mirror.apply_events(effects)
         reach("activity.applied")
         _count_refused(report, effects)
@@ -218,7 +231,8 @@ def _unanswered_settled(
 ) -> list[QueuedTask]:
     """Look up the Tasks that were sent and never answered; those that arrived are settled.
 
-    With an external id repeating makes no second one, but it would overwrite what a person has typed into it since.
+    With an external id repeating makes no second one, but it would overwrite what a person has
+    typed into it since.
     """
     doubtful = [task for task in tasks if task.in_doubt]
     if not doubtful:
@@ -234,7 +248,9 @@ def _unanswered_settled(
     return [task for task in tasks if task.key not in there]
 
 
-def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report: ActivityReport) -> None:
+def _send(
+    run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report: ActivityReport
+) -> None:
     if not tasks:
         return
     run.mirror.mark_sending([task.activity_id for task in tasks])
@@ -246,7 +262,9 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
         undone = [Deferred(task.activity_id, error.slug, error.message) for task in tasks]
         run.mirror.settle_tasks([_put_off(by_ref[each.ref], each) for each in undone])
         raise
-    outcomes = [_as_met(run, by_ref[outcome.ref], _own_key(activities, outcome)) for outcome in told]
+    outcomes = [
+        _as_met(run, by_ref[outcome.ref], _own_key(activities, outcome)) for outcome in told
+    ]
     reach("activity.sent")
     run.mirror.settle_tasks(outcomes)
     forget_jobs(run)
@@ -259,13 +277,17 @@ def _send(run: Run, activities: ActivityMap, tasks: Sequence[QueuedTask], report
                 report.quarantined += 1
             case Deferred() | Unknown():
                 report.waiting += 1
-                run.report.warn(f"a Task is not confirmed: {outcome.message}; the next run goes on from here")
+                run.report.warn(
+                    f"a Task is not confirmed: {outcome.message}; the next run goes on from here"
+                )
     end_where_told(told)
 
 
 def _own_key(activities: ActivityMap, outcome: Outcome) -> Outcome:
     """A duplicate of our own key is our own Task: it arrived before, and its reply was lost."""
-    if not (isinstance(outcome, Rejected) and outcome.code == "DUPLICATE_VALUE" and outcome.matched_id):
+    if not (
+        isinstance(outcome, Rejected) and outcome.code == "DUPLICATE_VALUE" and outcome.matched_id
+    ):
         return outcome
     ours = activities.external_id in outcome.fields or activities.external_id in outcome.message
     return Accepted(outcome.ref, outcome.matched_id) if ours else outcome
@@ -297,7 +319,11 @@ _ENDED = {
 def _will_learn(run: Run, task: QueuedTask, rules: SyncRules) -> bool:
     """Whether the mirror still takes the person for a live one, and the next pull will tell it better."""
     row = run.mirror.row(task.object, task.local_id)
-    return row is not None and not row.local.deleted_at and rules.record_rule(RecordEvent.DELETED) is not None
+    return (
+        row is not None
+        and not row.local.deleted_at
+        and rules.record_rule(RecordEvent.DELETED) is not None
+    )
 
 
 def _write(activities: ActivityMap, task: QueuedTask) -> OrgWrite:

@@ -1,12 +1,14 @@
 """What was sent and never answered is looked up before anything is repeated.
 
-A crash between sending and settling, or a reply that was lost, leaves journaled writes without an outcome.
-They are settled from what the org holds now, so that nothing is sent twice and no counter counts twice. A Bulk
-job goes on when its process is gone, so it is brought to its end before anything is looked at.
+A crash between sending and settling, or a reply that was lost, leaves journaled writes without an
+outcome. They are settled from what the org holds now, so that nothing is sent twice and no counter
+counts twice. A Bulk job goes on when its process is gone, so it is brought to its end before
+anything is looked at.
 
-A write whose answer is missing replaced nobody's edit where a stamp could tell of it: it was not done then. What only
-the answer would have told (an edit within the second of the latest stamp, or one that a long transaction showed late)
-cannot be known any more: the record's field history has it, where the org keeps one.
+A write whose answer is missing replaced nobody's edit where a stamp could tell of it: it was not
+done then. What only the answer would have told (an edit within the second of the latest stamp, or
+one that a long transaction showed late) cannot be known any more: the record's field history has
+it, where the org keeps one.
 """
 
 from __future__ import annotations
@@ -116,7 +118,9 @@ def _verdict(run: Run, doubt: InDoubt, remote: Remote | None) -> Outcome:
         row = run.mirror.row(doubt.object, doubt.local_id)
         if row is None or row.local.deleted_at:
             return _not_done(doubt)  # nothing will be sent again
-        return Unknown(doubt.ref, "the record is not found, so nobody can tell whether the write arrived")
+        return Unknown(
+            doubt.ref, "the record is not found, so nobody can tell whether the write arrived"
+        )
     if not happened(doubt.before, doubt.after, remote.values):
         return _not_done(doubt)
     late = tuple(
@@ -144,12 +148,14 @@ def _created(
 ) -> list[Outcome]:
     """Creates: found again by the external id they carried, else by address, else by all that was sent.
 
-    An address is nobody's own: a record that has it is ours only if it holds all that was sent. Any other is met
-    like a stranger's, and what both sides counted adds up.
+    An address is nobody's own: a record that has it is ours only if it holds all that was sent. Any
+    other is met like a stranger's, and what both sides counted adds up.
     """
     found: dict[int, SalesforceId] = {}
     if object_map.external_id:
-        keys = {doubt.ref: run.mirror.external_key(object_map.name, doubt.local_id) for doubt in doubts}
+        keys = {
+            doubt.ref: run.mirror.external_key(object_map.name, doubt.local_id) for doubt in doubts
+        }
         found |= _by_key(run, object_map, object_map.external_id, keys)
     else:
         column = object_map.match_on
@@ -160,10 +166,16 @@ def _created(
             return holds_all(sent[ref], projection.values(raw))
 
         fields = projection.remote_fields
-        found |= _by_key(run, object_map, object_map.by_column[column].remote, keys, fields, is_ours)
-        found |= _by_values(run, object_map, projection, [doubt for doubt in doubts if not keys[doubt.ref]])
+        found |= _by_key(
+            run, object_map, object_map.by_column[column].remote, keys, fields, is_ours
+        )
+        found |= _by_values(
+            run, object_map, projection, [doubt for doubt in doubts if not keys[doubt.ref]]
+        )
     return [
-        Accepted(doubt.ref, found[doubt.ref], created=True) if doubt.ref in found else _not_done(doubt)
+        Accepted(doubt.ref, found[doubt.ref], created=True)
+        if doubt.ref in found
+        else _not_done(doubt)
         for doubt in doubts
     ]
 
@@ -178,7 +190,8 @@ def _by_key(
 ) -> dict[int, SalesforceId]:
     """``{ref: Id}`` of the records that hold these keys; one that another row has is somebody else's.
 
-    Several may hold an address; a Lead that was converted comes last, as it is seldom the one just made.
+    Several may hold an address; a Lead that was converted comes last, as it is seldom the one just
+    made.
     """
     converted = ("IsConverted",) if object_map.sobject == "Lead" else ()
     asked = tuple(dict.fromkeys(("Id", "IsDeleted", *converted, field, *fields)))
@@ -193,7 +206,9 @@ def _by_key(
         ids = [salesforce_id(str(raw["Id"])) for raw in held if is_ours(ref, raw)]
         taken = found.values()
         free = [
-            each for each in ids if each not in taken and run.mirror.find_row(object_map.name, each) is None
+            each
+            for each in ids
+            if each not in taken and run.mirror.find_row(object_map.name, each) is None
         ]
         if free:
             found[ref] = free[0]
@@ -210,7 +225,9 @@ def _by_values(
     fields = (*projection.remote_fields, "CreatedDate")
     found: dict[int, SalesforceId] = {}
     for chunk in batched(doubts, LOOKUP):
-        names = {str(doubt.after.get(name.column) or name.placeholder or "") for doubt in chunk} - {""}
+        names = {str(doubt.after.get(name.column) or name.placeholder or "") for doubt in chunk} - {
+            ""
+        }
         made = [
             raw
             for page in run.org.find(object_map.sobject, fields, name.remote, sorted(names))

@@ -39,8 +39,10 @@ class Run:
         mapping: as configured; ``usable`` narrows it to what the org has.
         dry_run: stop before anything is applied on either side.
         allow_mass_change: the safety brake is off for this run, because somebody said so.
-        checkpoint: called between two batches, where everything done is kept: it raises where the run is to end.
-        fresh: objects whose pull was completed by this very run; the mirror knows all of their addresses.
+        checkpoint: called between two batches, where everything done is kept: it raises where the
+        run is to end.
+        fresh: objects whose pull was completed by this very run; the mirror knows all of their
+        addresses.
         converted: addresses of Leads that the mirror never knew, with the Contacts they became.
     """
 
@@ -75,7 +77,8 @@ class Run:
         for name in names:
             if name not in known:
                 raise UsageError(
-                    f"no object {name!r} in the configuration", hint=f"There are: {', '.join(known)}."
+                    f"no object {name!r} in the configuration",
+                    hint=f"There are: {', '.join(known)}.",
                 )
         return [object_map for name, object_map in known.items() if not names or name in names]
 
@@ -87,7 +90,9 @@ class Run:
         """
         since = self.mirror.note("paused")
         if since and not self.dry_run:
-            raise Paused(f"sfsync is paused since {since}: nothing is written", hint="sfsync resume")
+            raise Paused(
+                f"sfsync is paused since {since}: nothing is written", hint="sfsync resume"
+            )
 
     def check_org(self, org_id: str, *, keep: bool = True) -> None:
         """Bind the mirror to the org it first met (unless ``keep`` is off), and refuse any other.
@@ -115,16 +120,22 @@ class Run:
         needed = batching.calls_for(writes)
         if needed and not self.dry_run:
             if needed > 1 and self.org.usage().used is None:
-                self.org.describe(self.mapping.activities.sobject)  # with any answer the org tells its count
+                self.org.describe(
+                    self.mapping.activities.sobject
+                )  # with any answer the org tells its count
             usage, limits = self.org.usage(), self.limits
-            budget = Budget(usage.used, usage.limit, limits.api_reserve, limits.api_per_run, usage.api_calls)
+            budget = Budget(
+                usage.used, usage.limit, limits.api_reserve, limits.api_per_run, usage.api_calls
+            )
             budget.check(needed)
         return batching
 
     def tell_unreadable(self, name: str, projection: Projection) -> None:
         """Warn of the org's values that were none of their field's type: they count as absent, never as blank."""
         for column, sentence in projection.unreadable.items():
-            self.report.warn(f"{name}.{column}: some of Salesforce's values were left out: {sentence}")
+            self.report.warn(
+                f"{name}.{column}: some of Salesforce's values were left out: {sentence}"
+            )
 
     def forget_facts(self) -> None:
         """Ask the org again what its objects are like, at the next need."""
@@ -157,7 +168,9 @@ class Run:
 UNDONE = (AuthError, BudgetSpent, OrgRefused, OrgUnavailable)
 """What ``Org.apply`` raises where the org has certainly done nothing: its writes are in no doubt."""
 
-_ENDS: Mapped[str, type[SfsyncError]] = {each.slug: each for each in (BudgetSpent, GrantRevoked, NotLoggedIn)}
+_ENDS: Mapped[str, type[SfsyncError]] = {
+    each.slug: each for each in (BudgetSpent, GrantRevoked, NotLoggedIn)
+}
 
 
 def end_where_told(outcomes: Iterable[Outcome]) -> None:

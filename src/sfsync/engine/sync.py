@@ -14,7 +14,8 @@ def sync(run: Run, names: Iterable[str] = ()) -> None:
     """Bring both sides together.
 
     Raises:
-        UnsafePlan: too much would be deleted or blanked; that verb and the ones after it did nothing.
+        UnsafePlan: too much would be deleted or blanked; that verb and the ones after it did
+            nothing.
     """
     chosen = list(names)
     pull(run, chosen)

@@ -1,12 +1,13 @@
 """undo: what a run wrote to Salesforce goes back, field by field, where nobody has changed it since.
 
-    settle what is in doubt -> the run's writes -> fetch their records -> plan -> guard -> (a person looks)
-    -> journal, send, settle
+    settle what is in doubt -> the run's writes -> fetch their records -> plan -> guard -> (a person
+    looks) -> journal, send, settle
 
-It is a run like any other: journaled before it is sent, so it can be killed and run again, and undone itself.
-Records that the run made stay: a record that is deleted takes its activities and whatever people have hung on it
-along, and whether that is wanted, a field-by-field comparison cannot tell. Records that it deleted stay deleted: REST
-has no undelete.
+It is a run like any other: journaled before it is sent, so it can be killed and run again, and
+undone itself.
+Records that the run made stay: a record that is deleted takes its activities and whatever people
+have hung on it along, and whether that is wanted, a field-by-field comparison cannot tell. Records
+that it deleted stay deleted: REST has no undelete.
 
 Source: SOAP API Developer Guide, undelete(): a call of the SOAP API (and Apex) alone.
 """
@@ -151,7 +152,9 @@ def _judged(
     run: Run, object_map: ObjectMap, groups: Iterator[Sequence[InDoubt]], run_id: str
 ) -> Iterator[PutBack]:
     changed = list(groups)
-    now = fetched(run, object_map, [writes[0].salesforce_id or SalesforceId("") for writes in changed])
+    now = fetched(
+        run, object_map, [writes[0].salesforce_id or SalesforceId("") for writes in changed]
+    )
     for writes in changed:
         row = run.mirror.row(object_map.name, writes[0].local_id)
         yield put_back(
@@ -186,7 +189,11 @@ def carry_out(run: Run, undoing: Undoing) -> None:
 
 
 def _put_back(
-    run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], undoing: Undoing, report: ObjectReport
+    run: Run,
+    object_map: ObjectMap,
+    plans: Sequence[RowPlan],
+    undoing: Undoing,
+    report: ObjectReport,
 ) -> None:
     for _ in range(ROUNDS):
         left = send(run, object_map, plans, report)
@@ -199,7 +206,9 @@ def _put_back(
     run.report.warn("somebody keeps changing what was to be put back: undo it once more")
 
 
-def _anew(run: Run, object_map: ObjectMap, moved: Sequence[Overtaken], undoing: Undoing) -> list[RowPlan]:
+def _anew(
+    run: Run, object_map: ObjectMap, moved: Sequence[Overtaken], undoing: Undoing
+) -> list[RowPlan]:
     """Somebody has changed these records while they were being put back: look at them once more."""
     ids = [each.salesforce_id for each in moved]
     groups = run.mirror.written(undoing.run_id, object_map.name, ids)

@@ -1,7 +1,8 @@
 """verify: does the mirror agree with the org, beyond what the watermark would show?
 
-Everything is read again and compared: every record there has its row here, every row its record, and every
-field that comes down is equal. A row whose record is not returned is asked for by Id, so that what was deleted
+Everything is read again and compared: every record there has its row here, every row its record,
+and every field that comes down is equal. A row whose record is not returned is asked for by Id, so
+that what was deleted
 is told from what this user merely may not see any more: only the first is ever followed.
 """
 
@@ -68,7 +69,8 @@ def verify(run: Run, names: Iterable[str] = (), *, repair: bool = False) -> dict
     """Compare every record with its row.
 
     Args:
-        repair: take what differs into the mirror, as a full pull would, once what was in doubt is settled.
+        repair: take what differs into the mirror, as a full pull would, once what was in doubt is
+            settled.
 
     Raises:
         UnsafePlan: repairing would delete or blank too much; nothing was applied.

@@ -1,8 +1,8 @@
 """Email events and people from JSONL and CSV, streaming: a file of any size, or standard input.
 
-Good lines become values, bad ones become ``BadLine``; nothing is raised for a single line. What concerns the
-file as a whole (it is missing, it is no text, its header names no known column) is an ``InputError`` before
-the first value. The clock is handed in.
+Good lines become values, bad ones become ``BadLine``; nothing is raised for a single line. What
+concerns the file as a whole (it is missing, it is no text, its header names no known column) is an
+``InputError`` before the first value. The clock is handed in.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class BadValueError(ValueError):
         self.reason = reason
 
 
-# -- opening ---------------------------------------------------------------------------------------------------
+# -- opening ---------------------------------------------------------------------------------------
 def _opened(source: Source) -> tuple[BinaryIO, str]:
     """The stream and what to call it."""
     if not isinstance(source, Path):
@@ -69,7 +69,9 @@ def _opened(source: Source) -> tuple[BinaryIO, str]:
         raise InputError(f"{source} cannot be read: {error.strerror or error}") from error
 
 
-def _peeked(lines: Iterator[Line | BadLine]) -> tuple[Line | BadLine | None, Iterator[Line | BadLine]]:
+def _peeked(
+    lines: Iterator[Line | BadLine],
+) -> tuple[Line | BadLine | None, Iterator[Line | BadLine]]:
     """The first line that is not blank, and all lines from it on."""
     for line in lines:
         if isinstance(line, BadLine) or line.text.strip():
@@ -126,7 +128,7 @@ def _close(source: Source, stream: BinaryIO) -> None:
         stream.close()
 
 
-# -- JSON lines ------------------------------------------------------------------------------------------------
+# -- JSON lines ------------------------------------------------------------------------------------
 class _DuplicateKeyError(ValueError):
     pass
 
@@ -185,7 +187,7 @@ def _text_of(entry: Mapping[str, Any], column: str) -> str:
     return raw.strip()
 
 
-# -- CSV headers -----------------------------------------------------------------------------------------------
+# -- CSV headers -----------------------------------------------------------------------------------
 def _key(name: str) -> str:
     """A column's name without capitals, blanks and signs: ``Campaign ID`` -> ``campaign_id``."""
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
@@ -228,7 +230,7 @@ def _fitted(row: Row, width: int) -> str:
     return f"has {values}, and the header names {width} columns"
 
 
-# -- events ----------------------------------------------------------------------------------------------------
+# -- events ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Clock:
     """What a time is held against: ``latest`` is the last one believed."""
@@ -245,7 +247,8 @@ def read_events(
     Args:
         source: a file, or a binary stream such as standard input, which stays open.
         now: ``2026-01-20T10:00:00Z``; an event more than a day later is refused.
-        file_format: ``csv`` or ``jsonl``; by default told from the file's name, else from how it begins.
+        file_format: ``csv`` or ``jsonl``; by default told from the file's name, else from how it
+        begins.
         zone: of times that state none; without it they are refused.
 
     Raises:
@@ -292,7 +295,9 @@ def _event_columns(
     columns = [_key(cell) for cell in cells]
     missing = [column for column in REQUIRED_COLUMNS if column not in columns]
     if missing:
-        near = [f"{cell} (did you mean {meant}?)" for cell in cells if (meant := nearest(cell, missing))]
+        near = [
+            f"{cell} (did you mean {meant}?)" for cell in cells if (meant := nearest(cell, missing))
+        ]
         found = ", ".join(near or cells[:8])
         raise InputError(
             f"{name}: line 1 names no column {', '.join(missing)}; found: {found}",
@@ -356,7 +361,9 @@ def _needed(entry: Mapping[str, Any], column: str) -> str:
         return text
     if column not in entry:
         near = nearest(column, [name for name in entry if name not in EVENT_COLUMNS])
-        raise BadValueError(column, f"missing (there is {near}; was that meant?)" if near else "missing")
+        raise BadValueError(
+            column, f"missing (there is {near}; was that meant?)" if near else "missing"
+        )
     raise BadValueError(column, "empty")
 
 
@@ -431,7 +438,9 @@ def _from_iso(text: str, zone: tzinfo | None) -> datetime:
     if day is None:
         raise BadValueError("timestamp", f"{shown(text)} is not a time like 2026-01-20T10:00:00Z")
     if len(text) == 10:
-        raise BadValueError("timestamp", f"{shown(text)} has no time of day; write it like {text}T10:00:00Z")
+        raise BadValueError(
+            "timestamp", f"{shown(text)} has no time of day; write it like {text}T10:00:00Z"
+        )
     if at.tzinfo is None and zone is None:
         told = f"{shown(text)} has no time zone; add Z for UTC or an offset like +02:00"
         raise BadValueError("timestamp", told)
@@ -441,27 +450,33 @@ def _from_iso(text: str, zone: tzinfo | None) -> datetime:
         raise BadValueError("timestamp", f"{shown(text)} is no time of our calendar") from error
 
 
-# -- people ----------------------------------------------------------------------------------------------------
+# -- people ----------------------------------------------------------------------------------------
 ImportRow: TypeAlias = tuple[int, dict[str, Value]]
 
 
 def read_records(
-    source: Source, object_map: ObjectMap, *, file_format: str | None = None, ignore_unknown: bool = False
+    source: Source,
+    object_map: ObjectMap,
+    *,
+    file_format: str | None = None,
+    ignore_unknown: bool = False,
 ) -> Iterator[ImportRow | BadLine]:
     """Contacts or leads to import: line and ``{column: canonical value}``.
 
-    A file's column is one of the mirror's columns or the Salesforce field it is tied to, in any capitals. An
-    empty CSV cell and an absent JSON key leave the value alone; ``#N/A`` and JSON null blank it.
+    A file's column is one of the mirror's columns or the Salesforce field it is tied to, in any
+    capitals. An empty CSV cell and an absent JSON key leave the value alone; ``#N/A`` and JSON null
+    blank it.
 
     Args:
         source: a file, or a binary stream such as standard input, which stays open.
         object_map: what the file's columns are matched to.
-        file_format: ``csv`` or ``jsonl``; by default told from the file's name, else from how it begins.
+        file_format: ``csv`` or ``jsonl``; by default told from the file's name, else from how it
+        begins.
         ignore_unknown: pass over columns that are neither, rather than refusing the file.
 
     Raises:
-        InputError: the file cannot be read, names unknown columns, or lacks the one to match by. For JSONL
-            this looks at the first line; later lines with unknown keys are bad lines.
+        InputError: the file cannot be read, names unknown columns, or lacks the one to match by.
+            For JSONL this looks at the first line; later lines with unknown keys are bad lines.
     """
     names = _names_of(object_map)
     lines, first, kind, name, stream = _start(source, file_format)
@@ -472,7 +487,9 @@ def read_records(
         items = (
             _json_records(first, lines, object_map, ignore_unknown=ignore_unknown, name=name)
             if kind == "jsonl"
-            else _csv_records(first, lines, object_map, names, ignore_unknown=ignore_unknown, name=name)
+            else _csv_records(
+                first, lines, object_map, names, ignore_unknown=ignore_unknown, name=name
+            )
         )
     except InputError:
         _close(source, stream)
@@ -513,7 +530,9 @@ def _unknown(cell: str, known: Sequence[str]) -> str:
 
 def _refuse(name: str, problem: str) -> None:
     if problem:
-        raise InputError(f"{name}: {problem}", hint="map the field in sfsync.yaml, or pass --ignore-unknown")
+        raise InputError(
+            f"{name}: {problem}", hint="map the field in sfsync.yaml, or pass --ignore-unknown"
+        )
 
 
 def _csv_records(
@@ -570,7 +589,9 @@ def _json_rows(
 ) -> Iterator[ImportRow | BadLine]:
     values = partial(_values, object_map)
     # Most lines have the same keys as the one before.
-    matched = lru_cache(maxsize=64)(partial(_matched, object_map=object_map, ignore_unknown=ignore_unknown))
+    matched = lru_cache(maxsize=64)(
+        partial(_matched, object_map=object_map, ignore_unknown=ignore_unknown)
+    )
     for line in lines:
         if isinstance(line, BadLine):
             yield line
@@ -586,7 +607,9 @@ def _json_rows(
             yield bad(line.number, problem, line.text)
             continue
         stated = {
-            column: value for column, value in zip(columns, entry.values(), strict=True) if column is not None
+            column: value
+            for column, value in zip(columns, entry.values(), strict=True)
+            if column is not None
         }
         yield _import_row(line.number, line.text, stated, values)
 

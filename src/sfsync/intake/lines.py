@@ -1,7 +1,8 @@
 r"""Bytes of any size -> lines of text and CSV rows, in constant memory; a bad one never spoils the next.
 
-``\n``, ``\r\n`` and a lone ``\r`` all end a line. A line longer than ``MAX_LINE_BYTES`` is skipped without
-being held. A quote that is opened in a CSV file and never closed costs its own line, not the rest of the file.
+``\n``, ``\r\n`` and a lone ``\r`` all end a line. A line longer than ``MAX_LINE_BYTES`` is skipped
+without being held. A quote that is opened in a CSV file and never closed costs its own line, not
+the rest of the file.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def bad(number: int, reason: str, raw: str, column: str = "") -> BadLine:
     return BadLine(number, reason, raw[:SHOWN], column)
 
 
-# -- lines -----------------------------------------------------------------------------------------------------
+# -- lines -----------------------------------------------------------------------------------------
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
     """As they come: a pipe that is still written to is read without waiting for more."""
     read = getattr(stream, "read1", stream.read)
@@ -111,10 +112,16 @@ def read_lines(stream: BinaryIO) -> Iterator[Line | BadLine]:
         content = piece.rstrip(b"\r\n")
         if not whole:
             raw = content.decode("utf-8", "replace")
-            yield bad(number, f"longer than {MAX_LINE_BYTES // 1024} KiB, which no line of this kind is", raw)
+            yield bad(
+                number,
+                f"longer than {MAX_LINE_BYTES // 1024} KiB, which no line of this kind is",
+                raw,
+            )
         elif b"\x00" in content:
             yield bad(
-                number, "holds a NUL character; is this a text file?", content.decode("utf-8", "replace")
+                number,
+                "holds a NUL character; is this a text file?",
+                content.decode("utf-8", "replace"),
             )
         else:
             try:
@@ -151,7 +158,7 @@ _FOREIGN: Final = {
 }
 
 
-# -- CSV -------------------------------------------------------------------------------------------------------
+# -- CSV -------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Row:
     """One CSV row and the physical line it starts in."""
@@ -215,5 +222,8 @@ def _cells(text: str, delimiter: str) -> tuple[list[str] | None, str]:
     if "unexpected end" in told:
         return None, ""
     if "expected after" in told:
-        return None, "something follows a closing quote; a quote inside a quoted value is written twice"
+        return (
+            None,
+            "something follows a closing quote; a quote inside a quoted value is written twice",
+        )
     return None, f"cannot be read as CSV ({told})"

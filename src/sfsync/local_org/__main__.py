@@ -57,36 +57,54 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, default=8080, help="where to listen on 127.0.0.1; 0 takes a free port"
     )
-    parser.add_argument("--seed", type=int, default=7, help="the sample people are drawn from this number")
+    parser.add_argument(
+        "--seed", type=int, default=7, help="the sample people are drawn from this number"
+    )
     parser.add_argument(
         "--size", type=int, default=60, help="how many Contacts; Leads are five twelfths of it"
     )
     parser.add_argument("--leads", type=int, help="how many Leads instead")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="let each answer wait")
-    parser.add_argument("--faults", metavar="FILE", help="a fault plan as JSON, see the module faults")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="keep the org in this file between runs")
+    parser.add_argument(
+        "--latency", type=float, default=0.0, metavar="SECONDS", help="let each answer wait"
+    )
+    parser.add_argument(
+        "--faults", metavar="FILE", help="a fault plan as JSON, see the module faults"
+    )
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="keep the org in this file between runs"
+    )
     parser.add_argument(
         "--auto-approve", action="store_true", help="log in without the login and Allow pages"
     )
     parser.add_argument(
         "--no-custom-fields", action="store_true", help="without PenguinMails' fields on people"
     )
-    parser.add_argument("--no-task-external-id", action="store_true", help="without PenguinMails' id on Task")
+    parser.add_argument(
+        "--no-task-external-id", action="store_true", help="without PenguinMails' id on Task"
+    )
     parser.add_argument(
         "--hide-opt-out", action="store_true", help="hide the opt-out fields from the API user"
     )
     parser.add_argument(
-        "--bare", action="store_true", help="an org nobody has prepared: no fields, no permissions for them"
+        "--bare",
+        action="store_true",
+        help="an org nobody has prepared: no fields, no permissions for them",
     )
     parser.add_argument(
         "--rotate-refresh-tokens", action="store_true", help="a new refresh token at each refresh"
     )
-    parser.add_argument("--duplicate-rules", action="store_true", help="refuse people who resemble others")
+    parser.add_argument(
+        "--duplicate-rules", action="store_true", help="refuse people who resemble others"
+    )
     parser.add_argument(
         "--api-limit", type=int, default=15_000, metavar="CALLS", help="API calls in 24 hours"
     )
     parser.add_argument(
-        "--commit-delay", type=float, default=0.0, metavar="SECONDS", help="edits stay invisible so long"
+        "--commit-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="edits stay invisible so long",
     )
     return parser
 

@@ -1,11 +1,13 @@
 """What one user may see and do: the sum of their profile and their permission sets.
 
-Nothing is granted but by a row of FieldPermissions, ObjectPermissions or PermissionSet in a set that is assigned
-to the user; a profile holds its grants in a permission set of its own, which Salesforce assigns with the profile.
-A field that nobody may grant (required, or the org's own) is seen by everybody who sees the object.
+Nothing is granted but by a row of FieldPermissions, ObjectPermissions or PermissionSet in a set
+that is assigned to the user; a profile holds its grants in a permission set of its own, which
+Salesforce assigns with the profile. A field that nobody may grant (required, or the org's own) is
+seen by everybody who sees the object.
 
-Source: Object Reference, FieldPermissions ("Special Access Rules"), ObjectPermissions, PermissionSet
-(IsOwnedByProfile), "Organization-Wide" rights such as View Setup and Configuration; salesforce-facts §0, §8.3.
+Source: Object Reference, FieldPermissions ("Special Access Rules"), ObjectPermissions,
+PermissionSet (IsOwnedByProfile), "Organization-Wide" rights such as View Setup and Configuration;
+salesforce-facts §0, §8.3.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,11 +25,24 @@ _NAME_PARTS = frozenset({"firstname", "salutation", "lastname", "name"})
 _ALWAYS_SEEN = {
     "Lead": frozenset({"isconverted", "isunreadbyowner"}),
     "Task": frozenset(
-        {"subject", "activitydate", "tasksubtype", "isreminderset", "reminderdatetime", "callobject"}
+        {
+            "subject",
+            "activitydate",
+            "tasksubtype",
+            "isreminderset",
+            "reminderdatetime",
+            "callobject",
+        }
     ),
 }
 _SETUP_OBJECTS = frozenset(
-    {"permissionset", "permissionsetassignment", "fieldpermissions", "objectpermissions", "duplicaterule"}
+    {
+        "permissionset",
+        "permissionsetassignment",
+        "fieldpermissions",
+        "objectpermissions",
+        "duplicaterule",
+    }
 )
 _PERMISSIONED = frozenset({"Account", "Contact", "Lead", "Task"})
 
@@ -74,8 +89,8 @@ def granted_by(kind: SObjectType, item: Field) -> str | None:
 
     The parts of an address are granted together.
 
-    Source: salesforce.stackexchange.com/questions/97912; Metadata API, PermissionSet (required fields have no
-    permission).
+    Source: salesforce.stackexchange.com/questions/97912; Metadata API, PermissionSet (required
+    fields have no permission).
     """
     if kind.name not in _PERMISSIONED:
         return None
@@ -103,7 +118,8 @@ class Access:
     Attributes:
         permissions: what they may do anywhere, for example ``ViewSetup``.
         objects: rights by lower-cased object, for example ``{"contact": {"Read", "Edit"}}``.
-        fields: by lower-cased full name: whether the field may be edited; a field that is missing is hidden.
+        fields: by lower-cased full name: whether the field may be edited; a field that is missing
+            is hidden.
     """
 
     permissions: frozenset[str] = frozenset()
@@ -121,7 +137,9 @@ class Access:
         }
         rights: dict[str, frozenset[str]] = {}
         for row in objects:
-            given = {name.removeprefix("Permissions") for name, value in row.items() if value is True}
+            given = {
+                name.removeprefix("Permissions") for name, value in row.items() if value is True
+            }
             name = str(row["SobjectType"]).lower()
             rights[name] = rights.get(name, frozenset()) | given
         editable: dict[str, bool] = {}
@@ -143,7 +161,9 @@ class Access:
             return every if self.may("EditTask", "ModifyAllData") else frozenset({"Read"})
         if name in {each.lower() for each in GRANTED_OBJECTS}:
             return self._granted(name, every)
-        if name in _SETUP_OBJECTS and not self.may("ViewSetup", "AssignPermissionSets", "ManageUsers"):
+        if name in _SETUP_OBJECTS and not self.may(
+            "ViewSetup", "AssignPermissionSets", "ManageUsers"
+        ):
             return frozenset()
         return every
 

@@ -50,7 +50,8 @@ class Actor:
     Args:
         state: the org.
         user_id: who.
-        commit_delay_seconds: how long what they save stays invisible to readers; None for the org's setting.
+        commit_delay_seconds: how long what they save stays invisible to readers; None for the org's
+            setting.
     """
 
     state: OrgState
@@ -59,7 +60,11 @@ class Actor:
 
     @classmethod
     def of(
-        cls, state: OrgState, name_or_id: str | None = None, *, commit_delay_seconds: float | None = None
+        cls,
+        state: OrgState,
+        name_or_id: str | None = None,
+        *,
+        commit_delay_seconds: float | None = None,
     ) -> "Actor":
         """The user of that id, username or email; the admin where none is named.
 
@@ -103,7 +108,9 @@ class Actor:
                 raise Refusal("UNDELETE_FAILED", "Entity is not in the recycle bin", [])
             self._revive(table, row)
             for other in self.state.tables:
-                for child in [each for each in other.rows.values() if each.get("_deleted_with") == record_id]:
+                for child in [
+                    each for each in other.rows.values() if each.get("_deleted_with") == record_id
+                ]:
                     self._revive(other, child)
 
     def _revive(self, table: Table, row: Row) -> None:
@@ -139,9 +146,15 @@ class Actor:
         losers = list(loser_ids)
         with self.state.transaction():
             table = self._table(master_id)
-            if not table.kind.mergeable or not 1 <= len(losers) < _MOST_MERGED or master_id in losers:
+            if (
+                not table.kind.mergeable
+                or not 1 <= len(losers) < _MOST_MERGED
+                or master_id in losers
+            ):
                 raise Refusal(
-                    "INVALID_OPERATION", "merge takes a master and one or two other records of its object", []
+                    "INVALID_OPERATION",
+                    "merge takes a master and one or two other records of its object",
+                    [],
                 )
             rows = [live_row(table, each) for each in (master_id, *losers)]
             for row in rows[1:]:
@@ -209,7 +222,9 @@ class Actor:
         if contact_id is None:
             return self.create("Contact", {**carried, **mapped, "AccountId": account_id})
         row = live_row(self.state.table("Contact"), contact_id)
-        missing = {name: value for name, value in (carried | mapped).items() if row.get(name) is None}
+        missing = {
+            name: value for name, value in (carried | mapped).items() if row.get(name) is None
+        }
         if row.get("AccountId") is None:
             missing["AccountId"] = account_id
         self.edit(contact_id, missing)
@@ -241,5 +256,10 @@ class Actor:
 
     def _save(self, table: Table, row: Row) -> None:
         now = self.state.stamp()
-        stamped = {**row, "LastModifiedDate": now, "LastModifiedById": self.user_id, "SystemModstamp": now}
+        stamped = {
+            **row,
+            "LastModifiedDate": now,
+            "LastModifiedById": self.user_id,
+            "SystemModstamp": now,
+        }
         self.state.put(table, row["Id"], stamped, hidden_for=self._writer.hidden_for)

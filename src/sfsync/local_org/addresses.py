@@ -1,12 +1,13 @@
 """State and country picklists: which names and codes an address may hold where an admin has switched them on.
 
-A name (the integration value) and its code go together: who writes one has written the other. A state needs its
-country. What stood in a record before the lists were on stays as it is until somebody writes it. The org's lists are
-short, as an admin may make them.
+A name (the integration value) and its code go together: who writes one has written the other. A
+state needs its country. What stood in a record before the lists were on stays as it is until
+somebody writes it. The org's lists are short, as an admin may make them.
 
-Source: Salesforce Help, "State and Country/Territory Picklists" (salesforce-facts §7.4). Texts: github
-SalesforceFoundation/NPSP#994 (country), NPSP#2432 (a state of another country), NPSP#6405 (a code that is none); that
-of a state without country, and that a code counts more than a name that contradicts it, is unconfirmed.
+Source: Salesforce Help, "State and Country/Territory Picklists" (salesforce-facts §7.4). Texts:
+github SalesforceFoundation/NPSP#994 (country), NPSP#2432 (a state of another country), NPSP#6405 (a
+code that is none); that of a state without country, and that a code counts more than a name that
+contradicts it, is unconfirmed.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +43,12 @@ COUNTRIES = {
     "US": "United States",
 }
 STATES = {
-    "AU": {"NSW": "New South Wales", "QLD": "Queensland", "VIC": "Victoria", "WA": "Western Australia"},
+    "AU": {
+        "NSW": "New South Wales",
+        "QLD": "Queensland",
+        "VIC": "Victoria",
+        "WA": "Western Australia",
+    },
     "CA": {"AB": "Alberta", "BC": "British Columbia", "ON": "Ontario", "QC": "Quebec"},
     "US": {
         "CA": "California",
@@ -76,7 +82,9 @@ def settle(kind: SObjectType, row: Row, given: Mapping[str, Any]) -> None:
     """
     for prefix in PREFIXES.get(kind.name, ()):
         country, state = f"{prefix}Country", f"{prefix}State"
-        told = {name for name in (country, f"{country}Code", state, f"{state}Code") if name in given}
+        told = {
+            name for name in (country, f"{country}Code", state, f"{state}Code") if name in given
+        }
         if not told:
             continue
         if told & {country, f"{country}Code"}:
@@ -92,7 +100,11 @@ def settle(kind: SObjectType, row: Row, given: Mapping[str, Any]) -> None:
 
 
 def _agree(
-    row: Row, given: Mapping[str, Any], name: str, among: Mapping[str, str], refusal: Callable[[str], Refusal]
+    row: Row,
+    given: Mapping[str, Any],
+    name: str,
+    among: Mapping[str, str],
+    refusal: Callable[[str], Refusal],
 ) -> None:
     code_name = f"{name}Code"
     written = given.get(code_name)

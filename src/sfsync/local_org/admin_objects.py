@@ -1,10 +1,11 @@
 """What an admin works with, as objects: profiles, permission sets, their grants, rules, and custom fields.
 
-Only their shape is here; what a grant means is ``access``, and which of them may be written is ``permissions``.
-``CustomField`` is an object of the Tooling API alone.
+Only their shape is here; what a grant means is ``access``, and which of them may be written is
+``permissions``. ``CustomField`` is an object of the Tooling API alone.
 
-Source: Object Reference, PermissionSet, PermissionSetAssignment, FieldPermissions, ObjectPermissions, Profile,
-DuplicateRule, AssignmentRule; Tooling API, CustomField (salesforce-facts §8.3).
+Source: Object Reference, PermissionSet, PermissionSetAssignment, FieldPermissions,
+ObjectPermissions, Profile, DuplicateRule, AssignmentRule; Tooling API, CustomField
+(salesforce-facts §8.3).
 """
 
 from typing import Any
@@ -46,7 +47,9 @@ def _link(name: str, to: str, **more: Any) -> Field:
     )
 
 
-def _object(name: str, plural: str, prefix: str, fields: tuple[Field, ...], **more: Any) -> SObjectType:
+def _object(
+    name: str, plural: str, prefix: str, fields: tuple[Field, ...], **more: Any
+) -> SObjectType:
     fixed: dict[str, Any] = {"createable": False, "updateable": False}
     own = (
         Field(name="Id", type="id", label="ID", length=18, nillable=False, id_lookup=True, **fixed),
@@ -67,7 +70,11 @@ _PROFILE = _object(
     "Profile",
     "Profiles",
     "00e",
-    (_field("Name", "string", 255, nillable=False), _field("UserType", "picklist", 40), *_PERMISSIONS),
+    (
+        _field("Name", "string", 255, nillable=False),
+        _field("UserType", "picklist", 40),
+        *_PERMISSIONS,
+    ),
     **_READ_ONLY,
 )
 _PERMISSION_SET = _object(

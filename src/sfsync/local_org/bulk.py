@@ -1,10 +1,11 @@
 """Bulk API 2.0: the addresses of ingest and query jobs.
 
-Ingest jobs run in threads of their own once closed (``bulk_ingest``), query jobs when they are asked after
-(``bulk_query``). Either shows InProgress at least as often as ``in_progress_polls`` says, so that no client
-gets used to jobs that are done at once.
+Ingest jobs run in threads of their own once closed (``bulk_ingest``), query jobs when they are
+asked after (``bulk_query``). Either shows InProgress at least as often as ``in_progress_polls``
+says, so that no client gets used to jobs that are done at once.
 
-Source: salesforce-facts §5; "Found multiple contents for job" as two public repositories quote it from a real
+Source: salesforce-facts §5; "Found multiple contents for job" as two public repositories quote it
+from a real
 org. Unconfirmed: the codes of calls that do not fit a job's state.
 """
 
@@ -115,7 +116,8 @@ class Bulk:
             raise Refusal("INVALIDJOB", f"InvalidJob : Invalid operation: {operation}")
         if not name or not self._state.has_object(name):
             raise Refusal(
-                "INVALIDENTITY", f"InvalidEntity : Entity '{name}' is not supported by the Bulk API."
+                "INVALIDENTITY",
+                f"InvalidEntity : Entity '{name}' is not supported by the Bulk API.",
             )
         if operation == "hardDelete" and not self.settings.hard_delete:
             raise Refusal(
@@ -123,7 +125,9 @@ class Bulk:
                 "FeatureNotEnabled : hardDelete operation requires special user permission",
             )
         if str(body.get("contentType") or "CSV").upper() != "CSV":
-            raise Refusal("INVALIDJOB", f"InvalidJob : Unsupported content type: {body['contentType']}")
+            raise Refusal(
+                "INVALIDJOB", f"InvalidJob : Unsupported content type: {body['contentType']}"
+            )
         rule = body.get("assignmentRuleId")
         writer = replace(call.writer(), auto_assign=bool(rule) or self.settings.assign_leads)
         job = IngestJob(
@@ -144,12 +148,15 @@ class Bulk:
     def _key(self, name: str, body: dict[str, Any]) -> str:
         wanted = str(body.get("externalIdFieldName") or "")
         if not wanted:
-            raise Refusal("INVALIDJOB", "InvalidJob : External ID field name is required for upsert")
+            raise Refusal(
+                "INVALIDJOB", "InvalidJob : External ID field name is required for upsert"
+            )
         try:
             return key_field(self._state.kind(name), wanted).name
         except Refusal:
             raise Refusal(
-                "INVALIDJOB", f"InvalidJob : Field name not found : {wanted} is no external ID of {name}"
+                "INVALIDJOB",
+                f"InvalidJob : Field name not found : {wanted} is no external ID of {name}",
             ) from None
 
     def _upload(self, call: Call, job_id: str) -> Reply:
@@ -164,11 +171,15 @@ class Bulk:
             raise self._wrong_state(job, "takes no data")
         if not call.headers.get("content-type", "").lower().startswith("text/csv"):
             raise Refusal(
-                "INVALIDCONTENTTYPE", "InvalidContentType : the data of a job is text/csv", status=400
+                "INVALIDCONTENTTYPE",
+                "InvalidContentType : the data of a job is text/csv",
+                status=400,
             )
         if len(call.raw) > _MAX_UPLOAD_BYTES:
             raise Refusal(
-                "EXCEEDEDLIMIT", "ExceededLimit : the data is larger than 150 MB in base64", status=413
+                "EXCEEDEDLIMIT",
+                "ExceededLimit : the data is larger than 150 MB in base64",
+                status=413,
             )
         job.content = call.raw
         return Reply(201)
@@ -193,7 +204,9 @@ class Bulk:
             )
         job.state, job.modified_at = "UploadComplete", self._state.stamp()
         job.row_fault, job.job_fault = call.row_fault, call.job_fault
-        threading.Thread(target=self._run, args=(job,), name=f"bulk-{job.job_id}", daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(job,), name=f"bulk-{job.job_id}", daemon=True
+        ).start()
 
     def _abort(self, job: IngestJob) -> None:
         if self._state_shown(job) in ENDED:
@@ -244,7 +257,9 @@ class Bulk:
 
     def _list_ingest(self, call: Call) -> Reply:
         jobs = [job for job in self._living() if isinstance(job, IngestJob)]
-        return self._listed(call, "ingest", [_ingest_info(job, self._state_shown(job)) for job in jobs])
+        return self._listed(
+            call, "ingest", [_ingest_info(job, self._state_shown(job)) for job in jobs]
+        )
 
     # -- query
 
@@ -339,9 +354,15 @@ class Bulk:
         end = start + _JOBS_LISTED
         following = None
         if end < len(infos):
-            following = f"/services/data/v{call.version}/jobs/{which}?queryLocator={locator_of(end)}"
+            following = (
+                f"/services/data/v{call.version}/jobs/{which}?queryLocator={locator_of(end)}"
+            )
         return Reply(
-            body={"done": following is None, "records": infos[start:end], "nextRecordsUrl": following}
+            body={
+                "done": following is None,
+                "records": infos[start:end],
+                "nextRecordsUrl": following,
+            }
         )
 
     def _living(self) -> list[Job]:

@@ -1,7 +1,7 @@
 """The CSV of Bulk API 2.0: which delimiters and line endings there are, and reading and writing with them.
 
-Source: salesforce-facts §5.1; "LineEnding is invalid on user data" and "Field name not found" as quoted in
-several public repositories (gh:msrivastav13/node-sf-bulk2#17 among them).
+Source: salesforce-facts §5.1; "LineEnding is invalid on user data" and "Field name not found" as
+quoted in several public repositories (gh:msrivastav13/node-sf-bulk2#17 among them).
 """
 
 import csv
@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from .refusal import Refusal
 
-DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
+DELIMITERS = {
+    "COMMA": ",",
+    "TAB": "\t",
+    "SEMICOLON": ";",
+    "PIPE": "|",
+    "CARET": "^",
+    "BACKQUOTE": "`",
+}
 LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 _MAX_COLUMNS = 5_000
 _MAX_CELL = 131_072
@@ -52,7 +59,8 @@ class Dialect:
         """The file's rows, the header first; nothing is read ahead.
 
         Raises:
-            BadBatch: where it is not UTF-8, ends its lines otherwise than the job says, or is no CSV.
+            BadBatch: where it is not UTF-8, ends its lines otherwise than the job says, or is no
+                CSV.
         """
         self._check_line_ending(content)
         text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")

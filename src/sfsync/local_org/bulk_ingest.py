@@ -1,11 +1,12 @@
 """One ingest job of Bulk API 2.0: what was uploaded, how far it is, and what became of each row.
 
-A closed job runs by itself, in a thread of its own, as it would on Salesforce: nobody has to poll for rows to be
-written. It goes through the file in batches; within a batch rows keep their order, but results come shuffled.
-Every row is written by ``writes``, as over REST, and holds the org's lock for a chunk of rows only.
+A closed job runs by itself, in a thread of its own, as it would on Salesforce: nobody has to poll
+for rows to be written. It goes through the file in batches; within a batch rows keep their order,
+but results come shuffled. Every row is written by ``writes``, as over REST, and holds the org's
+lock for a chunk of rows only.
 
-Source: salesforce-facts §5.1. Unconfirmed: that a key twice in one 200-row chunk fails the later row, and the
-texts for rows and files of the wrong shape.
+Source: salesforce-facts §5.1. Unconfirmed: that a key twice in one 200-row chunk fails the later
+row, and the texts for rows and files of the wrong shape.
 """
 
 import itertools
@@ -201,7 +202,9 @@ class Ingester:
         if value is None:
             raise Refusal("MISSING_ARGUMENT", f"{job.key} not specified", [str(job.key)])
         if str(value).lower() in keys:
-            raise Refusal("DUPLICATE_VALUE", f"Duplicate external id specified: {value}", [str(job.key)])
+            raise Refusal(
+                "DUPLICATE_VALUE", f"Duplicate external id specified: {value}", [str(job.key)]
+            )
         keys.add(str(value).lower())
         return value
 
@@ -238,7 +241,9 @@ class _Columns:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise BadBatch(f"InvalidBatch : Duplicate column name : {twice}")
-        needed = job.key if job.operation == "upsert" else None if job.operation == "insert" else "Id"
+        needed = (
+            job.key if job.operation == "upsert" else None if job.operation == "insert" else "Id"
+        )
         if not names or (needed and needed.lower() not in names):
             raise BadBatch(f"InvalidBatch : Field name not found : {needed or ''}".rstrip())
         if job.operation in {"delete", "hardDelete"} and len(names) > 1:
@@ -286,7 +291,9 @@ class _Columns:
         """The refusal as ``sf__Error`` words it: code, text and fields."""
         code, message, fields = refusal.code, refusal.message, refusal.fields or []
         if code == "JSON_PARSER_ERROR":
-            culprit = next((each for each in map(self.kind.field, body) if each and _unfit(each, body)), None)
+            culprit = next(
+                (each for each in map(self.kind.field, body) if each and _unfit(each, body)), None
+            )
             if culprit is not None:
                 code, fields = "INVALID_TYPE_ON_FIELD_IN_RECORD", [culprit.name]
                 message = f"{culprit.label}: value not of required type: {body[culprit.name]}"

@@ -1,6 +1,7 @@
 """One query job of Bulk API 2.0: a query run once, its rows kept, its pages written as CSV on demand.
 
-Rows are values that never change, so the result stands still while the org moves on, and holds no copy.
+Rows are values that never change, so the result stands still while the org moves on, and holds no
+copy.
 
 Source: salesforce-facts §5.2; "Aggregate Relationships not supported in Bulk Query" as matched by
 gh:forcedotcom/dataloader.
@@ -69,7 +70,8 @@ def check(state: OrgState, text: str) -> str:
     """See that a query may be a bulk query; gives its object's name in the org's spelling.
 
     Raises:
-        Refusal: for a query that is malformed, asks for what is not there, or for what Bulk does not do.
+        Refusal: for a query that is malformed, asks for what is not there, or for what Bulk does
+            not do.
     """
     query = parse(text)
     grouped = query.items is None or any(isinstance(item, Aggregate) for item in query.items)
@@ -78,10 +80,14 @@ def check(state: OrgState, text: str) -> str:
     if query.offset:
         raise Refusal("FUNCTIONALITY_NOT_ENABLED", "OFFSET is not supported in Bulk Query")
     if any(isinstance(item, FieldSet) and item.which != "STANDARD" for item in query.items or ()):
-        raise Refusal("FUNCTIONALITY_NOT_ENABLED", "unbounded FIELDS() is not supported in Bulk Query")
+        raise Refusal(
+            "FUNCTIONALITY_NOT_ENABLED", "unbounded FIELDS() is not supported in Bulk Query"
+        )
     trial = soql.run(state, text)
     if any(output.field.type == "address" for output in trial.outputs):
-        raise Refusal("FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query")
+        raise Refusal(
+            "FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query"
+        )
     return trial.kind.name
 
 

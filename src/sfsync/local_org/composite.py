@@ -87,13 +87,16 @@ class Composite:
         requests = _requests(body, "batchRequests")
         if len(requests) > _MOST_REQUESTS:
             raise Refusal(
-                "LIMIT_EXCEEDED", f"The request can't contain more than {_MOST_REQUESTS} operations."
+                "LIMIT_EXCEEDED",
+                f"The request can't contain more than {_MOST_REQUESTS} operations.",
             )
         results: list[Item] = []
         failed = False
         for request in requests:
             if failed and body.get("haltOnError"):
-                halted = Refusal("BATCH_PROCESSING_HALTED", "Batch processing halted per request", status=412)
+                halted = Refusal(
+                    "BATCH_PROCESSING_HALTED", "Batch processing halted per request", status=412
+                )
                 results.append({"statusCode": 412, "result": [halted.as_rest()]})
                 continue
             count_extra(self.state.meter, results)
@@ -111,19 +114,23 @@ def count_extra(meter: Meter, done: list[Item]) -> None:
 
 def _requests(body: Item, name: str) -> list[Item]:
     requests = body.get(name)
-    if not isinstance(requests, list) or not all(isinstance(each, dict) for each in requests) or not requests:
+    if (
+        not isinstance(requests, list)
+        or not all(isinstance(each, dict) for each in requests)
+        or not requests
+    ):
         raise Refusal("JSON_PARSER_ERROR", f"The list {name} is required")
     return requests
 
 
 def _complaint(requests: list[Item]) -> Refusal | None:
     if len(requests) > _MOST_REQUESTS:
-        return Refusal("LIMIT_EXCEEDED", f"The request can't contain more than {_MOST_REQUESTS} operations.")
+        return Refusal(
+            "LIMIT_EXCEEDED", f"The request can't contain more than {_MOST_REQUESTS} operations."
+        )
     heavy = sum(1 for request in requests if _HEAVY.match(str(request.get("url", ""))))
     if heavy > _MOST_HEAVY:
-        message = (
-            f"The request can't contain more than {_MOST_HEAVY} query and sObject collection operations."
-        )
+        message = f"The request can't contain more than {_MOST_HEAVY} query and sObject collection operations."
         return Refusal("LIMIT_EXCEEDED", message)
     references = [str(request.get("referenceId")) for request in requests]
     for each in references:
@@ -142,8 +149,11 @@ def _subcall(call: Call, request: Item, bodies: Mapping[str, Any]) -> Call:
     path, query = split_url(url)
     if not path.lower().startswith("/services/data/v"):
         raise Refusal("NOT_FOUND", f"The url {path} is not one of the REST API", status=404)
-    # Of the outer call's headers a subrequest inherits none that changes behaviour (REST guide, "Composite Subrequest").
-    headers = {str(name).lower(): str(value) for name, value in (request.get("httpHeaders") or {}).items()}
+    # Of the outer call's headers a subrequest inherits none that changes behaviour (REST guide,
+    # "Composite Subrequest").
+    headers = {
+        str(name).lower(): str(value) for name, value in (request.get("httpHeaders") or {}).items()
+    }
     return replace(
         call,
         method=str(request.get("method", "GET")).upper(),
@@ -212,6 +222,8 @@ def _referred(found: re.Match[str], bodies: Mapping[str, Any]) -> Any:
 def _rolled_back(answer: Item) -> Item:
     if answer["httpStatusCode"] >= 400:
         return answer
-    message = "The transaction was rolled back since another operation in the same transaction failed."
+    message = (
+        "The transaction was rolled back since another operation in the same transaction failed."
+    )
     refusal = Refusal("PROCESSING_HALTED", message)
     return {**answer, "body": [refusal.as_rest()], "httpHeaders": {}, "httpStatusCode": 400}

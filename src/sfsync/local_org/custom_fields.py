@@ -1,9 +1,10 @@
 """Custom fields: an admin's definition, checked, and the field it makes.
 
-A definition has the names of the Metadata API (``type``, ``length``, ``precision``…), as Tooling and a deployment
-both bring it. Fields of Task are defined on ``Activity``.
+A definition has the names of the Metadata API (``type``, ``length``, ``precision``…), as Tooling
+and a deployment both bring it. Fields of Task are defined on ``Activity``.
 
-Source: Metadata API, CustomField and FieldType; salesforce-facts §7.3, §8.1, §8.3. Of its texts none is
+Source: Metadata API, CustomField and FieldType; salesforce-facts §7.3, §8.1, §8.3. Of its texts
+none is
 confirmed: their codes and what they name count, not their words.
 """
 
@@ -85,10 +86,14 @@ def check(table: str, metadata: Any) -> None:
         Refusal: with what is missing or too much.
     """
     if not isinstance(metadata, Mapping):
-        raise _wrong("Required fields are missing: [Metadata]", "Metadata", "REQUIRED_FIELD_MISSING")
+        raise _wrong(
+            "Required fields are missing: [Metadata]", "Metadata", "REQUIRED_FIELD_MISSING"
+        )
     for name, value in metadata.items():
         if isinstance(value, list | Mapping) and name != "valueSet":
-            raise _wrong(f"{name} stands there several times, or holds others", name, "JSON_PARSER_ERROR")
+            raise _wrong(
+                f"{name} stands there several times, or holds others", name, "JSON_PARSER_ERROR"
+            )
     kind = metadata.get("type")
     if kind not in _TYPES:
         raise _wrong(
@@ -103,7 +108,9 @@ def check(table: str, metadata: Any) -> None:
     _check_size(kind, metadata)
     _check_keys(kind, metadata)
     if kind == "Checkbox" and str(metadata.get("defaultValue")).lower() not in {"true", "false"}:
-        raise _wrong("Must specify 'defaultValue' for a CustomField of type Checkbox", "defaultValue")
+        raise _wrong(
+            "Must specify 'defaultValue' for a CustomField of type Checkbox", "defaultValue"
+        )
     if kind in _NUMBERS and not _is_number(metadata.get("defaultValue")):
         raise _wrong("The default value of a number must be a number", "defaultValue")
     if kind == "Picklist" and not _picklist(metadata):
@@ -115,7 +122,8 @@ def _check_size(kind: str, metadata: Metadata) -> None:
         precision, scale = (_whole(kind, metadata, name) for name in ("precision", "scale"))
         if not 1 <= precision <= _MOST_DIGITS or not 0 <= scale <= precision:
             raise _wrong(
-                f"Precision must be from 1 to {_MOST_DIGITS}, and scale no more than it", "precision"
+                f"Precision must be from 1 to {_MOST_DIGITS}, and scale no more than it",
+                "precision",
             )
     elif kind in _LENGTHS:
         least, most = _LENGTHS[kind]
@@ -135,7 +143,9 @@ def _whole(kind: str, metadata: Metadata, name: str) -> int:
     try:
         return int(value)
     except (TypeError, ValueError):
-        raise _wrong(f"{name}: {value!r} is not a whole number", name, "JSON_PARSER_ERROR") from None
+        raise _wrong(
+            f"{name}: {value!r} is not a whole number", name, "JSON_PARSER_ERROR"
+        ) from None
 
 
 def _check_keys(kind: str, metadata: Metadata) -> None:
@@ -172,7 +182,9 @@ def _within(found: Any, name: str) -> Metadata:
 def _picklist(metadata: Metadata) -> tuple[str, ...]:
     values = _within(_within(metadata, "valueSet"), "valueSetDefinition").get("value") or []
     each = values if isinstance(values, list) else [values]
-    return tuple(str(one.get("valueName") or one.get("fullName")) for one in each if isinstance(one, Mapping))
+    return tuple(
+        str(one.get("valueName") or one.get("fullName")) for one in each if isinstance(one, Mapping)
+    )
 
 
 def field_of(developer_name: str, metadata: Metadata) -> Field:
@@ -180,7 +192,9 @@ def field_of(developer_name: str, metadata: Metadata) -> Field:
     kind = str(metadata["type"])
     number = kind in _NUMBERS
     key = is_true(metadata, "externalId")
-    restricted = is_true(_within(metadata, "valueSet"), "restricted") if kind == "Picklist" else False
+    restricted = (
+        is_true(_within(metadata, "valueSet"), "restricted") if kind == "Picklist" else False
+    )
     return Field(
         name=f"{developer_name}__c",
         type=_TYPES[kind],

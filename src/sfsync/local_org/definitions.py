@@ -1,6 +1,7 @@
 """Defining, changing and removing custom fields, for whoever asks: the Tooling API or a deployment.
 
-A new field is granted to nobody, not even to its maker. Removing one takes its values and its grants along.
+A new field is granted to nobody, not even to its maker. Removing one takes its values and its
+grants along.
 
 Source: Tooling API, CustomField; salesforce-facts §8.3; Object Reference, FieldPermissions.
 """
@@ -41,9 +42,14 @@ def define(state: OrgState, name: Any, metadata: Any, user_id: str) -> str:
                 ["DeveloperName"],
             )
         rows = state.table("CustomField").rows.values()
-        if table == ACTIVITY and sum(row["TableEnumOrId"] == ACTIVITY for row in rows) >= MOST_ON_ACTIVITY:
+        if (
+            table == ACTIVITY
+            and sum(row["TableEnumOrId"] == ACTIVITY for row in rows) >= MOST_ON_ACTIVITY
+        ):
             raise Refusal(
-                "LIMIT_EXCEEDED", "You have reached the maximum number of custom fields on Activity", []
+                "LIMIT_EXCEEDED",
+                "You have reached the maximum number of custom fields on Activity",
+                [],
             )
         return state.insert_system(
             "CustomField",
@@ -61,19 +67,25 @@ def define(state: OrgState, name: Any, metadata: Any, user_id: str) -> str:
 def redefine(state: OrgState, row: Row, metadata: Mapping[str, Any], user_id: str) -> bool:
     """Change a definition; gives whether anything changed.
 
-    A field's type stays: Salesforce converts some, this org converts none. It becomes unique only if its values are.
+    A field's type stays: Salesforce converts some, this org converts none. It becomes unique only
+    if its values are.
 
     Raises:
         Refusal: for another type, values that are not unique, or what is wrong with the definition.
     """
     with state.transaction():
         check(row["TableEnumOrId"], metadata)
-        old, new = field_of(row["DeveloperName"], row["Metadata"]), field_of(row["DeveloperName"], metadata)
+        old, new = (
+            field_of(row["DeveloperName"], row["Metadata"]),
+            field_of(row["DeveloperName"], metadata),
+        )
         if old == new and dict(metadata) == row["Metadata"]:
             return False
         if old.type != new.type:
             raise Refusal(
-                "FIELD_INTEGRITY_EXCEPTION", f"Cannot change the type of the field {full_name(row)}", ["type"]
+                "FIELD_INTEGRITY_EXCEPTION",
+                f"Cannot change the type of the field {full_name(row)}",
+                ["type"],
             )
         records = state.table(sobject_of(row["TableEnumOrId"])).rows.values()
         values = [str(each[new.name]).lower() for each in records if each.get(new.name) is not None]
@@ -85,7 +97,9 @@ def redefine(state: OrgState, row: Row, metadata: Mapping[str, Any], user_id: st
             )
         now = state.stamp()
         stamps = {"LastModifiedDate": now, "LastModifiedById": user_id, "SystemModstamp": now}
-        state.put(state.table("CustomField"), row["Id"], {**row, **stamps, "Metadata": dict(metadata)})
+        state.put(
+            state.table("CustomField"), row["Id"], {**row, **stamps, "Metadata": dict(metadata)}
+        )
         return True
 
 

@@ -1,7 +1,7 @@
 """The duplicate rules of Contact and Lead, which look across both.
 
-Salesforce's standard rules match fuzzily; here two people match by the same address, or by the same full name
-at the same company. The answer's shape, its misspelt key included, is Salesforce's.
+Salesforce's standard rules match fuzzily; here two people match by the same address, or by the same
+full name at the same company. The answer's shape, its misspelt key included, is Salesforce's.
 
 Source: salesforce-facts §2.6.
 """
@@ -18,7 +18,13 @@ _VERSION = "65.0"
 
 
 def check(
-    state: OrgState, kind: SObjectType, row: Row, given: Row, *, before: Row | None, allow_save: bool
+    state: OrgState,
+    kind: SObjectType,
+    row: Row,
+    given: Row,
+    *,
+    before: Row | None,
+    allow_save: bool,
 ) -> None:
     """Refuse a person who resembles another one.
 
@@ -36,7 +42,9 @@ def check(
     settings = state.settings
     if not settings.duplicate_rules or kind.name not in {"Contact", "Lead"}:
         return
-    if before is not None and all(given.get(name, before.get(name)) == before.get(name) for name in _WATCHED):
+    if before is not None and all(
+        given.get(name, before.get(name)) == before.get(name) for name in _WATCHED
+    ):
         return
     if allow_save and not settings.duplicate_rules_block:
         return
@@ -77,7 +85,9 @@ def _refusal(sobject: str, found: list[tuple[str, str]], *, may_save: bool) -> R
             for kind in dict.fromkeys(kind for kind, _ in found)
         ],
     }
-    return Refusal("DUPLICATES_DETECTED", "Use one of these records?", extra={"duplicateResut": result})
+    return Refusal(
+        "DUPLICATES_DETECTED", "Use one of these records?", extra={"duplicateResut": result}
+    )
 
 
 def _match_result(sobject: str, record_ids: list[str]) -> dict[str, Any]:

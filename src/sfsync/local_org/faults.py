@@ -1,13 +1,14 @@
 """Trouble on request: a plan of what goes wrong, when, and how.
 
-A plan is a list of ``{"match": {"method": "POST", "path": "regex"}, "nth": [1, 3], "fault": NAME, "args": {...}}``.
-``match`` may be left out (every request matches); ``nth`` counts the matching requests from 1, ``"every": n``
-means each n-th, ``"times": n`` stops after n. With neither, each matching request is hit. The path regex is
-searched in the decoded path and query.
+A plan is a list of ``{"match": {"method": "POST", "path": "regex"}, "nth": [1, 3], "fault": NAME,
+"args": {...}}``. ``match`` may be left out (every request matches); ``nth`` counts the matching
+requests from 1, ``"every": n`` means each n-th, ``"times": n`` stops after n. With neither, each
+matching request is hit. The path regex is searched in the decoded path and query.
 
 Faults, with their args and what they default to:
 
-- ``status``: that ``status`` (500) with a JSON error of ``code`` and ``message``, instead of handling the request.
+- ``status``: that ``status`` (500) with a JSON error of ``code`` and ``message``, instead of
+handling the request.
 - ``html``: that ``status`` (503) with an HTML page.
 - ``rate_limited``: 429 with ``retry_after`` seconds, as a proxy in between would send.
 - ``request_limit``: 403 REQUEST_LIMIT_EXCEEDED.
@@ -16,14 +17,17 @@ Faults, with their args and what they default to:
 - ``unavailable``: 503 SERVER_UNAVAILABLE as JSON.
 - ``drop``: the connection breaks before anything is done.
 - ``lose_reply``: everything is done, then the connection breaks.
-- ``truncate``: everything is done, the reply breaks off after the ``share`` (0.5) of its bytes; with ``clean`` it
-  ends there in good form, as from a proxy that has lost the rest, and nothing says that it was longer.
-- ``silent``: no answer ever comes, and the connection stays open; nothing is done, or with ``done`` everything.
+- ``truncate``: everything is done, the reply breaks off after the ``share`` (0.5) of its bytes;
+  with ``clean`` it ends there in good form, as from a proxy that has lost the rest, and nothing
+  says that it was longer.
+- ``silent``: no answer ever comes, and the connection stays open; nothing is done, or with ``done``
+everything.
 - ``slow``: the answer waits ``seconds`` (1.0).
-- ``lock_rows``: the records at the positions ``rows`` (all, where left out) are refused with UNABLE_TO_LOCK_ROW.
+- ``lock_rows``: the records at the positions ``rows`` (all, where left out) are refused with
+UNABLE_TO_LOCK_ROW.
 - ``refuse_rows``: the same with any ``code`` and ``message``.
-- ``fail_job``: the Bulk job that the request closes ends as ``state`` (Failed, or Aborted) once ``after`` (0) of
-  its rows are done; the others stay unprocessed.
+- ``fail_job``: the Bulk job that the request closes ends as ``state`` (Failed, or Aborted) once
+  ``after`` (0) of its rows are done; the others stay unprocessed.
 
 Source: salesforce-facts §2.4 (texts), §5.1 (states, unprocessed rows), §6.2.
 """
@@ -108,7 +112,13 @@ class Fault:
         """The line as JSON, with how often it matched and fired."""
         match = {"method": self.method, "path": self.path}
         plan = {"match": match, "nth": list(self.nth), "every": self.every, "times": self.times}
-        return {**plan, "fault": self.fault, "args": self.args, "seen": self.seen, "fired": self.fired}
+        return {
+            **plan,
+            "fault": self.fault,
+            "args": self.args,
+            "seen": self.seen,
+            "fired": self.fired,
+        }
 
 
 def read_fault(line: dict[str, Any]) -> Fault:
@@ -225,13 +235,17 @@ def _answer(fault: Fault) -> Reply:
     args = fault.args
     if fault.fault == "html":
         status = int(args.get("status", 503))
-        return Reply(status, str(args.get("body", _HTML)).encode(), content_type="text/html;charset=UTF-8")
+        return Reply(
+            status, str(args.get("body", _HTML)).encode(), content_type="text/html;charset=UTF-8"
+        )
     if fault.fault == "rate_limited":
         error = {"message": "Too many requests", "errorCode": "REQUEST_LIMIT_EXCEEDED"}
         return Reply(429, [error], {"Retry-After": str(args.get("retry_after", 1))})
     status, code, message = _ANSWERS[fault.fault]
     refusal = Refusal(
-        str(args.get("code", code)), str(args.get("message", message)), status=int(args.get("status", status))
+        str(args.get("code", code)),
+        str(args.get("message", message)),
+        status=int(args.get("status", status)),
     )
     return refused(refusal)
 

@@ -1,29 +1,32 @@
 """The other hand, over HTTP: whatever a person or an admin does in Salesforce, and what a test wants to know.
 
-No token is needed and nothing counts against the API limit. Bodies are JSON objects (``Content-Type:
-application/json``); a refusal has the shape of the REST API's. ``user`` (id, username or email; the admin where
-left out) and ``commit_delay_seconds`` may stand in every body that writes.
+No token is needed and nothing counts against the API limit. Bodies are JSON objects
+(``Content-Type: application/json``); a refusal has the shape of the REST API's. ``user`` (id,
+username or email; the admin where left out) and ``commit_delay_seconds`` may stand in every body
+that writes.
 
-====================================  ======================================================  ====================
-call                                  body                                                    answer
-====================================  ======================================================  ====================
-``POST /_local/create``               ``{"sobject", "fields"}``                               ``{"id"}``
-``POST /_local/edit``                 ``{"id", "fields"}``                                    ``{"ok": true}``
-``POST /_local/delete``               ``{"id"}`` or ``{"ids": []}``                           ``{"ok": true}``
-``POST /_local/undelete``             ``{"id"}`` or ``{"ids": []}``                           ``{"ok": true}``
-``POST /_local/purge``                ``{"id"}`` or ``{"ids": []}``                           ``{"ok": true}``
-``POST /_local/merge``                ``{"master", "losers": [], "fields"?}``                 ``{"ok": true}``
-``POST /_local/convert``              ``{"lead", "contact"?, "account"?}``                    ``{"contact", "account"}``
-``POST /_local/archive``              ``{}``: archives old closed Tasks                       ``{"archived"}``
-``GET|POST|DELETE /_local/faults``    ``{"faults": [], "latency_seconds"?}``: see ``faults``  the plan in force
-``GET|POST /_local/settings``         ``{name: value}``: see ``settings``                     all settings
-``GET|POST /_local/clock``            ``{"advance_seconds"}``                                 ``{"now", "offset_seconds"}``
-``GET /_local/calls``                                                                         ``{"used", "by_path", "calls"}``
-``POST /_local/calls/reset``          ``{}``                                                  ``{"ok": true}``
-``GET /_local/dump?sobject=&query=``  every record, deleted ones too, or what SOQL finds      ``{name: [record]}``
-``GET /_local/watch``                                                                         what the page shows
-``GET /_local/person/ID``                                                                     one person's timeline
-====================================  ======================================================  ====================
+====================================  ======================================================
+==================== call                                  body
+answer ====================================  ======================================================
+==================== ``POST /_local/create``               ``{"sobject", "fields"}``
+``{"id"}`` ``POST /_local/edit``                 ``{"id", "fields"}``
+``{"ok": true}`` ``POST /_local/delete``               ``{"id"}`` or ``{"ids": []}``
+``{"ok": true}`` ``POST /_local/undelete``             ``{"id"}`` or ``{"ids": []}``
+``{"ok": true}`` ``POST /_local/purge``                ``{"id"}`` or ``{"ids": []}``
+``{"ok": true}`` ``POST /_local/merge``                ``{"master", "losers": [], "fields"?}``
+``{"ok": true}`` ``POST /_local/convert``              ``{"lead", "contact"?, "account"?}``
+``{"contact", "account"}`` ``POST /_local/archive``              ``{}``: archives old closed Tasks
+``{"archived"}`` ``GET|POST|DELETE /_local/faults``    ``{"faults": [], "latency_seconds"?}``: see
+``faults``  the plan in force ``GET|POST /_local/settings``         ``{name: value}``: see
+``settings``                     all settings ``GET|POST /_local/clock``
+``{"advance_seconds"}``                                 ``{"now", "offset_seconds"}`` ``GET
+/_local/calls``                                                                         ``{"used",
+"by_path", "calls"}`` ``POST /_local/calls/reset``          ``{}``
+``{"ok": true}`` ``GET /_local/dump?sobject=&query=``  every record, deleted ones too, or what SOQL
+finds      ``{name: [record]}`` ``GET /_local/watch``
+what the page shows ``GET /_local/person/ID``
+one person's timeline ====================================
+======================================================  ====================
 """
 
 from collections.abc import Awaitable, Callable
@@ -90,7 +93,10 @@ class LocalApi:
                 Route(f"/_local/{name}", self._posting(step), methods=["POST"])
                 for name, step in posts.items()
             ),
-            *(Route(f"/_local/{name}", self._getting(step), methods=["GET"]) for name, step in gets.items()),
+            *(
+                Route(f"/_local/{name}", self._getting(step), methods=["GET"])
+                for name, step in gets.items()
+            ),
             *(
                 Route(f"/_local/{name}", self._getting(read), methods=["GET"])
                 for name, (read, _) in both.items()
@@ -129,7 +135,9 @@ class LocalApi:
     def _actor(self, body: Body) -> Actor:
         delay = body.get("commit_delay_seconds")
         return Actor.of(
-            self.state, body.get("user"), commit_delay_seconds=None if delay is None else float(delay)
+            self.state,
+            body.get("user"),
+            commit_delay_seconds=None if delay is None else float(delay),
         )
 
     def _create(self, body: Body) -> Any:
@@ -195,11 +203,17 @@ class LocalApi:
             return self.state.settings.as_dict()
 
     def _clock(self, _request: Request) -> Any:
-        return {"now": self.state.now().isoformat(), "offset_seconds": self.state.clock.offset_seconds}
+        return {
+            "now": self.state.now().isoformat(),
+            "offset_seconds": self.state.clock.offset_seconds,
+        }
 
     def _advance(self, body: Body) -> Any:
         self.state.advance(float(body["advance_seconds"]))
-        return {"now": self.state.now().isoformat(), "offset_seconds": self.state.clock.offset_seconds}
+        return {
+            "now": self.state.now().isoformat(),
+            "offset_seconds": self.state.clock.offset_seconds,
+        }
 
     def _calls(self, _request: Request) -> Any:
         return {**self.state.meter.as_dict(), "limit": self.state.settings.daily_api_requests}
@@ -216,7 +230,9 @@ class LocalApi:
         with self.state.lock:
             tables = [self.state.table(wanted)] if wanted else list(self.state.tables)
             return {
-                table.kind.name: [whole_record(table.kind, row, _VERSION) for row in table.rows.values()]
+                table.kind.name: [
+                    whole_record(table.kind, row, _VERSION) for row in table.rows.values()
+                ]
                 for table in tables
             }
 
@@ -247,7 +263,9 @@ def _from_here(request: Request) -> bool:
     """Whether no foreign web page is behind the request."""
     host = request.url.hostname
     origin = request.headers.get("origin")
-    return host in _LOOPBACK and (origin is None or urlsplit(origin).netloc == request.headers.get("host"))
+    return host in _LOOPBACK and (
+        origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    )
 
 
 def _error(code: str, message: str, status: int) -> Response:

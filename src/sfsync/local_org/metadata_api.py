@@ -1,13 +1,15 @@
 """The Metadata REST API: deploying a package zip, and how far a deployment has come.
 
-A deployment is done by the time its reply is on the way; the reply says Pending all the same, as Salesforce's does,
-and the first look finds it done. Deployments are kept in memory only.
+A deployment is done by the time its reply is on the way; the reply says Pending all the same, as
+Salesforce's does, and the first look finds it done. Deployments are kept in memory only.
 
-Source: Metadata API Developer Guide, "Deploy Metadata with Apex Testing Using REST" (meta_rest_deploy: parts, options,
-201), "Check the Status of Your Deployment" (meta_rest_deploy_checkstatus: includeDetails), "Cancel a Deployment in
-Progress" and DeployResult, DeployMessage; salesforce-facts §8.4: jsforce calls the first part ``entity_content``.
-Unconfirmed: the texts of refusals, that ``success`` is false for SucceededPartial, and what cancelling a finished
-deployment answers. ``rollbackOnError`` must be true in production; here it is so unless the request says otherwise.
+Source: Metadata API Developer Guide, "Deploy Metadata with Apex Testing Using REST"
+(meta_rest_deploy: parts, options, 201), "Check the Status of Your Deployment"
+(meta_rest_deploy_checkstatus: includeDetails), "Cancel a Deployment in Progress" and DeployResult,
+DeployMessage; salesforce-facts §8.4: jsforce calls the first part ``entity_content``.
+Unconfirmed: the texts of refusals, that ``success`` is false for SucceededPartial, and what
+cancelling a finished deployment answers. ``rollbackOnError`` must be true in production; here it is
+so unless the request says otherwise.
 """
 
 import io
@@ -163,7 +165,9 @@ class MetadataApi:
         self._found(deployment_id)
         wanted = call.json_object().get("deployResult")
         if not isinstance(wanted, Mapping) or wanted.get("status") != "Canceling":
-            raise Refusal("INVALID_FIELD", "A deployment's status can be set to Canceling only", ["status"])
+            raise Refusal(
+                "INVALID_FIELD", "A deployment's status can be set to Canceling only", ["status"]
+            )
         raise Refusal("INVALID_ID_FIELD", "The deployment has already been completed", ["id"])
 
 
@@ -192,7 +196,9 @@ def _parts(call: Call) -> tuple[dict[str, Any], bytes]:
     try:
         parse_form({"Content-Type": content_type.encode()}, io.BytesIO(call.raw), on_field, on_file)
     except FormParserError as error:
-        raise Refusal("INVALID_MULTIPART_REQUEST", f"The parts of the body cannot be read: {error}") from None
+        raise Refusal(
+            "INVALID_MULTIPART_REQUEST", f"The parts of the body cannot be read: {error}"
+        ) from None
     text = next((parts[name] for name in _JSON_PARTS if name in parts), None)
     if text is None or "file" not in parts:
         raise Refusal(
@@ -230,9 +236,18 @@ def _options(text: bytes) -> dict[str, Any]:
 
 
 def _pending(found: Deployment) -> dict[str, Any]:
-    counts = dict.fromkeys(("numberComponentsDeployed", "numberComponentErrors", "numberComponentsTotal"), 0)
+    counts = dict.fromkeys(
+        ("numberComponentsDeployed", "numberComponentErrors", "numberComponentsTotal"), 0
+    )
     later = dict.fromkeys(("startDate", "completedDate", "errorStatusCode", "errorMessage"))
-    return {**_result(found), **counts, **later, "status": "Pending", "done": False, "success": False}
+    return {
+        **_result(found),
+        **counts,
+        **later,
+        "status": "Pending",
+        "done": False,
+        "success": False,
+    }
 
 
 def _result(found: Deployment) -> dict[str, Any]:
@@ -292,7 +307,9 @@ def _details(found: Deployment) -> dict[str, Any]:
     }
 
 
-def _message(kind: str, full_name: str, file_name: str, moment: str, *, changed: bool) -> dict[str, Any]:
+def _message(
+    kind: str, full_name: str, file_name: str, moment: str, *, changed: bool
+) -> dict[str, Any]:
     return {
         "changed": changed,
         "componentType": kind,

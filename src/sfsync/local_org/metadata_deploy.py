@@ -1,13 +1,16 @@
 """Deploying a package's components, by the very functions that the Tooling API and REST use.
 
-Fields come before permission sets, which may open them. Every component is all or nothing by itself; whether the
-whole is, the deployment's options say. A permission set says all that it allows: what it leaves out is taken back.
+Fields come before permission sets, which may open them. Every component is all or nothing by
+itself; whether the whole is, the deployment's options say. A permission set says all that it
+allows: what it leaves out is taken back.
 
-Source: Metadata API Developer Guide, deploy() (checkOnly, rollbackOnError), PermissionSet ("You cannot deploy to a
-required field"; since API version 40 a deployment replaces what the set held: salesforce-facts §8.2). Texts as in
-public issue trackers: github apex-enterprise-patterns/fflib-apex-common-samplecode#58 (no CustomField named),
-SFDO-Community/declarative-lookup-rollup-summaries#58 (Unknown user permission), tiaanswart/lightning-fieldset#17
-(Could not resolve standard field's name.); all others are unconfirmed.
+Source: Metadata API Developer Guide, deploy() (checkOnly, rollbackOnError), PermissionSet ("You
+cannot deploy to a required field"; since API version 40 a deployment replaces what the set held:
+salesforce-facts §8.2). Texts as in
+public issue trackers: github apex-enterprise-patterns/fflib-apex-common-samplecode#58 (no
+CustomField named), SFDO-Community/declarative-lookup-rollup-summaries#58 (Unknown user permission),
+tiaanswart/lightning-fieldset#17 (Could not resolve standard field's name.); all others are
+unconfirmed.
 """
 
 from collections.abc import Mapping
@@ -68,7 +71,8 @@ def deploy(
 ) -> tuple[list[Deployed], list[Problem]]:
     """Deploy what a package holds; gives what went well and what did not.
 
-    With ``check_only``, and with ``rollback_on_error`` where anything failed, the org is left as it was.
+    With ``check_only``, and with ``rollback_on_error`` where anything failed, the org is left as it
+    was.
     """
     done: list[Deployed] = []
     failed = list(package.problems)
@@ -79,7 +83,9 @@ def deploy(
                     done.append(_one(state, component, user_id))
             except Refusal as refusal:
                 failed.append(
-                    Problem(component.kind, component.full_name, component.file_name, refusal.message)
+                    Problem(
+                        component.kind, component.full_name, component.file_name, refusal.message
+                    )
                 )
         if check_only or (rollback_on_error and failed):
             unit.cancel()
@@ -89,7 +95,9 @@ def deploy(
 def _one(state: OrgState, component: Component, user_id: str) -> Deployed:
     if component.kind == OBJECT:
         if component.full_name not in TABLES:
-            raise _wrong(f"This local org has no object {component.full_name} whose fields can be deployed")
+            raise _wrong(
+                f"This local org has no object {component.full_name} whose fields can be deployed"
+            )
         return Deployed(component)
     if component.kind == FIELD:
         return _field(state, component, user_id)
@@ -137,7 +145,9 @@ def _permission_set(state: OrgState, component: Component, user_id: str) -> Depl
         writes.update(state, "PermissionSet", set_id, wanted, writer)
     granted = _replace(state, set_id, _OBJECT_GRANTS, "SobjectType", objects, writer)
     granted |= _replace(state, set_id, _FIELD_GRANTS, "Field", fields, writer)
-    return Deployed(component, set_id, created=row is None, changed=row is None or changed or granted)
+    return Deployed(
+        component, set_id, created=row is None, changed=row is None or changed or granted
+    )
 
 
 def _named(state: OrgState, name: str) -> Row | None:
@@ -179,7 +189,10 @@ def _field_grants(state: OrgState, body: Mapping[str, Any]) -> Grants:
     for each in listed(body, "fieldPermissions"):
         name = str(each.get("field"))
         sobject, _, field_name = name.partition(".")
-        if sobject == "Event" and definitions.defined(state, f"{ACTIVITY}.{field_name}") is not None:
+        if (
+            sobject == "Event"
+            and definitions.defined(state, f"{ACTIVITY}.{field_name}") is not None
+        ):
             continue  # this org has no Events to open the field on
         _check_grantable(state, name)
         rights = {
@@ -203,11 +216,18 @@ def _check_grantable(state: OrgState, name: str) -> None:
     raise _wrong(f"In field: field - no CustomField named {name} found")
 
 
-def _replace(state: OrgState, set_id: str, sobject: str, key: str, wanted: Grants, writer: Writer) -> bool:
+def _replace(
+    state: OrgState, set_id: str, sobject: str, key: str, wanted: Grants, writer: Writer
+) -> bool:
     """Let a set's grants of one kind be these and no others; gives whether any changed."""
     table = state.table(sobject)
-    rows = {table.rows[each][key]: table.rows[each] for each in table.indexes["ParentId"].find(set_id)}
-    there = {name: {right: row.get(right) for right in wanted.get(name, {})} for name, row in rows.items()}
+    rows = {
+        table.rows[each][key]: table.rows[each] for each in table.indexes["ParentId"].find(set_id)
+    }
+    there = {
+        name: {right: row.get(right) for right in wanted.get(name, {})}
+        for name, row in rows.items()
+    }
     if there == wanted:
         return False
     for name, row in rows.items():

@@ -1,12 +1,14 @@
 """What is in a package for the Metadata API: the components that its list names and its files hold.
 
-Reading takes nothing on trust: the zip's size, the paths in it and the XML come from outside. What is wrong with one
-component is a ``Problem`` and the rest is read on; a zip that cannot be read at all raises.
+Reading takes nothing on trust: the zip's size, the paths in it and the XML come from outside. What
+is wrong with one component is a ``Problem`` and the rest is read on; a zip that cannot be read at
+all raises.
 
-Source: Metadata API Developer Guide, "Deploying and Retrieving Metadata with the Zip File", "Sample package.xml",
-CustomField, PermissionSet; limits: "Metadata Limits". Texts of problems as in public issue trackers: github
-forcedotcom/cli#2182 (named, not found), douglascayers/sfdc-convert-documents-to-files#2 (Not in package.xml),
-jsforce/gulp-jsforce-deploy#7 (No package.xml found); all others are unconfirmed.
+Source: Metadata API Developer Guide, "Deploying and Retrieving Metadata with the Zip File", "Sample
+package.xml", CustomField, PermissionSet; limits: "Metadata Limits". Texts of problems as in public
+issue trackers: github forcedotcom/cli#2182 (named, not found),
+douglascayers/sfdc-convert-documents-to-files#2 (Not in package.xml), jsforce/gulp-jsforce-deploy#7
+(No package.xml found); all others are unconfirmed.
 """
 
 import io
@@ -210,7 +212,9 @@ class _Reader:
             return False
         for types in root.iterfind(f"{{{NAMESPACE}}}types"):
             kind = (types.findtext(f"{{{NAMESPACE}}}name") or "").strip()
-            members = {(each.text or "").strip() for each in types.iterfind(f"{{{NAMESPACE}}}members")}
+            members = {
+                (each.text or "").strip() for each in types.iterfind(f"{{{NAMESPACE}}}members")
+            }
             if kind in {FIELD, PERMISSION_SET, OBJECT}:
                 self._named.setdefault(kind, set()).update(members)
             else:
@@ -225,7 +229,11 @@ class _Reader:
             return self._read_object(name, path.stem)
         if place == ("permissionsets", ".permissionset"):
             return self._read_permission_set(name, path.stem)
-        text = "This local org takes no destructive changes" if path.stem.startswith("destructive") else _ONLY
+        text = (
+            "This local org takes no destructive changes"
+            if path.stem.startswith("destructive")
+            else _ONLY
+        )
         self._problem("", path.stem, name, text)
         return set()
 
@@ -244,7 +252,9 @@ class _Reader:
             full_name = f"{table}.{child}"
             if kind == "fields":
                 found.add((FIELD, full_name))
-                self._take(FIELD, full_name, name, part, is_named=whole or self._is_named(FIELD, full_name))
+                self._take(
+                    FIELD, full_name, name, part, is_named=whole or self._is_named(FIELD, full_name)
+                )
             elif child:
                 self._problem(kind, full_name, name, f"{_ONLY}, not {kind}")
         if len(found) == 1 and not whole:
@@ -254,17 +264,23 @@ class _Reader:
     def _read_permission_set(self, name: str, stem: str) -> set[tuple[str, str]]:
         root = self._parsed(name, PERMISSION_SET, stem)
         if root is not None:
-            self._take(PERMISSION_SET, stem, name, root, is_named=self._is_named(PERMISSION_SET, stem))
+            self._take(
+                PERMISSION_SET, stem, name, root, is_named=self._is_named(PERMISSION_SET, stem)
+            )
         return {(PERMISSION_SET, stem)}
 
     def _is_named(self, kind: str, full_name: str) -> bool:
         named = self._named.get(kind, set())
         return full_name in named or ("*" in named and kind != FIELD)
 
-    def _take(self, kind: str, full_name: str, file_name: str, part: Element, *, is_named: bool) -> None:
+    def _take(
+        self, kind: str, full_name: str, file_name: str, part: Element, *, is_named: bool
+    ) -> None:
         if not is_named:
             self._problem(kind, full_name, file_name, "Not in package.xml")
-        elif any((each.kind, each.full_name) == (kind, full_name) for each in self._package.components):
+        elif any(
+            (each.kind, each.full_name) == (kind, full_name) for each in self._package.components
+        ):
             self._problem(kind, full_name, file_name, f"{full_name} stands in the package twice")
         else:
             try:
@@ -293,7 +309,10 @@ class _Reader:
             content = file.read(MOST_XML_BYTES + 1)
         if len(content) > MOST_XML_BYTES:
             self._problem(
-                kind, full_name, name, f"Error parsing file: larger than {MOST_XML_BYTES} bytes (local org)"
+                kind,
+                full_name,
+                name,
+                f"Error parsing file: larger than {MOST_XML_BYTES} bytes (local org)",
             )
             return None
         try:
@@ -360,4 +379,8 @@ def _pairs(part: Element, depth: int) -> Iterator[tuple[str, Any]]:
 def listed(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """The elements of one kind that have elements of their own, however many there are."""
     value = body.get(name, [])
-    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, Mapping)]
+    return [
+        each
+        for each in (value if isinstance(value, list) else [value])
+        if isinstance(each, Mapping)
+    ]

@@ -1,7 +1,8 @@
 """Times as the org keeps and writes them.
 
-Inside, a moment is whole seconds since 1970 (UTC) and a day is ``YYYY-MM-DD``: Salesforce compares both no
-finer. Outside, REST writes ``2026-01-20T10:00:00.000+0000`` and Bulk CSV ``2026-01-20T10:00:00.000Z``.
+Inside, a moment is whole seconds since 1970 (UTC) and a day is ``YYYY-MM-DD``: Salesforce compares
+both no finer. Outside, REST writes ``2026-01-20T10:00:00.000+0000`` and Bulk CSV
+``2026-01-20T10:00:00.000Z``.
 
 Source: salesforce-facts §2.1, §3, §5.2 and §6.1.
 """
@@ -55,7 +56,9 @@ def read_moment(text: str) -> int | None:
     if found is None:
         return None
     try:
-        return int(datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or '+00:00'}").timestamp())
+        return int(
+            datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or '+00:00'}").timestamp()
+        )
     except ValueError:
         return None
 

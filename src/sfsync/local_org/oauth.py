@@ -1,12 +1,13 @@
 """OAuth 2.0 as Salesforce speaks it: tokens for codes, refreshes, assertions and secrets, and what they tell.
 
-This module is the machine's half (token, revoke, introspect, userinfo, identity, discovery) and the door to
-the rest: ``oauth_login`` is the browser's half, ``oauth_grants`` remembers. What the rest of the org asks is
-:meth:`OAuth.session_for`. Under ``/_local/oauth/`` a test may turn switches and end tokens; nothing there, or
-anywhere, lists a token.
+This module is the machine's half (token, revoke, introspect, userinfo, identity, discovery) and the
+door to the rest: ``oauth_login`` is the browser's half, ``oauth_grants`` remembers. What the rest
+of the org asks is :meth:`OAuth.session_for`. Under ``/_local/oauth/`` a test may turn switches and
+end tokens; nothing there, or anywhere, lists a token.
 
-Source: salesforce-facts §1.1-1.8; "request not supported on this domain" gh:pozil/pub-sub-api-node-client#58;
-"grant type not supported" gh:Oyatel/CometD.NET#20. Texts marked unconfirmed there are so here.
+Source: salesforce-facts §1.1-1.8; "request not supported on this domain"
+gh:pozil/pub-sub-api-node-client#58; "grant type not supported" gh:Oyatel/CometD.NET#20. Texts
+marked unconfirmed there are so here.
 """
 
 import base64
@@ -116,15 +117,20 @@ class OAuth:
         Args:
             username: who; None for the org's first admin.
             client_id: for which app.
-            scope: as a login would ask for it; with ``refresh_token`` it counts as one of the person's grants.
+            scope: as a login would ask for it; with ``refresh_token`` it counts as one of the
+                person's grants.
         """
         user = self._state.user(username or self._state.admin_id)
         if user is None:
             raise OAuthError("invalid_grant", "authentication failure")
         app = self.apps[client_id]
-        return self.grants.open(Session(str(user["Id"]), client_id, app.granted(scope)), lasting=True)
+        return self.grants.open(
+            Session(str(user["Id"]), client_id, app.granted(scope)), lasting=True
+        )
 
-    def refuse_next(self, error: str, description: str, *, times: int = 1, status: int = 400) -> None:
+    def refuse_next(
+        self, error: str, description: str, *, times: int = 1, status: int = 400
+    ) -> None:
         """Let the next calls of the token endpoint fail so, whatever they ask."""
         self._refusals.extend([OAuthError(error, description, status=status)] * times)
 
@@ -139,9 +145,13 @@ class OAuth:
             Route(f"{oauth}/userinfo", _answering(self._userinfo), methods=["GET", "POST"]),
             Route("/id/keys", _answering(self._keys), methods=["GET"]),
             Route("/id/{org_id}/{user_id}", _answering(self._identity), methods=["GET", "POST"]),
-            Route("/.well-known/openid-configuration", _answering(self._discovery), methods=["GET"]),
+            Route(
+                "/.well-known/openid-configuration", _answering(self._discovery), methods=["GET"]
+            ),
             Route("/_local/oauth/counts", _answering(self._counts), methods=["GET"]),
-            Route("/_local/oauth/settings", _answering(self._change_settings), methods=["GET", "POST"]),
+            Route(
+                "/_local/oauth/settings", _answering(self._change_settings), methods=["GET", "POST"]
+            ),
             Route("/_local/oauth/expire", _answering(self._expire), methods=["POST"]),
             Route("/_local/oauth/revoke-all", _answering(self._revoke_all), methods=["POST"]),
             Route("/_local/oauth/refuse-next", _answering(self._refuse_next), methods=["POST"]),
@@ -214,7 +224,9 @@ class OAuth:
         if not app.preauthorized and not self.grants.approved(user_id, app.client_id, ()):
             raise OAuthError("invalid_grant", "user hasn't approved this consumer")
         self._active(user_id)
-        return app, self.grants.open(Session(user_id, app.client_id, _momentary(app.scopes)), lasting=False)
+        return app, self.grants.open(
+            Session(user_id, app.client_id, _momentary(app.scopes)), lasting=False
+        )
 
     def _check_claims(self, claims: dict[str, Any], origin: str) -> None:
         named = claims.get("aud")
@@ -265,7 +277,9 @@ class OAuth:
     # -- revoke, introspect
 
     async def _revoke(self, request: Request) -> Response:
-        form = dict(request.query_params) if request.method == "GET" else await _credentials(request)
+        form = (
+            dict(request.query_params) if request.method == "GET" else await _credentials(request)
+        )
         hint = form.get("token_type_hint", "")
         if hint not in {"", "access_token", "refresh_token"}:
             raise OAuthError("unsupported_token_type", "this token type is not supported")
@@ -439,7 +453,9 @@ class OAuth:
     async def _refuse_next(self, request: Request) -> Response:
         wanted = await _json(request)
         times, status = int(wanted.get("times", 1)), int(wanted.get("status", 400))
-        self.refuse_next(str(wanted["error"]), str(wanted["error_description"]), times=times, status=status)
+        self.refuse_next(
+            str(wanted["error"]), str(wanted["error_description"]), times=times, status=status
+        )
         return JSONResponse({"refusals": len(self._refusals)})
 
     async def _register(self, request: Request) -> Response:
@@ -449,7 +465,11 @@ class OAuth:
                 wanted[name] = tuple(wanted[name])
         try:
             known = self.apps.get(wanted["client_id"])
-            app = replace(known, **wanted) if known else App(**{"name": wanted["client_id"], **wanted})
+            app = (
+                replace(known, **wanted)
+                if known
+                else App(**{"name": wanted["client_id"], **wanted})
+            )
         except (KeyError, TypeError) as problem:
             raise OAuthError("invalid_request", f"not an app: {problem}") from problem
         self.register(app)
@@ -501,7 +521,9 @@ class _Forbidden(Exception):
     """A 403 whose body is one word."""
 
 
-def _answering(step: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+def _answering(
+    step: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
     """The step, with what it refuses as the reply Salesforce gives."""
 
     async def endpoint(request: Request) -> Response:

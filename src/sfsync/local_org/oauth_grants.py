@@ -1,10 +1,12 @@
 """What the org remembers of logins: apps, codes, grants, and the tokens that hang on them.
 
-A *grant* is one person's yes to one app. Its refresh token and all access tokens that came from it live and
-die with it. Tokens are kept as SHA-256 digests only, so nothing here can be listed that would let anybody in.
-HTTP is ``oauth``'s business; time comes in as a function, because the org has a clock of its own.
+A *grant* is one person's yes to one app. Its refresh token and all access tokens that came from it
+live and die with it. Tokens are kept as SHA-256 digests only, so nothing here can be listed that
+would let anybody in. HTTP is ``oauth``'s business; time comes in as a function, because the org has
+a clock of its own.
 
-Source: salesforce-facts §1.2 (codes), §1.5 (idle time-out, rotation, five grants), §1.6 (texts), §1.7 (revoke).
+Source: salesforce-facts §1.2 (codes), §1.5 (idle time-out, rotation, five grants), §1.6 (texts),
+§1.7 (revoke).
 """
 
 import base64
@@ -17,8 +19,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-# Browsers refuse port 1719 (H.323, ERR_UNSAFE_PORT): it is registered, as an admin may do, but cannot be reached.
-DEFAULT_CALLBACKS = tuple(f"http://localhost:{port}/callback" for port in (1716, 1717, 1718, 1719, 8080))
+# Browsers refuse port 1719 (H.323, ERR_UNSAFE_PORT): it is registered, as an admin may do, but
+# cannot be reached.
+DEFAULT_CALLBACKS = tuple(
+    f"http://localhost:{port}/callback" for port in (1716, 1717, 1718, 1719, 8080)
+)
 SCOPES = {
     "api": "Manage your data through the API",
     "refresh_token": "Stay connected until you revoke it",
@@ -31,7 +36,8 @@ SCOPES = {
     "full": "Do everything you may do",
 }
 _LASTING = frozenset({"refresh_token", "offline_access"})
-# RFC 7636 ends at 128, but jsforce sends 171 (128 random bytes in base64url) and Salesforce takes them.
+# RFC 7636 ends at 128, but jsforce sends 171 (128 random bytes in base64url) and Salesforce takes
+# them.
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,256}\Z")
 _EXPIRED_TOKEN = "expired access/refresh token"  # noqa: S105 - the text of an error
 _PURGE_ABOVE = 1000
@@ -65,7 +71,8 @@ class App:
         pkce_required: whether a login without a code challenge is refused.
         scopes: what may be asked for; all of it is given when nothing is asked for.
         public_key: PEM of a certificate or public key that JWT assertions are checked against.
-        preauthorized: whether an admin approved the app for all users (the JWT flow needs it or an Allow).
+        preauthorized: whether an admin approved the app for all users (the JWT flow needs it or an
+        Allow).
         run_as: username the client-credentials flow works as; None where the flow is off.
     """
 
@@ -86,7 +93,9 @@ class App:
             OAuthError: invalid_scope for one the app does not have.
         """
         wanted = tuple(dict.fromkeys(asked.split())) or self.scopes
-        if not set(wanted) <= set(self.scopes) | (_LASTING if _LASTING & set(self.scopes) else set()):
+        if not set(wanted) <= set(self.scopes) | (
+            _LASTING if _LASTING & set(self.scopes) else set()
+        ):
             raise OAuthError("invalid_scope", "the requested scope is not allowed")
         return wanted
 
@@ -97,11 +106,13 @@ class OAuthSettings:
 
     Attributes:
         auto_approve: skip the login and Allow pages.
-        rotation: answer each refresh with a new refresh token, and take reuse of an old one for theft.
+        rotation: answer each refresh with a new refresh token, and take reuse of an old one for
+        theft.
         access_token_idle_seconds: how long an unused access token lives.
         refresh_token_idle_seconds: how long an unused refresh token lives; None: until revoked.
         code_seconds: how long an authorization code waits.
-        grants_per_user_and_app: how many lasting grants live side by side; a further one ends the oldest.
+        grants_per_user_and_app: how many lasting grants live side by side; a further one ends the
+        oldest.
         generic_login_host: play login.salesforce.com, which refuses client credentials.
         instance_url: where the API is; None: wherever the token was asked for.
         audiences: what a JWT's ``aud`` may be, besides this server's own address.
@@ -130,7 +141,9 @@ class OAuthSettings:
         known = {item.name for item in fields(self)}
         unknown = sorted(set(wanted) - known)
         if unknown:
-            raise ValueError(f"no such setting: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+            raise ValueError(
+                f"no such setting: {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+            )
         for name, value in wanted.items():
             setattr(self, name, tuple(value) if name == "audiences" else value)
 
@@ -248,7 +261,9 @@ class Grants:
         """Keep what a code stands for and give the code; it holds ``==``, as Salesforce's do."""
         text = f"aPrx{secrets.token_urlsafe(58)}=="
         with self._lock:
-            self._codes = {key: held for key, held in self._codes.items() if held.expires_at > self._now()}
+            self._codes = {
+                key: held for key, held in self._codes.items() if held.expires_at > self._now()
+            }
             self._codes[digest(text)] = code
         return text
 
@@ -383,7 +398,8 @@ class Grants:
         mine = [
             grant
             for grant in self._grants
-            if (grant.session.user_id, grant.session.client_id) == (session.user_id, session.client_id)
+            if (grant.session.user_id, grant.session.client_id)
+            == (session.user_id, session.client_id)
         ]
         for grant in mine[: max(0, len(mine) + 1 - self._settings.grants_per_user_and_app)]:
             self._end(grant)
@@ -392,7 +408,9 @@ class Grants:
         grant.live = False
         if grant in self._grants:
             self._grants.remove(grant)
-        self._access = {key: access for key, access in self._access.items() if access.grant is not grant}
+        self._access = {
+            key: access for key, access in self._access.items() if access.grant is not grant
+        }
 
     def _new_refresh(self, grant: Grant) -> str:
         text = f"5Aep861{secrets.token_urlsafe(58)}"

@@ -1,11 +1,12 @@
 """The browser's half of a login: from ``/authorize`` over password and Allow to the code at the callback.
 
-A login under way is kept here and tied to the browser by a cookie; forms carry a token made from both, so that
-no other site can press Allow. Errors of the request itself are shown, never sent on: an address that is not
-registered must not learn anything. Trading the code for tokens is ``oauth``'s business.
+A login under way is kept here and tied to the browser by a cookie; forms carry a token made from
+both, so that no other site can press Allow. Errors of the request itself are shown, never sent on:
+an address that is not registered must not learn anything. Trading the code for tokens is
+``oauth``'s business.
 
-Source: salesforce-facts §1.2 and §1.3; the text "missing required code challenge" is quoted in several public
-repositories' set-up notes.
+Source: salesforce-facts §1.2 and §1.3; the text "missing required code challenge" is quoted in
+several public repositories' set-up notes.
 """
 
 import hashlib
@@ -59,7 +60,9 @@ class Pending:
 class PageError(OAuthError):
     """A refusal the person must read here, because there is nobody safe to send it to."""
 
-    def __init__(self, error: str, description: str, advice: str, listed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, error: str, description: str, advice: str, listed: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(error, description)
         self.advice = advice
         self.listed = listed
@@ -115,7 +118,9 @@ class Login:
         browser = request.cookies.get(self._cookie) or secrets.token_urlsafe(32)
         pending, refusal = self._read(request, browser)
         if refusal is not None:
-            return _send_back(pending, {"error": refusal.error, "error_description": refusal.description})
+            return _send_back(
+                pending, {"error": refusal.error, "error_description": refusal.description}
+            )
         if self._settings.auto_approve:
             return self._send_code(pending, self._somebody(pending.hint)["Id"])
         key = self._keep(pending)
@@ -130,10 +135,17 @@ class Login:
         key, pending = self._resume(request, form, "login")
         user = self._state.user(form.get("username", ""))
         username = form.get("username", "").strip()
-        known = user is not None and user["Username"].lower() == username.lower() and user.get("IsActive")
+        known = (
+            user is not None
+            and user["Username"].lower() == username.lower()
+            and user.get("IsActive")
+        )
         if user is None or not known or not self._check_password(user, form.get("password", "")):
             return self._login_page(
-                key, pending, username, "Please check your username and password: nobody here has that pair."
+                key,
+                pending,
+                username,
+                "Please check your username and password: nobody here has that pair.",
             )
         self._pending.pop(key)
         pending.browser = secrets.token_urlsafe(32)
@@ -163,7 +175,8 @@ class Login:
         self._pending.pop(key)
         if form.get("decision") != "allow":
             return _send_back(
-                pending, {"error": "access_denied", "error_description": "end-user denied authorization"}
+                pending,
+                {"error": "access_denied", "error_description": "end-user denied authorization"},
             )
         return self._send_code(pending, pending.user_id)
 
@@ -174,7 +187,9 @@ class Login:
         query = request.query_params
         twice = [name for name in _ONCE if len(query.getlist(name)) > 1]
         if twice:
-            raise PageError("invalid_request", f"parameter given twice: {twice[0]}", "Each stands once.")
+            raise PageError(
+                "invalid_request", f"parameter given twice: {twice[0]}", "Each stands once."
+            )
         app = self._apps.get(query.get("client_id", ""))
         if app is None:
             raise PageError(
@@ -201,7 +216,9 @@ class Login:
             return pending, refusal
         return pending, None
 
-    def _resume(self, request: Request, values: Mapping[str, Any], form: str | None) -> tuple[str, Pending]:
+    def _resume(
+        self, request: Request, values: Mapping[str, Any], form: str | None
+    ) -> tuple[str, Pending]:
         """The login a later step belongs to, once it is sure that this browser takes that step."""
         key = str(values.get("request", ""))
         pending = self._pending.get(key)
@@ -223,7 +240,9 @@ class Login:
         if agreed and "consent" not in pending.prompt:
             self._pending.pop(key, None)
             return self._send_code(pending, pending.user_id or "")
-        return RedirectResponse(f"/services/oauth2/authorize/approve?{urlencode({'request': key})}", 303)
+        return RedirectResponse(
+            f"/services/oauth2/authorize/approve?{urlencode({'request': key})}", 303
+        )
 
     def _send_code(self, pending: Pending, user_id: str) -> Response:
         code = Code(
@@ -237,7 +256,9 @@ class Login:
         )
         return _send_back(pending, {"code": self._grants.new_code(code)})
 
-    def _login_page(self, key: str, pending: Pending, username: str, problem: str | None = None) -> Response:
+    def _login_page(
+        self, key: str, pending: Pending, username: str, problem: str | None = None
+    ) -> Response:
         told = self._settings.show_hint
         return pages.login_page(
             app=pending.app.name,
@@ -313,12 +334,16 @@ def _challenge(app: App, query: Mapping[str, str]) -> str | None:
     challenge = query.get("code_challenge") or None
     if challenge is None and app.pkce_required:
         raise PageError(
-            "invalid_request", "missing required code challenge", "This app must use PKCE with method S256."
+            "invalid_request",
+            "missing required code challenge",
+            "This app must use PKCE with method S256.",
         )
     if challenge is not None and query.get("code_challenge_method", "S256") != "S256":
         raise PageError("invalid_request", "invalid code challenge method", "Only S256 is taken.")
     if challenge is not None and not _CHALLENGE.match(challenge):
-        raise PageError("invalid_request", "invalid code challenge", "An S256 challenge has 43 characters.")
+        raise PageError(
+            "invalid_request", "invalid code challenge", "An S256 challenge has 43 characters."
+        )
     return challenge
 
 

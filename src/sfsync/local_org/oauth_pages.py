@@ -1,7 +1,7 @@
 """The pages a person sees while logging in: password, Allow or Deny, and what went wrong.
 
-Everything that comes from outside is escaped; styles stand in the page under a nonce, nothing is loaded from
-anywhere and no script runs.
+Everything that comes from outside is escaped; styles stand in the page under a nonce, nothing is
+loaded from anywhere and no script runs.
 """
 
 import html
@@ -104,7 +104,13 @@ def login_page(
 
 
 def approve_page(
-    *, app: str, person: str, username: str, scopes: Iterable[str], hidden: Mapping[str, str], callback: str
+    *,
+    app: str,
+    person: str,
+    username: str,
+    scopes: Iterable[str],
+    hidden: Mapping[str, str],
+    callback: str,
 ) -> HTMLResponse:
     """Ask whether the app may have what it asks for."""
     asked = "".join(
@@ -123,7 +129,9 @@ time with <code>sfsync logout</code>.</p>
     return _page("Allow access?", body, status=200, callback=callback)
 
 
-def error_page(error: str, description: str, *, advice: str = "", listed: Iterable[str] = ()) -> HTMLResponse:
+def error_page(
+    error: str, description: str, *, advice: str = "", listed: Iterable[str] = ()
+) -> HTMLResponse:
     """Say what is wrong with a login that must not go back to the app.
 
     Args:
@@ -151,7 +159,8 @@ def _who_may_log_in(names: list[str], password: str | None) -> str:
 
 def _hidden(values: Mapping[str, str]) -> str:
     return "".join(
-        f'<input type="hidden" name="{_safe(name)}" value="{_safe(value)}">' for name, value in values.items()
+        f'<input type="hidden" name="{_safe(name)}" value="{_safe(value)}">'
+        for name, value in values.items()
     )
 
 
@@ -189,4 +198,8 @@ def _form_target(callback: str | None) -> str:
     if not callback:
         return ""
     parts = urlsplit(callback)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} else f"{parts.scheme}:"
+    return (
+        f"{parts.scheme}://{parts.netloc}"
+        if parts.scheme in {"http", "https"}
+        else f"{parts.scheme}:"
+    )

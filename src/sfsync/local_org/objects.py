@@ -1,8 +1,9 @@
 """The org's state: its clock, its records with their indexes, and who may undo what.
 
-Rows are plain dictionaries that are never changed in place: a write puts a new one, so whoever holds an old
-one (an open query cursor, a rollback) keeps it. Only values that are there are kept; a missing key is null.
-What a write means (validation, stamps, side effects) is ``writes``; this module only keeps.
+Rows are plain dictionaries that are never changed in place: a write puts a new one, so whoever
+holds an old one (an open query cursor, a rollback) keeps it. Only values that are there are kept; a
+missing key is null. What a write means (validation, stamps, side effects) is ``writes``; this
+module only keeps.
 
 Source: salesforce-facts §6.1-6.4 (stamps, visibility, delete log), §7.5 (ids).
 """
@@ -73,7 +74,9 @@ class Index:
         key = value.lower()
         held = self._ids.get(key)
         if held is None:
-            self._ids[value if key == value else key] = record_id  # one string for both, where they are equal
+            self._ids[value if key == value else key] = (
+                record_id  # one string for both, where they are equal
+            )
         elif isinstance(held, str):
             self._ids[key] = [held, record_id]
         else:
@@ -99,7 +102,8 @@ class Index:
 class ModstampLog:
     """Which records were stamped when, so that "changed since" need not read everything.
 
-    An entry stays when a later one supersedes it; readers check the row. It is rebuilt when most is stale.
+    An entry stays when a later one supersedes it; readers check the row. It is rebuilt when most is
+    stale.
     """
 
     def __init__(self) -> None:
@@ -129,7 +133,9 @@ class ModstampLog:
     def compact(self, rows: dict[str, Row]) -> None:
         """Drop superseded entries once they outnumber the rows."""
         if len(self._entries) > 2 * len(rows) + 1000:
-            self._entries = sorted((row["SystemModstamp"], record_id) for record_id, row in rows.items())
+            self._entries = sorted(
+                (row["SystemModstamp"], record_id) for record_id, row in rows.items()
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,9 @@ class Table:
         self.indexes = {name: index for name, index in self.indexes.items() if name not in lost}
         for record_id, row in self.rows.items():
             if not lost.isdisjoint(row):
-                self.rows[record_id] = {name: value for name, value in row.items() if name not in lost}
+                self.rows[record_id] = {
+                    name: value for name, value in row.items() if name not in lost
+                }
         for name in _indexed(kind) - self.indexes.keys():
             self.indexes[name] = index = Index()
             for record_id, row in self.rows.items():
@@ -296,7 +304,9 @@ class OrgState:
             before = self.stamp() - _BIN_SECONDS
             for table in self._tables.values():
                 for record_id in [
-                    each for each, at in table.delete_log.items() if at < before and each in table.rows
+                    each
+                    for each, at in table.delete_log.items()
+                    if at < before and each in table.rows
                 ]:
                     self.put(table, record_id, None)
 
@@ -374,7 +384,9 @@ class OrgState:
             return None
         if key not in self._visible:
             full = self.table(sobject).kind.without(switched_off)
-            self._visible[key] = full if who.user_id is None else self.access(who.user_id).view(full)
+            self._visible[key] = (
+                full if who.user_id is None else self.access(who.user_id).view(full)
+            )
         return self._visible[key]
 
     def _switched_off(self) -> tuple[str, ...]:
@@ -397,16 +409,21 @@ class OrgState:
     def _worked_out(self, user_id: str) -> Access:
         assigned, sets = self.table("PermissionSetAssignment"), self.table("PermissionSet")
         ids_of_sets = [
-            assigned.rows[each]["PermissionSetId"] for each in assigned.indexes["AssigneeId"].find(user_id)
+            assigned.rows[each]["PermissionSetId"]
+            for each in assigned.indexes["AssigneeId"].find(user_id)
         ]
         live = [each for each in ids_of_sets if each in sets.rows]
 
         def granted(sobject: str) -> list[Row]:
             table = self.table(sobject)
-            return [table.rows[each] for one in live for each in table.indexes["ParentId"].find(one)]
+            return [
+                table.rows[each] for one in live for each in table.indexes["ParentId"].find(one)
+            ]
 
         return Access.of(
-            (sets.rows[each] for each in live), granted("ObjectPermissions"), granted("FieldPermissions")
+            (sets.rows[each] for each in live),
+            granted("ObjectPermissions"),
+            granted("FieldPermissions"),
         )
 
     def _moved(self, table: Table) -> None:
@@ -445,7 +462,9 @@ class OrgState:
 
     # -- writing
 
-    def put(self, table: Table, record_id: str, row: Row | None, *, hidden_for: float = 0.0) -> None:
+    def put(
+        self, table: Table, record_id: str, row: Row | None, *, hidden_for: float = 0.0
+    ) -> None:
         """Keep (or with None purge) a record, so that a transaction can undo it.
 
         Args:
@@ -487,7 +506,9 @@ class OrgState:
                 elif outer is not None:
                     outer.extend(done)
 
-    def _roll_back(self, undo: list[tuple[Table, str, Row | None, Veil | None, int | None]]) -> None:
+    def _roll_back(
+        self, undo: list[tuple[Table, str, Row | None, Veil | None, int | None]]
+    ) -> None:
         for table, record_id, row, veil, logged in reversed(undo):
             table.put(record_id, row)
             self._moved(table)
@@ -580,7 +601,9 @@ class OrgState:
                 if sets.rows[assigned.rows[each]["PermissionSetId"]].get("IsOwnedByProfile"):
                     self.put(assigned, each, None)
             own = self.set_of_profile(profile_id)
-            self.insert_system("PermissionSetAssignment", {"AssigneeId": user_id, "PermissionSetId": own})
+            self.insert_system(
+                "PermissionSetAssignment", {"AssigneeId": user_id, "PermissionSetId": own}
+            )
 
     def users(self) -> list[Row]:
         """Everybody who may log in, in order of arrival."""
@@ -614,7 +637,9 @@ class OrgState:
             self.equip()
             self.org_id = self.insert_system("Organization", _organization(name))
             for order, label in enumerate(TASK_STATUSES, 1):
-                self.insert_system("TaskStatus", _value(label, order, IsClosed=label == "Completed"))
+                self.insert_system(
+                    "TaskStatus", _value(label, order, IsClosed=label == "Completed")
+                )
             for order, label in enumerate(LEAD_STATUSES, 1):
                 self.insert_system(
                     "LeadStatus", _value(label, order, IsConverted=label == "Closed - Converted")
@@ -660,7 +685,8 @@ class OrgState:
         for sobject in (*GRANTED_OBJECTS, "Task"):
             if sobject != "Task":
                 self.insert_system(
-                    "ObjectPermissions", {"ParentId": set_id, "SobjectType": sobject, **rights, **every}
+                    "ObjectPermissions",
+                    {"ParentId": set_id, "SobjectType": sobject, **rights, **every},
                 )
             for name in permissionable(self.table(sobject).kind):
                 if name not in hidden:
@@ -703,4 +729,10 @@ def _organization(name: str) -> Row:
 
 
 def _value(label: str, order: int, **closing: bool) -> Row:
-    return {"MasterLabel": label, "ApiName": label, "SortOrder": order, "IsDefault": order == 1, **closing}
+    return {
+        "MasterLabel": label,
+        "ApiName": label,
+        "SortOrder": order,
+        "IsDefault": order == 1,
+        **closing,
+    }

@@ -1,7 +1,7 @@
 """The page where one watches the org: people fill up, and one person's timeline grows.
 
-One self-contained document. It asks ``/_local/watch`` every second and a half and writes what it gets as text,
-never as HTML, so that a name with a tag in it is just a name.
+One self-contained document. It asks ``/_local/watch`` every second and a half and writes what it
+gets as text, never as HTML, so that a name with a tag in it is just a name.
 """
 
 from starlette.requests import Request
@@ -20,7 +20,9 @@ def routes() -> list[Route]:
 
 
 async def _page(_request: Request) -> Response:
-    return HTMLResponse(_DOCUMENT, headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"})
+    return HTMLResponse(
+        _DOCUMENT, headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+    )
 
 
 _STYLE = """

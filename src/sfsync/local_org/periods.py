@@ -1,7 +1,8 @@
 """Date literals such as ``TODAY`` and ``LAST_N_DAYS:7``: which days they mean.
 
-Source: SOQL Reference, "Date Formats and Date Literals": weeks begin on Sunday; ``LAST_N_DAYS:n`` ends with
-today, ``LAST_N_WEEKS:n`` and its like end before the current period, ``NEXT_N_...`` begin after it.
+Source: SOQL Reference, "Date Formats and Date Literals": weeks begin on Sunday; ``LAST_N_DAYS:n``
+ends with today, ``LAST_N_WEEKS:n`` and its like end before the current period, ``NEXT_N_...`` begin
+after it.
 """
 
 from collections.abc import Callable

@@ -2,9 +2,10 @@
 
 ``writes`` asks here for each record of such an object; what a grant then means is ``access``.
 
-Source: Object Reference, PermissionSet, PermissionSetAssignment, FieldPermissions, ObjectPermissions ("Special Access
-Rules", "Usage"); salesforce-facts §8.3. The texts are unconfirmed but for "duplicate value found: <unknown>"
-(github haripriyamurthy/Deprecated-CustomMetadataLoader#8).
+Source: Object Reference, PermissionSet, PermissionSetAssignment, FieldPermissions,
+ObjectPermissions ("Special Access Rules", "Usage"); salesforce-facts §8.3. The texts are
+unconfirmed but for "duplicate value found: <unknown>" (github
+haripriyamurthy/Deprecated-CustomMetadataLoader#8).
 """
 
 from .access import permissionable, runner
@@ -98,13 +99,17 @@ def _no_right() -> Refusal:
 
 
 def _parent(state: OrgState, row: Row) -> Row:
-    return state.table("PermissionSet").rows.get(row.get("ParentId") or row.get("PermissionSetId") or "", {})
+    return state.table("PermissionSet").rows.get(
+        row.get("ParentId") or row.get("PermissionSetId") or "", {}
+    )
 
 
 def _refuse_owned(permission_set: Row) -> None:
     if permission_set.get("IsOwnedByProfile"):
         raise Refusal(
-            "INSUFFICIENT_ACCESS_OR_READONLY", "The permission set of a profile is changed in the profile", []
+            "INSUFFICIENT_ACCESS_OR_READONLY",
+            "The permission set of a profile is changed in the profile",
+            [],
         )
 
 
@@ -112,9 +117,13 @@ def _check_set(state: OrgState, row: Row, before: Row | None) -> None:
     _refuse_owned(before or {})
     name = str(row.get("Name", ""))
     for other in state.table("PermissionSet").rows.values():
-        if other["Name"].lower() == name.lower() and (before is None or other["Id"] != before["Id"]):
+        if other["Name"].lower() == name.lower() and (
+            before is None or other["Id"] != before["Id"]
+        ):
             raise Refusal(
-                "DUPLICATE_DEVELOPER_NAME", f"There is already a permission set named {name}", ["Name"]
+                "DUPLICATE_DEVELOPER_NAME",
+                f"There is already a permission set named {name}",
+                ["Name"],
             )
 
 
@@ -122,10 +131,15 @@ def _check_field(state: OrgState, row: Row, before: Row | None) -> None:
     _refuse_owned(_parent(state, row))
     sobject = _known(row.get("SobjectType"), _WITH_FIELDS, "Sobject Type Name", "SobjectType")
     names = [f"{sobject}.{name}" for name in permissionable(state.table(sobject).kind)]
-    row["SobjectType"], row["Field"] = sobject, _known(row.get("Field"), names, "Field Name", "Field")
+    row["SobjectType"], row["Field"] = (
+        sobject,
+        _known(row.get("Field"), names, "Field Name", "Field"),
+    )
     if row.get("PermissionsEdit") and not row.get("PermissionsRead"):
         raise Refusal(
-            "FIELD_INTEGRITY_EXCEPTION", "A field that may be edited must be readable", ["PermissionsRead"]
+            "FIELD_INTEGRITY_EXCEPTION",
+            "A field that may be edited must be readable",
+            ["PermissionsRead"],
         )
     if before is None:
         _refuse_double(state.table("FieldPermissions"), row, "Field")
@@ -142,7 +156,9 @@ def _check_object(state: OrgState, row: Row, before: Row | None) -> None:
     parent = _PARENTS.get(sobject)
     table = state.table("ObjectPermissions")
     siblings = [table.rows[each] for each in table.indexes["ParentId"].find(row["ParentId"])]
-    parents = [each for each in siblings if each["SobjectType"] == parent and each.get("PermissionsRead")]
+    parents = [
+        each for each in siblings if each["SobjectType"] == parent and each.get("PermissionsRead")
+    ]
     if parent is not None and row.get("PermissionsRead") and not parents:
         raise _depends("Read", sobject, [f"Read {parent}"])
     if before is None:

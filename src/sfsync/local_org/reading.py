@@ -1,6 +1,7 @@
 """How a field's value is read from a row, and how REST writes it.
 
-A row keeps only what is there, and some fields (names, addresses, ``IsClosed``) are worked out when read.
+A row keeps only what is there, and some fields (names, addresses, ``IsClosed``) are worked out when
+read.
 
 Source: salesforce-facts §2.1 (formats) and §7.
 """

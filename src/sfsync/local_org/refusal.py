@@ -1,7 +1,7 @@
 """What the org says when it will not do something, in the shapes Salesforce uses.
 
-A single-record call answers a list of ``{"message", "errorCode", "fields"}``; inside an sObject Collections
-reply the same thing is an item's error with ``statusCode`` instead of ``errorCode``.
+A single-record call answers a list of ``{"message", "errorCode", "fields"}``; inside an sObject
+Collections reply the same thing is an item's error with ``statusCode`` instead of ``errorCode``.
 
 Source: salesforce-facts §2.4, §2.6 and §4.
 """
@@ -46,7 +46,12 @@ class Refusal(Exception):
 
     def as_item(self) -> dict[str, Any]:
         """The error as one record of an sObject Collections reply shows it."""
-        return {"statusCode": self.code, "message": self.message, "fields": self.fields or [], **self.extra}
+        return {
+            "statusCode": self.code,
+            "message": self.message,
+            "fields": self.fields or [],
+            **self.extra,
+        }
 
 
 def not_found(message: str = "The requested resource does not exist") -> Refusal:

@@ -1,7 +1,7 @@
 """getUpdated and getDeleted: what changed in a span of time.
 
-Both look at whole minutes and tell how far they are sure (``latestDateCovered``): no further than the start of
-the oldest transaction still running.
+Both look at whole minutes and tell how far they are sure (``latestDateCovered``): no further than
+the start of the oldest transaction still running.
 
 Source: salesforce-facts §6.2 and §6.3.
 """
@@ -25,7 +25,11 @@ def updated(state: OrgState, sobject: str, query: Mapping[str, str]) -> dict[str
         table = _replicated(state, sobject)
         start, end = _span(state, query, _UPDATED_DAYS)
         rows = table.among(table.modstamps.since(start))
-        found = [row["Id"] for row in rows if start <= row["SystemModstamp"] < end and "IsDeleted" not in row]
+        found = [
+            row["Id"]
+            for row in rows
+            if start <= row["SystemModstamp"] < end and "IsDeleted" not in row
+        ]
         if len(found) > _MOST_IDS:
             raise Refusal("EXCEEDED_ID_LIMIT", f"too many ids: {len(found)}; narrow the span")
         return {"ids": found, "latestDateCovered": moments.rest_text(_covered(state, table, end))}
@@ -62,15 +66,20 @@ def _span(state: OrgState, query: Mapping[str, str], days: int) -> tuple[int, in
     for name in ("start", "end"):
         found = moments.read_moment(query.get(name, "").replace(" ", "+"))
         if found is None:
-            raise Refusal("INVALID_REPLICATION_DATE", f"{name}: a date and time with an offset is required")
+            raise Refusal(
+                "INVALID_REPLICATION_DATE", f"{name}: a date and time with an offset is required"
+            )
         times.append(found // 60 * 60)
     start, end = times
     if end - start < 60:
         raise Refusal(
-            "INVALID_REPLICATION_DATE", "startDate must be earlier than endDate by more than one minute"
+            "INVALID_REPLICATION_DATE",
+            "startDate must be earlier than endDate by more than one minute",
         )
     if start < state.stamp() - days * _DAY - 60:
-        raise Refusal("INVALID_REPLICATION_DATE", f"startDate before {days} days ago is not allowed")
+        raise Refusal(
+            "INVALID_REPLICATION_DATE", f"startDate before {days} days ago is not allowed"
+        )
     return start, end
 
 
@@ -81,7 +90,9 @@ def _earliest(state: OrgState) -> int:
 
 def _covered(state: OrgState, table: Table, end: int) -> int:
     running = [
-        table.rows[record_id]["SystemModstamp"] for record_id in table.veils if record_id in table.rows
+        table.rows[record_id]["SystemModstamp"]
+        for record_id in table.veils
+        if record_id in table.rows
     ]
     latest: int = min([state.stamp() - state.settings.replication_lag_seconds, *running])
     return min(end, latest) // 60 * 60

@@ -1,7 +1,7 @@
 """The REST API: which address does what.
 
-``Api.dispatch`` takes an authenticated ``Call`` and gives a ``Reply``; it knows neither sockets nor tokens.
-Further resources (collections, composite, Bulk) join by ``Endpoint`` lists of their own.
+``Api.dispatch`` takes an authenticated ``Call`` and gives a ``Reply``; it knows neither sockets nor
+tokens. Further resources (collections, composite, Bulk) join by ``Endpoint`` lists of their own.
 
 Source: salesforce-facts §2 and §3; REST API Developer Guide, the resource pages named there.
 """
@@ -103,7 +103,9 @@ class Api:
 
     def _check_user(self, call: Call) -> None:
         if not self.state.access(call.user_id).may("ApiEnabled"):
-            raise Refusal("API_CURRENTLY_DISABLED", "API is currently disabled for this user", status=403)
+            raise Refusal(
+                "API_CURRENTLY_DISABLED", "API is currently disabled for this user", status=403
+            )
 
     def _route(self, call: Call) -> Reply:
         path = "/" + "/".join(call.path.split("/")[4:])
@@ -177,7 +179,10 @@ class Api:
             "HourlyPublishedPlatformEvents": (50_000, 50_000),
         }
         return Reply(
-            body={name: {"Max": top, "Remaining": max(0, left)} for name, (top, left) in figures.items()}
+            body={
+                name: {"Max": top, "Remaining": max(0, left)}
+                for name, (top, left) in figures.items()
+            }
         )
 
     def _record_count(self, call: Call) -> Reply:
@@ -192,18 +197,27 @@ class Api:
                 if self.state.has_object(name)
             }
         return Reply(
-            body={"sObjects": [{"count": count, "name": name} for name, count in counts.items() if count]}
+            body={
+                "sObjects": [
+                    {"count": count, "name": name} for name, count in counts.items() if count
+                ]
+            }
         )
 
     def _global_describe(self, call: Call) -> Reply:
         names = [table.kind.name for table in self.state.tables]
         kinds = [self.state.kind(name) for name in names if self.state.has_object(name)]
-        summaries = [kind.summary(call.version) for kind in sorted(kinds, key=lambda kind: kind.name)]
+        summaries = [
+            kind.summary(call.version) for kind in sorted(kinds, key=lambda kind: kind.name)
+        ]
         return Reply(body={"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": summaries})
 
     def _basic_describe(self, call: Call, sobject: str) -> Reply:
         return Reply(
-            body={"objectDescribe": self.state.kind(sobject).summary(call.version), "recentItems": []}
+            body={
+                "objectDescribe": self.state.kind(sobject).summary(call.version),
+                "recentItems": [],
+            }
         )
 
     def _describe(self, call: Call, sobject: str) -> Reply:
@@ -248,7 +262,11 @@ class Api:
         unless = call.moment("if-unmodified-since")
         if unless is not None and changed > unless:
             return Reply(412)
-        fields = wanted_fields(kind, call.query["fields"].split(",")) if call.query.get("fields") else None
+        fields = (
+            wanted_fields(kind, call.query["fields"].split(","))
+            if call.query.get("fields")
+            else None
+        )
         return Reply(body=whole_record(kind, row, call.version, fields))
 
     def _update(self, call: Call, sobject: str, record_id: str) -> Reply:
@@ -293,10 +311,18 @@ class Api:
         body = call.json_object()
         call.row_fault(0)
         if any(name.lower() == key.lower() for name in body):
-            raise Refusal("INVALID_FIELD", f"The {key} field should not be specified in the sobject data.")
+            raise Refusal(
+                "INVALID_FIELD", f"The {key} field should not be specified in the sobject data."
+            )
         try:
             done = writes.upsert(
-                self.state, sobject, key, value, body, call.writer(), update_only=call.flag("updateOnly")
+                self.state,
+                sobject,
+                key,
+                value,
+                body,
+                call.writer(),
+                update_only=call.flag("updateOnly"),
             )
         except writes.SeveralMatch as several:
             return self._several(call, sobject, several.record_ids)
@@ -304,7 +330,9 @@ class Api:
             return Reply(204)
         answer = {"id": done.record_id, "success": True, "errors": [], "created": done.created}
         location = record_url(call.version, self.state.kind(sobject).name, done.record_id)
-        return Reply(201 if done.created else 200, answer, {"Location": location} if done.created else {})
+        return Reply(
+            201 if done.created else 200, answer, {"Location": location} if done.created else {}
+        )
 
     def _delete_by_key(self, call: Call, sobject: str, key: str, value: str) -> Reply:
         with self.state.lock:
@@ -328,7 +356,11 @@ class Api:
         if text is None:
             raise Refusal("MALFORMED_QUERY", "A query string has to be specified")
         result = soql.run(
-            self.state, text, everything=resource == "queryAll", user_id=call.user_id, version=call.version
+            self.state,
+            text,
+            everything=resource == "queryAll",
+            user_id=call.user_id,
+            version=call.version,
         )
         asked = call.options("sforce-query-options").get("batchsize", "2000")
         size = min(2000, max(200, int(asked))) if asked.isdigit() else 2000
@@ -351,7 +383,9 @@ class Api:
         if records and end < cursor.result.total:
             name = name or self._open(cursor)
             body["done"] = False
-            body["nextRecordsUrl"] = f"/services/data/v{call.version}/{cursor.resource}/{name}-{end}"
+            body["nextRecordsUrl"] = (
+                f"/services/data/v{call.version}/{cursor.resource}/{name}-{end}"
+            )
         return Reply(body={**body, "records": records})
 
     def _open(self, cursor: _Cursor) -> str:
@@ -381,7 +415,9 @@ def wanted_fields(kind: SObjectType, names: Iterable[str]) -> list[Field]:
     for name in names:
         field = kind.field(name.strip())
         if field is None:
-            raise Refusal("INVALID_FIELD", f"No such column '{name.strip()}' on sobject of type {kind.name}")
+            raise Refusal(
+                "INVALID_FIELD", f"No such column '{name.strip()}' on sobject of type {kind.name}"
+            )
         fields[field.name] = field
     return list(fields.values())
 
@@ -393,7 +429,9 @@ def _check_version(call: Call) -> None:
     number = int(found[1])
     if number < 31:
         raise Refusal(
-            "UNSUPPORTED_API_VERSION", f"The requested API version ({number}.0) is retired", status=410
+            "UNSUPPORTED_API_VERSION",
+            f"The requested API version ({number}.0) is retired",
+            status=410,
         )
     if number > NEWEST_VERSION:
         raise not_found()

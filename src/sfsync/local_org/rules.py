@@ -24,5 +24,7 @@ def check(state: OrgState, kind: SObjectType, row: Row) -> None:
             broken = soql.holds(state, kind.name, rule.when, row)
         if broken:
             raise Refusal(
-                "FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, [rule.field] if rule.field else []
+                "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+                rule.message,
+                [rule.field] if rule.field else [],
             )

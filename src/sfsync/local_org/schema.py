@@ -121,8 +121,12 @@ class Field:
             "controllerName": None,
             "createable": self.createable,
             "custom": self.custom,
-            "defaultValue": self.default if self.type in {"boolean", "picklist", "combobox"} else None,
-            "defaultValueFormula": str(self.default) if self.custom and self.default is not None else None,
+            "defaultValue": self.default
+            if self.type in {"boolean", "picklist", "combobox"}
+            else None,
+            "defaultValueFormula": str(self.default)
+            if self.custom and self.default is not None
+            else None,
             "defaultedOnCreate": self.defaulted,
             "dependentPicklist": False,
             "deprecatedAndHidden": False,

@@ -1,7 +1,7 @@
 """Sample people: Accounts, Contacts and Leads that look real and belong to nobody.
 
-The same seed number gives the same people. Names come from small pools drawn with Faker once, so that a million
-people take seconds; addresses end in ``.example``, which nobody can own (RFC 2606).
+The same seed number gives the same people. Names come from small pools drawn with Faker once, so
+that a million people take seconds; addresses end in ``.example``, which nobody can own (RFC 2606).
 """
 
 import random
@@ -81,7 +81,9 @@ def _pools(seed: int) -> _Pools:
         maker.seed_instance(seed)
 
     def drawn(part: str, longest: int) -> tuple[str, ...]:
-        found = (str(getattr(maker, part)())[:longest] for _ in range(_DRAWN_EACH) for maker in makers)
+        found = (
+            str(getattr(maker, part)())[:longest] for _ in range(_DRAWN_EACH) for maker in makers
+        )
         return tuple(dict.fromkeys(found))
 
     return _Pools(
@@ -153,13 +155,22 @@ def _contacts(
 
 
 def _leads(
-    state: OrgState, dice: random.Random, pools: _Pools, owners: list[str], addresses: set[str], number: int
+    state: OrgState,
+    dice: random.Random,
+    pools: _Pools,
+    owners: list[str],
+    addresses: set[str],
+    number: int,
 ) -> None:
     for stamp in _stamps(state, number):
         name = _company(pools, int(dice.random() * max(len(pools.companies), number // 2)))
         values = _person(dice, pools, f"{_slug(name)}.example", addresses)
         open_statuses = (LEAD_STATUSES[0], LEAD_STATUSES[0], LEAD_STATUSES[1], LEAD_STATUSES[3])
-        values |= {"Company": name, "Status": _pick(dice, open_statuses), "City": _pick(dice, pools.cities)}
+        values |= {
+            "Company": name,
+            "Status": _pick(dice, open_statuses),
+            "City": _pick(dice, pools.cities),
+        }
         values["Rating"] = _pick(dice, ("Hot", "Warm", "Cold"))
         _add(state, "Lead", stamp, _pick(dice, owners), values)
 

@@ -1,7 +1,7 @@
 """The local org as a whole: all parts put together, served on loopback.
 
-Each request passes the fault plan, then the token check, then the API. A connection is broken, where the plan
-says so, by aborting the very socket it came in on.
+Each request passes the fault plan, then the token check, then the API. A connection is broken,
+where the plan says so, by aborting the very socket it came in on.
 """
 
 import asyncio
@@ -52,7 +52,13 @@ _GZIP_FROM_BYTES = 1_024
 _START_SECONDS = 10.0
 _LOOPBACK_HOST = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _MISDIRECTED = Reply(
-    403, [{"errorCode": "FORBIDDEN", "message": "the local org answers to localhost and 127.0.0.1 only"}]
+    403,
+    [
+        {
+            "errorCode": "FORBIDDEN",
+            "message": "the local org answers to localhost and 127.0.0.1 only",
+        }
+    ],
 )
 
 
@@ -72,9 +78,9 @@ class LocalOrgConfig:
         custom_fields: whether PenguinMails' engagement fields and its id on people exist.
         task_external_id: whether PenguinMails' external id on Task exists.
         hide_opt_out: whether the opt-out fields are hidden from the API user.
-        bare: an org nobody has prepared: no PenguinMails fields (whatever the two switches above say), opt-out fields
-            that are granted to nobody, no Email among the Task types, and an integration user, who may log in and
-            no more (``integration@penguin.example``).
+        bare: an org nobody has prepared: no PenguinMails fields (whatever the two switches above
+            say), opt-out fields that are granted to nobody, no Email among the Task types, and an
+            integration user, who may log in and no more (``integration@penguin.example``).
         rotate_refresh_tokens: whether each refresh gives a new refresh token.
         settings: further switches, by the names in ``settings``.
         clock: where the time comes from, in seconds since 1970.
@@ -149,7 +155,10 @@ class LocalOrg:
             self._file = StateFile(self.config.state_file)
         self._server = self._new_server()
         self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._bound()]}, name="local-org", daemon=True
+            target=self._server.run,
+            kwargs={"sockets": [self._bound()]},
+            name="local-org",
+            daemon=True,
         )
         self._thread.start()
         deadline = time.monotonic() + _START_SECONDS
@@ -195,7 +204,10 @@ class LocalOrg:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -263,7 +275,10 @@ def _fill(state: OrgState, config: LocalOrgConfig) -> None:
     state.found()
     if config.bare:
         state.add_user(
-            first_name="Inga", last_name="Integration", username=INTEGRATION_USER, profile=API_ONLY_PROFILE
+            first_name="Inga",
+            last_name="Integration",
+            username=INTEGRATION_USER,
+            profile=API_ONLY_PROFILE,
         )
     leads = config.contacts * 25 // 60 if config.leads is None else config.leads
     seed.fill(state, contacts=config.contacts, leads=leads, seed=config.seed)
@@ -295,8 +310,8 @@ def _app(org: LocalOrg) -> ASGIApp:
 class _Door:
     """What every request comes through: is it meant for this computer, and the fault plan.
 
-    The server listens on loopback only, but a page of a stranger's can be led there under the stranger's own
-    name (DNS rebinding); the Host header then gives it away.
+    The server listens on loopback only, but a page of a stranger's can be led there under the
+    stranger's own name (DNS rebinding); the Host header then gives it away.
 
     Args:
         app: what handles a request that goes well.
@@ -442,13 +457,17 @@ class _Data:
     def _user(self, request: Request) -> str:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         session = (
-            self._org.oauth.session_for(token.strip()) if scheme.lower() in {"bearer", "oauth"} else None
+            self._org.oauth.session_for(token.strip())
+            if scheme.lower() in {"bearer", "oauth"}
+            else None
         )
         if session is None:
             raise Refusal("INVALID_SESSION_ID", "Session expired or invalid", status=401)
         if not session.may_use_api:
             raise Refusal(
-                "INVALID_SESSION_ID", "This session is not valid for use with the REST API", status=401
+                "INVALID_SESSION_ID",
+                "This session is not valid for use with the REST API",
+                status=401,
             )
         return session.user_id
 
@@ -465,7 +484,9 @@ def _check_size(request: Request) -> None:
         raise Refusal("URI_TOO_LONG", "The URI is longer than 16,384 bytes", status=414)
     headers = sum(len(name) + len(value) + 4 for name, value in request.headers.raw)
     if uri + headers > _MOST_URI_BYTES:
-        raise Refusal("REQUEST_HEADER_TOO_LARGE", "URI and headers are longer than 16,384 bytes", status=431)
+        raise Refusal(
+            "REQUEST_HEADER_TOO_LARGE", "URI and headers are longer than 16,384 bytes", status=431
+        )
 
 
 async def _call(request: Request, user_id: str) -> Call:
@@ -474,12 +495,16 @@ async def _call(request: Request, user_id: str) -> Call:
         try:
             raw = gzip.decompress(raw)
         except (OSError, EOFError):
-            raise Refusal("JSON_PARSER_ERROR", "The body is not the gzip its Content-Encoding says") from None
+            raise Refusal(
+                "JSON_PARSER_ERROR", "The body is not the gzip its Content-Encoding says"
+            ) from None
     trouble: Trouble = request.scope["local_org.trouble"]
     return Call(
         method=request.method,
         path=request.scope["raw_path"].decode("ascii"),
-        query=dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        query=dict(
+            parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        ),
         headers={name.lower(): value for name, value in request.headers.items()},
         raw=raw,
         user_id=user_id,

@@ -33,13 +33,17 @@ class Settings:
         storage_records: how many records fit (2 KB each); None for no limit.
         duplicate_rules: whether Contact and Lead duplicate rules are active.
         duplicate_rules_block: whether they block outright (then ``allowSave`` does not help).
-        lead_assignment_user_id: the active lead assignment rule gives every Lead to this user or queue.
+        lead_assignment_user_id: the active lead assignment rule gives every Lead to this user or
+        queue.
         hide_opt_out: whether the opt-out fields are hidden from the API user.
-        state_country_picklists: whether addresses take listed states and countries only, and have fields for their codes.
-        person_accounts: whether Account and Contact have IsPersonAccount; none of the org's people is one.
+        state_country_picklists: whether addresses take listed states and countries only, and have
+        fields for their codes.
+        person_accounts: whether Account and Contact have IsPersonAccount; none of the org's people
+        is one.
         commit_delay_seconds: how long an edit in Salesforce stays invisible after its stamp.
         view_converted_leads: whether converted Leads may be edited.
-        delete_log_from: seconds since 1970 before which the delete log has been trimmed; None: never.
+        delete_log_from: seconds since 1970 before which the delete log has been trimmed; None:
+        never.
         replication_lag_seconds: how far ``latestDateCovered`` stays behind.
         validation_rules: the admin's rules.
     """
@@ -67,7 +71,9 @@ class Settings:
         known = {item.name for item in fields(self)}
         unknown = sorted(set(wanted) - known)
         if unknown:
-            raise ValueError(f"no such setting: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+            raise ValueError(
+                f"no such setting: {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+            )
         for name, value in wanted.items():
             setattr(
                 self,

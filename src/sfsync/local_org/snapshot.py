@@ -1,6 +1,7 @@
 """A state of the org to come back to: for tests that begin anew many times, faster than a new org would be.
 
-Records are never changed in place (see ``objects``), so that a snapshot costs a dictionary for each object.
+Records are never changed in place (see ``objects``), so that a snapshot costs a dictionary for each
+object.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,9 @@ class Snapshot:
                 table.rows, table.delete_log, table.last_number = {}, dict(log), number
                 table.modstamps, table.veils = ModstampLog(), {}
                 table.indexes = {name: Index() for name in table.indexes}
-                for record_id, row in sorted(rows.items(), key=lambda kept: kept[1]["SystemModstamp"]):
+                for record_id, row in sorted(
+                    rows.items(), key=lambda kept: kept[1]["SystemModstamp"]
+                ):
                     table.put(record_id, row)
             state.reshape()
             state.meter.reset()

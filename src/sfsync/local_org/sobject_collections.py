@@ -81,14 +81,16 @@ class Collections:
             if value is None and field.name != "Id":
                 raise Refusal("MISSING_ARGUMENT", f"{field.name} not specified", [])
             if value is not None and str(value).lower() in seen:
-                raise Refusal("DUPLICATE_VALUE", f"Duplicate external id specified: {value}", [field.name])
+                raise Refusal(
+                    "DUPLICATE_VALUE", f"Duplicate external id specified: {value}", [field.name]
+                )
             seen.add(str(value).lower())
             try:
-                done = writes.upsert(self.state, kind.name, field.name, value, fields, call.writer())
-            except writes.SeveralMatch as several:
-                message = (
-                    f"More than one record found for external id field: [{', '.join(several.record_ids)}]"
+                done = writes.upsert(
+                    self.state, kind.name, field.name, value, fields, call.writer()
                 )
+            except writes.SeveralMatch as several:
+                message = f"More than one record found for external id field: [{', '.join(several.record_ids)}]"
                 raise Refusal("DUPLICATE_EXTERNAL_ID", message, []) from None
             return {**_ok(done.record_id), "created": done.created}
 
@@ -107,7 +109,9 @@ class Collections:
             writes.delete(self.state, table.kind.name, row_id, call.writer())
             return _ok(row_id)
 
-        return self._each(call, [{"id": each} for each in wanted], one, all_or_none=call.flag("allOrNone"))
+        return self._each(
+            call, [{"id": each} for each in wanted], one, all_or_none=call.flag("allOrNone")
+        )
 
     def _read_by_get(self, call: Call, sobject: str) -> Reply:
         wanted = call.query.get("ids", "").split(",")
@@ -182,9 +186,7 @@ def _failed(refusal: Refusal) -> Item:
 def _rolled_back(result: Item) -> Item:
     if not result["success"]:
         return result
-    message = (
-        "Record rolled back because not all records were valid and the request was using AllOrNone header"
-    )
+    message = "Record rolled back because not all records were valid and the request was using AllOrNone header"
     return _failed(Refusal("ALL_OR_NONE_OPERATION_ROLLED_BACK", message, []))
 
 

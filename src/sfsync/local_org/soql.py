@@ -1,8 +1,8 @@
 """What a query finds: a parsed query, tied to the org's objects and run over its records.
 
-``soql_columns`` says what a path means, ``soql_filters`` what a condition lets through; here rows are found,
-ordered, grouped, cut and written. A condition on Id, on an indexed field or on ``SystemModstamp >=`` does not
-read the whole table.
+``soql_columns`` says what a path means, ``soql_filters`` what a condition lets through; here rows
+are found, ordered, grouped, cut and written. A condition on Id, on an indexed field or on
+``SystemModstamp >=`` does not read the whole table.
 
 Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
 """
@@ -17,7 +17,16 @@ from .refusal import Refusal
 from .schema import NUMBER_TYPES, TEXT_TYPES, Field, SObjectType
 from .soql_columns import Columns, Found, Output, folded
 from .soql_filters import Filters
-from .soql_grammar import Aggregate, Column, FieldSet, Query, malformed, parse, parse_condition, pointed
+from .soql_grammar import (
+    Aggregate,
+    Column,
+    FieldSet,
+    Query,
+    malformed,
+    parse,
+    parse_condition,
+    pointed,
+)
 
 __all__ = ["Output", "Refusal", "Result", "holds", "run"]
 _MAX_LENGTH = 100_000
@@ -51,7 +60,12 @@ class Result:
 
 
 def run(
-    state: OrgState, text: str, *, everything: bool = False, user_id: str | None = None, version: str = "65.0"
+    state: OrgState,
+    text: str,
+    *,
+    everything: bool = False,
+    user_id: str | None = None,
+    version: str = "65.0",
 ) -> Result:
     """Run a query.
 
@@ -69,23 +83,32 @@ def run(
         raise malformed(f"SOQL statements can not be longer than {_MAX_LENGTH} characters")
     query = parse(text)
     with state.lock:
-        return _Plan(state, query, text, everything=everything, user_id=user_id, version=version).run()
+        return _Plan(
+            state, query, text, everything=everything, user_id=user_id, version=version
+        ).run()
 
 
 def holds(state: OrgState, sobject: str, condition: str, row: Row) -> bool:
     """Whether a condition holds for a row that need not be in the org (yet)."""
     parsed = parse_condition(condition)
     query = Query(None, Column(sobject, 0), None, parsed, (), (), None, 0, condition)
-    return _Plan(state, query, condition, everything=True, user_id=None, version="65.0").filters.test(parsed)(
-        row
-    )
+    return _Plan(
+        state, query, condition, everything=True, user_id=None, version="65.0"
+    ).filters.test(parsed)(row)
 
 
 class _Plan:
     """One query, tied to the org."""
 
     def __init__(
-        self, state: OrgState, query: Query, text: str, *, everything: bool, user_id: str | None, version: str
+        self,
+        state: OrgState,
+        query: Query,
+        text: str,
+        *,
+        everything: bool,
+        user_id: str | None,
+        version: str,
     ) -> None:
         self.state = state
         self.query = query
@@ -123,8 +146,12 @@ class _Plan:
         """Find, order, cut and shape."""
         query = self.query
         if query.offset > _MAX_OFFSET:
-            raise Refusal("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {_MAX_OFFSET}")
-        grouped = bool(query.group_by) or any(isinstance(item, Aggregate) for item in query.items or ())
+            raise Refusal(
+                "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {_MAX_OFFSET}"
+            )
+        grouped = bool(query.group_by) or any(
+            isinstance(item, Aggregate) for item in query.items or ()
+        )
         outputs = () if grouped else self._outputs()
         orders = [] if grouped else [(self._sort_key(each.key), each) for each in query.order_by]
         rows = self._matching()
@@ -221,12 +248,17 @@ class _Plan:
         if not field.sortable:
             raise Refusal(
                 "INVALID_FIELD",
-                self.columns.pointed(key.at, f"field '{field.name}' can not be sorted in a query call"),
+                self.columns.pointed(
+                    key.at, f"field '{field.name}' can not be sorted in a query call"
+                ),
             )
         return folded(field, self.columns.reader(key))
 
     def _grouped(self, rows: list[Row]) -> Result:
-        keys = [folded(self.columns.field(each), self.columns.reader(each)) for each in self.query.group_by]
+        keys = [
+            folded(self.columns.field(each), self.columns.reader(each))
+            for each in self.query.group_by
+        ]
         groups: dict[tuple[Any, ...], list[Row]] = {} if keys else {(): rows}
         for row in rows if keys else ():
             groups.setdefault(tuple(read(row) for read in keys), []).append(row)
@@ -258,7 +290,9 @@ class _Plan:
             elif isinstance(item, Column):
                 if item.path.lower() not in grouped:
                     raise malformed(
-                        self.columns.pointed(item.at, f"Field must be grouped or aggregated: {item.path}")
+                        self.columns.pointed(
+                            item.at, f"Field must be grouped or aggregated: {item.path}"
+                        )
                     )
                 output = self.columns.output(item)
                 record[output.path.rpartition(".")[2]] = (
@@ -273,7 +307,8 @@ class _Plan:
         if item.function in {"SUM", "AVG"} and field.type not in NUMBER_TYPES:
             raise malformed(
                 self.columns.pointed(
-                    item.column.at, f"field {field.name} does not support aggregate operator {item.function}"
+                    item.column.at,
+                    f"field {field.name} does not support aggregate operator {item.function}",
                 )
             )
 
@@ -284,7 +319,9 @@ class _Plan:
             if item.function == "COUNT_DISTINCT":
                 return len(
                     {
-                        value.lower() if isinstance(value, str) and field.type in TEXT_TYPES else value
+                        value.lower()
+                        if isinstance(value, str) and field.type in TEXT_TYPES
+                        else value
                         for value in values
                     }
                 )
@@ -310,7 +347,9 @@ def _scalar(output: Output, found: Found) -> Any:
     return None if here is None else output.render(here)
 
 
-def _recorder(kind: SObjectType, outputs: Sequence[Output], version: str) -> Callable[[Row], dict[str, Any]]:
+def _recorder(
+    kind: SObjectType, outputs: Sequence[Output], version: str
+) -> Callable[[Row], dict[str, Any]]:
     """Give the function that writes a row as REST does; made once a page, so that a row costs little."""
     name, base = kind.name, record_url(version, kind.name, "")
     steps = [(output.field.name, _writing(kind, output), output) for output in outputs]
@@ -349,7 +388,9 @@ def _related_attributes(found: Found, version: str) -> dict[str, str]:
     return attributes(version, found.kind.name, found.row["Id"])
 
 
-def _sort(rows: list[Any], key: Callable[[Any], Any], *, descending: bool, nulls_first: bool) -> None:
+def _sort(
+    rows: list[Any], key: Callable[[Any], Any], *, descending: bool, nulls_first: bool
+) -> None:
     """Sort in place, stably, with nulls at the wanted end."""
     filled = [row for row in rows if key(row) is not None]
     if len(filled) == len(rows):

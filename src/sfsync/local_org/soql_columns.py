@@ -1,9 +1,10 @@
 """Which column a field path means, and how to read it from a row.
 
-A path may lead over relationships (``Account.Name``), and over polymorphic ones (``Who.Email``), where only the
-fields that all people have in common can be asked for.
+A path may lead over relationships (``Account.Name``), and over polymorphic ones (``Who.Email``),
+where only the fields that all people have in common can be asked for.
 
-Source: SOQL and SOSL Reference v65 (salesforce-facts §3); error texts as recorded in forcedotcom/soql-tooling.
+Source: SOQL and SOSL Reference v65 (salesforce-facts §3); error texts as recorded in
+forcedotcom/soql-tooling.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,9 @@ from .soql_grammar import Column, malformed, pointed
 _NAME_OBJECT = frozenset(
     {"id", "alias", "email", "firstname", "lastname", "name", "phone", "title", "username"}
 )
-_TYPE_FIELD = Field(name="Type", type="string", label="Type", length=40, createable=False, updateable=False)
+_TYPE_FIELD = Field(
+    name="Type", type="string", label="Type", length=40, createable=False, updateable=False
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,16 @@ class Columns:
 
     def _steps(self, column: Column) -> list[str]:
         steps = column.path.split(".")
-        if len(steps) > 1 and steps[0].lower() in self._own and self.kind.relationship(steps[0]) is None:
+        if (
+            len(steps) > 1
+            and steps[0].lower() in self._own
+            and self.kind.relationship(steps[0]) is None
+        ):
             steps = steps[1:]
         if len(steps) > 6:
-            raise malformed(self.pointed(column.at, "relationships may be followed over five levels at most"))
+            raise malformed(
+                self.pointed(column.at, "relationships may be followed over five levels at most")
+            )
         return steps
 
     def _link(self, kinds: tuple[SObjectType, ...], name: str, column: Column) -> Field:
@@ -141,14 +150,18 @@ class Columns:
         return link
 
     def _targets(self, link: Field) -> tuple[SObjectType, ...]:
-        return tuple(self.state.kind(name) for name in link.reference_to if self.state.has_object(name))
+        return tuple(
+            self.state.kind(name) for name in link.reference_to if self.state.has_object(name)
+        )
 
     def _last(self, kinds: tuple[SObjectType, ...], name: str, column: Column) -> Field:
         pointing = len(kinds) > 1 or (kinds[0].name == "User" and "." in column.path)
         if pointing and name.lower() == "type":
             return _TYPE_FIELD
         common = len(kinds) == 1 or name.lower() in _NAME_OBJECT
-        field = next((found for kind in kinds if (found := kind.field(name))), None) if common else None
+        field = (
+            next((found for kind in kinds if (found := kind.field(name))), None) if common else None
+        )
         if field is None:
             entity = kinds[0].name if len(kinds) == 1 else "Name"
             raise Refusal("INVALID_FIELD", self.pointed(column.at, _no_such_column(name, entity)))

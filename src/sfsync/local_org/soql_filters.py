@@ -1,6 +1,7 @@
 """What a WHERE clause lets through: a condition as a test of one row, and which rows are worth testing.
 
-Strings compare without regard to case, null and the empty string are one, moments compare to the second.
+Strings compare without regard to case, null and the empty string are one, moments compare to the
+second.
 
 Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
 """
@@ -74,7 +75,9 @@ class Filters:
         if not field.filterable or field.type == "address":
             raise Refusal(
                 "INVALID_FIELD",
-                self._columns.pointed(column.at, f"field '{field.name}' can not be filtered in a query call"),
+                self._columns.pointed(
+                    column.at, f"field '{field.name}' can not be filtered in a query call"
+                ),
             )
         return field
 
@@ -92,7 +95,9 @@ class Filters:
         if field.type == "boolean" or wanted is None:
             raise Refusal(
                 "INVALID_QUERY_FILTER_OPERATOR",
-                self._columns.pointed(condition.column.at, f"invalid operator on {field.type} field"),
+                self._columns.pointed(
+                    condition.column.at, f"invalid operator on {field.type} field"
+                ),
             )
         return _ordered(read, operator, wanted, folded=field.type in TEXT_TYPES)
 
@@ -100,7 +105,9 @@ class Filters:
         if field.type not in TEXT_TYPES:
             raise Refusal(
                 "INVALID_QUERY_FILTER_OPERATOR",
-                self._columns.pointed(condition.column.at, f"invalid operator on {field.type} field"),
+                self._columns.pointed(
+                    condition.column.at, f"invalid operator on {field.type} field"
+                ),
             )
         match = like_pattern(condition.value.value).match
         return lambda row: (value := read(row)) is not None and match(value) is not None
@@ -109,8 +116,12 @@ class Filters:
         if field.type not in {"date", "datetime"}:
             raise self._mistyped(field, condition.column)
         first, after = periods.bounds(condition.value.value, self._state.now(), self._zone)
-        low: Any = periods.start_of(first, self._zone) if field.type == "datetime" else first.isoformat()
-        high: Any = periods.start_of(after, self._zone) if field.type == "datetime" else after.isoformat()
+        low: Any = (
+            periods.start_of(first, self._zone) if field.type == "datetime" else first.isoformat()
+        )
+        high: Any = (
+            periods.start_of(after, self._zone) if field.type == "datetime" else after.isoformat()
+        )
         tests: dict[str, Callable[[Any], bool]] = {
             "=": lambda value: low <= value < high,
             "!=": lambda value: not low <= value < high,
@@ -129,7 +140,10 @@ class Filters:
         if isinstance(condition.members, Query):
             wanted = self._select(condition.members)
         else:
-            wanted = {_key(field, self._operand(field, each, condition.column)) for each in condition.members}
+            wanted = {
+                _key(field, self._operand(field, each, condition.column))
+                for each in condition.members
+            }
         if condition.negated:
             return lambda row: fold(row) not in wanted
         return lambda row: fold(row) in wanted
@@ -164,7 +178,11 @@ class Filters:
         return ids.canonical(text)
 
     def _mistyped(self, field: Field, column: Column) -> Refusal:
-        name = "string" if field.type in TEXT_TYPES else {"datetime": "dateTime"}.get(field.type, field.type)
+        name = (
+            "string"
+            if field.type in TEXT_TYPES
+            else {"datetime": "dateTime"}.get(field.type, field.type)
+        )
         quoted = field.type in TEXT_TYPES or field.type in {"id", "reference"}
         return Refusal(
             "INVALID_FIELD",
@@ -186,7 +204,9 @@ class Filters:
                     else chain.from_iterable(part or () for part in parts)
                 )
             found = [
-                part for part in map(self.candidates, self._best_first(condition.parts)) if part is not None
+                part
+                for part in map(self.candidates, self._best_first(condition.parts))
+                if part is not None
             ]
             return found[0] if found else None
         if isinstance(condition, Membership) and not condition.negated:
@@ -196,7 +216,9 @@ class Filters:
         return None
 
     def _best_first(self, parts: Sequence[Condition]) -> list[Condition]:
-        stamp = [part for part in parts if isinstance(part, Comparison) and part.operator in {">", ">="}]
+        stamp = [
+            part for part in parts if isinstance(part, Comparison) and part.operator in {">", ">="}
+        ]
         return [part for part in parts if part not in stamp] + list(stamp)
 
     def _candidates_within(self, condition: Membership) -> Iterable[str] | None:
@@ -210,7 +232,11 @@ class Filters:
 
     def _candidates_compared(self, condition: Comparison) -> Iterable[str] | None:
         field = self._columns.own_field(condition.column)
-        if field is None or condition.value.kind in {"null", "relative"} or condition.operator == "LIKE":
+        if (
+            field is None
+            or condition.value.kind in {"null", "relative"}
+            or condition.operator == "LIKE"
+        ):
             return None
         value = self._operand(field, condition.value, condition.column)
         if condition.operator == "=" and value is not None:
@@ -223,7 +249,11 @@ class Filters:
         if field.name == "Id":
             return list(values)
         index = self._table.indexes.get(field.name)
-        return None if index is None else list(chain.from_iterable(index.find(value) for value in values))
+        return (
+            None
+            if index is None
+            else list(chain.from_iterable(index.find(value) for value in values))
+        )
 
 
 def _memberships(condition: Condition) -> Iterator[Membership]:
@@ -239,7 +269,11 @@ def _memberships(condition: Condition) -> Iterator[Membership]:
 def _junction(tests: list[Test], *, every: bool) -> Test:
     if len(tests) == 2:
         first, second = tests
-        return (lambda row: first(row) and second(row)) if every else (lambda row: first(row) or second(row))
+        return (
+            (lambda row: first(row) and second(row))
+            if every
+            else (lambda row: first(row) or second(row))
+        )
     if every:
         return lambda row: all(test(row) for test in tests)
     return lambda row: any(test(row) for test in tests)

@@ -1,7 +1,7 @@
 """SOQL's grammar and what a parsed query looks like.
 
-Parsing knows no org: the same text always gives the same tree, so trees are kept. Whether a column exists, and
-what the query finds, is ``soql``.
+Parsing knows no org: the same text always gives the same tree, so trees are kept. Whether a column
+exists, and what the query finds, is ``soql``.
 
 Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
 """
@@ -215,7 +215,9 @@ def pointed(text: str, at: int, message: str) -> str:
     first = max(0, column - 40)
     shown = line[first : column + 40]
     row = text.count("\n", 0, at) + 1
-    return f"\n{shown}\n{' ' * (column - first)}^\nERROR at Row:{row}:Column:{column + 1}\n{message}"
+    return (
+        f"\n{shown}\n{' ' * (column - first)}^\nERROR at Row:{row}:Column:{column + 1}\n{message}"
+    )
 
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}

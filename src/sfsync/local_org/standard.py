@@ -2,7 +2,8 @@
 
 Lengths, flags and value sets are those of recorded describes and of a stock org's value sets.
 
-Source: salesforce-facts §7.1-7.3 and §8.1; Object Reference (Account, User, Organization, TaskStatus, Group).
+Source: salesforce-facts §7.1-7.3 and §8.1; Object Reference (Account, User, Organization,
+TaskStatus, Group).
 """
 
 import re
@@ -70,14 +71,18 @@ def _flag(name: str, **more: Any) -> Field:
     return _make(name, "boolean", **{"nillable": False, "default": False, **more})
 
 
-def _number(name: str, precision: int, scale: int = 0, kind: FieldType = "double", **more: Any) -> Field:
+def _number(
+    name: str, precision: int, scale: int = 0, kind: FieldType = "double", **more: Any
+) -> Field:
     return _make(name, kind, precision=precision, scale=scale, **more)
 
 
 def _link(name: str, *to: str, **more: Any) -> Field:
     relationship = name.removesuffix("Id")
     return _make(
-        name, "reference", **{"length": 18, "reference_to": to, "relationship_name": relationship, **more}
+        name,
+        "reference",
+        **{"length": 18, "reference_to": to, "relationship_name": relationship, **more},
     )
 
 
@@ -129,7 +134,10 @@ def _stamps() -> tuple[Field, ...]:
 
 
 def _seen() -> tuple[Field, ...]:
-    return (_fixed(_make("LastViewedDate", "datetime")), _fixed(_make("LastReferencedDate", "datetime")))
+    return (
+        _fixed(_make("LastViewedDate", "datetime")),
+        _fixed(_make("LastReferencedDate", "datetime")),
+    )
 
 
 def _person_name() -> tuple[Field, ...]:
@@ -164,7 +172,13 @@ _ACCOUNT = SObjectType(
         _text("Name", 255, nillable=False, label="Account Name"),
         _pick(
             "Type",
-            ("Prospect", "Customer - Direct", "Customer - Channel", "Channel Partner / Reseller", "Other"),
+            (
+                "Prospect",
+                "Customer - Direct",
+                "Customer - Channel",
+                "Channel Partner / Reseller",
+                "Other",
+            ),
         ),
         _link("ParentId", "Account"),
         *_address("Billing", "BillingAddress"),
@@ -274,7 +288,12 @@ _TASK = SObjectType(
         *_identity(),
         _link("WhoId", "Contact", "Lead", label="Name ID"),
         _link("WhatId", "Account", "Opportunity", label="Related To ID"),
-        _text("Subject", 255, "combobox", picklist=("Call", "Email", "Send Letter", "Send Quote", "Other")),
+        _text(
+            "Subject",
+            255,
+            "combobox",
+            picklist=("Call", "Email", "Send Letter", "Send Quote", "Other"),
+        ),
         _make("ActivityDate", "date", label="Due Date Only"),
         _pick("Status", TASK_STATUSES, nillable=False, default="Not Started"),
         _pick("Priority", ("High", "Normal", "Low"), nillable=False, default="Normal"),
@@ -508,7 +527,9 @@ def _compound_address(prefix: str) -> Callable[[Mapping[str, Any]], dict[str, An
 
     def build(row: Mapping[str, Any]) -> dict[str, Any] | None:
         found = {key: row.get(prefix + part) for key, part in parts.items()}
-        codes = {f"{part}Code": row.get(f"{prefix}{part.title()}Code") for part in ("state", "country")}
+        codes = {
+            f"{part}Code": row.get(f"{prefix}{part.title()}Code") for part in ("state", "country")
+        }
         found |= {key: code for key, code in codes.items() if code is not None}
         return found if any(value is not None for value in found.values()) else None
 

@@ -30,7 +30,10 @@ class StateFile:
     def load(self, state: OrgState) -> bool:
         """Bring the org back; False where the file was new."""
         state.dirty = set()
-        facts = {name: json.loads(value) for name, value in self._db.execute("select name, value from facts")}
+        facts = {
+            name: json.loads(value)
+            for name, value in self._db.execute("select name, value from facts")
+        }
         if not facts:
             return False
         with state.lock:
@@ -64,12 +67,18 @@ class StateFile:
                 "admin_id": state.admin_id,
                 "clock_offset_seconds": state.clock.offset_seconds,
                 "settings": state.settings.as_dict(),
-                "tables": {table.kind.name: [table.last_number, table.delete_log] for table in state.tables},
+                "tables": {
+                    table.kind.name: [table.last_number, table.delete_log] for table in state.tables
+                },
             }
             with self._db:
                 self._db.executemany(
                     "insert or replace into rows values (?, ?, ?)",
-                    [(name, each, json.dumps(body)) for name, each, body in bodies if body is not None],
+                    [
+                        (name, each, json.dumps(body))
+                        for name, each, body in bodies
+                        if body is not None
+                    ],
                 )
                 self._db.executemany(
                     "delete from rows where sobject = ? and id = ?",

@@ -1,7 +1,7 @@
 """The Tooling API, as far as setting up fields goes: CustomField by REST and by query.
 
-Source: Tooling API, "REST Resources", CustomField (salesforce-facts §8.3): a POST answers 201 with ``warnings`` and
-``infos`` beside what a record's answer has.
+Source: Tooling API, "REST Resources", CustomField (salesforce-facts §8.3): a POST answers 201 with
+``warnings`` and ``infos`` beside what a record's answer has.
 """
 
 from typing import Any
@@ -68,13 +68,17 @@ class Tooling:
         self._may(call, "CustomizeApplication")
         body = call.json_object()
         _check_names(body)
-        made = definitions.define(self.state, body.get("FullName"), body.get("Metadata"), call.user_id)
+        made = definitions.define(
+            self.state, body.get("FullName"), body.get("Metadata"), call.user_id
+        )
         return Reply(201, {"id": made, "success": True, "errors": [], "warnings": [], "infos": []})
 
     def _retrieve(self, call: Call, record_id: str) -> Reply:
         self._may(call, "ViewSetup", "CustomizeApplication")
         row = self._row(record_id)
-        shown = {name: value for name, value in row.items() if not name.endswith(("Date", "Modstamp"))}
+        shown = {
+            name: value for name, value in row.items() if not name.endswith(("Date", "Modstamp"))
+        }
         return Reply(
             body={
                 "attributes": _attributes(call, row["Id"]),
@@ -91,7 +95,9 @@ class Tooling:
         row = self._row(record_id)
         wanted = body.get("FullName")
         if wanted is not None and str(wanted).lower() != definitions.full_name(row).lower():
-            raise Refusal("FIELD_INTEGRITY_EXCEPTION", "The name of a field stays as it is", ["FullName"])
+            raise Refusal(
+                "FIELD_INTEGRITY_EXCEPTION", "The name of a field stays as it is", ["FullName"]
+            )
         definitions.redefine(self.state, row, body.get("Metadata"), call.user_id)  # type: ignore[arg-type]  # checked there
         return Reply(204)
 
@@ -115,7 +121,9 @@ def _attributes(call: Call, record_id: str) -> dict[str, str]:
 def _check_names(body: dict[str, Any]) -> None:
     for name in body:
         if name not in {"FullName", "Metadata", "attributes"}:
-            raise Refusal("INVALID_FIELD", f"No such column '{name}' on sobject of type CustomField")
+            raise Refusal(
+                "INVALID_FIELD", f"No such column '{name}' on sobject of type CustomField"
+            )
 
 
 def _check_single(records: list[Any]) -> None:

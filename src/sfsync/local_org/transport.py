@@ -1,7 +1,7 @@
 """One API request and one reply, as plain values.
 
-The same values travel over HTTP and inside /composite, so a subrequest is handled by the very code that
-handles it alone.
+The same values travel over HTTP and inside /composite, so a subrequest is handled by the very code
+that handles it alone.
 
 Source: salesforce-facts §2.1 (headers, versions), §2.3 (conditional requests), §4.
 """
@@ -90,7 +90,9 @@ class Call:
         try:
             return json.loads(self.raw)
         except ValueError as error:
-            raise Refusal("JSON_PARSER_ERROR", f"{_parser_text(self.raw)} {_place(error)}".strip()) from None
+            raise Refusal(
+                "JSON_PARSER_ERROR", f"{_parser_text(self.raw)} {_place(error)}".strip()
+            ) from None
 
     def json_object(self) -> dict[str, Any]:
         """The body, which must be a JSON object."""
@@ -122,7 +124,10 @@ class Call:
 
     def options(self, header: str) -> dict[str, str]:
         """The ``name=value`` pairs of a header such as ``Sforce-Query-Options``, names in lower case."""
-        pairs = (part.partition("=") for part in self.headers.get(header, "").replace(",", ";").split(";"))
+        pairs = (
+            part.partition("=")
+            for part in self.headers.get(header, "").replace(",", ";").split(";")
+        )
         return {name.strip().lower(): value.strip() for name, _, value in pairs if name.strip()}
 
     def writer(self) -> Writer:

@@ -1,7 +1,7 @@
 """Is this JSON value right for that field? One value at a time, with Salesforce's refusals.
 
-Source: salesforce-facts §2.2 and §2.4; message texts as seen in public repositories (ampersand connectors,
-Salesforce object references).
+Source: salesforce-facts §2.2 and §2.4; message texts as seen in public repositories (ampersand
+connectors, Salesforce object references).
 """
 
 import json
@@ -82,8 +82,12 @@ def _text(field: Field, raw: Any) -> str | None:
             [field.name],
         )
     if field.type == "email" and not _EMAIL.match(text):
-        raise Refusal("INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address: {text}", [field.name])
-    judged_here = field.restricted and field.name not in CODE_FIELDS  # of those, addresses has more to say
+        raise Refusal(
+            "INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address: {text}", [field.name]
+        )
+    judged_here = (
+        field.restricted and field.name not in CODE_FIELDS
+    )  # of those, addresses has more to say
     if judged_here and text not in field.picklist:
         raise Refusal(
             "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",

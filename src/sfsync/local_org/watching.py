@@ -49,12 +49,16 @@ def person(state: OrgState, record_id: str) -> dict[str, Any]:
         tasks = state.table("Task")
         found = [tasks.rows[each] for each in tasks.indexes["WhoId"].find(record_id)]
         found = [each for each in found if not each.get("IsDeleted")]
-        found.sort(key=lambda each: (each.get("ActivityDate") or "", each["CreatedDate"]), reverse=True)
+        found.sort(
+            key=lambda each: (each.get("ActivityDate") or "", each["CreatedDate"]), reverse=True
+        )
         fields = whole_record(state.kind(table.kind.name), row, "65.0")
         return {
             "id": record_id,
             "sobject": table.kind.name,
-            "name": COMPUTED[table.kind.name]["Name"](row) if table.kind.name in COMPUTED else record_id,
+            "name": COMPUTED[table.kind.name]["Name"](row)
+            if table.kind.name in COMPUTED
+            else record_id,
             "fields": {
                 name: value
                 for name, value in fields.items()
@@ -84,7 +88,9 @@ def _latest(state: OrgState, sobject: str) -> list[Row]:
 def _person_line(state: OrgState, sobject: str, row: Row) -> dict[str, Any]:
     kind = state.kind(sobject)
     values = {
-        name: whole_record(kind, row, "65.0", [field])[name] for name in _SHOWN if (field := kind.field(name))
+        name: whole_record(kind, row, "65.0", [field])[name]
+        for name in _SHOWN
+        if (field := kind.field(name))
     }
     return {
         "id": row["Id"],

@@ -1,7 +1,8 @@
 """What a write means: validation, rules, stamps and what else moves with it.
 
-Every way into the org ends here (REST, collections, Bulk, a person's edit), so that all of them are refused for
-the same reasons. One call is one record; ``OrgState.transaction`` around several makes them one unit.
+Every way into the org ends here (REST, collections, Bulk, a person's edit), so that all of them are
+refused for the same reasons. One call is one record; ``OrgState.transaction`` around several makes
+them one unit.
 
 Source: salesforce-facts §2.2, §2.4, §2.6, §6.1, §6.4, §7.
 """
@@ -74,12 +75,16 @@ def create(state: OrgState, sobject: str, raw: Mapping[str, Any], writer: Writer
     with state.transaction():
         kind, table = state.kind(sobject), state.table(sobject)
         if not kind.createable:
-            raise _no_right(table.kind.createable, f"entity type {kind.name} does not support create")
+            raise _no_right(
+                table.kind.createable, f"entity type {kind.name} does not support create"
+            )
         given = _read_all(state, kind, raw, creating=True)
         if not permissions.is_setup(kind):
             _check_storage(state)
         kind = table.kind  # from here on the org itself is at work, hidden fields included
-        row = _defaults(kind, writer) | {name: value for name, value in given.items() if value is not None}
+        row = _defaults(kind, writer) | {
+            name: value for name, value in given.items() if value is not None
+        }
         _assign(state, kind, row, writer)
         _check(state, kind, row, dict(row), writer, before=None)
         record_id = table.next_id()
@@ -119,10 +124,14 @@ def update(
         old = live_row(table, record_id)
         if if_unmodified_since is not None and old["LastModifiedDate"] > if_unmodified_since:
             raise Refusal(
-                "PRECONDITION_FAILED", "The record has been modified since the date given", status=412
+                "PRECONDITION_FAILED",
+                "The record has been modified since the date given",
+                status=412,
             )
         if not kind.updateable:
-            raise _no_right(table.kind.updateable, f"entity type {kind.name} does not support update")
+            raise _no_right(
+                table.kind.updateable, f"entity type {kind.name} does not support update"
+            )
         given = _read_all(state, kind, raw, creating=False)
         kind = table.kind  # from here on the org itself is at work, hidden fields included
         _refuse_converted(state, kind, old)
@@ -255,7 +264,9 @@ def live_row(table: Table, record_id: str) -> Row:
     if row is not None or full in table.delete_log:
         raise entity_is_deleted()
     if not ids.looks_like_id(record_id) or not full.startswith(table.kind.key_prefix):
-        raise not_found(f"Provided external ID field does not exist or is not accessible: {record_id}")
+        raise not_found(
+            f"Provided external ID field does not exist or is not accessible: {record_id}"
+        )
     raise not_found()
 
 
@@ -284,7 +295,9 @@ def _read_all(state: OrgState, kind: SObjectType, raw: Mapping[str, Any], *, cre
         if field is None:
             field, value = _by_relationship(state, kind, name, value)  # noqa: PLW2901 - the same thing, told otherwise
         if field.name == "Id" and not creating:
-            raise Refusal("INVALID_FIELD", "The Id field should not be specified in the sobject data.")
+            raise Refusal(
+                "INVALID_FIELD", "The Id field should not be specified in the sobject data."
+            )
         if not (field.createable if creating else field.updateable):
             barred.append(field.name)
             continue
@@ -299,7 +312,9 @@ def _read_all(state: OrgState, kind: SObjectType, raw: Mapping[str, Any], *, cre
     return given
 
 
-def _by_relationship(state: OrgState, kind: SObjectType, name: str, value: Any) -> tuple[Field, str | None]:
+def _by_relationship(
+    state: OrgState, kind: SObjectType, name: str, value: Any
+) -> tuple[Field, str | None]:
     field = kind.relationship(name)
     if field is None or not isinstance(value, Mapping):
         raise Refusal("INVALID_FIELD", f"No such column '{name}' on sobject of type {kind.name}")
@@ -307,7 +322,8 @@ def _by_relationship(state: OrgState, kind: SObjectType, name: str, value: Any) 
     keys = {key: item for key, item in value.items() if key not in {"attributes", "type"}}
     if target is None or not state.has_object(target) or len(keys) != 1:
         raise Refusal(
-            "INVALID_FIELD", f"Cannot resolve the relationship {name} on sobject of type {kind.name}"
+            "INVALID_FIELD",
+            f"Cannot resolve the relationship {name} on sobject of type {kind.name}",
         )
     ((key, wanted),) = keys.items()
     link = key_field(state.kind(target), key)
@@ -388,11 +404,16 @@ def _check_required(kind: SObjectType, row: Row) -> None:
     missing = [
         item.name
         for item in kind.fields
-        if not item.nillable and item.createable and item.type != "boolean" and row.get(item.name) is None
+        if not item.nillable
+        and item.createable
+        and item.type != "boolean"
+        and row.get(item.name) is None
     ]
     if missing:
         raise Refusal(
-            "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing
+            "REQUIRED_FIELD_MISSING",
+            f"Required fields are missing: [{', '.join(missing)}]",
+            missing,
         )
 
 
@@ -433,7 +454,9 @@ def _check_lead_status(kind: SObjectType, given: Row, before: Row | None) -> Non
         and not before.get("IsConverted")
     ):
         raise Refusal(
-            "FIELD_INTEGRITY_EXCEPTION", "Status: a lead becomes converted by conversion only", ["Status"]
+            "FIELD_INTEGRITY_EXCEPTION",
+            "Status: a lead becomes converted by conversion only",
+            ["Status"],
         )
 
 
@@ -483,7 +506,9 @@ def _touch_people(state: OrgState, kind: SObjectType, row: Row, writer: Writer) 
         return
     day = row.get("ActivityDate")
     if day is not None:
-        note_activity(state, [row.get("WhoId"), row.get("AccountId")], str(day), hidden_for=writer.hidden_for)
+        note_activity(
+            state, [row.get("WhoId"), row.get("AccountId")], str(day), hidden_for=writer.hidden_for
+        )
 
 
 def note_activity(
@@ -500,5 +525,9 @@ def note_activity(
         row = table.rows.get(record_id) if table and record_id else None
         if table is None or row is None or row.get("LastActivityDate", "") >= day:
             continue
-        moved = {**row, "LastActivityDate": day, "SystemModstamp": max(state.stamp(), row["SystemModstamp"])}
+        moved = {
+            **row,
+            "LastActivityDate": day,
+            "SystemModstamp": max(state.stamp(), row["SystemModstamp"]),
+        }
         state.put(table, row["Id"], moved, hidden_for=hidden_for)

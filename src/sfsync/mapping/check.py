@@ -22,7 +22,8 @@ class FieldFacts:
         picklist: the active values; empty where it is no picklist.
         restricted: whether other values than these are refused.
         required: no default, not nillable, createable: a create must bring it.
-        calculated: a formula, a roll-up or a number that Salesforce counts by itself: nobody writes it.
+        calculated: a formula, a roll-up or a number that Salesforce counts by itself: nobody writes
+        it.
         permissionable: whether a permission on this field decides who sees it.
 
     Source: REST API Developer Guide, sObject Describe; salesforce-facts §7.
@@ -67,12 +68,17 @@ class SObjectFacts:
     def as_dict(self) -> dict[str, Any]:
         """For keeping it between runs."""
         fields = [facts.as_dict() for facts in self.fields.values()]
-        return {"name": self.name, "fields": fields} | {name: getattr(self, name) for name in _RIGHTS}
+        return {"name": self.name, "fields": fields} | {
+            name: getattr(self, name) for name in _RIGHTS
+        }
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> SObjectFacts:
         """The reverse of ``as_dict``; what an older sfsync did not keep has its default."""
-        facts = [FieldFacts(**{**entry, "picklist": tuple(entry["picklist"])}) for entry in stored["fields"]]
+        facts = [
+            FieldFacts(**{**entry, "picklist": tuple(entry["picklist"])})
+            for entry in stored["fields"]
+        ]
         rights = {name: bool(stored[name]) for name in _RIGHTS if name in stored}
         return cls(stored["name"], {entry.name: entry for entry in facts}, **rights)
 
@@ -121,9 +127,7 @@ class Problem:
         return {name: str(getattr(self, name)) for name in self.__slots__}
 
 
-SETUP: Final = (
-    "Run `sfsync org setup`, or ask your admin for the PenguinMails fields and their permission set."
-)
+SETUP: Final = "Run `sfsync org setup`, or ask your admin for the PenguinMails fields and their permission set."
 _ACCESS: Final = "Ask your admin for the field, or for the right to see it (field-level security)."
 _RIGHT: Final = "Ask your admin for edit access to the field, or write direction: pull."
 _ASK: Final = (SETUP, _ACCESS, _RIGHT)
@@ -166,9 +170,9 @@ def check_object(object_map: ObjectMap, facts: SObjectFacts) -> list[Problem]:
 def narrow(object_map: ObjectMap, facts: SObjectFacts) -> tuple[ObjectMap, list[Problem]]:
     """The part of the mapping that this org can do, and what is not part of it.
 
-    Left out are fields that the org lacks or hides and those of another type; a field that may not be written
-    only comes down; an external id that is none is not used. Where a problem is an ERROR the object
-    cannot be synced at all, and the returned mapping must not be used.
+    Left out are fields that the org lacks or hides and those of another type; a field that may not
+    be written only comes down; an external id that is none is not used. Where a problem is an ERROR
+    the object cannot be synced at all, and the returned mapping must not be used.
     """
     problems: list[Problem] = []
     fields = [_narrow_field(field, object_map, facts, problems) for field in object_map.fields]
@@ -185,7 +189,7 @@ def narrow(object_map: ObjectMap, facts: SObjectFacts) -> tuple[ObjectMap, list[
     return narrowed, problems
 
 
-# -- fields ----------------------------------------------------------------------------------------------------
+# -- fields ----------------------------------------------------------------------------------------
 def _narrow_field(
     field: FieldMap, object_map: ObjectMap, facts: SObjectFacts, problems: list[Problem]
 ) -> FieldMap | None:
@@ -216,9 +220,7 @@ def _described(name: str, facts: SObjectFacts) -> FieldFacts | None:
 def _missing(field: FieldMap, object_map: ObjectMap, facts: SObjectFacts) -> Problem:
     why = f"{field.column} is not synced"
     if field.column in object_map.opt_out:
-        why = (
-            "an opt-out cannot be read or set there, so Salesforce's own mailings may still reach that person"
-        )
+        why = "an opt-out cannot be read or set there, so Salesforce's own mailings may still reach that person"
     remedy = SETUP if field.remote.startswith("PenguinMails_") else _ACCESS
     near = _near(field.remote, facts.fields)
     if near:
@@ -247,14 +249,21 @@ def _mismatch(field: FieldMap, found: FieldFacts, name: str) -> Problem:
         else "Leave it out: a compound field cannot be synced as one value."
     )
     what = f"it is {found.type} in Salesforce and {field.type} in the mapping"
-    return Problem(Severity.WARNING, name, field.remote, what, f"{field.column} is not synced", remedy)
+    return Problem(
+        Severity.WARNING, name, field.remote, what, f"{field.column} is not synced", remedy
+    )
 
 
 def _respelled(field: FieldMap, found: FieldFacts, name: str, problems: list[Problem]) -> FieldMap:
     what = f"Salesforce spells it {found.name}"
     problems.append(
         Problem(
-            Severity.NOTE, name, field.remote, what, "it is synced under that name", f"Write {found.name}."
+            Severity.NOTE,
+            name,
+            field.remote,
+            what,
+            "it is synced under that name",
+            f"Write {found.name}.",
         )
     )
     return replace(field, remote=found.name)
@@ -266,11 +275,15 @@ def _note_type(field: FieldMap, found: FieldFacts, name: str, problems: list[Pro
         why = "equal values written in different ways will look different"
         remedy = f"Write type: {fitting}." if found.type != "time" else ""
         problems.append(
-            Problem(Severity.NOTE, name, field.remote, f"it is {found.type}, kept as text", why, remedy)
+            Problem(
+                Severity.NOTE, name, field.remote, f"it is {found.type}, kept as text", why, remedy
+            )
         )
 
 
-def _check_placeholder(field: FieldMap, found: FieldFacts, name: str, problems: list[Problem]) -> None:
+def _check_placeholder(
+    field: FieldMap, found: FieldFacts, name: str, problems: list[Problem]
+) -> None:
     if field.placeholder is None:
         return
     if found.length and len(field.placeholder) > found.length:
@@ -307,7 +320,9 @@ def _narrow_direction(
         what = f"this user may write it only when {'creating' if found.createable else 'updating'} a record"
     if field.direction is Direction.PUSH:
         problems.append(
-            Problem(Severity.WARNING, name, field.remote, what, f"{field.column} is not synced", remedy)
+            Problem(
+                Severity.WARNING, name, field.remote, what, f"{field.column} is not synced", remedy
+            )
         )
         return None
     why = f"{field.column} only comes down"
@@ -315,7 +330,9 @@ def _narrow_direction(
     return replace(field, direction=Direction.PULL)
 
 
-def _narrow_parent(field: FieldMap, facts: SObjectFacts, problems: list[Problem]) -> FieldMap | None:
+def _narrow_parent(
+    field: FieldMap, facts: SObjectFacts, problems: list[Problem]
+) -> FieldMap | None:
     parent = field.remote.split(".", maxsplit=1)[0]
     relationships = {entry.relationship for entry in facts.fields.values() if entry.relationship}
     if parent in relationships:
@@ -324,12 +341,21 @@ def _narrow_parent(field: FieldMap, facts: SObjectFacts, problems: list[Problem]
     what = f"{facts.name} has no parent called {parent}, or hides it from this user"
     remedy = f"Did you mean {near}? {_ACCESS}" if near else _ACCESS
     problems.append(
-        Problem(Severity.WARNING, facts.name, field.remote, what, f"{field.column} is not synced", remedy)
+        Problem(
+            Severity.WARNING,
+            facts.name,
+            field.remote,
+            what,
+            f"{field.column} is not synced",
+            remedy,
+        )
     )
     return None
 
 
-def _narrow_link(field: FieldMap, parent: str, facts: SObjectFacts, problems: list[Problem]) -> FieldMap:
+def _narrow_link(
+    field: FieldMap, parent: str, facts: SObjectFacts, problems: list[Problem]
+) -> FieldMap:
     """A parent's name goes up by way of the field that links the two; where that may not be written, it comes down."""
     link = next(entry for entry in facts.fields.values() if entry.relationship == parent)
     if link.createable and link.updateable:
@@ -340,7 +366,7 @@ def _narrow_link(field: FieldMap, parent: str, facts: SObjectFacts, problems: li
     return replace(field, direction=Direction.PULL, on_missing=None)
 
 
-# -- the object as a whole -------------------------------------------------------------------------------------
+# -- the object as a whole -------------------------------------------------------------------------
 def _narrow_external_id(name: str, facts: SObjectFacts, problems: list[Problem]) -> str:
     if not name:
         return ""
@@ -365,7 +391,9 @@ def _check_match_field(
     if field is None:
         wanted = object_map.by_column.get(object_map.match_on)
         remote = wanted.remote if wanted else ""
-        what = f"people are recognised by it (match_on: {object_map.match_on}), and it cannot be read"
+        what = (
+            f"people are recognised by it (match_on: {object_map.match_on}), and it cannot be read"
+        )
     elif not (found := facts.fields[field.remote]).filterable:
         remote = found.name
         what = f"people are recognised by it (match_on: {field.column}), and it cannot be searched"
@@ -382,7 +410,10 @@ def _check_required(narrowed: ObjectMap, facts: SObjectFacts, problems: list[Pro
             continue
         field = pushed.get(found.name)
         if field is None:
-            what, why = "Salesforce requires it and the mapping does not send it", "no record can be created"
+            what, why = (
+                "Salesforce requires it and the mapping does not send it",
+                "no record can be created",
+            )
             remedy = f"Add it: `{found.name}: {{to: {_column_for(found.name)}, placeholder: …}}`."
             problems.append(Problem(Severity.WARNING, facts.name, found.name, what, why, remedy))
         elif field.placeholder is None and field.type is FieldType.TEXT:
@@ -396,22 +427,27 @@ def _check_required(narrowed: ObjectMap, facts: SObjectFacts, problems: list[Pro
 
 def _column_for(name: str) -> str:
     """A column's name made of a field's: ``LastName`` -> ``last_name``."""
-    spaced = "".join(f"_{char}" if char.isupper() and index else char for index, char in enumerate(name))
+    spaced = "".join(
+        f"_{char}" if char.isupper() and index else char for index, char in enumerate(name)
+    )
     return spaced.lower().removesuffix("__c").replace("__", "_")
 
 
-# -- activities ------------------------------------------------------------------------------------------------
+# -- activities ------------------------------------------------------------------------------------
 def check_activities(activity_map: ActivityMap, facts: SObjectFacts) -> list[Problem]:
     """Everything in the Task's fields that does not fit the org."""
     return narrow_activities(activity_map, facts)[1]
 
 
-def narrow_activities(activity_map: ActivityMap, facts: SObjectFacts) -> tuple[ActivityMap, list[Problem]]:
+def narrow_activities(
+    activity_map: ActivityMap, facts: SObjectFacts
+) -> tuple[ActivityMap, list[Problem]]:
     """The part of the Task's fields that this org can take, and what is left out.
 
     Where a problem is an ERROR no Task should be logged: it would belong to nobody, or stand open.
 
-    Source: salesforce-facts §7.3 (Type's and Status' values are an admin's; field-level security may hide Type).
+    Source: salesforce-facts §7.3 (Type's and Status' values are an admin's; field-level security
+    may hide Type).
     """
     problems: list[Problem] = []
     kept = tuple(
@@ -424,11 +460,15 @@ def narrow_activities(activity_map: ActivityMap, facts: SObjectFacts) -> tuple[A
     if activity_map.fields and not who_field(narrowed):
         name = who_field(activity_map)
         what = "it holds the person and cannot be written"
-        problems.append(Problem(Severity.ERROR, facts.name, name, what, "no Task can be logged", _ACCESS))
+        problems.append(
+            Problem(Severity.ERROR, facts.name, name, what, "no Task can be logged", _ACCESS)
+        )
     return narrowed, problems
 
 
-def _task_field(name: str, template: str, facts: SObjectFacts, problems: list[Problem]) -> FieldFacts | None:
+def _task_field(
+    name: str, template: str, facts: SObjectFacts, problems: list[Problem]
+) -> FieldFacts | None:
     found = _described(name, facts)
     if found is None or not found.createable:
         what = (
@@ -444,7 +484,9 @@ def _task_field(name: str, template: str, facts: SObjectFacts, problems: list[Pr
         return None
     wrong = _wrong_content(found, template)
     if wrong:
-        problems.append(Problem(Severity.WARNING, facts.name, name, wrong, "Tasks are logged without it", ""))
+        problems.append(
+            Problem(Severity.WARNING, facts.name, name, wrong, "Tasks are logged without it", "")
+        )
         return None
     return found if _fits_picklist(found, template, facts.name, problems) else None
 
@@ -471,7 +513,9 @@ def _fits_picklist(found: FieldFacts, template: str, name: str, problems: list[P
         return True
     if found.name == "Status":
         why = "Salesforce would refuse every Task"
-        problems.append(Problem(Severity.ERROR, name, found.name, what, why, _choices(found, value)))
+        problems.append(
+            Problem(Severity.ERROR, name, found.name, what, why, _choices(found, value))
+        )
         return True
     why = "Tasks are logged without it"
     problems.append(Problem(Severity.WARNING, name, found.name, what, why, _choices(found, value)))

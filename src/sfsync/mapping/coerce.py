@@ -1,12 +1,12 @@
 r"""One pair of converters for each field type: the org's form of a value, the mirror's, and back. Pure.
 
-The *canonical* form is what SQLite holds (see ``model.record``). Two values are the same when their canonical
-forms are equal, so this module decides what counts as a difference. The law, for every type and every value
-that can be kept: ``from_org(to_org(value)) == canonical(value)``.
+The *canonical* form is what SQLite holds (see ``model.record``). Two values are the same when their
+canonical forms are equal, so this module decides what counts as a difference. The law, for every
+type and every value that can be kept: ``from_org(to_org(value)) == canonical(value)``.
 
-Text is compared without blanks at its ends and with ``\n`` for every line end: Salesforce trims the one on
-saving and may change the other, so keeping them would show a difference after each push. Blank text is null.
-A checkbox is never null in the org, so null is 0 here.
+Text is compared without blanks at its ends and with ``\n`` for every line end: Salesforce trims the
+one on saving and may change the other, so keeping them would show a difference after each push.
+Blank text is null. A checkbox is never null in the org, so null is 0 here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def shown(raw: object) -> str:
     return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
-# -- text ------------------------------------------------------------------------------------------------------
+# -- text ------------------------------------------------------------------------------------------
 def text(raw: Any) -> str | None:
     r"""Text without blanks at its ends, ``\n`` as line end; blank is null. Numbers and booleans become text.
 
@@ -93,7 +93,7 @@ def _as_text(raw: Any) -> str:
     raise ValueError(f"{_kind(raw)} is no text")
 
 
-# -- numbers ---------------------------------------------------------------------------------------------------
+# -- numbers ---------------------------------------------------------------------------------------
 def integer(raw: Any) -> int | None:
     """A whole number; ``12.0`` is one, ``12.5`` is none.
 
@@ -108,7 +108,12 @@ def integer(raw: Any) -> int | None:
         value = int(raw)
     elif raw.__class__ is int:
         value = raw
-    elif raw.__class__ is str and len(raw) < 18 and raw.isascii() and raw.removesuffix(".0").isdigit():
+    elif (
+        raw.__class__ is str
+        and len(raw) < 18
+        and raw.isascii()
+        and raw.removesuffix(".0").isdigit()
+    ):
         return int(raw.removesuffix(".0"))  # what Bulk sends, millions of times
     else:
         parsed = _parsed_number(raw, "a whole number")
@@ -154,7 +159,7 @@ def _parsed_number(raw: Any, expected: str) -> int | float | None:
     return raw
 
 
-# -- boolean ---------------------------------------------------------------------------------------------------
+# -- boolean ---------------------------------------------------------------------------------------
 def boolean(raw: Any) -> int:
     """0 or 1 from true, false, 1, 0 and their texts; null and blank are 0.
 
@@ -180,7 +185,7 @@ def _boolean_to_org(value: Value) -> bool:
     return bool(boolean(value))
 
 
-# -- date and datetime -----------------------------------------------------------------------------------------
+# -- date and datetime -----------------------------------------------------------------------------
 def calendar_date(raw: Any) -> str | None:
     """A calendar date, which is the same day everywhere: it is never moved by a time zone.
 
@@ -202,9 +207,11 @@ def calendar_date(raw: Any) -> str | None:
 def moment(raw: Any) -> str | None:
     """An instant, in UTC and whole seconds: Salesforce keeps no smaller ones.
 
-    A time without a zone is read as UTC, as SQLite's own ``datetime('now')`` writes it; a date as its midnight.
+    A time without a zone is read as UTC, as SQLite's own ``datetime('now')`` writes it; a date as
+    its midnight.
 
-    Source: salesforce-facts §2.1 (REST: ``.000+0000``), §5.2 (Bulk: ``.000Z``), §6.1 (whole seconds).
+    Source: salesforce-facts §2.1 (REST: ``.000+0000``), §5.2 (Bulk: ``.000Z``), §6.1 (whole
+    seconds).
 
     >>> moment("2026-01-20T10:00:00.000+0000"), moment("2026-01-20 10:00:00")
     ('2026-01-20T10:00:00Z', '2026-01-20T10:00:00Z')

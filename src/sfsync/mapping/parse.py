@@ -1,7 +1,8 @@
 """The configuration's sections on data, as plain values -> ``Mapping``; every mistake at once, with its place.
 
-YAML and files are ``config``'s business: here a document is dicts, lists and scalars, and ``Places`` knows the
-lines. ``shapes`` says what a section looks like, the ``parse_*`` modules what its entries mean.
+YAML and files are ``config``'s business: here a document is dicts, lists and scalars, and
+``Places`` knows the lines. ``shapes`` says what a section looks like, the ``parse_*`` modules what
+its entries mean.
 """
 
 from __future__ import annotations

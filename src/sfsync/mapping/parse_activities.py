@@ -32,11 +32,15 @@ def read_activities(
     if shape is None:
         return ActivityMap()
     if shape.sobject != "Task":
-        problems.add((*path, "sobject"), f"email activity is logged as Task, not {shown(shape.sobject)}")
+        problems.add(
+            (*path, "sobject"), f"email activity is logged as Task, not {shown(shape.sobject)}"
+        )
     _check_timezone(shape.timezone, (*path, "timezone"), problems)
     external_id = shape.external_id or ""
     if external_id and not REMOTE_NAME.fullmatch(external_id):
-        problems.add((*path, "external_id"), f"{shown(external_id)} is no API name of a Salesforce field")
+        problems.add(
+            (*path, "external_id"), f"{shown(external_id)} is no API name of a Salesforce field"
+        )
     return ActivityMap(
         external_id=external_id,
         timezone=shape.timezone,
@@ -57,7 +61,11 @@ def _check_timezone(name: str, path: Path, problems: Problems) -> None:
         known = True
     if not known:
         near = nearest(name, available_timezones())
-        hint = f"; did you mean {near}?" if near else "; write it like Europe/Berlin or America/New_York"
+        hint = (
+            f"; did you mean {near}?"
+            if near
+            else "; write it like Europe/Berlin or America/New_York"
+        )
         problems.add(path, f"no such time zone: {shown(name)}{hint}")
 
 
@@ -69,7 +77,9 @@ def _missing_person(
         here = [choice for choice, name in wanted.items() if name in drafts]
         return here[0] if here else MissingPerson.QUARANTINE
     if stated in wanted and drafts and wanted[stated] not in drafts:
-        problems.add(("activities", "missing_person"), f"{stated} needs {wanted[stated]} among the objects")
+        problems.add(
+            ("activities", "missing_person"), f"{stated} needs {wanted[stated]} among the objects"
+        )
     return stated
 
 
@@ -85,7 +95,9 @@ def _task_fields(
             problems.add(where, "is the external_id, which sfsync writes itself", at_key=True)
         elif any(name.lower() == other.lower() for other, _ in fields):
             problems.add(
-                where, "the same field twice: Salesforce does not tell capital letters apart", at_key=True
+                where,
+                "the same field twice: Salesforce does not tell capital letters apart",
+                at_key=True,
             )
         elif not isinstance(template, str):
             problems.add(where, f"expected text, found {shown(template)}; put it in quotes")
@@ -96,7 +108,8 @@ def _task_fields(
         problems.add((*path, "WhoId"), "the Task's person is contact_id; write WhoId: contact_id")
     elif not any(str(template).strip("{}") == "contact_id" for template in raw.values()):
         problems.add(
-            path, "no field holds contact_id, so Tasks would belong to nobody; add WhoId: contact_id"
+            path,
+            "no field holds contact_id, so Tasks would belong to nobody; add WhoId: contact_id",
         )
     return tuple(fields)
 
@@ -110,7 +123,9 @@ def _activity_types(raw: list[Any] | None, path: Path, problems: Problems) -> tu
     for index, name in enumerate(raw):
         where = (*path, index)
         if not isinstance(name, str) or name not in names:
-            problems.add(where, f"no such activity type: {shown(name)}{suggestion(str(name), labels)}")
+            problems.add(
+                where, f"no such activity type: {shown(name)}{suggestion(str(name), labels)}"
+            )
         elif names[name] in types:
             problems.add(where, f"{name} stands here twice")
         else:
@@ -127,7 +142,8 @@ def check_template(template: str, known: tuple[str, ...], path: Path, problems: 
         return False
     if (True, "contact_id") in parts and len(parts) > 1:
         problems.add(
-            path, "contact_id can only stand alone: a new person has none yet when the text is written"
+            path,
+            "contact_id can only stand alone: a new person has none yet when the text is written",
         )
         return False
     return True

@@ -66,12 +66,18 @@ def object_drafts(
     """The section ``objects``, a Contact before a Lead; ``rules`` give the default merge."""
     entries = section(document, "objects", problems)
     if "objects" not in document:
-        problems.add(("objects",), "missing: say which fields of contact and lead are to be kept in step")
+        problems.add(
+            ("objects",), "missing: say which fields of contact and lead are to be kept in step"
+        )
     elif not entries and isinstance(document["objects"], dict):
-        problems.add(("objects",), "empty: say which fields of contact and lead are to be kept in step")
+        problems.add(
+            ("objects",), "empty: say which fields of contact and lead are to be kept in step"
+        )
     for name in entries:
         if name not in SOBJECTS:
-            problems.add(("objects", name), f"no such object{suggestion(name, SOBJECTS)}", at_key=True)
+            problems.add(
+                ("objects", name), f"no such object{suggestion(name, SOBJECTS)}", at_key=True
+            )
     return {
         name: _object(name, entries[name], _default_merge(rules.get(name)), problems)
         for name in SOBJECTS
@@ -96,7 +102,8 @@ def _object(name: str, raw: object, default: Merge, problems: Problems) -> Draft
         return Draft(name, None, set())
     if shape.sobject not in {None, SOBJECTS[name]}:
         problems.add(
-            (*path, "sobject"), f"{name} is kept in step with {SOBJECTS[name]}, not {shown(shape.sobject)}"
+            (*path, "sobject"),
+            f"{name} is kept in step with {SOBJECTS[name]}, not {shown(shape.sobject)}",
         )
     if not shape.fields:
         problems.add((*path, "fields"), "empty: at least the field to match on is needed")
@@ -133,11 +140,15 @@ def _company(object_name: str, raw: object, path: Path, problems: Problems) -> C
     if raw is None:
         return None
     if object_name != "contact":
-        problems.add(path, "only a contact is linked to an Account; a lead's Company is a field", at_key=True)
+        problems.add(
+            path, "only a contact is linked to an Account; a lead's Company is a field", at_key=True
+        )
         return None
     shape = shaped(CompanyShape, raw, path, problems)
     if shape is not None and shape.lookup != COMPANY:
-        problems.add((*path, "lookup"), f"{shown(shape.lookup)}: a company is looked up by {COMPANY}")
+        problems.add(
+            (*path, "lookup"), f"{shown(shape.lookup)}: a company is looked up by {COMPANY}"
+        )
         return None
     return shape
 
@@ -154,10 +165,17 @@ def _with_company(
     if not any(field.remote == COMPANY for field in fields):
         if not told & {COMPANY, "Company"}:
             line = f"{COMPANY}: company"
-            problems.add((*path, "company"), f"{COMPANY} is not among the fields; add {line}", at_key=True)
+            problems.add(
+                (*path, "company"), f"{COMPANY} is not among the fields; add {line}", at_key=True
+            )
         return fields
     return [
-        replace(field, direction=Direction.BOTH, merge=_up(field, default), on_missing=company.on_missing)
+        replace(
+            field,
+            direction=Direction.BOTH,
+            merge=_up(field, default),
+            on_missing=company.on_missing,
+        )
         if field.remote == COMPANY
         else field
         for field in fields
@@ -213,7 +231,8 @@ def _company_of_contact(object_name: str, remote: str, shape: FieldShape) -> tup
 def _check_column(column: str, path: Path, problems: Problems) -> None:
     if not _COLUMN.fullmatch(column):
         problems.add(
-            path, f"{shown(column)} is no column name: letters, digits and _, a letter first, at most 63"
+            path,
+            f"{shown(column)} is no column name: letters, digits and _, a letter first, at most 63",
         )
     elif column.lower() in RESERVED_COLUMNS:
         problems.add(path, f"{shown(column)} is a column of the mirror's own; choose another name")
@@ -232,7 +251,9 @@ def _check_remote(remote: str, shape: FieldShape, path: Path, problems: Problems
         problems.add(path, f"a parent's field can only be read; write {line}", at_key=True)
 
 
-def _typed(remote: str, shape: FieldShape, default: Merge, path: Path, problems: Problems) -> FieldMap:
+def _typed(
+    remote: str, shape: FieldShape, default: Merge, path: Path, problems: Problems
+) -> FieldMap:
     direction = shape.direction or Direction.BOTH
     merge = shape.merge or _merge_for(direction, default)
     suited = MERGE_TYPES.get(merge, ())
@@ -242,14 +263,18 @@ def _typed(remote: str, shape: FieldShape, default: Merge, path: Path, problems:
         problems.add((*path, "merge"), f"{merge} needs type {names}, not {field_type}")
     if direction is Direction.PULL and shape.merge is Merge.LOCAL_WINS:
         problems.add(
-            (*path, "merge"), "local_wins cannot be where the value only comes down (direction: pull)"
+            (*path, "merge"),
+            "local_wins cannot be where the value only comes down (direction: pull)",
         )
     if direction is Direction.PUSH and shape.merge is Merge.SALESFORCE_WINS:
         problems.add(
-            (*path, "merge"), "salesforce_wins cannot be where the value only goes up (direction: push)"
+            (*path, "merge"),
+            "salesforce_wins cannot be where the value only goes up (direction: push)",
         )
     if shape.placeholder is not None:
-        _check_placeholder(shape.placeholder, field_type, direction, (*path, "placeholder"), problems)
+        _check_placeholder(
+            shape.placeholder, field_type, direction, (*path, "placeholder"), problems
+        )
     return FieldMap(remote, shape.to, field_type, direction, merge, shape.placeholder)
 
 
@@ -283,18 +308,24 @@ def _check_unique(fields: Iterable[FieldMap], path: Path, problems: Problems) ->
             problems.add(where, f"the column {field.column} is taken by {other.remote}{told}")
         same = remotes.setdefault(field.remote.lower(), field)
         if same is not field:
-            told = f"{same.remote} is the same field: Salesforce does not tell capital letters apart"
+            told = (
+                f"{same.remote} is the same field: Salesforce does not tell capital letters apart"
+            )
             problems.add(where, told, at_key=True)
 
 
-def _check_external_id(name: str, fields: Iterable[FieldMap], path: Path, problems: Problems) -> None:
+def _check_external_id(
+    name: str, fields: Iterable[FieldMap], path: Path, problems: Problems
+) -> None:
     where = (*path, "external_id")
     if name and not REMOTE_NAME.fullmatch(name):
         problems.add(where, f"{shown(name)} is no API name of a Salesforce field")
     for field in fields:
         if name and field.remote.lower() == name.lower() and field.pushes:
             problems.add(
-                (*path, "fields", field.remote), "is the external_id, which sfsync writes itself", at_key=True
+                (*path, "fields", field.remote),
+                "is the external_id, which sfsync writes itself",
+                at_key=True,
             )
 
 
@@ -311,10 +342,13 @@ def _check_match(object_map: ObjectMap, path: Path, problems: Problems) -> None:
         problems.add(where, f"{shown(object_map.match_on)} is no mapped column{near}")
     elif field.type is not FieldType.TEXT or "." in field.remote:
         problems.add(
-            where, f"{field.column} cannot recognise a person: a text field of the record itself is needed"
+            where,
+            f"{field.column} cannot recognise a person: a text field of the record itself is needed",
         )
     elif field.placeholder is not None:
-        problems.add((*path, "fields", field.remote), "the field to match on cannot have a placeholder")
+        problems.add(
+            (*path, "fields", field.remote), "the field to match on cannot have a placeholder"
+        )
 
 
 def _opt_out(

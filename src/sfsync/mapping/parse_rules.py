@@ -81,9 +81,7 @@ def sync_rules(
     direction = _DIRECTIONS[shape.direction]
     up, down = shape.penguinmails_to_salesforce, shape.salesforce_to_penguinmails
     if direction is Direction.PULL and up:
-        told = (
-            "direction is from_salesforce, so nothing goes up; leave these rules out or make it bidirectional"
-        )
+        told = "direction is from_salesforce, so nothing goes up; leave these rules out or make it bidirectional"
         problems.add((*path, "penguinmails_to_salesforce"), told, at_key=True)
     if direction is Direction.PUSH and down:
         told = "direction is to_salesforce, so nothing comes down; leave these rules out or make it bidirectional"
@@ -114,17 +112,23 @@ def _event_rules(
         if rule is None:
             continue
         if any(
-            (rule.on, rule.action, rule.column) == (other.on, other.action, other.column) for other in rules
+            (rule.on, rule.action, rule.column) == (other.on, other.action, other.column)
+            for other in rules
         ):
             problems.add(
-                where, f"a second {rule.action} on {rule.on} for the same field would count everything twice"
+                where,
+                f"a second {rule.action} on {rule.on} for the same field would count everything twice",
             )
         rules.append(rule)
     return tuple(rules)
 
 
 def _event_rule(
-    shape: EventRuleShape, path: Path, draft: Draft, activities: ActivityMap | None, problems: Problems
+    shape: EventRuleShape,
+    path: Path,
+    draft: Draft,
+    activities: ActivityMap | None,
+    problems: Problems,
 ) -> EventRule | None:
     event = _email_event(shape.on, (*path, "on"), problems)
     action = _event_action(shape.action, (*path, "action"), draft.name, problems)
@@ -142,7 +146,9 @@ def _event_rule(
     has_value = "value" in shape.model_fields_set and not _is_event_time(shape.value, field)
     value = _rule_value(shape.value, field, (*path, "value"), problems) if has_value else None
     if not has_value and field.type not in {FieldType.DATETIME, FieldType.DATE, FieldType.TEXT}:
-        problems.add(path, f"{shape.field} is {field.type} and cannot hold the event's time; add a value")
+        problems.add(
+            path, f"{shape.field} is {field.type} and cannot hold the event's time; add a value"
+        )
     return EventRule(event, action, column=field.column, value=value, has_value=has_value)
 
 
@@ -158,7 +164,8 @@ def _event_action(name: str, path: Path, object_name: str, problems: Problems) -
         return EVENT_ACTIONS[name]
     if name in record_actions(object_name):
         problems.add(
-            path, f"{name} answers to a change in Salesforce; it belongs under salesforce_to_penguinmails"
+            path,
+            f"{name} answers to a change in Salesforce; it belongs under salesforce_to_penguinmails",
         )
     else:
         problems.add(path, f"no such action: {shown(name)}{suggestion(name, EVENT_ACTIONS)}")
@@ -182,11 +189,13 @@ def _check_task_rule(
 ) -> None:
     if activities is None:
         problems.add(
-            (*path, "action"), "create_task needs the section `activities`, which says what a Task holds"
+            (*path, "action"),
+            "create_task needs the section `activities`, which says what a Task holds",
         )
     elif event not in activities.types:
         problems.add(
-            (*path, "on"), f"{event.label} is not among activities.activity_types, so it is never logged"
+            (*path, "on"),
+            f"{event.label} is not among activities.activity_types, so it is never logged",
         )
 
 
@@ -201,15 +210,20 @@ def _rule_field(
         return None
     field = draft.map.by_remote.get(shape.field)
     if field is None:
-        near = hint_for_column(shape.field, draft.map.fields) or suggestion(shape.field, draft.map.by_remote)
+        near = hint_for_column(shape.field, draft.map.fields) or suggestion(
+            shape.field, draft.map.by_remote
+        )
         problems.add(where, f"{shape.field} is not among the fields of {draft.name}{near}")
         return None
     if not field.pushes:
         problems.add(
-            where, f"{shape.field} only comes down (direction: pull), so this would never reach Salesforce"
+            where,
+            f"{shape.field} only comes down (direction: pull), so this would never reach Salesforce",
         )
     if action is Action.INCREMENT_FIELD and field.type not in {FieldType.INTEGER, FieldType.NUMBER}:
-        problems.add(where, f"{shape.field} is {field.type}; only an integer or a number can be incremented")
+        problems.add(
+            where, f"{shape.field} is {field.type}; only an integer or a number can be incremented"
+        )
         return None
     return field
 
@@ -225,7 +239,9 @@ def _increment(
 def _rule_value(raw: Any, field: FieldMap, path: Path, problems: Problems) -> Value:
     if raw is None or isinstance(raw, dict | list):
         told = "a rule cannot blank a field" if raw is None else "expected a single value"
-        problems.add(path, f"{told}, found {shown(raw)}; without `value` the event's time is written")
+        problems.add(
+            path, f"{told}, found {shown(raw)}; without `value` the event's time is written"
+        )
         return None
     if isinstance(raw, str) and field.type is FieldType.TEXT:
         check_template(raw, EVENT_NAMES, path, problems)
@@ -259,7 +275,9 @@ def record_actions(object_name: str) -> dict[str, tuple[RecordEvent, Action]]:
     }
 
 
-def _record_rules(raw: list[Any], path: Path, name: str, problems: Problems) -> tuple[RecordRule, ...]:
+def _record_rules(
+    raw: list[Any], path: Path, name: str, problems: Problems
+) -> tuple[RecordRule, ...]:
     rules: list[RecordRule] = []
     for index, entry in enumerate(raw):
         where = (*path, index)
@@ -273,14 +291,18 @@ def _record_rules(raw: list[Any], path: Path, name: str, problems: Problems) -> 
     return tuple(rules)
 
 
-def _record_rule(shape: RecordRuleShape, path: Path, name: str, problems: Problems) -> RecordRule | None:
+def _record_rule(
+    shape: RecordRuleShape, path: Path, name: str, problems: Problems
+) -> RecordRule | None:
     on = _record_event(shape.on, (*path, "on"), name, problems)
     action = _record_action(shape.action, (*path, "action"), name, problems)
     if on is None or action is None:
         return None
     answers_to, does = action
     if answers_to is not on:
-        problems.add((*path, "action"), f"{shape.action} answers to {name}_{answers_to}, not to {shape.on}")
+        problems.add(
+            (*path, "action"), f"{shape.action} answers to {name}_{answers_to}, not to {shape.on}"
+        )
         return None
     if shape.add_to_segment and does is not Action.IMPORT:
         problems.add((*path, "add_to_segment"), f"{shape.action} does not use it", at_key=True)
@@ -294,7 +316,9 @@ def _check_resolution(shape: RecordRuleShape, does: Action, path: Path, problems
         problems.add(path, f"{shape.action} does not use it", at_key=True)
     elif shape.conflict_resolution not in GENERAL_MERGES:
         names = ", ".join(GENERAL_MERGES)
-        problems.add(path, f"{shape.conflict_resolution} suits single fields only; for all of them: {names}")
+        problems.add(
+            path, f"{shape.conflict_resolution} suits single fields only; for all of them: {names}"
+        )
 
 
 def _record_event(on: str, path: Path, name: str, problems: Problems) -> RecordEvent | None:
@@ -318,7 +342,9 @@ def _record_action(
     if action in known:
         return known[action]
     if action in EVENT_ACTIONS:
-        problems.add(path, f"{action} answers to an email event; it belongs under penguinmails_to_salesforce")
+        problems.add(
+            path, f"{action} answers to an email event; it belongs under penguinmails_to_salesforce"
+        )
     else:
         problems.add(path, f"no such action: {shown(action)}{suggestion(action, known)}")
     return None

@@ -74,12 +74,18 @@ class Problems:
 
     def told(self) -> tuple[str, ...]:
         """Every mistake as ``sfsync.yaml:14:7 Emial: …``, in the file's order."""
-        lines = [self._line(spot, sentence) for spot, sentence in sorted(self._found)[:MOST_PROBLEMS]]
+        lines = [
+            self._line(spot, sentence) for spot, sentence in sorted(self._found)[:MOST_PROBLEMS]
+        ]
         more = len(self._found) - len(lines)
         return (*lines, f"and {more} more") if more > 0 else tuple(lines)
 
     def _line(self, spot: Spot, sentence: str) -> str:
-        return f"{self.places.source}:{spot[0]}:{spot[1]} {sentence}" if self.places.source else sentence
+        return (
+            f"{self.places.source}:{spot[0]}:{spot[1]} {sentence}"
+            if self.places.source
+            else sentence
+        )
 
 
 def label_of(path: Path) -> str:

@@ -31,15 +31,18 @@ class Projection:
 
     Attributes:
         remote_fields: what to SELECT: Id, state and stamp first, then the mapped fields, each once.
-        unreadable: column -> sentence, for values met so far that were none of the column's type. Such a
-            field counts as absent from its record, so that nothing is overwritten by a misunderstanding.
+        unreadable: column -> sentence, for values met so far that were none of the column's type.
+            Such a field counts as absent from its record, so that nothing is overwritten by a
+            misunderstanding.
 
-    Source: salesforce-facts §6.4 (MasterRecordId of a merge's losers; a converted Lead stays, read-only).
+    Source: salesforce-facts §6.4 (MasterRecordId of a merge's losers; a converted Lead stays,
+    read-only).
     """
 
     def __init__(self, object_map: ObjectMap, columns: Sequence[str] | None = None) -> None:
         fields = [
-            object_map.by_column[column] for column in (object_map.columns if columns is None else columns)
+            object_map.by_column[column]
+            for column in (object_map.columns if columns is None else columns)
         ]
         self.object_map = object_map
         self.columns = tuple(field.column for field in fields)
@@ -52,8 +55,8 @@ class Projection:
     def to_remote_record(self, raw: RawRecord) -> Remote:
         """One record by column, with what became of it.
 
-        A field that the raw record does not hold is absent from ``values``; nothing is ever read as blank
-        only because it was not sent.
+        A field that the raw record does not hold is absent from ``values``; nothing is ever read as
+        blank only because it was not sent.
         """
         state, successor = self._state(raw)
         stamp = _STAMP(raw.get("SystemModstamp")) or ""
@@ -84,7 +87,11 @@ class Projection:
     def _state(self, raw: RawRecord) -> tuple[RemoteState, SalesforceId | None]:
         if _is_true(raw.get("IsDeleted")):
             master = raw.get("MasterRecordId")
-            return (RemoteState.MERGED, salesforce_id(master)) if master else (RemoteState.DELETED, None)
+            return (
+                (RemoteState.MERGED, salesforce_id(master))
+                if master
+                else (RemoteState.DELETED, None)
+            )
         if self._is_lead and _is_true(raw.get("IsConverted")):
             contact = raw.get("ConvertedContactId")
             return RemoteState.CONVERTED, salesforce_id(contact) if contact else None
@@ -105,17 +112,21 @@ def reader(field: FieldMap) -> Convert:
     return read
 
 
-def to_org_fields(object_map: ObjectMap, values: Mapping[str, Value], *, creating: bool) -> dict[str, Any]:
+def to_org_fields(
+    object_map: ObjectMap, values: Mapping[str, Value], *, creating: bool
+) -> dict[str, Any]:
     """Columns as the org's fields, ready to send.
 
     Args:
-        object_map: the mapping; columns it does not push (parents, ``direction: pull``) are left out.
+        object_map: the mapping; columns it does not push (parents, ``direction: pull``) are left
+        out.
         values: column -> canonical value.
-        creating: leave blanks out, so that the org's own defaults apply, and give every placeholder.
+        creating: leave blanks out, so that the org's own defaults apply, and give every
+            placeholder.
 
     Returns:
-        ``{sf_field: JSON value}``; ``None`` clears. A checkbox is never null, and a field with a placeholder
-        never either.
+        ``{sf_field: JSON value}``; ``None`` clears. A checkbox is never null, and a field with a
+        placeholder never either.
 
     Raises:
         ValueError: a value is none of its column's type; the sentence names the column.
@@ -160,8 +171,8 @@ def canonical_values(
     """A row as people and other tools left it, in canonical form.
 
     Returns:
-        The values by column (unmapped columns left out), and column -> sentence for those that are none of
-        their type; these are not among the values.
+        The values by column (unmapped columns left out), and column -> sentence for those that are
+        none of their type; these are not among the values.
     """
     good: dict[str, Value] = {}
     bad: dict[str, str] = {}
@@ -189,7 +200,9 @@ def salesforce_id(text: str) -> SalesforceId:
     if len(text) != 15:
         return SalesforceId(text)
     groups = (text[start : start + 5] for start in (0, 5, 10))
-    suffix = (sum(1 << bit for bit, char in enumerate(group) if "A" <= char <= "Z") for group in groups)
+    suffix = (
+        sum(1 << bit for bit, char in enumerate(group) if "A" <= char <= "Z") for group in groups
+    )
     return SalesforceId(text + "".join(_CHECKSUM[index] for index in suffix))
 
 

@@ -105,10 +105,11 @@ class FieldMap:
 
     Attributes:
         remote: the org's API name, ``Email``, or one step to a parent, ``Account.Name``.
-        placeholder: what the org gets where it requires a value and the mirror has none; it is read back as
-            blank, so it never comes down.
-        on_missing: for a parent's name that may also be written, by linking the record to the parent of that name:
-            what to do where there is none. ``None``: a parent's field is only read.
+        placeholder: what the org gets where it requires a value and the mirror has none; it is read
+            back as blank, so it never comes down.
+        on_missing: for a parent's name that may also be written, by linking the record to the
+            parent of that name: what to do where there is none. ``None``: a parent's field is only
+            read.
     """
 
     remote: str
@@ -165,7 +166,8 @@ class ObjectMap:
     def linked(self) -> FieldMap | None:
         """The parent's name by which a record is linked to its parent; ``None`` where parents are only read."""
         return next(
-            (field_map for field_map in self.fields if field_map.on_missing and field_map.pushes), None
+            (field_map for field_map in self.fields if field_map.on_missing and field_map.pushes),
+            None,
         )
 
     @cached_property
@@ -251,7 +253,8 @@ class ActivityMap:
 class Mapping:
     """Everything the configuration says about data: objects, activities, rules.
 
-    ``objects`` is ordered: what stands first goes first when somebody is looked for (a Contact before a Lead).
+    ``objects`` is ordered: what stands first goes first when somebody is looked for (a Contact
+        before a Lead).
     """
 
     objects: MappingABC[str, ObjectMap]

@@ -1,7 +1,7 @@
 """What a section of the configuration looks like: its keys, their types and their choices, as pydantic models.
 
-Each section and each entry is read on its own, so that a mistake in one never hides those of the next. What
-the entries mean together is for the ``parse_*`` modules.
+Each section and each entry is read on its own, so that a mistake in one never hides those of the
+next. What the entries mean together is for the ``parse_*`` modules.
 """
 
 from __future__ import annotations
@@ -127,11 +127,13 @@ AShape = TypeVar("AShape", bound=BaseModel)
 def shaped(shape: type[AShape], raw: object, path: Path, problems: Problems) -> AShape | None:
     """Read one section or entry.
 
-    Each mistake goes to ``problems``; the keys it concerns are then left out, so that the rest can still be
-    checked for what it means. ``None`` where nothing useful is left.
+    Each mistake goes to ``problems``; the keys it concerns are then left out, so that the rest can
+    still be checked for what it means. ``None`` where nothing useful is left.
     """
     if not isinstance(raw, dict):
-        problems.add(path, f"expected keys with values ({', '.join(shape.model_fields)}), found {shown(raw)}")
+        problems.add(
+            path, f"expected keys with values ({', '.join(shape.model_fields)}), found {shown(raw)}"
+        )
         return None
     try:
         return shape.model_validate(raw)
@@ -157,9 +159,13 @@ def _tell(shape: type[BaseModel], detail: ErrorDetails, path: Path, problems: Pr
         case "enum":
             choices = re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", "")))
             found = shown(detail["input"])
-            problems.add(where, f"{found} is none of its values{suggestion(str(detail['input']), choices)}")
+            problems.add(
+                where, f"{found} is none of its values{suggestion(str(detail['input']), choices)}"
+            )
         case kind:
-            problems.add(where, f"expected {_EXPECTED.get(kind, kind)}, found {shown(detail['input'])}")
+            problems.add(
+                where, f"expected {_EXPECTED.get(kind, kind)}, found {shown(detail['input'])}"
+            )
 
 
 _EXPECTED: Final = {

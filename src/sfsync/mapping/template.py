@@ -1,8 +1,8 @@
 """The text of a logged Task: values with ``{names}`` in them, filled from an email event. Pure.
 
-A value that *is* a name, or one ``{name}`` and nothing else, stands for that value alone; otherwise it is text.
-``{{`` and ``}}`` are braces. Names are looked up in a fixed list and put in as they are: what an event holds is
-never itself read as a template.
+A value that *is* a name, or one ``{name}`` and nothing else, stands for that value alone; otherwise
+it is text. ``{{`` and ``}}`` are braces. Names are looked up in a fixed list and put in as they
+are: what an event holds is never itself read as a template.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def literal(template: str) -> str | None:
     ('Completed', None)
     """
     parts = segments(template)
-    return None if any(is_name for is_name, _ in parts) else "".join(content for _, content in parts)
+    return (
+        None if any(is_name for is_name, _ in parts) else "".join(content for _, content in parts)
+    )
 
 
 def alone(template: str) -> str:
@@ -118,7 +120,9 @@ def alone(template: str) -> str:
 
 def who_field(activity_map: ActivityMap) -> str:
     """The Task's field that holds the person: the one tied to ``contact_id``; empty where there is none."""
-    return next((name for name, template in activity_map.fields if alone(template) == "contact_id"), "")
+    return next(
+        (name for name, template in activity_map.fields if alone(template) == "contact_id"), ""
+    )
 
 
 def local_date(timestamp: str, timezone: str) -> str:
@@ -143,7 +147,8 @@ def render_task(
     Args:
         activity_map: the configured fields.
         event: what happened.
-        contact_id: the person; ``None`` leaves ``who_field`` out, to be added once the person is known.
+        contact_id: the person; ``None`` leaves ``who_field`` out, to be added once the person is
+        known.
         contact_name: how the person is called; without one the address stands for it.
         max_lengths: in UTF-16 units, by field; longer text ends in an ellipsis.
 
@@ -159,7 +164,9 @@ def render_task(
                 task[name] = contact_id
         elif single == "event_timestamp":
             day = name in DATE_FIELDS
-            task[name] = local_date(event.timestamp, activity_map.timezone) if day else event.timestamp
+            task[name] = (
+                local_date(event.timestamp, activity_map.timezone) if day else event.timestamp
+            )
         else:
             task[name] = _fitted(name, _filled(segments(template), known), max_lengths)
     return task

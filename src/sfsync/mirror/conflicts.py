@@ -1,7 +1,7 @@
 """What both sides had changed: both values are kept, whoever won.
 
-A field that a person decides (``Side.HELD``) is one ``open`` conflict for as long as it is held, brought up to
-date and never doubled; it is settled when the field comes to rest.
+A field that a person decides (``Side.HELD``) is one ``open`` conflict for as long as it is held,
+brought up to date and never doubled; it is settled when the field comes to rest.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ def record(database: Database, plan: RowPlan, local_id: LocalId, run_id: str) ->
         elif decision.conflict:
             _keep(database, plan, local_id, decision, run_id)
     held = {decision.column for decision in plan.decisions if decision.winner is Side.HELD}
-    touched = {decision.column for decision in plan.decisions} | plan.new_base.keys() | plan.to_org.keys()
+    touched = (
+        {decision.column for decision in plan.decisions} | plan.new_base.keys() | plan.to_org.keys()
+    )
     settle(database, plan.object, local_id, touched - held, now)
 
 
-def settle(database: Database, object_name: str, local_id: LocalId, columns: Iterable[str], now: str) -> None:
+def settle(
+    database: Database, object_name: str, local_id: LocalId, columns: Iterable[str], now: str
+) -> None:
     """These fields are at rest: their open conflicts are over."""
     still_open = database.rows(
         "SELECT id, \"column\" FROM conflicts WHERE object = ? AND person_id = ? AND state = 'open'",
@@ -42,14 +46,18 @@ def settle(database: Database, object_name: str, local_id: LocalId, columns: Ite
     )
 
 
-def _keep(database: Database, plan: RowPlan, local_id: LocalId, decision: FieldDecision, run_id: str) -> None:
+def _keep(
+    database: Database, plan: RowPlan, local_id: LocalId, decision: FieldDecision, run_id: str
+) -> None:
     database.run(
         f"{_INSERT} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'decided', ?, ?)",
         _facts(plan, local_id, decision, run_id, database.now()),
     )
 
 
-def _hold(database: Database, plan: RowPlan, local_id: LocalId, decision: FieldDecision, run_id: str) -> None:
+def _hold(
+    database: Database, plan: RowPlan, local_id: LocalId, decision: FieldDecision, run_id: str
+) -> None:
     database.run(
         f"{_INSERT} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?)"
         " ON CONFLICT (object, person_id, \"column\") WHERE state = 'open' DO UPDATE SET"
@@ -88,7 +96,9 @@ def _known(value: Value | Missing) -> Value:
     return None if value is MISSING else value
 
 
-def listed(database: Database, addresses: str, *, limit: int, open_only: bool) -> list[dict[str, Any]]:
+def listed(
+    database: Database, addresses: str, *, limit: int, open_only: bool
+) -> list[dict[str, Any]]:
     """Conflicts for people, the latest first; ``addresses`` is SQL that gives the address of ``k``'s person."""
     where = "WHERE k.state = 'open'" if open_only else ""
     found = database.rows(

@@ -1,12 +1,14 @@
 """The mirror's file: opened with care, written in immediate transactions, its errors put into our words.
 
-The file is born 0600 under any umask, before SQLite sees it; SQLite gives its journal the same mode. It keeps
-the rollback journal and ``synchronous = EXTRA``: SQLite before 3.51.3 can corrupt a write-ahead log with two
-writers (reliability §1), and one writer with durable commits is all that a sync needs.
+The file is born 0600 under any umask, before SQLite sees it; SQLite gives its journal the same
+mode. It keeps the rollback journal and ``synchronous = EXTRA``: SQLite before 3.51.3 can corrupt a
+write-ahead log with two writers (reliability §1), and one writer with durable commits is all that a
+sync needs.
 
-A transaction raises a guard while it runs, so that the triggers which notice people's edits (see ``tables``)
-let sfsync's own writes pass. The guard is a row of the same file, set and cleared inside the transaction: no
-other connection ever sees it up, and a crash takes it back with the rest.
+A transaction raises a guard while it runs, so that the triggers which notice people's edits (see
+``tables``) let sfsync's own writes pass. The guard is a row of the same file, set and cleared
+inside the transaction: no other connection ever sees it up, and a crash takes it back with the
+rest.
 """
 
 from __future__ import annotations
@@ -88,8 +90,9 @@ class Database:
         """Close the file; a transaction left open is taken back."""
         self._connection.close()
 
-    # -- reading -----------------------------------------------------------------------------------------------
-    # a statement each, thousands a second: try/except where a context manager would do, for it costs nothing
+    # -- reading -----------------------------------------------------------------------------------
+    # a statement each, thousands a second: try/except where a context manager would do, for it
+    # costs nothing
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """Every row of a query, as tuples."""
         try:
@@ -113,7 +116,8 @@ class Database:
         """What sfsync keeps as JSON.
 
         Raises:
-            MirrorError: it is none any more: SQLite notices damage to its own pages, not to what is in them.
+            MirrorError: it is none any more: SQLite notices damage to its own pages, not to what is
+                in them.
         """
         try:
             return json.loads(text)
@@ -121,7 +125,7 @@ class Database:
             sentence, hint = _MEANINGS["SQLITE_CORRUPT"]
             raise MirrorError(f"{self.path}: {sentence}", hint=hint) from None
 
-    # -- writing -----------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
     def run(self, sql: str, parameters: Parameters = ()) -> int:
         """One statement; how many rows it touched."""
         try:
@@ -198,12 +202,15 @@ class Database:
 
     def _commit(self) -> None:
         if not self._connection.in_transaction:
-            raise MirrorError(f"{self.path}: SQLite took the transaction back; nothing of it was kept")
+            raise MirrorError(
+                f"{self.path}: SQLite took the transaction back; nothing of it was kept"
+            )
         self._connection.execute("COMMIT")
         reach("commit")
 
     def _take_back(self) -> None:
-        # a full disk or an I/O error has rolled back already: going on would be autocommit, one half at a time
+        # a full disk or an I/O error has rolled back already: going on would be autocommit, one
+        # half at a time
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -249,7 +256,10 @@ _MEANINGS = {
         "the mirror cannot be opened",
         "Look at the permissions of the file and of its folder.",
     ),
-    "SQLITE_PERM": ("the mirror cannot be opened", "Look at the permissions of the file and of its folder."),
+    "SQLITE_PERM": (
+        "the mirror cannot be opened",
+        "Look at the permissions of the file and of its folder.",
+    ),
     "SQLITE_NOTADB": (
         "this file is not an SQLite database",
         "Point mirror.path at another file, or restore a backup.",
@@ -286,7 +296,8 @@ def _make_private(path: Path) -> None:
         if error.errno == 30 and path.exists():  # EROFS: as above
             return
         raise MirrorError(
-            f"{path}: the mirror cannot be opened: {error.strerror}", hint="Choose another mirror.path."
+            f"{path}: the mirror cannot be opened: {error.strerror}",
+            hint="Choose another mirror.path.",
         ) from error
     try:
         found = os.fstat(handle)

@@ -1,8 +1,8 @@
 """Email events and the Tasks they become.
 
-An event is durable before anything else happens, once per id for ever. Its effects (the person's row, the
-queued Task, the mark that it is handled) are one transaction, so it counts once whatever is repeated. What
-events change in rows counts as edited here, for the org still has to learn it.
+An event is durable before anything else happens, once per id for ever. Its effects (the person's
+row, the queued Task, the mark that it is handled) are one transaction, so it counts once whatever
+is repeated. What events change in rows counts as edited here, for the org still has to learn it.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ class Events:
         self._tables = tables
         self._run_id = run_id
 
-    # -- in ----------------------------------------------------------------------------------------------------
+    # -- in ----------------------------------------------------------------------------------------
     def known(self, ids: Sequence[str]) -> int:
         """How many of these ids are stored already, or stand among them twice."""
         stored = self._database.value(
-            "SELECT count(*) FROM events WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(ids)]
+            "SELECT count(*) FROM events WHERE id IN (SELECT value FROM json_each(?))",
+            [json.dumps(ids)],
         )
         return int(stored) + len(ids) - len(set(ids))
 
@@ -80,7 +81,7 @@ class Events:
                 )
         return new, len(events) - new
 
-    # -- whose -------------------------------------------------------------------------------------------------
+    # -- whose -------------------------------------------------------------------------------------
     def unresolved_addresses(self) -> Iterator[str]:
         """Match keys of events not handled yet that no live row has, nor a row that lives on in another."""
         nobody = "".join(
@@ -112,7 +113,8 @@ class Events:
         people = self.people(keys)
         people |= self._lived_on([key for key in keys if key not in people])
         return [
-            (EmailEvent(row[0], EventType(row[1]), *row[2:6]), tuple(people.get(row[6], ()))) for row in found
+            (EmailEvent(row[0], EventType(row[1]), *row[2:6]), tuple(people.get(row[6], ())))
+            for row in found
         ]
 
     def people(self, keys: Sequence[str]) -> dict[str, list[Person]]:
@@ -165,11 +167,13 @@ class Events:
             marks = ", ".join("?" * len(chunk))
             taken |= {
                 row[0]
-                for row in self._database.rows(f"SELECT key FROM activities WHERE key IN ({marks})", chunk)
+                for row in self._database.rows(
+                    f"SELECT key FROM activities WHERE key IN ({marks})", chunk
+                )
             }
         return set(keys) - taken
 
-    # -- handled -----------------------------------------------------------------------------------------------
+    # -- handled -----------------------------------------------------------------------------------
     def apply(self, effects: Iterable[Effect]) -> None:
         """In one transaction: change the people's rows, queue the Tasks, mark the events as handled."""
         with self._database.transaction(edits=True):
@@ -195,7 +199,9 @@ class Events:
             **(effect.new_person[1] if effect.new_person else {}),
         }
         if touched:
-            records.note_brought(database, table, local_id, "event", touched, event.id, self._run_id)
+            records.note_brought(
+                database, table, local_id, "event", touched, event.id, self._run_id
+            )
         if effect.task is not None:
             database.run(
                 "INSERT OR IGNORE INTO activities (event_id, key, object, person_id, type, subject, fields, queued_at)"
@@ -230,7 +236,12 @@ class Events:
         quarantine.put_aside(self._database, refusal, self._run_id)
 
     def _mark(
-        self, event: EmailEvent, state: str, object_name: str | None, local_id: LocalId | None, note: str
+        self,
+        event: EmailEvent,
+        state: str,
+        object_name: str | None,
+        local_id: LocalId | None,
+        note: str,
     ) -> None:
         self._database.run(
             "UPDATE events SET state = ?, object = ?, person_id = ?, note = ? WHERE id = ?",
@@ -277,7 +288,7 @@ class Events:
                 f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id]
             )
 
-    # -- Tasks -------------------------------------------------------------------------------------------------
+    # -- Tasks -------------------------------------------------------------------------------------
     def queued(self, after: int, limit: int) -> list[QueuedTask]:
         """Activities waiting to be sent, by ``activity_id`` after the given one."""
         found = self._database.rows(
@@ -302,13 +313,16 @@ class Events:
     def _who(self, object_name: str, person_id: int, event_id: str) -> SalesforceId | None:
         """The person's Salesforce Id now: a merged or converted record is followed to where it lives on.
 
-        Where somebody deleted the row for good, it is the one person who has the event's address now; nobody where
-        no event is named, for a Task in doubt: it may be there already, and with another person is not looked for.
+        Where somebody deleted the row for good, it is the one person who has the event's address
+        now; nobody where no event is named, for a Task in doubt: it may be there already, and with
+        another person is not looked for.
         """
         table = self._tables.get(object_name)
         if table is None:
             return None
-        row = self._database.row(f"SELECT salesforce_id FROM {table.name} WHERE id = ?", [person_id])
+        row = self._database.row(
+            f"SELECT salesforce_id FROM {table.name} WHERE id = ?", [person_id]
+        )
         if row is None:
             return self._who_has_its_address(object_name, event_id)
         linked = row[0]
@@ -318,14 +332,20 @@ class Events:
         return SalesforceId(found or linked)
 
     def _who_has_its_address(self, object_name: str, event_id: str) -> SalesforceId | None:
-        key = str(self._database.value("SELECT match_key FROM events WHERE id = ?", [event_id]) or "")
-        people = [person for person in self.people([key]).get(key, []) if person.object == object_name]
+        key = str(
+            self._database.value("SELECT match_key FROM events WHERE id = ?", [event_id]) or ""
+        )
+        people = [
+            person for person in self.people([key]).get(key, []) if person.object == object_name
+        ]
         return people[0].salesforce_id if len(people) == 1 else None
 
     def waiting(self) -> int:
         """How many activities are still to become Tasks."""
         return int(
-            self._database.value("SELECT count(*) FROM activities WHERE state IN ('queued', 'sending')")
+            self._database.value(
+                "SELECT count(*) FROM activities WHERE state IN ('queued', 'sending')"
+            )
         )
 
     def mark_sending(self, activity_ids: Sequence[int]) -> None:
@@ -347,7 +367,8 @@ class Events:
     def _settle_task(self, outcome: Outcome) -> None:
         database = self._database
         kept = database.row(
-            "SELECT key, object, person_id, fields, state FROM activities WHERE id = ?", [outcome.ref]
+            "SELECT key, object, person_id, fields, state FROM activities WHERE id = ?",
+            [outcome.ref],
         )
         if kept is None or kept[4] == "done":
             return
@@ -371,7 +392,9 @@ class Events:
                     [outcome.message, outcome.ref],
                 )
             case Unknown():
-                database.run("UPDATE activities SET error = ? WHERE id = ?", [outcome.message, outcome.ref])
+                database.run(
+                    "UPDATE activities SET error = ? WHERE id = ?", [outcome.message, outcome.ref]
+                )
 
     def _refuse_task(self, kept: Sequence[Value], outcome: Rejected) -> None:
         refusal = quarantine.Refusal(
@@ -401,7 +424,9 @@ SELECT salesforce_id, object FROM trail ORDER BY steps DESC LIMIT 1
 def _person(table: MappedTable, row: Sequence[Any]) -> Person:
     """A row as id, Salesforce Id and mapped values, as a person."""
     local_id, salesforce_id, *values = row
-    return Person(table.object, local_id, salesforce_id, dict(zip(table.columns, values, strict=True)))
+    return Person(
+        table.object, local_id, salesforce_id, dict(zip(table.columns, values, strict=True))
+    )
 
 
 def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:

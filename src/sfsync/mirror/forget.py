@@ -1,10 +1,12 @@
 """Forgetting a person: nothing of them stays in the file, and they are not brought back by the next pull.
 
-What is remembered is a keyed hash of each address and Salesforce Id, enough to know them again and nothing else.
-Whoever asked to be erased does not expect to be there again after the next pull, file or event; a row that somebody
-puts into the mirror by hand, or ``readmit``, is a decision that counts.
+What is remembered is a keyed hash of each address and Salesforce Id, enough to know them again and
+nothing else. Whoever asked to be erased does not expect to be there again after the next pull, file
+or event; a row that somebody puts into the mirror by hand, or ``readmit``, is a decision that
+counts.
 
-Deleting alone leaves old bytes in free pages, also from edits long ago: the whole file is written anew (``VACUUM``).
+Deleting alone leaves old bytes in free pages, also from edits long ago: the whole file is written
+    anew (``VACUUM``).
 """
 
 from __future__ import annotations
@@ -49,7 +51,11 @@ class Forgotten:
         if key not in self:
             return event
         return replace(
-            event, id=_nameless(self._key, event.id, key), email="", campaign_id="", campaign_name=""
+            event,
+            id=_nameless(self._key, event.id, key),
+            email="",
+            campaign_id="",
+            campaign_name="",
         )
 
 
@@ -135,11 +141,13 @@ def purge(
 ) -> dict[str, Any]:
     """Remove a person from the mirror and its journal, and write the file anew.
 
-    What stays has no personal data in it: the ids of events, so that none counts twice, and of Tasks.
+    What stays has no personal data in it: the ids of events, so that none counts twice, and of
+        Tasks.
 
     Returns:
-        ``removed`` (rows, by table), ``records`` (the Salesforce Ids, which stay there) and ``mentions`` (rows of
-        other people that hold the address in some text of theirs, which are left).
+        ``removed`` (rows, by table), ``records`` (the Salesforce Ids, which stay there) and
+        ``mentions`` (rows of other people that hold the address in some text of theirs, which are
+        left).
     """
     told: dict[str, Any] = {}
     database.connection.create_function("_names", 2, names, deterministic=True)
@@ -157,7 +165,8 @@ def purge(
 def names(text: object, key: str) -> bool:
     r"""Whether a text, also one inside JSON, holds this address; a longer one that ends or begins like it is another.
 
-    A dash before it may belong to an id that somebody made from it, so that is taken for the address.
+    A dash before it may belong to an id that somebody made from it, so that is taken for the
+    address.
 
     >>> names('{"to": "Ada@x.example"}', "ada@x.example"), names("grada@x.example", "ada@x.example")
     (True, False)
@@ -192,14 +201,17 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
         keys |= {found[0]} if found and found[0] else set()
         linked |= {found[1]} if found and found[1] else set()
         former = database.rows(
-            "SELECT match_key FROM _former WHERE object = ? AND person_id = ?", [table.object, local_id]
+            "SELECT match_key FROM _former WHERE object = ? AND person_id = ?",
+            [table.object, local_id],
         )
         keys |= {name for (name,) in former}
     for table, local_id in people:
         counts += _purge_row(database, table, int(local_id))
     keys.discard("")
     for record in linked:
-        database.run("DELETE FROM _links WHERE salesforce_id = ? OR successor_id = ?", [record, record])
+        database.run(
+            "DELETE FROM _links WHERE salesforce_id = ? OR successor_id = ?", [record, record]
+        )
     for name in keys:
         counts += _purge_address(database, name)
     secret = _remember(database, key, {*keys, *linked})
@@ -242,7 +254,9 @@ def _purge_row(database: Database, table: MappedTable, local_id: int) -> Counter
             f"DELETE FROM {name} WHERE object = ? AND person_id = ?", person
         )
     counts["events"] = database.run(f"{_BLANK_EVENT} WHERE object = ? AND person_id = ?", person)
-    counts[table.object_map.table] = database.run(f"DELETE FROM {table.name} WHERE id = ?", [local_id])
+    counts[table.object_map.table] = database.run(
+        f"DELETE FROM {table.name} WHERE id = ?", [local_id]
+    )
     return counts
 
 
@@ -265,7 +279,9 @@ def _purge_address(database: Database, key: str) -> Counter[str]:
     counts: Counter[str] = Counter()
     for (event_id,) in database.rows("SELECT id FROM events WHERE match_key = ?", [key]):
         counts["activities"] += _blank_activities(database, "event_id = ?", [event_id])
-        counts["quarantine"] += database.run("DELETE FROM quarantine WHERE event_id = ?", [event_id])
+        counts["quarantine"] += database.run(
+            "DELETE FROM quarantine WHERE event_id = ?", [event_id]
+        )
     counts["events"] += database.run(f"{_BLANK_EVENT} WHERE match_key = ?", [key])
     counts["activities"] += _blank_activities(
         database, "_names(fields, ?) OR _names(subject, ?) OR _names(error, ?)", [key] * 3
@@ -283,7 +299,8 @@ def _blank_activities(database: Database, where: str, parameters: Sequence[Value
         f"DELETE FROM activities WHERE ({where}) AND state IN ('queued', 'quarantined')", parameters
     )
     blanked = database.run(
-        f"UPDATE activities SET subject = '', fields = '{{}}', error = '' WHERE ({where})", parameters
+        f"UPDATE activities SET subject = '', fields = '{{}}', error = '' WHERE ({where})",
+        parameters,
     )
     return gone + blanked
 
@@ -293,7 +310,10 @@ def _mentions(database: Database, table: MappedTable, keys: Iterable[str]) -> in
     texts = [name for name in table.columns if table.type_of(name) == "TEXT"]
     held = " OR ".join(f"_names({quoted(name)}, ?)" for name in texts)
     return sum(
-        int(database.value(f"SELECT count(*) FROM {table.name} WHERE {held}", [key] * len(texts)) or 0)
+        int(
+            database.value(f"SELECT count(*) FROM {table.name} WHERE {held}", [key] * len(texts))
+            or 0
+        )
         for key in keys
         if texts
     )

@@ -1,7 +1,7 @@
 """One run at a time: a lock of the operating system's beside the mirror, which a killed run cannot leave behind.
 
-Who holds it, and since when, is a note in the mirror, for the message to the one who has to wait. The note is
-never used to decide.
+Who holds it, and since when, is a note in the mirror, for the message to the one who has to wait.
+The note is never used to decide.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ HOLDER = "lock_holder"
 
 
 @contextmanager
-def run_lock(database: Database, run_id: str, command: str, *, timeout_seconds: float = 0) -> Iterator[None]:
+def run_lock(
+    database: Database, run_id: str, command: str, *, timeout_seconds: float = 0
+) -> Iterator[None]:
     """Hold the mirror's lock.
 
     Raises:
@@ -73,7 +75,9 @@ def _make_private(path: Path) -> None:
 
 
 def _sign(database: Database, run_id: str, command: str) -> None:
-    told = json.dumps({"run_id": run_id, "command": command, "since": database.now(), "pid": os.getpid()})
+    told = json.dumps(
+        {"run_id": run_id, "command": command, "since": database.now(), "pid": os.getpid()}
+    )
     with database.transaction(edits=True):
         database.run(
             "INSERT INTO _notes (name, value) VALUES (?, ?)"

@@ -1,8 +1,9 @@
 """The fixed tables, in named steps that are only ever added to.
 
-Mapped tables (``contacts``, ``leads``) are not here: ``tables`` makes them fit the configuration. All pending
-steps run in one immediate transaction, each recorded by sqlite-utils beside what it did; ``user_version``
-counts them, so that an up-to-date mirror is recognised without importing sqlite-utils at all.
+Mapped tables (``contacts``, ``leads``) are not here: ``tables`` makes them fit the configuration.
+All pending steps run in one immediate transaction, each recorded by sqlite-utils beside what it
+did; ``user_version`` counts them, so that an up-to-date mirror is recognised without importing
+sqlite-utils at all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Writes on their way to the org: the intent is durable before anything leaves, the outcome before the next batch.
 
-A row of ``_outbox`` holds what was sent, what it was judged against and the plan behind it, so that a crash at
-any instant leaves enough to finish the job. Once settled it is the history that ``undo`` and ``explain`` read.
+A row of ``_outbox`` holds what was sent, what it was judged against and the plan behind it, so that
+a crash at any instant leaves enough to finish the job. Once settled it is the history that ``undo``
+and ``explain`` read.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Outbox:
         self._tables = tables
         self._run_id = run_id
 
-    # -- before ------------------------------------------------------------------------------------------------
+    # -- before ------------------------------------------------------------------------------------
     def journal(self, writes: Sequence[PendingWrite]) -> list[OrgWrite]:
         """Keep what is about to be sent; the returned writes carry their ``ref``."""
         with self._database.transaction():
@@ -64,7 +65,7 @@ class Outbox:
             ],
         )
 
-    # -- after -------------------------------------------------------------------------------------------------
+    # -- after -------------------------------------------------------------------------------------
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         """Settle journaled writes in one transaction; one that is settled already stays so."""
         with self._database.transaction():
@@ -81,7 +82,9 @@ class Outbox:
         table, local_id, action = self._tables[kept[0]], LocalId(kept[1]), OrgAction(kept[2])
         match outcome:
             case Accepted():
-                self._accept(table, local_id, action, from_stored(self._database.parsed(kept[3])), outcome)
+                self._accept(
+                    table, local_id, action, from_stored(self._database.parsed(kept[3])), outcome
+                )
             case Rejected():
                 self._close(outcome.ref, "rejected", f"{outcome.code}: {outcome.message}")
                 self._put_aside(table, local_id, outcome.code, outcome.message, kept[5], kept[4])
@@ -94,7 +97,12 @@ class Outbox:
                 )
 
     def _accept(
-        self, table: MappedTable, local_id: LocalId, action: OrgAction, plan: RowPlan, outcome: Accepted
+        self,
+        table: MappedTable,
+        local_id: LocalId,
+        action: OrgAction,
+        plan: RowPlan,
+        outcome: Accepted,
     ) -> None:
         database = self._database
         self._close(outcome.ref, "accepted", "", outcome.salesforce_id)
@@ -114,7 +122,11 @@ class Outbox:
         held = records.held_columns(plan) | records.held_columns(late)
         taken = {each.column: each.value for each in outcome.late if each.column not in held}
         records.write(
-            database, table, local_id, {**plan.to_local, **taken}, records.seen_values(plan.decisions)
+            database,
+            table,
+            local_id,
+            {**plan.to_local, **taken},
+            records.seen_values(plan.decisions),
         )
         open_still = held | records.overtaken(database, table, local_id, plan)
         sent = {**plan.new_base, **plan.to_org}
@@ -134,9 +146,13 @@ class Outbox:
             self._database.value("SELECT before FROM _outbox WHERE ref = ?", [outcome.ref])
         )
         was |= {each.column: each.remote for each in outcome.late if each.remote is not MISSING}
-        self._database.run("UPDATE _outbox SET before = ? WHERE ref = ?", [json.dumps(was), outcome.ref])
+        self._database.run(
+            "UPDATE _outbox SET before = ? WHERE ref = ?", [json.dumps(was), outcome.ref]
+        )
 
-    def _close(self, ref: int, state: str, error: str, salesforce_id: SalesforceId | None = None) -> None:
+    def _close(
+        self, ref: int, state: str, error: str, salesforce_id: SalesforceId | None = None
+    ) -> None:
         self._database.run(
             "UPDATE _outbox SET state = ?, error = ?, settled_at = ?, plan = '',"
             " salesforce_id = coalesce(?, salesforce_id) WHERE ref = ?",
@@ -144,7 +160,13 @@ class Outbox:
         )
 
     def _put_aside(
-        self, table: MappedTable, local_id: LocalId, code: str, message: str, payload: str, edit: int
+        self,
+        table: MappedTable,
+        local_id: LocalId,
+        code: str,
+        message: str,
+        payload: str,
+        edit: int,
     ) -> None:
         refusal = quarantine.Refusal(
             quarantine.RECORD,

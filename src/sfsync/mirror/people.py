@@ -13,18 +13,23 @@ from sfsync.model.record import LocalId, Value, Values
 
 
 def import_rows(
-    database: Database, table: MappedTable, rows: Iterable[Values], source: str = "", run_id: str = ""
+    database: Database,
+    table: MappedTable,
+    rows: Iterable[Values],
+    source: str = "",
+    run_id: str = "",
 ) -> dict[str, int]:
     """Take records from a file in, in one transaction: what is new or different is an edit like any other.
 
-    A row is recognised by its match key; of several live rows with it the oldest is meant. Only the columns
-    that a record states are touched. Whoever was purged is not brought back.
+    A row is recognised by its match key; of several live rows with it the oldest is meant. Only the
+    columns that a record states are touched. Whoever was purged is not brought back.
 
     Args:
         source: the file's name, for the story of each person.
 
     Returns:
-        How many were ``created``, ``updated`` and ``unchanged``, and, where there were any, ``purged``.
+        How many were ``created``, ``updated`` and ``unchanged``, and, where there were any,
+        ``purged``.
     """
     counts = Counter({"created": 0, "updated": 0, "unchanged": 0})
     forgotten = forget.Forgotten(database)
@@ -41,14 +46,19 @@ def import_rows(
     return dict(counts)
 
 
-def _import_one(database: Database, table: MappedTable, values: Values) -> tuple[str, LocalId, Sequence[str]]:
+def _import_one(
+    database: Database, table: MappedTable, values: Values
+) -> tuple[str, LocalId, Sequence[str]]:
     key = match_key(str(values.get(table.object_map.match_on) or ""))
     columns = list(values)
     if key:
         where, parameters = f"{table.match()} = ?", list[Value]([key])
     else:  # nobody to recognise it by: the same record again is no second person
         same = " AND ".join(f"{quoted(name)} IS ?" for name in columns) or "0"
-        where, parameters = f"{table.match()} IS NULL AND {same}", [values[name] for name in columns]
+        where, parameters = (
+            f"{table.match()} IS NULL AND {same}",
+            [values[name] for name in columns],
+        )
     found = database.row(
         f"SELECT id, {table.listed('', columns) or 'NULL'} FROM {table.name}"
         f" WHERE {where} AND deleted_at IS NULL ORDER BY id LIMIT 1",

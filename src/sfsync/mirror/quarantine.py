@@ -1,7 +1,8 @@
 """What was refused, and why: in the org's own words, with a hint.
 
-A row in quarantine is not sent again until somebody edits it (its edit number is past the one it was refused
-with) or says ``retry``. One row, event or Task has one open entry, brought up to date when it is refused again.
+A row in quarantine is not sent again until somebody edits it (its edit number is past the one it
+was refused with) or says ``retry``. One row, event or Task has one open entry, brought up to date
+when it is refused again.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def at_this_edit(database: Database, base: str, refusal: Refusal) -> Refusal:
     return replace(refusal, edit=int(edit or 0))
 
 
-# -- for people ------------------------------------------------------------------------------------------------
+# -- for people ------------------------------------------------------------------------------------
 def listed(database: Database, addresses: str, *, limit: int) -> list[dict[str, Any]]:
     """Open entries, the latest first; ``addresses`` is SQL that gives the address of ``k``'s person."""
     found = database.rows(
@@ -174,7 +175,9 @@ def retry(database: Database, ids: Sequence[int]) -> int:
         How many.
     """
     with database.transaction(edits=True):
-        entries = database.rows("SELECT id, kind, event_id FROM quarantine WHERE state = 'open' ORDER BY id")
+        entries = database.rows(
+            "SELECT id, kind, event_id FROM quarantine WHERE state = 'open' ORDER BY id"
+        )
         chosen = [entry for entry in entries if not ids or entry[0] in ids]
         again = [entry for entry in chosen if entry[1] in _AGAIN]
         for number, kind, event_id in again:

@@ -1,9 +1,9 @@
 """Local rows with their base beside them: reading them, and applying the mirror's half of a plan.
 
-Everything here runs inside a transaction of the caller's. Whatever a plan says, a value that somebody wrote
-after it was made is not overwritten: a column takes the plan's value only while it still holds the one that the
-plan saw (a counter: plus what was counted since). The base moves all the same, so such a row stays edited and is
-judged again.
+Everything here runs inside a transaction of the caller's. Whatever a plan says, a value that
+somebody wrote after it was made is not overwritten: a column takes the plan's value only while it
+still holds the one that the plan saw (a counter: plus what was counted since). The base moves all
+the same, so such a row stays edited and is judged again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TIDIED = "tidied"
 """The rule of a decision that brings a value into canonical form: nothing new came in."""
 
 
-# -- reading ---------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 def row_columns(table: MappedTable, columns: Sequence[str]) -> str:
     """What ``read_row`` reads, from ``r`` (the row) and ``b`` (its base, perhaps absent)."""
     return (
@@ -59,7 +59,9 @@ def _text(value: Value) -> str | None:
     return None if value is None else str(value)
 
 
-def find(database: Database, table: MappedTable, where: str, parameters: Sequence[Value]) -> Row | None:
+def find(
+    database: Database, table: MappedTable, where: str, parameters: Sequence[Value]
+) -> Row | None:
     """The first row for which ``where`` holds, over ``r`` and ``b``."""
     found = database.row(
         f"SELECT {row_columns(table, table.columns)} FROM {table.name} AS r"
@@ -78,8 +80,8 @@ def id_of(database: Database, table: MappedTable, salesforce_id: SalesforceId) -
 def dirty(table: MappedTable, columns: Sequence[str]) -> str:
     """SQL over ``r`` and ``b``: the row holds something that the org should hear of.
 
-    Not a row in quarantine that nobody has edited since, nor one that differs only in fields which wait for a
-    person's decision.
+    Not a row in quarantine that nobody has edited since, nor one that differs only in fields which
+    wait for a person's decision.
     """
     moved = " OR ".join(
         f"((r.{quoted(name)} IS NOT b.{quoted(name)} OR instr(b._unmet, ',{_literal(name)},'))"
@@ -104,16 +106,22 @@ def put_aside(table: MappedTable) -> str:
 
 def has_address(database: Database, table: MappedTable, key: str) -> bool:
     """Whether some row has this address."""
-    return database.value(f"SELECT 1 FROM {table.name} WHERE {table.match()} = ? LIMIT 1", [key]) is not None
+    return (
+        database.value(f"SELECT 1 FROM {table.name} WHERE {table.match()} = ? LIMIT 1", [key])
+        is not None
+    )
 
 
 def _literal(text: str) -> str:
     return text.replace("'", "''")
 
 
-# -- writing ---------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 def insert(
-    database: Database, table: MappedTable, values: Values, salesforce_id: SalesforceId | None = None
+    database: Database,
+    table: MappedTable,
+    values: Values,
+    salesforce_id: SalesforceId | None = None,
 ) -> LocalId:
     """A new row."""
     names = list(values)
@@ -136,7 +144,8 @@ def write(
 ) -> None:
     """Set columns of a row; one that is named in ``seen`` only while it still holds that value.
 
-    A counter that has moved on since it was seen moves on from the new value: what was counted meanwhile stays.
+    A counter that has moved on since it was seen moves on from the new value: what was counted
+        meanwhile stays.
     """
     if not values:
         return
@@ -156,7 +165,9 @@ def write(
         else:
             parts.append(f"{name} = ?")
             parameters.append(value)
-    database.run(f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id])
+    database.run(
+        f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id]
+    )
 
 
 def _counts(table: MappedTable, column: str) -> bool:
@@ -169,12 +180,16 @@ def keep_base(database: Database, table: MappedTable, local_id: LocalId) -> None
 
 
 def agree(
-    database: Database, table: MappedTable, local_id: LocalId, values: Mapping[str, Value], held: set[str]
+    database: Database,
+    table: MappedTable,
+    local_id: LocalId,
+    values: Mapping[str, Value],
+    held: set[str],
 ) -> None:
     """Both sides hold these values now; the base, which is there, moves to them.
 
-    A column that nobody ever agreed on, is not named and is blank here counts as agreed: there is nothing to
-    lose. One that holds a value stays unmet.
+    A column that nobody ever agreed on, is not named and is blank here counts as agreed: there is
+    nothing to lose. One that holds a value stays unmet.
     """
     kept = database.row(f"SELECT _unmet, _held FROM {table.base} WHERE id = ?", [local_id])
     if kept is None:
@@ -190,15 +205,26 @@ def agree(
         f" _salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?),"
         f" deleted_at = CASE WHEN (SELECT deleted_at FROM {table.name} WHERE id = ?) IS NULL THEN NULL"
         " ELSE deleted_at END WHERE id = ?",
-        [*named.values(), spelled(unmet - named.keys()), spelled(now_held), local_id, local_id, local_id],
+        [
+            *named.values(),
+            spelled(unmet - named.keys()),
+            spelled(now_held),
+            local_id,
+            local_id,
+            local_id,
+        ],
     )
 
 
 def _blank_here(
     database: Database, table: MappedTable, local_id: LocalId, columns: Sequence[str]
 ) -> dict[str, Value]:
-    found = database.row(f"SELECT {table.listed('', columns)} FROM {table.name} WHERE id = ?", [local_id])
-    return {column: None for column, value in zip(columns, found or (), strict=False) if value is None}
+    found = database.row(
+        f"SELECT {table.listed('', columns)} FROM {table.name} WHERE id = ?", [local_id]
+    )
+    return {
+        column: None for column, value in zip(columns, found or (), strict=False) if value is None
+    }
 
 
 def prune(database: Database, table: MappedTable, local_id: LocalId) -> None:
@@ -214,12 +240,14 @@ def forget_base(database: Database, table: MappedTable, local_id: LocalId) -> No
     quarantine.over(database, table.object, local_id)
 
 
-def link(database: Database, table: MappedTable, local_id: LocalId, salesforce_id: SalesforceId) -> bool:
+def link(
+    database: Database, table: MappedTable, local_id: LocalId, salesforce_id: SalesforceId
+) -> bool:
     """Give a row its record.
 
     Returns:
-        Whether the row has it now. Another row that holds the Id makes room where nobody has edited it: it is
-        the copy that a pull made before the reply to a create was known.
+        Whether the row has it now. Another row that holds the Id makes room where nobody has edited
+        it: it is the copy that a pull made before the reply to a create was known.
     """
     other = id_of(database, table, salesforce_id)
     if other == local_id:
@@ -246,8 +274,12 @@ def move_person(
 ) -> None:
     """What hangs on one row hangs on another from now on: events, activities, segments."""
     where = [new.object, new_id, old.object, old_id]
-    database.run("UPDATE events SET object = ?, person_id = ? WHERE object = ? AND person_id = ?", where)
-    database.run("UPDATE activities SET object = ?, person_id = ? WHERE object = ? AND person_id = ?", where)
+    database.run(
+        "UPDATE events SET object = ?, person_id = ? WHERE object = ? AND person_id = ?", where
+    )
+    database.run(
+        "UPDATE activities SET object = ?, person_id = ? WHERE object = ? AND person_id = ?", where
+    )
     if old.person_column and new.person_column:
         database.run(
             f"INSERT OR IGNORE INTO contact_segments (segment_id, {new.person_column}, added_at)"
@@ -272,7 +304,7 @@ def segment_id(database: Database, segment: str) -> int:
     return int(database.value("SELECT id FROM segments WHERE name = ?", [segment]))
 
 
-# -- where values come from --------------------------------------------------------------------------------------
+# -- where values come from ------------------------------------------------------------------------
 def note_brought(
     database: Database,
     table: MappedTable,
@@ -289,7 +321,9 @@ def note_brought(
     )
 
 
-def note_arrivals(database: Database, table: MappedTable, first: LocalId, last: LocalId, run_id: str) -> None:
+def note_arrivals(
+    database: Database, table: MappedTable, first: LocalId, last: LocalId, run_id: str
+) -> None:
     """Keep that these rows, one after the other, came in by a pull."""
     database.run(
         "INSERT INTO _arrivals (object, first_id, last_id, run_id, at) VALUES (?, ?, ?, ?, ?)",
@@ -309,7 +343,7 @@ def note_former(database: Database, table: MappedTable, local_id: LocalId, plan:
         )
 
 
-# -- plans -----------------------------------------------------------------------------------------------------
+# -- plans -----------------------------------------------------------------------------------------
 class Committer:
     """Applies the mirror's half of plans.
 
@@ -340,7 +374,10 @@ class Committer:
 
     def _insert(self, table: MappedTable, plan: RowPlan, segment: str) -> None:
         database = self._database
-        if plan.salesforce_id is not None and id_of(database, table, plan.salesforce_id) is not None:
+        if (
+            plan.salesforce_id is not None
+            and id_of(database, table, plan.salesforce_id) is not None
+        ):
             return  # it came in by another way meanwhile; the next pull compares
         local_id = insert(database, table, plan.to_local, plan.salesforce_id)
         note_arrivals(database, table, local_id, local_id, self._run_id)
@@ -366,7 +403,9 @@ class Committer:
         note_former(database, table, local_id, plan)
         write(database, table, local_id, plan.to_local, seen_values(plan.decisions))
         pulled = [
-            each.column for each in plan.decisions if each.rule != TIDIED and each.column in plan.to_local
+            each.column
+            for each in plan.decisions
+            if each.rule != TIDIED and each.column in plan.to_local
         ]
         if pulled:
             note_brought(database, table, local_id, "pulled", pulled, "", self._run_id)
@@ -400,7 +439,9 @@ class Committer:
     ) -> None:
         database = self._database
         successor = self._tables.get(plan.successor_object or plan.object)
-        keep_link(database, table, salesforce_id, plan.successor_object or plan.object, successor_id)
+        keep_link(
+            database, table, salesforce_id, plan.successor_object or plan.object, successor_id
+        )
         survivor = id_of(database, successor, successor_id) if successor else None
         if successor is None or survivor is None:
             return  # queued Tasks follow the link when they are sent
@@ -415,7 +456,9 @@ class Committer:
                 )
         owed = [*plan.to_successor, *plan.add_to_successor]
         if owed:
-            note_brought(database, successor, survivor, "lives on", owed, salesforce_id, self._run_id)
+            note_brought(
+                database, successor, survivor, "lives on", owed, salesforce_id, self._run_id
+            )
 
 
 def keep_link(
@@ -442,8 +485,8 @@ def seen_values(decisions: Iterable[FieldDecision]) -> dict[str, Value]:
 def overtaken(database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan) -> set[str]:
     """The columns whose value from the org did not get into the row, because somebody edited it since the plan.
 
-    Asked after ``write``. Whoever edited never saw that value, so nobody agrees on it: with the base left where it
-    was, the next plan finds both sides changed.
+    Asked after ``write``. Whoever edited never saw that value, so nobody agrees on it: with the
+    base left where it was, the next plan finds both sides changed.
     """
     seen = seen_values(plan.decisions)
     taken = [
@@ -453,9 +496,13 @@ def overtaken(database: Database, table: MappedTable, local_id: LocalId, plan: R
     ]
     if not taken:
         return set()
-    held = database.row(f"SELECT {table.listed('', taken)} FROM {table.name} WHERE id = ?", [local_id])
+    held = database.row(
+        f"SELECT {table.listed('', taken)} FROM {table.name} WHERE id = ?", [local_id]
+    )
     return {
-        column for column, value in zip(taken, held or (), strict=False) if value != plan.to_local[column]
+        column
+        for column, value in zip(taken, held or (), strict=False)
+        if value != plan.to_local[column]
     }
 
 
@@ -464,26 +511,31 @@ def held_columns(plan: RowPlan) -> set[str]:
     return {decision.column for decision in plan.decisions if decision.winner is Side.HELD}
 
 
-# -- a person decides ------------------------------------------------------------------------------------------
-def take(database: Database, tables: Mapping[str, MappedTable], conflict_id: int, side: Side) -> None:
+# -- a person decides ------------------------------------------------------------------------------
+def take(
+    database: Database, tables: Mapping[str, MappedTable], conflict_id: int, side: Side
+) -> None:
     """Decide a conflict: the chosen side's value stands, and the next sync carries it to where it is not.
 
-    An open one: the base moves to the org's value, so that the row's own value counts as the one edit there is,
-    or the row takes the org's value and is at rest. One that a policy decided: the other value is an edit made
-    now.
+    An open one: the base moves to the org's value, so that the row's own value counts as the one
+    edit there is, or the row takes the org's value and is at rest. One that a policy decided: the
+    other value is an edit made now.
 
     Raises:
         UsageError: there is no such conflict, or it is settled.
     """
     found = database.row(
-        'SELECT object, person_id, "column", local, remote, state FROM conflicts WHERE id = ?', [conflict_id]
+        'SELECT object, person_id, "column", local, remote, state FROM conflicts WHERE id = ?',
+        [conflict_id],
     )
     if found is None or found[0] not in tables:
         raise UsageError(f"there is no conflict {conflict_id}", hint="sfsync conflicts")
     table, local_id = tables[found[0]], LocalId(found[1])
     column, local, remote, state = found[2:]
     if state == "settled" or column not in table.columns:
-        raise UsageError(f"conflict {conflict_id} is settled already", hint="sfsync conflicts --open")
+        raise UsageError(
+            f"conflict {conflict_id} is settled already", hint="sfsync conflicts --open"
+        )
     chosen = local if side is Side.LOCAL else remote
     with database.transaction():
         if state == "open":

@@ -69,7 +69,8 @@ def last_good(database: Database) -> str | None:
 def sent_by(database: Database, run_id: str) -> list[InDoubt]:
     """What a run wrote to the org and the org accepted, the latest first."""
     found = database.rows(
-        f"SELECT {_WRITE} FROM _outbox WHERE run_id = ? AND state = 'accepted' ORDER BY ref DESC", [run_id]
+        f"SELECT {_WRITE} FROM _outbox WHERE run_id = ? AND state = 'accepted' ORDER BY ref DESC",
+        [run_id],
     )
     return [_write(database, row) for row in found]
 
@@ -81,7 +82,9 @@ _PAGE = 1_000
 def _write(database: Database, row: Sequence[Any]) -> InDoubt:
     ref, name, person, linked, action, was, now, sent_at = row
     read = database.parsed
-    return InDoubt(ref, name, LocalId(person), SalesforceId(linked), action, read(was), read(now), sent_at)
+    return InDoubt(
+        ref, name, LocalId(person), SalesforceId(linked), action, read(was), read(now), sent_at
+    )
 
 
 def written(
@@ -94,7 +97,13 @@ def written(
     """
     chosen = "" if ids is None else " AND salesforce_id IN (SELECT value FROM json_each(:ids))"
     of_run = f"FROM _outbox WHERE run_id = :run AND object = :object AND state = 'accepted'{chosen}"
-    given = {"run": run_id, "object": object_name, "ids": json.dumps(ids or []), "after": "", "upto": ""}
+    given = {
+        "run": run_id,
+        "object": object_name,
+        "ids": json.dumps(ids or []),
+        "after": "",
+        "upto": "",
+    }
     while upto := database.value(
         f"SELECT max(salesforce_id) FROM (SELECT DISTINCT salesforce_id {of_run}"
         f" AND salesforce_id > :after ORDER BY salesforce_id LIMIT {_PAGE})",
@@ -114,7 +123,8 @@ def written(
 def tasks_of(database: Database, run_id: str) -> list[SalesforceId]:
     """Tasks that a run logged."""
     found = database.rows(
-        "SELECT task_id FROM activities WHERE run_id = ? AND task_id IS NOT NULL ORDER BY id", [run_id]
+        "SELECT task_id FROM activities WHERE run_id = ? AND task_id IS NOT NULL ORDER BY id",
+        [run_id],
     )
     return [SalesforceId(task) for (task,) in found]
 
@@ -152,7 +162,10 @@ def named(database: Database, run_id: str) -> dict[str, Any] | None:
 def ids(database: Database, *, limit: int = 10_000) -> list[str]:
     """The names of the last runs, the latest first."""
     return [
-        name for (name,) in database.rows("SELECT run_id FROM runs ORDER BY started_at DESC LIMIT ?", [limit])
+        name
+        for (name,) in database.rows(
+            "SELECT run_id FROM runs ORDER BY started_at DESC LIMIT ?", [limit]
+        )
     ]
 
 
@@ -170,7 +183,9 @@ def status(database: Database, tables: Sequence[MappedTable]) -> dict[str, Any]:
     told |= {name: database.value(f"SELECT count(*) FROM {what}") for name, what in counted.items()}
     told["paused_since"] = database.value("SELECT value FROM _notes WHERE name = 'paused'")
     told["last_good_run"] = last_good(database)
-    told["runs"] = [{key: run[key] for key in run if key != "report"} for run in listed(database, 5)]
+    told["runs"] = [
+        {key: run[key] for key in run if key != "report"} for run in listed(database, 5)
+    ]
     return told
 
 
@@ -178,13 +193,21 @@ def _object_status(database: Database, table: MappedTable) -> dict[str, Any]:
     live, deleted = database.row(
         f"SELECT count(*) FILTER (WHERE deleted_at IS NULL), count(deleted_at) FROM {table.name}"
     ) or (0, 0)
-    pushed = [field.column for field in _sendable(database, table.object_map).fields if field.pushes]
+    pushed = [
+        field.column for field in _sendable(database, table.object_map).fields if field.pushes
+    ]
     edited = database.value(
         f"SELECT count(*) FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
         f" WHERE {records.dirty(table, pushed)}"
     )
     mark = database.value("SELECT at FROM _watermarks WHERE object = ?", [table.object])
-    return {"object": table.object, "rows": live, "deleted": deleted, "edited": edited, "watermark": mark}
+    return {
+        "object": table.object,
+        "rows": live,
+        "deleted": deleted,
+        "edited": edited,
+        "watermark": mark,
+    }
 
 
 def _sendable(database: Database, object_map: ObjectMap) -> ObjectMap:

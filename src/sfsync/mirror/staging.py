@@ -1,11 +1,11 @@
 """Fresh records beside the mirror's rows, and what is plain about them settled by SQL.
 
-A stage is a temporary table: it is not in the mirror's file, not durable, and gone at the end of the block. A
-crash loses nothing but work, for the watermark has not moved.
+A stage is a temporary table: it is not in the mirror's file, not durable, and gone at the end of
+the block. A crash loses nothing but work, for the watermark has not moved.
 
-What SQL settles here is what ``planning.planner`` would decide without looking twice; a property test holds the
-one against the other. Everything else comes out as triples, page by page, so that memory stays flat and the
-caller may commit between any two.
+What SQL settles here is what ``planning.planner`` would decide without looking twice; a property
+test holds the one against the other. Everything else comes out as triples, page by page, so that
+memory stays flat and the caller may commit between any two.
 """
 
 from __future__ import annotations
@@ -134,7 +134,12 @@ class SqliteStage:
     """One object's stage; see ``engine.ports.Stage``."""
 
     def __init__(
-        self, database: Database, table: MappedTable, columns: Sequence[str], name: str, run_id: str = ""
+        self,
+        database: Database,
+        table: MappedTable,
+        columns: Sequence[str],
+        name: str,
+        run_id: str = "",
     ) -> None:
         self._database = database
         self._run_id = run_id
@@ -142,7 +147,9 @@ class SqliteStage:
         self._columns = tuple(columns)
         self._law = Law(table, self._columns)
         self._bare = name
-        self._began = int(database.value("SELECT edit FROM _sync"))  # the mirror's count of edits so far
+        self._began = int(
+            database.value("SELECT edit FROM _sync")
+        )  # the mirror's count of edits so far
         self._name = f"temp.{quoted(name)}"
         own = "_state TEXT, _successor_id TEXT, _modified_at TEXT, _absent TEXT"
         listed = "".join(f", {quoted(column)} {table.type_of(column)}" for column in self._columns)
@@ -158,7 +165,7 @@ class SqliteStage:
         with self._database.temporary():
             self._database.run(f"DROP TABLE IF EXISTS {self._name}")
 
-    # -- filling -----------------------------------------------------------------------------------------------
+    # -- filling -----------------------------------------------------------------------------------
     def add(self, records: Iterable[Remote]) -> int:
         """Stage one page; a record staged before is replaced. Returns how many."""
         with self._database.temporary():
@@ -176,7 +183,7 @@ class SqliteStage:
             *[values.get(column) for column in self._columns],
         )
 
-    # -- plain -------------------------------------------------------------------------------------------------
+    # -- plain -------------------------------------------------------------------------------------
     @property
     def _joined(self) -> str:
         return (
@@ -191,7 +198,9 @@ class SqliteStage:
             f"SELECT {law.verdict} AS verdict, count(*), sum({law.blanked}) FROM {self._joined} GROUP BY verdict"
         )
         counts = {verdict: (count, blanked or 0) for verdict, count, blanked in found}
-        by_word = {word: counts.get(word, (0, 0))[0] for word in ("new", "changed", "equal", "contested")}
+        by_word = {
+            word: counts.get(word, (0, 0))[0] for word in ("new", "changed", "equal", "contested")
+        }
         return StageSummary(**by_word, blanked=counts.get("changed", (0, 0))[1])
 
     def unstaged_ids(self) -> Iterator[SalesforceId]:
@@ -209,8 +218,8 @@ class SqliteStage:
     def settle_plain(self, *, insert: bool, update: bool, segment: str) -> ObjectReport:
         """Apply, by SQL and in transactions of a bounded size, what needs no decision: ``new`` and ``changed``.
 
-        ``insert`` and ``update`` say whether the rules want it; ``segment`` names the segment new rows join.
-        Merges and conversions are noted as links, whatever becomes of the rows.
+        ``insert`` and ``update`` say whether the rules want it; ``segment`` names the segment new
+        rows join. Merges and conversions are noted as links, whatever becomes of the rows.
         """
         report = ObjectReport()
         for span in self._spans():
@@ -241,7 +250,8 @@ class SqliteStage:
             return 0
         pulled, table = self._law.pulled, self._table
         last = self._note_changed(span)
-        # spelled out from the stage to the rows: as UPDATE FROM, SQLite walks every row of the mirror
+        # spelled out from the stage to the rows: as UPDATE FROM, SQLite walks every row of the
+        # mirror
         return self._database.run(
             f"UPDATE {table.name} AS moved SET ({table.listed('', pulled)}) ="
             f" (SELECT {table.listed('s', pulled)} FROM {self._name} AS s WHERE s.salesforce_id = moved.salesforce_id)"
@@ -316,14 +326,16 @@ class SqliteStage:
             [self._table.object, self._table.object, self._database.now(), *span],
         )
 
-    # -- triples -----------------------------------------------------------------------------------------------
+    # -- triples -----------------------------------------------------------------------------------
     def triples(self, *, contested_only: bool, dirty_only: bool = False) -> Iterator[Triple]:
         """Triples in a steady order, streaming; the caller may commit between any two of them.
 
-        ``contested_only``: what ``settle_plain`` leaves. ``dirty_only``: rows edited here, with the staged
-        record as remote (``None`` where the row has no Id and no staged record its address). Not rows that were
-        edited, or put in, too late to be asked for: they wait for the next run. Otherwise every staged record
-        that differs from its row, and every dirty row (``GONE`` where its record is not staged).
+        ``contested_only``: what ``settle_plain`` leaves. ``dirty_only``: rows edited here, with the
+        staged record as remote (``None`` where the row has no Id and no staged record its address).
+        Not rows that were
+        edited, or put in, too late to be asked for: they wait for the next run. Otherwise every
+        staged record that differs from its row, and every dirty row (``GONE`` where its record is
+        not staged).
         """
         handed_out: set[LocalId] = set()
         if not dirty_only:
@@ -344,7 +356,11 @@ class SqliteStage:
             width = 5 + len(self._columns)
             for found in page:
                 remote = self._remote(found)
-                row = None if found[width] is None else records.read_row(found[width:], self._local_columns)
+                row = (
+                    None
+                    if found[width] is None
+                    else records.read_row(found[width:], self._local_columns)
+                )
                 yield self._triple(row or self._unlinked(remote, handed_out), remote)
             after = page[-1][0]
 
@@ -370,13 +386,13 @@ class SqliteStage:
 
     def _by_row(self, handed_out: set[LocalId], *, beside_staged: bool) -> Iterator[Triple]:
         """From the rows edited here; ``beside_staged``: also those that have a staged record."""
-        pushed = [name for name in self._local_columns if self._table.object_map.by_column[name].pushes]
+        pushed = [
+            name for name in self._local_columns if self._table.object_map.by_column[name].pushes
+        ]
         only = " AND s.salesforce_id IS NULL"
         if beside_staged:
             in_time = f"b._edit <= {self._began}"
-            only = (
-                f" AND CASE WHEN r.salesforce_id IS NULL THEN {in_time} ELSE s.salesforce_id IS NOT NULL END"
-            )
+            only = f" AND CASE WHEN r.salesforce_id IS NULL THEN {in_time} ELSE s.salesforce_id IS NOT NULL END"
         after, width = 0, 5 + len(self._columns)
         while page := self._database.rows(
             f"SELECT {self._staged_columns}, {records.row_columns(self._table, self._local_columns)}"
@@ -392,7 +408,9 @@ class SqliteStage:
                     yield self._triple(row, self._remote_of(found, row, by_key))
             after = page[-1][width]
 
-    def _remote_of(self, found: Sequence[Value], row: Row, by_key: Mapping[LocalId, Remote]) -> Remote | None:
+    def _remote_of(
+        self, found: Sequence[Value], row: Row, by_key: Mapping[LocalId, Remote]
+    ) -> Remote | None:
         if found[0] is not None:
             return self._remote(found)
         if row.salesforce_id is not None:

@@ -13,7 +13,17 @@ from typing import Any, Self
 from sfsync.errors import MirrorError, WrongOrg
 from sfsync.mapping.check import SObjectFacts
 from sfsync.mapping.schema import Mapping, ObjectMap
-from sfsync.mirror import conflicts, forget, health, people, quarantine, records, runs, stories, tables
+from sfsync.mirror import (
+    conflicts,
+    forget,
+    health,
+    people,
+    quarantine,
+    records,
+    runs,
+    stories,
+    tables,
+)
 from sfsync.mirror.database import Clock, Database, quoted
 from sfsync.mirror.events import Events
 from sfsync.mirror.lock import holder, run_lock
@@ -47,7 +57,9 @@ class SqliteMirror:
         MirrorBusy: another program keeps writing.
     """
 
-    def __init__(self, path: Path, *, now: Clock, run_id: str = "", busy_seconds: float = 10.0) -> None:
+    def __init__(
+        self, path: Path, *, now: Clock, run_id: str = "", busy_seconds: float = 10.0
+    ) -> None:
         self.path = path
         self._database = Database(path, now=now, busy_seconds=busy_seconds)
         try:
@@ -63,7 +75,10 @@ class SqliteMirror:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -74,19 +89,23 @@ class SqliteMirror:
     def _table(self, object_name: str) -> MappedTable:
         if object_name not in self._tables:
             raise MirrorError(
-                f"the mirror has no table for {object_name!r}", hint="Name it under `objects` in sfsync.yaml."
+                f"the mirror has no table for {object_name!r}",
+                hint="Name it under `objects` in sfsync.yaml.",
             )
         return self._tables[object_name]
 
-    # -- what the mirror is ------------------------------------------------------------------------------------
+    # -- what the mirror is ------------------------------------------------------------------------
     def prepare(self, mapping: Mapping) -> tuple[str, ...]:
         """Make tables, columns and triggers fit the mapping; nothing is written where they do.
 
         Returns:
-            The objects whose mapping changed since their last pull: they have to be read again in full.
+            The objects whose mapping changed since their last pull: they have to be read again in
+                full.
         """
         changed = tables.fit(self._database, mapping)
-        self._tables = {name: MappedTable(object_map) for name, object_map in mapping.objects.items()}
+        self._tables = {
+            name: MappedTable(object_map) for name, object_map in mapping.objects.items()
+        }
         return changed
 
     def facts(self, sobject: str) -> SObjectFacts | None:
@@ -125,8 +144,8 @@ class SqliteMirror:
     def external_key(self, object_name: str, local_id: LocalId) -> str:
         """The external id value for a row that sfsync creates in the org; the same for ever.
 
-        The mapped column's value where the external id field is mapped and the row has one; else the mirror's
-        own random key with the row's number, and a letter for the object.
+        The mapped column's value where the external id field is mapped and the row has one; else
+        the mirror's own random key with the row's number, and a letter for the object.
         """
         table = self._table(object_name)
         mapped = table.object_map.by_remote.get(table.object_map.external_id)
@@ -159,8 +178,10 @@ class SqliteMirror:
         """Where sealed logins are kept."""
         return Tokens(self._database)
 
-    # -- runs --------------------------------------------------------------------------------------------------
-    def lock(self, run_id: str, command: str, *, timeout_seconds: float = 0) -> AbstractContextManager[None]:
+    # -- runs --------------------------------------------------------------------------------------
+    def lock(
+        self, run_id: str, command: str, *, timeout_seconds: float = 0
+    ) -> AbstractContextManager[None]:
         """Hold the mirror's lock; ``MirrorBusy`` names who has it instead."""
         return run_lock(self._database, run_id, command, timeout_seconds=timeout_seconds)
 
@@ -210,7 +231,7 @@ class SqliteMirror:
         """What waits, what is open, the watermarks, the last runs; for people."""
         return runs.status(self._database, list(self._tables.values()))
 
-    # -- how it is ---------------------------------------------------------------------------------------------
+    # -- how it is ---------------------------------------------------------------------------------
     def damage(self) -> str:
         """What SQLite's own quick check finds; empty for nothing."""
         return health.damage(self._database)
@@ -235,14 +256,16 @@ class SqliteMirror:
         """The values of a column, each once."""
         return health.distinct(self._database, self._table(object_name), column, limit)
 
-    # -- pull --------------------------------------------------------------------------------------------------
+    # -- pull --------------------------------------------------------------------------------------
     def watermark(self, object_name: str, columns: Sequence[str]) -> Watermark | None:
         """Where the last complete pull of this object got to.
 
-        ``None`` where there was none, or where it did not read all of these columns, or read one of them from
-        another field: then everything has to be read again.
+        ``None`` where there was none, or where it did not read all of these columns, or read one of
+        them from another field: then everything has to be read again.
         """
-        kept = self._database.row("SELECT at, columns FROM _watermarks WHERE object = ?", [object_name])
+        kept = self._database.row(
+            "SELECT at, columns FROM _watermarks WHERE object = ?", [object_name]
+        )
         if kept is None:
             return None
         read = self._database.parsed(kept[1])
@@ -277,7 +300,9 @@ class SqliteMirror:
     def rows(self, object_name: str) -> int:
         """How many live rows there are, for the brake."""
         table = self._table(object_name)
-        return int(self._database.value(f"SELECT count(*) FROM {table.name} WHERE deleted_at IS NULL"))
+        return int(
+            self._database.value(f"SELECT count(*) FROM {table.name} WHERE deleted_at IS NULL")
+        )
 
     def row(self, object_name: str, local_id: LocalId) -> Row | None:
         """One row with its base (the row itself where nobody has edited it)."""
@@ -285,9 +310,13 @@ class SqliteMirror:
 
     def find_row(self, object_name: str, salesforce_id: SalesforceId) -> Row | None:
         """The row of this record."""
-        return records.find(self._database, self._table(object_name), "r.salesforce_id = ?", [salesforce_id])
+        return records.find(
+            self._database, self._table(object_name), "r.salesforce_id = ?", [salesforce_id]
+        )
 
-    def successor(self, object_name: str, salesforce_id: SalesforceId) -> tuple[str, SalesforceId] | None:
+    def successor(
+        self, object_name: str, salesforce_id: SalesforceId
+    ) -> tuple[str, SalesforceId] | None:
         """What a merged or converted record lives on in, as far as the mirror has heard: object and Id."""
         found = self._database.row(
             "SELECT successor_object, successor_id FROM _links WHERE object = ? AND salesforce_id = ?",
@@ -301,13 +330,13 @@ class SqliteMirror:
             with self._database.transaction():
                 records.Committer(self._database, self._tables, self._run_id).commit(plans, segment)
 
-    # -- push --------------------------------------------------------------------------------------------------
+    # -- push --------------------------------------------------------------------------------------
     def dirty_ids(self, object_name: str, columns: Sequence[str]) -> Iterator[SalesforceId]:
         """Salesforce Ids of rows where one of these columns was edited here, in a steady order.
 
-        Also of rows that were linked and never agreed on anything. Not of rows in open quarantine, nor of rows
-        whose only such columns are held for a person to decide, nor of soft-deleted ones unless the mapping
-        deletes their records.
+        Also of rows that were linked and never agreed on anything. Not of rows in open quarantine,
+        nor of rows whose only such columns are held for a person to decide, nor of soft-deleted
+        ones unless the mapping deletes their records.
         """
         table = self._table(object_name)
         after = 0
@@ -364,8 +393,10 @@ class SqliteMirror:
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Settle journaled writes in one transaction.
 
-        Accepted: keep the new Id, move the base to what was sent, take the merged values into the row unless
-        somebody edited it meanwhile. Rejected: quarantine. Deferred: forget the write, the row stays dirty.
+        Accepted: keep the new Id, move the base to what was sent, take the merged values into the
+        row unless
+        somebody edited it meanwhile. Rejected: quarantine. Deferred: forget the write, the row
+        stays dirty.
         Unknown: keep it in doubt.
         """
         if outcomes:
@@ -379,7 +410,7 @@ class SqliteMirror:
     def _outbox(self) -> Outbox:
         return Outbox(self._database, self._tables, self._run_id)
 
-    # -- activity ----------------------------------------------------------------------------------------------
+    # -- activity ----------------------------------------------------------------------------------
     def known_events(self, ids: Sequence[str]) -> int:
         """How many of these events are stored already, or stand among them twice."""
         return self._events.known(ids)
@@ -425,7 +456,7 @@ class SqliteMirror:
     def _events(self) -> Events:
         return Events(self._database, self._tables, self._run_id)
 
-    # -- what people are told ----------------------------------------------------------------------------------
+    # -- what people are told ----------------------------------------------------------------------
     def quarantine(
         self,
         *,
@@ -439,15 +470,21 @@ class SqliteMirror:
         payload: str = "",
     ) -> None:
         """Put something aside, with the reason in the org's own words, and a hint."""
-        refusal = quarantine.Refusal(kind, code, message, hint, object_name, local_id, event_id, payload)
+        refusal = quarantine.Refusal(
+            kind, code, message, hint, object_name, local_id, event_id, payload
+        )
         with self._database.transaction():
             if kind == quarantine.RECORD and local_id is not None:
-                refusal = quarantine.at_this_edit(self._database, self._table(object_name).base, refusal)
+                refusal = quarantine.at_this_edit(
+                    self._database, self._table(object_name).base, refusal
+                )
             quarantine.put_aside(self._database, refusal, self._run_id)
 
     def quarantined(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """What is in open quarantine, the latest first."""
-        return quarantine.listed(self._database, records.addresses(self._tables.values()), limit=limit)
+        return quarantine.listed(
+            self._database, records.addresses(self._tables.values()), limit=limit
+        )
 
     def retry(self, ids: Sequence[int] = ()) -> int:
         """Let these entries go, so that they are tried again; all where none is named. Returns how many."""
@@ -470,7 +507,7 @@ class SqliteMirror:
         """
         records.take(self._database, self._tables, conflict_id, Side(side))
 
-    # -- people ------------------------------------------------------------------------------------------------
+    # -- people ------------------------------------------------------------------------------------
     def import_records(
         self, object_name: str, rows: Iterable[Values], *, source: str = "", run_id: str = ""
     ) -> dict[str, int]:

@@ -82,8 +82,9 @@ def story(database: Database, tables: Sequence[MappedTable], who: str) -> dict[s
     """Everything the mirror knows of somebody, soft-deleted rows too.
 
     Returns:
-        ``rows`` (each with its object, local, base, segments, where it lives on), and, oldest first, ``arrivals``,
-        ``brought``, ``events``, ``activities``, ``conflicts``, ``quarantine``, ``writes`` and ``links``.
+        ``rows`` (each with its object, local, base, segments, where it lives on), and, oldest
+        first, ``arrivals``, ``brought``, ``events``, ``activities``, ``conflicts``, ``quarantine``,
+        ``writes`` and ``links``.
     """
     found = people(database, tables, who)
     told: dict[str, Any] = {"email": who, "rows": [_row(database, *person) for person in found]}
@@ -103,7 +104,9 @@ def story(database: Database, tables: Sequence[MappedTable], who: str) -> dict[s
     told["writes"] = [_write(database, entry) for entry in told.pop("outbox")]
     for entry in told["brought"]:
         entry["columns"] = sorted(read_back(entry["columns"]))
-    told["arrivals"] = [entry for table, local_id in found for entry in _arrivals(database, table, local_id)]
+    told["arrivals"] = [
+        entry for table, local_id in found for entry in _arrivals(database, table, local_id)
+    ]
     told["links"] = [
         entry
         for table, local_id in found
@@ -133,10 +136,17 @@ def _events(database: Database, found: Sequence[Person], keys: set[str]) -> list
     """Events of any of the addresses, and those that were taken for one of the rows."""
     by_id: dict[str, dict[str, Any]] = {}
     for key in keys - {""}:
-        by_id |= {one["id"]: one for one in _dicts(database, "events", "match_key = ?", [key], "timestamp")}
+        by_id |= {
+            one["id"]: one
+            for one in _dicts(database, "events", "match_key = ?", [key], "timestamp")
+        }
     for table, local_id in found:
         mine = _dicts(
-            database, "events", "object = ? AND person_id = ?", [table.object, local_id], "timestamp"
+            database,
+            "events",
+            "object = ? AND person_id = ?",
+            [table.object, local_id],
+            "timestamp",
         )
         by_id |= {one["id"]: one for one in mine}
     return sorted(by_id.values(), key=lambda one: (one["timestamp"], one["id"]))
@@ -190,13 +200,22 @@ def _dicts(
     database: Database, name: str, where: str, parameters: Sequence[Value], order: str
 ) -> list[dict[str, Any]]:
     columns = [row[1] for row in database.rows(f"PRAGMA table_info({quoted(name)})")]
-    found = database.rows(f"SELECT * FROM {quoted(name)} WHERE {where} ORDER BY {order}", parameters)
+    found = database.rows(
+        f"SELECT * FROM {quoted(name)} WHERE {where} ORDER BY {order}", parameters
+    )
     return [
-        {column: value for column, value in zip(columns, row, strict=True) if not column.startswith("_")}
+        {
+            column: value
+            for column, value in zip(columns, row, strict=True)
+            if not column.startswith("_")
+        }
         for row in found
     ]
 
 
 def _write(database: Database, entry: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: value for name, value in entry.items() if name not in {"plan", "edit"}}
-    return told | {"before": database.parsed(told["before"]), "after": database.parsed(told["after"])}
+    return told | {
+        "before": database.parsed(told["before"]),
+        "after": database.parsed(told["after"]),
+    }

@@ -1,17 +1,20 @@
 """The mapped tables: made to fit the configuration, and watched by triggers that keep the base.
 
-Beside ``contacts`` stands ``_contacts_base``: a row of it holds what both sides last agreed on, and exists only
-where the row has moved since. A row without one is agreed as it stands. Triggers write it at a row's first
-edit, whoever edits with whatever tool, so that what changed here is that table itself, not a scan.
+Beside ``contacts`` stands ``_contacts_base``: a row of it holds what both sides last agreed on, and
+exists only where the row has moved since. A row without one is agreed as it stands. Triggers write
+it at a row's first edit, whoever edits with whatever tool, so that what changed here is that table
+itself, not a scan.
 
 Its own columns: ``_unmet`` names the columns nobody ever agreed on (``*`` for all of them, else
-``,phone,title,``), ``_held`` those that wait for a person's decision, ``_edit`` counts edits over the whole
-mirror (a clock that never stands still), ``_salesforce_id`` is the record it was agreed with.
+``,phone,title,``), ``_held`` those that wait for a person's decision, ``_edit`` counts edits over
+the whole mirror (a clock that never stands still), ``_salesforce_id`` is the record it was agreed
+with.
 
-Trap: inside a trigger the outer statement's conflict clause rules, so under somebody's ``INSERT OR REPLACE``
-an ``INSERT OR IGNORE`` here would replace the base. Hence ``WHERE NOT EXISTS`` throughout.
-Trap: ``REPLACE`` deletes a row without firing its delete trigger. Hence a trigger before each insert that saves
-what is about to be replaced.
+Trap: inside a trigger the outer statement's conflict clause rules, so under somebody's ``INSERT OR
+REPLACE`` an ``INSERT OR IGNORE`` here would replace the base. Hence ``WHERE NOT EXISTS``
+throughout.
+Trap: ``REPLACE`` deletes a row without firing its delete trigger. Hence a trigger before each
+insert that saves what is about to be replaced.
 """
 
 from __future__ import annotations
@@ -90,8 +93,8 @@ class MappedTable:
     def unlinked_index(self) -> str:
         """The index of live rows without a Salesforce Id, by match key, quoted.
 
-        Queries name it (INDEXED BY): SQLite takes ``salesforce_id IS NULL`` for one row, the column being
-        unique, and would walk all of them.
+        Queries name it (INDEXED BY): SQLite takes ``salesforce_id IS NULL`` for one row, the column
+        being unique, and would walk all of them.
         """
         return quoted(f"_{self.object_map.table}_unlinked")
 
@@ -144,7 +147,10 @@ def sql_type(field_map: FieldMap) -> str:
 
 def differs(left: str, right: str, columns: Iterable[str]) -> str:
     """SQL: some of these columns is not the same in both; null equals null."""
-    return " OR ".join(f"{left}.{quoted(name)} IS NOT {right}.{quoted(name)}" for name in columns) or "0"
+    return (
+        " OR ".join(f"{left}.{quoted(name)} IS NOT {right}.{quoted(name)}" for name in columns)
+        or "0"
+    )
 
 
 def spelled(columns: Iterable[str]) -> str:
@@ -162,7 +168,7 @@ def read_back(text: str) -> set[str]:
     return {name for name in text.split(",") if name}
 
 
-# -- fitting ---------------------------------------------------------------------------------------------------
+# -- fitting ---------------------------------------------------------------------------------------
 def fit(database: Database, mapping: Mapping) -> tuple[str, ...]:
     """Make every mapped table fit; nothing is written where all of them do.
 
@@ -176,7 +182,9 @@ def fit(database: Database, mapping: Mapping) -> tuple[str, ...]:
             with database.transaction():
                 _make_fit(database, table)
     return tuple(
-        name for name, object_map in mapping.objects.items() if _reads_differently(database, object_map)
+        name
+        for name, object_map in mapping.objects.items()
+        if _reads_differently(database, object_map)
     )
 
 
@@ -210,13 +218,17 @@ def _reads_differently(database: Database, object_map: ObjectMap) -> bool:
         return False
     read: dict[str, str] = database.parsed(kept)
     return any(
-        column in object_map.by_column and meaning(object_map, column) != was for column, was in read.items()
+        column in object_map.by_column and meaning(object_map, column) != was
+        for column, was in read.items()
     ) or any(field.pulls and field.column not in read for field in object_map.fields)
 
 
 def _fits(database: Database, table: MappedTable) -> bool:
     kept = database.row('SELECT "table", columns FROM _mapping WHERE object = ?', [table.object])
-    if kept is None or (kept[0], database.parsed(kept[1])) != (table.object_map.table, _meanings(table)):
+    if kept is None or (kept[0], database.parsed(kept[1])) != (
+        table.object_map.table,
+        _meanings(table),
+    ):
         return False
     return _built(database, table) == _to_build(table) and _types(
         database, table.object_map.table
@@ -381,7 +393,7 @@ def _nothing_agreed(database: Database, table: MappedTable) -> None:
     database.run("DELETE FROM _watermarks WHERE object = ?", [table.object])
 
 
-# -- watching --------------------------------------------------------------------------------------------------
+# -- watching --------------------------------------------------------------------------------------
 _INDEXES = ("match", "unlinked")
 _TRIGGERS = ("replacing", "inserted", "edited", "deleted", "renumbered")
 
@@ -394,7 +406,9 @@ def _triggers(table: MappedTable) -> dict[str, str]:
     stamp = f"_edit = (SELECT edit FROM _sync), _edited_at = {_NOW}, _held = ''"
     same = " AND ".join(f"{quoted(name)} IS NEW.{quoted(name)}" for name in own)
     segments = (
-        f" DELETE FROM contact_segments WHERE {table.person_column} = OLD.id;" if table.person_column else ""
+        f" DELETE FROM contact_segments WHERE {table.person_column} = OLD.id;"
+        if table.person_column
+        else ""
     )
     return {
         "replacing": (

@@ -1,7 +1,7 @@
 """The org's daily API calls: how many may still be made.
 
-They are shared by everybody who works with the org. So a share of them is never touched, and one run takes no
-more than its own share, however much is left.
+They are shared by everybody who works with the org. So a share of them is never touched, and one
+run takes no more than its own share, however much is left.
 
 Source: salesforce-facts §9 (what counts as a call), §2.5 (usage header).
 """

@@ -24,7 +24,8 @@ class FieldDecision:
     """What becomes of one field.
 
     Attributes:
-        value: what both sides should hold; for ``Side.HELD`` the local value, which stays where it is.
+        value: what both sides should hold; for ``Side.HELD`` the local value, which stays where it
+        is.
         rule: the reason in a word: ``changed here``, ``changed there``, or the merge's name.
         conflict: both sides had changed it, to different values (or never agreed on any).
     """
@@ -66,12 +67,14 @@ class RowPlan:
         decisions: one for each field where something moves or is held; nothing for fields at rest.
         to_local: column -> value the mirror's row should take.
         to_org: column -> value the org's record should take; only changed, writable fields.
-        new_base: column -> value both sides agree on once this plan is applied to the mirror alone (a pull).
+        new_base: column -> value both sides agree on once this plan is applied to the mirror alone
+        (a pull).
         skip: why nothing is done although something differs; empty where the plan is to be applied.
         successor_id: the record that this one lives on in, for a merge or a conversion.
-        to_successor, add_to_successor: what the row still owes to it: column -> value, column -> amount; they
-            are edits of the survivor's row, to be pushed like any other.
-        edited_at, modified_at: when the row was edited here, and the record's stamp when it was read.
+        to_successor, add_to_successor: what the row still owes to it: column -> value, column ->
+            amount; they are edits of the survivor's row, to be pushed like any other.
+        edited_at, modified_at: when the row was edited here, and the record's stamp when it was
+            read.
     """
 
     object: str

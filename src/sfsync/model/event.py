@@ -62,8 +62,8 @@ _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 def match_key(email: str) -> str:
     """The form in which two addresses are the same: trimmed, ASCII letters in lower case, nothing else.
 
-    The same as SQLite's ``lower(trim(email))``, so that SQL and Python agree; dots and tags are kept, for
-    they mean something to most mail servers.
+    The same as SQLite's ``lower(trim(email))``, so that SQL and Python agree; dots and tags are
+    kept, for they mean something to most mail servers.
 
     >>> match_key("  Ada.L+news@Example.COM ")
     'ada.l+news@example.com'

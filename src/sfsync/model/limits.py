@@ -15,7 +15,8 @@ class Limits:
     Attributes:
         max_delete: the share of rows (0..1) that one run may delete or blank.
         max_delete_rows: so many are always allowed.
-        max_change: the share of an object's rows (0..1) that one run may change on one side; 1 lets everything pass.
+        max_change: the share of an object's rows (0..1) that one run may change on one side; 1 lets
+        everything pass.
         overlap: how far behind its watermark a pull reads again.
         api_reserve: the share (0..1) of the org's daily calls that is left for everyone else.
         api_per_run: the share (0..1) of them that one run may take.

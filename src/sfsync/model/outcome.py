@@ -16,9 +16,10 @@ class Accepted:
     """The org did it.
 
     Attributes:
-        seen: for an update, ``{sf_field: JSON value}`` as the org held it just before the write, the written
-            fields and ``SystemModstamp``; ``None`` where nobody can tell.
-        late: what became of values that somebody typed between our reading and our writing, decided anew.
+        seen: for an update, ``{sf_field: JSON value}`` as the org held it just before the write,
+            the written fields and ``SystemModstamp``; ``None`` where nobody can tell.
+        late: what became of values that somebody typed between our reading and our writing, decided
+            anew.
     """
 
     ref: int

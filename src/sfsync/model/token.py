@@ -11,7 +11,8 @@ class Token:
     """What a token endpoint answered, as kept between runs.
 
     Attributes:
-        access_token: the bearer for API calls. Salesforce sends no ``expires_in``: only a 401 tells its end.
+        access_token: the bearer for API calls. Salesforce sends no ``expires_in``: only a 401 tells
+        its end.
         refresh_token: empty for flows that have none (JWT bearer, client credentials).
         instance_url: the only origin API calls may go to; it can change with a refresh.
         id_url: ``https://HOST/id/ORGID/USERID``.

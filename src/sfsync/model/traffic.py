@@ -14,8 +14,8 @@ class Changes:
     """Records that changed in the org, streaming.
 
     Attributes:
-        pages: lists of raw records, ``{field: JSON value}`` with parents under dotted names; each page is a
-            few thousand records at most, so that memory does not grow with their number.
+        pages: lists of raw records, ``{field: JSON value}`` with parents under dotted names; each
+            page is a few thousand records at most, so that memory does not grow with their number.
         as_of: the org's own clock just before it was asked: the next watermark.
         total: how many there are, where the org said so; for the progress bar.
         transport: ``rest`` or ``bulk``.
@@ -32,7 +32,8 @@ class Usage:
     """What this process has cost the org so far.
 
     Attributes:
-        used: the org's count of calls in the running 24 hours, and ``limit`` its ceiling; ``None`` until told.
+        used: the org's count of calls in the running 24 hours, and ``limit`` its ceiling; ``None``
+            until told.
     """
 
     api_calls: int

@@ -1,7 +1,7 @@
 """Events and rules -> Task drafts and field changes. Pure.
 
-An event's effects are decided once, when its person is known, and applied in one transaction with the mark
-that it is handled: so an event counts once, whatever is repeated.
+An event's effects are decided once, when its person is known, and applied in one transaction with
+the mark that it is handled: so an event counts once, whatever is repeated.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ class Situation:
 def campaign_key(event: EmailEvent) -> str:
     """The key of the first event of its type in a campaign, the same for ever; the event's own without one.
 
-    It hangs on the address, not on a row, so that a merge or a conversion does not make a second first.
+    It hangs on the address, not on a row, so that a merge or a conversion does not make a second
+    first.
     """
     campaign = event.campaign_id or event.campaign_name
     if not campaign:
@@ -124,8 +125,8 @@ _PLAIN_KEY = re.compile(r"[a-z0-9][a-z0-9._:@+-]{0,99}")
 def task_key(event_id: str) -> str:
     """An event's id as an external id of the org: as it is where that is safe, else its hash.
 
-    Salesforce compares external ids without regard to case, so ``evt-A`` may not travel as it is: it would
-    be taken for ``evt-a``. Source: SOQL and SOSL Reference; salesforce-facts §2.2.
+    Salesforce compares external ids without regard to case, so ``evt-A`` may not travel as it is:
+    it would be taken for ``evt-a``. Source: SOQL and SOSL Reference; salesforce-facts §2.2.
 
     >>> task_key("evt-1")
     'evt-1'
@@ -152,7 +153,8 @@ def plan_event(event: EmailEvent, people: Sequence[Person], situation: Situation
     choice = _who(people, situation.objects)
     if isinstance(choice, str):
         return Effect(
-            event, problem=("SEVERAL_PEOPLE", choice, "Give the right one its own address, then retry.")
+            event,
+            problem=("SEVERAL_PEOPLE", choice, "Give the right one its own address, then retry."),
         )
     if choice is not None:
         return _effect(event, choice, situation, choice.object, situation.values_of(choice))
@@ -163,7 +165,9 @@ def _who(people: Sequence[Person], objects: Mapping[str, ObjectMap]) -> Person |
     for name, object_map in objects.items():
         matches = [person for person in people if person.object == name]
         picked = choose(
-            matches, object_map.on_multiple, ids=[str(person.salesforce_id or "~") for person in matches]
+            matches,
+            object_map.on_multiple,
+            ids=[str(person.salesforce_id or "~") for person in matches],
         )
         if picked.several:
             return f"{picked.count} {object_map.table} have this address"
@@ -200,7 +204,11 @@ def _missing(event: EmailEvent, situation: Situation) -> Effect:
 
 
 def _effect(
-    event: EmailEvent, person: Person | None, situation: Situation, object_name: str, values: dict[str, Value]
+    event: EmailEvent,
+    person: Person | None,
+    situation: Situation,
+    object_name: str,
+    values: dict[str, Value],
 ) -> Effect:
     rules = situation.rules[object_name]
     object_map = situation.objects[object_name]
@@ -262,7 +270,11 @@ def _set(
 
 
 def _task(
-    rule: EventRule, event: EmailEvent, situation: Situation, object_name: str, values: Mapping[str, Value]
+    rule: EventRule,
+    event: EmailEvent,
+    situation: Situation,
+    object_name: str,
+    values: Mapping[str, Value],
 ) -> TaskDraft | None:
     if event.type not in situation.activities.types:
         return None

@@ -1,10 +1,11 @@
 """What is wrong, or may surprise, between a configuration, an org, a login and this machine: findings as values. Pure.
 
-Facts are gathered elsewhere (``salesforce.survey``, ``mirror.health``, ``cli``); what could not be learned is ``None``
-and gives no finding. Each finding says what is so, what follows from it, what to do and who can do it.
+Facts are gathered elsewhere (``salesforce.survey``, ``mirror.health``, ``cli``); what could not be
+learned is ``None`` and gives no finding. Each finding says what is so, what follows from it, what
+to do and who can do it.
 
-Source: salesforce-facts §0, §2, §7, §9; pitfalls of real orgs: hidden opt-outs, restricted picklists, duplicate and
-assignment rules, person accounts, administrators as integration users.
+Source: salesforce-facts §0, §2, §7, §9; pitfalls of real orgs: hidden opt-outs, restricted
+picklists, duplicate and assignment rules, person accounts, administrators as integration users.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class Finding:
         return {name: str(getattr(self, name)) for name in self.__slots__}
 
 
-# -- facts -------------------------------------------------------------------------------------------------------
+# -- facts -----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class LoginFacts:
     """The stored login, without anything secret.
@@ -123,7 +124,8 @@ class UserFacts:
     """Who sfsync is in the org.
 
     Attributes:
-        permissions: ``ModifyAllData`` and so on, as far as asked for; ``None`` where that is not told.
+        permissions: ``ModifyAllData`` and so on, as far as asked for; ``None`` where that is not
+            told.
     """
 
     username: str = ""
@@ -224,7 +226,7 @@ class Wanted:
     api_version: str
 
 
-# -- all together ------------------------------------------------------------------------------------------------
+# -- all together ----------------------------------------------------------------------------------
 def findings(
     wanted: Wanted, login: LoginFacts, org: OrgFacts, machine: MachineFacts, now: datetime
 ) -> list[Finding]:
@@ -254,12 +256,14 @@ def errors_in(found: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in found if finding.severity is Severity.ERROR]
 
 
-# -- login -------------------------------------------------------------------------------------------------------
+# -- login -----------------------------------------------------------------------------------------
 def login_findings(login: LoginFacts, now: datetime) -> Iterator[Finding]:
     """The stored login: there, allowed enough and no more, and lasting."""
     if login.trouble:
         what, remedy = login.trouble
-        yield Finding("login.missing", Area.LOGIN, Severity.ERROR, what, "nothing can be synced", remedy)
+        yield Finding(
+            "login.missing", Area.LOGIN, Severity.ERROR, what, "nothing can be synced", remedy
+        )
         return
     if not login.way:
         return  # it was not looked at
@@ -289,13 +293,18 @@ def login_findings(login: LoginFacts, now: datetime) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-# -- org ---------------------------------------------------------------------------------------------------------
+# -- org -------------------------------------------------------------------------------------------
 def version_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
     """Whether the org can be asked, in this version of its API."""
     if org.trouble:
         what, remedy = org.trouble
         yield Finding(
-            "org.unreachable", Area.ORG, Severity.ERROR, what, "the org could not be looked at", remedy
+            "org.unreachable",
+            Area.ORG,
+            Severity.ERROR,
+            what,
+            "the org could not be looked at",
+            remedy,
         )
     if org.versions and wanted.api_version not in org.versions:
         yield Finding(
@@ -309,7 +318,9 @@ def version_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
 def org_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
     """What is switched on in this org that changes what a sync does."""
     names = {each.sobject for each in wanted.mapping.objects.values()}
-    if org.edition and any(word in org.edition for word in ("Group", "Essentials", "Team", "Starter")):
+    if org.edition and any(
+        word in org.edition for word in ("Group", "Essentials", "Team", "Starter")
+    ):
         yield Finding(
             "org.edition", Area.ORG, Severity.WARNING, f"this org is a {org.edition}",
             "that edition has no API, as a rule, or takes it away after a trial", "Ask Salesforce.", Who.ADMIN,
@@ -363,7 +374,7 @@ def user_findings(org: OrgFacts) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-# -- objects and fields ------------------------------------------------------------------------------------------
+# -- objects and fields ----------------------------------------------------------------------------
 def object_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
     """What the user may do with each object as a whole."""
     if not org.asked:
@@ -372,7 +383,12 @@ def object_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
         pushes = wanted.mapping.rules_for(name).pushes
         yield from _object_rights(object_map.sobject, org, edits=pushes, area=Area.FIELDS)
         facts = org.objects.get(object_map.sobject)
-        if pushes and facts and object_map.on_local_delete is OnLocalDelete.DELETE and not facts.deletable:
+        if (
+            pushes
+            and facts
+            and object_map.on_local_delete is OnLocalDelete.DELETE
+            and not facts.deletable
+        ):
             yield Finding(
                 "object.delete", Area.FIELDS, Severity.WARNING, f"this user may not delete a {facts.name}",
                 "on_local_delete: delete will be refused", "Ask your admin for the right to delete.", Who.ADMIN,
@@ -417,7 +433,9 @@ def field_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
 
 
 def _key_findings(name: str, facts: SObjectFacts, area: Area) -> Iterator[Finding]:
-    found = next((each for each in facts.fields.values() if each.name.lower() == name.lower()), None)
+    found = next(
+        (each for each in facts.fields.values() if each.name.lower() == name.lower()), None
+    )
     if found is not None and found.external_id and not found.unique:
         yield Finding(
             "key.not-unique", area, Severity.WARNING, "this external id is not unique in this org",
@@ -444,9 +462,16 @@ def _of_problem(problem: Problem, org: OrgFacts, area: Area) -> Finding:
         return finding
     table = ACTIVITY if problem.object == "Task" else problem.object
     if f"{table}.{problem.field}".lower() in {name.lower() for name in org.existing}:
-        remedy = f"{SETUP} The permission set opens it." if problem.field.startswith(OWN) else problem.remedy
+        remedy = (
+            f"{SETUP} The permission set opens it."
+            if problem.field.startswith(OWN)
+            else problem.remedy
+        )
         return replace(
-            finding, code="field.hidden", what="it is there, and hidden from this user", remedy=remedy
+            finding,
+            code="field.hidden",
+            what="it is there, and hidden from this user",
+            remedy=remedy,
         )
     return replace(finding, what=f"this org has no such field on {table}")
 
@@ -462,7 +487,11 @@ def address_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
             continue
         for field_map in object_map.fields:
             code = facts.fields.get(f"{field_map.remote}Code")
-            if field_map.pushes and code is not None and field_map.remote.endswith(("State", "Country")):
+            if (
+                field_map.pushes
+                and code is not None
+                and field_map.remote.endswith(("State", "Country"))
+            ):
                 yield Finding(
                     "address.picklist", Area.FIELDS, Severity.WARNING, "this org takes only listed states and countries",
                     "another spelling is refused, and a state needs its country: such rows go to quarantine",
@@ -512,7 +541,9 @@ def memory_findings(org: OrgFacts, machine: MachineFacts) -> Iterator[Finding]:
         facts = org.objects.get(name)
         changed = changes(kept, facts) if facts else []
         if changed:
-            shown = ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
+            shown = ", ".join(changed[:4]) + (
+                f" and {len(changed) - 4} more" if len(changed) > 4 else ""
+            )
             yield Finding(
                 "memory.stale", Area.FIELDS, Severity.WARNING, f"{name} has changed since sfsync asked: {shown}",
                 "a run goes by what it remembers: a new field is left out, a hidden one refused",
@@ -526,7 +557,7 @@ def changes(before: SObjectFacts, after: SObjectFacts) -> list[str]:
     return [name for name in names if before.fields.get(name) != after.fields.get(name)]
 
 
-# -- activity ----------------------------------------------------------------------------------------------------
+# -- activity --------------------------------------------------------------------------------------
 def activity_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
     """The Task's fields, and whether a Task that is logged counts as done."""
     activities = wanted.mapping.activities
@@ -554,14 +585,16 @@ def activity_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-# -- limits ------------------------------------------------------------------------------------------------------
+# -- limits ----------------------------------------------------------------------------------------
 def limit_findings(org: OrgFacts, wanted: Wanted, machine: MachineFacts) -> Iterator[Finding]:
     """API calls and storage that are left."""
     if org.api_left:
         yield from _budget_findings(*org.api_left, wanted.limits, machine.usual_calls)
     if org.storage_mb and org.storage_mb[1]:
         left, most = org.storage_mb
-        room = f"{left} of {most} MB of data storage are left: about {left * RECORDS_PER_MB:,} records"
+        room = (
+            f"{left} of {most} MB of data storage are left: about {left * RECORDS_PER_MB:,} records"
+        )
         full = "every new contact, lead and Task is refused once it is full"
         remedy = "Delete what nobody needs, or log fewer kinds of events as Tasks (activity_types, once_per)."
         if left <= 0:
@@ -569,7 +602,9 @@ def limit_findings(org: OrgFacts, wanted: Wanted, machine: MachineFacts) -> Iter
                 "storage.full", Area.LIMITS, Severity.ERROR, "the org's data storage is full", full, remedy, Who.ADMIN
             )  # fmt: skip
         elif left < most * 0.1:
-            yield Finding("storage.low", Area.LIMITS, Severity.WARNING, room, full, remedy, Who.ADMIN)
+            yield Finding(
+                "storage.low", Area.LIMITS, Severity.WARNING, room, full, remedy, Who.ADMIN
+            )
 
 
 def _budget_findings(left: int, most: int, limits: Limits, usual: int | None) -> Iterator[Finding]:
@@ -605,7 +640,7 @@ def clock_findings(org: OrgFacts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-# -- this machine ------------------------------------------------------------------------------------------------
+# -- this machine ----------------------------------------------------------------------------------
 def machine_findings(machine: MachineFacts, wanted: Wanted, now: datetime) -> Iterator[Finding]:
     """Files, the mirror, and the runs so far."""
     for file in machine.files:
@@ -675,7 +710,11 @@ def _run_findings(machine: MachineFacts, wanted: Wanted, now: datetime) -> Itera
             "run.none", Area.MACHINE, Severity.NOTE, "there was no good run yet", "", "`sfsync pull`, then `sfsync diff`."
         )  # fmt: skip
         return
-    wished = [_STALE[rules.fallback] for rules in wanted.mapping.rules.values() if rules.fallback in _STALE]
+    wished = [
+        _STALE[rules.fallback]
+        for rules in wanted.mapping.rules.values()
+        if rules.fallback in _STALE
+    ]
     age = now - machine.last_good_run
     if wished and age > min(wished):
         yield Finding(

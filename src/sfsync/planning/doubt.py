@@ -1,6 +1,7 @@
 """A write whose reply never came: did it happen? Pure.
 
-One record's write is atomic in the org, so one field that only our write can explain proves all of it.
+One record's write is atomic in the org, so one field that only our write can explain proves all of
+it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ def happened(before: Values, after: Values, remote: Values) -> bool:
         remote: column -> the org's value now.
 
     Returns:
-        ``True`` where a field that the write changed now holds what was sent. Where one still holds what it held
-        before, it was not done, whatever a number says that others may have moved. Else a number tells that has
-        gone at least as far as was sent; where others have overwritten all of it, nobody can tell, and planning
-        anew keeps both values.
+        ``True`` where a field that the write changed now holds what was sent. Where one still holds
+        what it held before, it was not done, whatever a number says that others may have moved.
+        Else a number tells that has gone at least as far as was sent; where others have overwritten
+        all of it, nobody can tell, and planning anew keeps both values.
 
     >>> happened({"clicks": 5}, {"clicks": 7}, {"clicks": 8})
     True
@@ -29,7 +30,11 @@ def happened(before: Values, after: Values, remote: Values) -> bool:
     >>> happened({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CTO"})
     False
     """
-    changed = [column for column, value in after.items() if before.get(column) != value and column in remote]
+    changed = [
+        column
+        for column, value in after.items()
+        if before.get(column) != value and column in remote
+    ]
     if not changed:
         return True
     telling = [column for column in changed if not isinstance(after[column], int | float)]
@@ -60,7 +65,8 @@ def holds_all(after: Values, remote: Values) -> bool:
 def unproven(before: Values, after: Values, remote: Values) -> tuple[str, ...]:
     """Columns whose sent value nobody may have seen, although a number says that the write was done.
 
-    Others have put a third value there, before our write or after it. Both values are worth keeping then.
+    Others have put a third value there, before our write or after it. Both values are worth keeping
+    then.
 
     >>> unproven({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CFO"})
     ('title',)

@@ -1,7 +1,8 @@
 """Who is this person: one match, none, or several. Pure.
 
-The ladder (contract §6): the stored Salesforce Id, else the external id, else the address. A Contact goes
-before a Lead. A Salesforce Id grows with time, so of several matches the largest is the newest record.
+The ladder (contract §6): the stored Salesforce Id, else the external id, else the address. A
+Contact goes before a Lead. A Salesforce Id grows with time, so of several matches the largest is
+the newest record.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Choice(Generic[Match]):
         return self.chosen is None and self.count > 1
 
 
-def choose(matches: Sequence[Match], on_multiple: OnMultiple, *, ids: Sequence[str]) -> Choice[Match]:
+def choose(
+    matches: Sequence[Match], on_multiple: OnMultiple, *, ids: Sequence[str]
+) -> Choice[Match]:
     """Pick one of several matches, as the mapping says.
 
     Args:
@@ -45,5 +48,7 @@ def choose(matches: Sequence[Match], on_multiple: OnMultiple, *, ids: Sequence[s
         return Choice(matches[0], 1)
     if on_multiple is OnMultiple.QUARANTINE:
         return Choice(None, len(matches))
-    by_age = [match for _, match in sorted(zip(ids, matches, strict=True), key=lambda pair: pair[0])]
+    by_age = [
+        match for _, match in sorted(zip(ids, matches, strict=True), key=lambda pair: pair[0])
+    ]
     return Choice(by_age[-1 if on_multiple is OnMultiple.NEWEST else 0], len(matches))

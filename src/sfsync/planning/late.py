@@ -1,7 +1,8 @@
 """What a write replaced without having been judged against it: a value typed between our reading and our writing.
 
-A write to many records cannot be made to depend on each field's value. What the org held just before it is told
-with the answer, and judged here by the same merge as everything else, so that such a value is never swallowed.
+A write to many records cannot be made to depend on each field's value. What the org held just
+before it is told with the answer, and judged here by the same merge as everything else, so that
+such a value is never swallowed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def overtaken(
         seen_at: the record's stamp then.
 
     Returns:
-        A decision for each field in which something would be lost: a conflict to keep, a value to put back.
+        A decision for each field in which something would be lost: a conflict to keep, a value to
+            put back.
     """
     found = []
     for decision in plan.decisions:
@@ -38,7 +40,9 @@ def overtaken(
         ours = None if decision.local is MISSING else decision.local
         contest = Contest(decision.base, ours, seen[column], plan.edited_at, seen_at)
         late = merge_field(object_map.by_column[column], contest)
-        if late and (late.conflict or late.winner is Side.HELD or late.value != plan.to_org[column]):
+        if late and (
+            late.conflict or late.winner is Side.HELD or late.value != plan.to_org[column]
+        ):
             found.append(late)
     return tuple(found)
 
@@ -56,9 +60,13 @@ def put_back(plan: RowPlan, late: tuple[FieldDecision, ...], now: Remote) -> Row
     held = tuple(
         decision
         for decision in late
-        if decision.winner is Side.HELD and now.values.get(decision.column) == plan.to_org[decision.column]
+        if decision.winner is Side.HELD
+        and now.values.get(decision.column) == plan.to_org[decision.column]
     )
-    to_org = {decision.column: None if decision.remote is MISSING else decision.remote for decision in held}
+    to_org = {
+        decision.column: None if decision.remote is MISSING else decision.remote
+        for decision in held
+    }
     if not to_org:
         return None
     return RowPlan(

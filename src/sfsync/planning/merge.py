@@ -1,8 +1,8 @@
 """The three-way merge of one field: the law that everything else rests on.
 
-A field changed on one side only survives; a policy speaks only where both changed, to different values, or
-where they never agreed. The one exception is consent: a ``sticky_true`` field that was true stays true even
-if one side alone took it back.
+A field changed on one side only survives; a policy speaks only where both changed, to different
+values, or where they never agreed. The one exception is consent: a ``sticky_true`` field that was
+true stays true even if one side alone took it back.
 """
 
 from __future__ import annotations
@@ -88,15 +88,26 @@ def _consent(field_map: FieldMap, contest: Contest, *, both: bool) -> FieldDecis
         return None  # the org's own field: nothing to send, and consent here stays
     taken_back = contest.base not in (MISSING, None, 0)
     rule = (
-        Merge.STICKY_TRUE.value if both or taken_back else ONLY_HERE if winner is Side.LOCAL else ONLY_THERE
+        Merge.STICKY_TRUE.value
+        if both or taken_back
+        else ONLY_HERE
+        if winner is Side.LOCAL
+        else ONLY_THERE
     )
     return _decision(field_map, contest, value, winner, rule, conflict=taken_back)
 
 
-def _one_way(field_map: FieldMap, contest: Contest, owner: Side, *, conflict: bool) -> FieldDecision:
+def _one_way(
+    field_map: FieldMap, contest: Contest, owner: Side, *, conflict: bool
+) -> FieldDecision:
     value = contest.remote if owner is Side.REMOTE else contest.local
     return _decision(
-        field_map, contest, value, owner, PULL_ONLY if owner is Side.REMOTE else PUSH_ONLY, conflict=conflict
+        field_map,
+        contest,
+        value,
+        owner,
+        PULL_ONLY if owner is Side.REMOTE else PUSH_ONLY,
+        conflict=conflict,
     )
 
 
@@ -106,9 +117,22 @@ def _by_policy(field_map: FieldMap, contest: Contest) -> FieldDecision:
 
 
 def _decision(
-    field_map: FieldMap, contest: Contest, value: Value, winner: Side, rule: str, *, conflict: bool = False
+    field_map: FieldMap,
+    contest: Contest,
+    value: Value,
+    winner: Side,
+    rule: str,
+    *,
+    conflict: bool = False,
 ) -> FieldDecision:
     base: Value | Missing = contest.base
     return FieldDecision(
-        field_map.column, base, contest.local, contest.remote, value, winner, rule, conflict=conflict
+        field_map.column,
+        base,
+        contest.local,
+        contest.remote,
+        value,
+        winner,
+        rule,
+        conflict=conflict,
     )

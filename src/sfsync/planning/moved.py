@@ -28,7 +28,9 @@ class Moved:
     now: Value
 
 
-def moved(triple: Triple, plan: RowPlan, row: Row | None, remote: Remote | None) -> tuple[Moved, ...]:
+def moved(
+    triple: Triple, plan: RowPlan, row: Row | None, remote: Remote | None
+) -> tuple[Moved, ...]:
     """What has changed since, on either side, field by field; nothing where the plan still stands."""
 
     def told(side: str, what: str, was: Value, now: Value) -> Moved:

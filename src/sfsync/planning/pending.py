@@ -20,7 +20,8 @@ class StageSummary:
         new: records the mirror has no row for, and no unlinked row with their address.
         changed: rows untouched here whose record differs.
         equal: rows that are as staged.
-        contested: everything that needs a decision: edited here, deleted, merged, converted, matched by address.
+        contested: everything that needs a decision: edited here, deleted, merged, converted,
+        matched by address.
         blanked: of ``changed``, those that lose a value they had.
     """
 

@@ -1,8 +1,9 @@
 """A plan in a file: complete, one record a line, and any later change to it noticed with its place. Pure.
 
-The file is one JSON document. Each line's ``check`` covers the line and everything before it, so that a record that
-was changed, taken out, put in or moved is told by the line where it happened. It guards against mistakes; whoever
-can write the file and read this can make a valid one, as they could edit the mirror.
+The file is one JSON document. Each line's ``check`` covers the line and everything before it, so
+that a record that was changed, taken out, put in or moved is told by the line where it happened. It
+guards against mistakes; whoever can write the file and read this can make a valid one, as they
+could edit the mirror.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ def header_of(first: str, name: str) -> Header:
     except (ValueError, TypeError, KeyError, AttributeError):
         raise InputError(f"{name}:1: this is no plan of sfsync's", hint=_HINT) from None
     if schema != SCHEMA:
-        raise InputError(f"{name}:1: a plan of the form {schema!r}; this sfsync reads {SCHEMA!r}", hint=_HINT)
+        raise InputError(
+            f"{name}:1: a plan of the form {schema!r}; this sfsync reads {SCHEMA!r}", hint=_HINT
+        )
     return header
 
 
@@ -121,7 +124,11 @@ def _judged(triple: Triple) -> dict[str, Any]:
         "local": local
         and {"id": local.local_id, "values": dict(local.values), "deleted_at": local.deleted_at},
         "remote": remote
-        and {"id": remote.salesforce_id, "values": dict(remote.values), "state": remote.state.value},
+        and {
+            "id": remote.salesforce_id,
+            "values": dict(remote.values),
+            "state": remote.state.value,
+        },
     }
 
 

@@ -1,8 +1,9 @@
 """What should become of one record: the three copies in, a plan for both sides out.
 
-The same function serves pull, push and diff. A pull applies the mirror's half (``to_local``, ``new_base``)
-and leaves the row edited where the org still has to learn something; a push sends ``to_org`` and, once that
-is accepted, the base becomes ``new_base`` and what was sent. Planning again after applying is empty.
+The same function serves pull, push and diff. A pull applies the mirror's half (``to_local``,
+``new_base``) and leaves the row edited where the org still has to learn something; a push sends
+``to_org`` and, once that is accepted, the base becomes ``new_base`` and what was sent. Planning
+again after applying is empty.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def plan_row(triple: Triple, object_map: ObjectMap, rules: SyncRules) -> RowPlan
     Args:
         triple: its three copies, as far as there are any.
         object_map: the object's mapping, already narrowed to what the org has.
-        rules: what the configuration wants done when a record is created, updated or deleted in Salesforce.
+        rules: what the configuration wants done when a record is created, updated or deleted in
+            Salesforce.
 
     Returns:
         The plan; ``is_empty`` where both sides are as they should be.
@@ -71,7 +73,11 @@ def _new_there(triple: Triple, object_map: ObjectMap, rules: SyncRules) -> RowPl
         return plan
     if not _wants(rules, RecordEvent.CREATED, Action.IMPORT):
         return plan
-    values = {column: value for column, value in remote.values.items() if object_map.by_column[column].pulls}
+    values = {
+        column: value
+        for column, value in remote.values.items()
+        if object_map.by_column[column].pulls
+    }
     consent = _opt_out(object_map, values)
     decisions = tuple(
         FieldDecision(column, MISSING, None, remote.values.get(column), 1, Side.BOTH, OPT_OUT)
@@ -105,10 +111,14 @@ def _new_here(triple: Triple, object_map: ObjectMap, rules: SyncRules) -> RowPla
         plan,
         org_action=OrgAction.CREATE,
         decisions=tuple(
-            FieldDecision(column, MISSING, local.values.get(column), MISSING, value, Side.LOCAL, "new here")
+            FieldDecision(
+                column, MISSING, local.values.get(column), MISSING, value, Side.LOCAL, "new here"
+            )
             for column, value in to_org.items()
         ),
-        to_local={column: value for column, value in values.items() if value != local.values.get(column)},
+        to_local={
+            column: value for column, value in values.items() if value != local.values.get(column)
+        },
         to_org=to_org,
         reason="new in the mirror",
     )
@@ -141,7 +151,8 @@ def lost_edits(triple: Triple, object_map: ObjectMap) -> tuple[FieldDecision, ..
     return tuple(
         FieldDecision(column, old, new, None, new, Side.REMOTE, DELETED_THERE, conflict=True)
         for column in object_map.columns
-        if (new := local.values.get(column)) != (old := _agreed_value(base, column)) and new is not None
+        if (new := local.values.get(column)) != (old := _agreed_value(base, column))
+        and new is not None
     )
 
 
@@ -164,7 +175,11 @@ def _both_live(triple: Triple, object_map: ObjectMap, rules: SyncRules) -> RowPl
     plan, local, remote = _plan(triple), triple.local, triple.remote
     if local is None or remote is None:
         return plan
-    if rules.pulls and triple.base is not None and not _wants(rules, RecordEvent.UPDATED, Action.UPDATE):
+    if (
+        rules.pulls
+        and triple.base is not None
+        and not _wants(rules, RecordEvent.UPDATED, Action.UPDATE)
+    ):
         return _only_ours(triple, object_map, rules)
     decisions = _decisions(object_map, local, remote, triple.base)
     return _assemble(plan, object_map, rules, local, remote, decisions)
@@ -202,7 +217,13 @@ def _decisions(
     for column, value in _opt_out(object_map, merged).items():
         agreed = _agreed_value(base, column)
         decisions[column] = FieldDecision(
-            column, agreed, local.values.get(column), remote.values.get(column), value, Side.BOTH, OPT_OUT
+            column,
+            agreed,
+            local.values.get(column),
+            remote.values.get(column),
+            value,
+            Side.BOTH,
+            OPT_OUT,
         )
     return decisions
 
@@ -233,7 +254,9 @@ def _assemble(
     to_org = {
         d.column: d.value
         for d in settled
-        if rules.pushes and d.value != remote.values.get(d.column) and object_map.by_column[d.column].pushes
+        if rules.pushes
+        and d.value != remote.values.get(d.column)
+        and object_map.by_column[d.column].pushes
     }
     return replace(
         plan,
@@ -251,8 +274,8 @@ def _agreed(
 ) -> Iterable[tuple[str, Value]]:
     """What both sides will have in common once the mirror's half is applied: the org's values.
 
-    Not a held field: it keeps the base that the two sides left from. Nor a field at rest although the two
-    differ (a one-way field): nobody agreed on that.
+    Not a held field: it keeps the base that the two sides left from. Nor a field at rest although
+    the two differ (a one-way field): nobody agreed on that.
     """
     for column, theirs in remote.values.items():
         if column not in object_map.by_column:
@@ -274,8 +297,9 @@ def fold(
 ) -> tuple[dict[str, Value], dict[str, Value], tuple[FieldDecision, ...]]:
     """What a merged or converted record's row still owes to the record it lives on in.
 
-    An opt-out goes along always; what was added to a counter here and never sent is added there; a later
-    time wins. Any other edit that Salesforce never saw cannot be placed safely: it is kept as a conflict.
+    An opt-out goes along always; what was added to a counter here and never sent is added there; a
+    later time wins. Any other edit that Salesforce never saw cannot be placed safely: it is kept as
+    a conflict.
 
     Args:
         triple: the row that ends, with its base.
@@ -305,7 +329,9 @@ def fold(
         elif ours is not None and survivor.get(column) != ours:
             theirs = survivor.get(column)
             kept.append(
-                FieldDecision(column, agreed, ours, theirs, theirs, Side.REMOTE, "lives on", conflict=True)
+                FieldDecision(
+                    column, agreed, ours, theirs, theirs, Side.REMOTE, "lives on", conflict=True
+                )
             )
     return setting, adding, tuple(kept)
 

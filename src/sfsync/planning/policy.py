@@ -1,7 +1,8 @@
 """The merge policies: one small function each, chosen by the mapping's word.
 
-A policy is asked only where both sides moved a field away from what they last agreed on, to different
-values, or where they never agreed on any. It answers with the value both should hold and whose it is.
+A policy is asked only where both sides moved a field away from what they last agreed on, to
+different values, or where they never agreed on any. It answers with the value both should hold and
+whose it is.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ class Contest:
 
     Attributes:
         base: what they last agreed on; ``MISSING`` if they never met.
-        local_at: when the row was edited here; ``remote_at`` when the record was changed there; either may be
-            empty. Both in ``2026-01-20T10:00:00Z`` form, so that they compare as text.
+        local_at: when the row was edited here; ``remote_at`` when the record was changed there;
+            either may be empty. Both in ``2026-01-20T10:00:00Z`` form, so that they compare as
+            text.
     """
 
     base: Value | Missing

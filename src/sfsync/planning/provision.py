@@ -1,10 +1,12 @@
 """What an org needs so that a mapping works there, and what of it is still to be made. Pure.
 
-A ``Blueprint`` follows from the configuration alone: custom fields, and one permission set that opens exactly
-what the mapping reads and writes. Compared with what an org has (``Found``) it becomes steps: what is missing is
-created, what is there and fits is kept, and what is there and does not fit is told and never changed.
+A ``Blueprint`` follows from the configuration alone: custom fields, and one permission set that
+opens exactly what the mapping reads and writes. Compared with what an org has (``Found``) it
+becomes steps: what is missing is created, what is there and fits is kept, and what is there and
+does not fit is told and never changed.
 
-Source: salesforce-facts §8 (types, permission sets); Object Reference, ObjectPermissions and FieldPermissions.
+Source: salesforce-facts §8 (types, permission sets); Object Reference, ObjectPermissions and
+FieldPermissions.
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ from typing import Any, Final
 
 from sfsync.mapping.check import SUITED, SObjectFacts
 from sfsync.mapping.place import nearest
-from sfsync.mapping.schema import ActivityMap, FieldMap, FieldType, Merge, ObjectMap, OnLocalDelete, OnMissing
+from sfsync.mapping.schema import (
+    ActivityMap,
+    FieldMap,
+    FieldType,
+    Merge,
+    ObjectMap,
+    OnLocalDelete,
+    OnMissing,
+)
 from sfsync.mapping.schema import Mapping as DataMapping
 
 SET_NAME: Final = "PenguinMails_Sync"
@@ -33,12 +43,12 @@ KEY_LENGTH: Final = 255
 USER_PERMISSIONS: Final = ("ApiEnabled", "EditTask")
 """Task has no object permissions of its own: the right to edit Tasks is a permission of the user.
 
-Source: Object Reference, PermissionSet (PermissionsEditTask); github jetstreamapp/jetstream#1982 (Task is among the
-objects of FieldPermissions and not of ObjectPermissions).
+Source: Object Reference, PermissionSet (PermissionsEditTask); github jetstreamapp/jetstream#1982
+(Task is among the objects of FieldPermissions and not of ObjectPermissions).
 """
 
 
-# -- what is needed ----------------------------------------------------------------------------------------------
+# -- what is needed --------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class NewField:
     """One custom field, in the words of Salesforce's Metadata API.
@@ -46,7 +56,8 @@ class NewField:
     Attributes:
         table: ``Contact``, ``Lead`` or ``Activity``.
         kind: ``Text``, ``Number``, ``Checkbox``, ``Date`` or ``DateTime``.
-        suits: the types of a field that is there already, in describe's words, that would do as well.
+        suits: the types of a field that is there already, in describe's words, that would do as
+        well.
         reason: why it is made, where the mapping alone does not say.
     """
 
@@ -75,8 +86,13 @@ class NewField:
     @property
     def type_told(self) -> str:
         """``Text(255), unique external id``."""
-        size = {"Text": f"({self.length})", "Number": f"({self.precision - self.scale},{self.scale})"}
-        return f"{self.kind}{size.get(self.kind, '')}{', unique external id' if self.is_key else ''}"
+        size = {
+            "Text": f"({self.length})",
+            "Number": f"({self.precision - self.scale},{self.scale})",
+        }
+        return (
+            f"{self.kind}{size.get(self.kind, '')}{', unique external id' if self.is_key else ''}"
+        )
 
     def metadata(self) -> dict[str, Any]:
         """``{element: value}``, in alphabetical order, as the Tooling API and the files both want it.
@@ -113,7 +129,12 @@ class ObjectGrant:
     @property
     def rights(self) -> tuple[str, ...]:
         """``("Read", "Create", "Edit")``: what Salesforce calls ``PermissionsRead`` and so on."""
-        wanted = (("Read", True), ("Create", self.create), ("Edit", self.edit), ("Delete", self.delete))
+        wanted = (
+            ("Read", True),
+            ("Create", self.create),
+            ("Edit", self.edit),
+            ("Delete", self.delete),
+        )
         return tuple(name for name, granted in wanted if granted)
 
 
@@ -175,12 +196,12 @@ def blueprint(
 ) -> Blueprint:
     """What this mapping needs.
 
-    Only the email platform's own fields, and keys, are ever to be made: a custom field of another name is the
-    org's, or a slip of the pen.
+    Only the email platform's own fields, and keys, are ever to be made: a custom field of another
+    name is the org's, or a slip of the pen.
 
     Args:
-        described: what the org says of its objects, where it can be asked: fields there that no permission
-            applies to are left out.
+        described: what the org says of its objects, where it can be asked: fields there that no
+            permission applies to are left out.
         existing: full names of all the org's custom fields, hidden ones too, where it can be asked.
     """
     known = described or {}
@@ -192,7 +213,9 @@ def blueprint(
             fields.setdefault(new.full_name, new)
         elif there is not None and new.full_name.lower() not in there:
             strange.append(new.full_name)
-    fields |= {twin.full_name: twin for twin in _twins(mapping, fields) if twin.full_name not in fields}
+    fields |= {
+        twin.full_name: twin for twin in _twins(mapping, fields) if twin.full_name not in fields
+    }
     grants = _field_grants(mapping, known)
     return Blueprint(
         fields=tuple(sorted(fields.values(), key=lambda new: (new.table, new.name))),
@@ -214,7 +237,9 @@ def makes_parents(mapping: DataMapping) -> str:
 def objects_of(mapping: DataMapping) -> list[str]:
     """The org's objects that a mapping reads or writes records of."""
     names = {object_map.sobject for object_map in mapping.objects.values()}
-    return sorted(name for name in names | {mapping.activities.sobject, makes_parents(mapping)} if name)
+    return sorted(
+        name for name in names | {mapping.activities.sobject, makes_parents(mapping)} if name
+    )
 
 
 def custom_fields(mapping: DataMapping) -> list[str]:
@@ -244,9 +269,13 @@ def _fields_of(mapping: DataMapping) -> Iterator[NewField]:
             if _is_own(field_map.remote) and field_map.remote != object_map.external_id:
                 yield _field(object_map, field_map)
         if _is_own(object_map.external_id):
-            yield _key(object_map.sobject, object_map.external_id, "Ties this record to its row in sfsync.")
+            yield _key(
+                object_map.sobject, object_map.external_id, "Ties this record to its row in sfsync."
+            )
     if _is_own(mapping.activities.external_id):
-        yield _key(ACTIVITY, mapping.activities.external_id, "The email event that this Task tells of.")
+        yield _key(
+            ACTIVITY, mapping.activities.external_id, "The email event that this Task tells of."
+        )
 
 
 def _is_own(name: str) -> bool:
@@ -330,22 +359,30 @@ def permission_name(sobject: str, field_name: str) -> str:
     >>> permission_name("Lead", "Company")
     ''
 
-    Source: salesforce.stackexchange.com/questions/97912 (a part is refused, the address is taken); Metadata API
-    Developer Guide, PermissionSet (a required field is refused: "You cannot deploy to a required field").
+    Source: salesforce.stackexchange.com/questions/97912 (a part is refused, the address is taken);
+    Metadata API Developer Guide, PermissionSet (a required field is refused: "You cannot deploy to
+    a required field").
     """
     for prefix in _ADDRESSES.get(sobject, ()):
         if field_name.startswith(prefix) and field_name.removeprefix(prefix) in _PARTS:
             return f"{prefix}Address"
-    hidden_from_nobody = field_name in _EVERYBODY or field_name in _REQUIRED.get(sobject, frozenset())
+    hidden_from_nobody = field_name in _EVERYBODY or field_name in _REQUIRED.get(
+        sobject, frozenset()
+    )
     return "" if hidden_from_nobody else field_name
 
 
 def _object_grants(mapping: DataMapping) -> Iterator[ObjectGrant]:
     wanted: dict[str, ObjectGrant] = {}
     for object_map in mapping.objects.values():
-        parents = [field.remote.partition(".")[0] for field in object_map.fields if "." in field.remote]
+        parents = [
+            field.remote.partition(".")[0] for field in object_map.fields if "." in field.remote
+        ]
         standard = [name for name in parents if name not in _NO_OBJECT and not name.endswith("__r")]
-        for name in (*_DEPENDS.get(object_map.sobject, ()), *(_PARENTS.get(name, name) for name in standard)):
+        for name in (
+            *_DEPENDS.get(object_map.sobject, ()),
+            *(_PARENTS.get(name, name) for name in standard),
+        ):
             if name:
                 wanted.setdefault(name, ObjectGrant(name, create=name == makes_parents(mapping)))
     for name, object_map in mapping.objects.items():
@@ -353,16 +390,22 @@ def _object_grants(mapping: DataMapping) -> Iterator[ObjectGrant]:
         creates = pushes or mapping.activities.missing_person.value == f"create_{name}"
         deletes = pushes and object_map.on_local_delete is OnLocalDelete.DELETE
         wanted[object_map.sobject] = ObjectGrant(object_map.sobject, creates, creates, deletes)
-    yield from sorted(wanted.values(), key=lambda grant: (bool(_DEPENDS.get(grant.sobject)), grant.sobject))
+    yield from sorted(
+        wanted.values(), key=lambda grant: (bool(_DEPENDS.get(grant.sobject)), grant.sobject)
+    )
 
 
-def _field_grants(mapping: DataMapping, known: Mapping[str, SObjectFacts]) -> tuple[FieldGrant, ...]:
+def _field_grants(
+    mapping: DataMapping, known: Mapping[str, SObjectFacts]
+) -> tuple[FieldGrant, ...]:
     grants: dict[str, FieldGrant] = {}
     for wanted in (*_mapped_grants(mapping), *_task_grants(mapping.activities)):
         found = known[wanted.sobject].fields.get(wanted.field) if wanted.sobject in known else None
         name = permission_name(wanted.sobject, wanted.field)
         required = found is not None and not found.permissionable and name.endswith("__c")
-        if not name or required:  # of standard fields the describe tells this wrongly; see permission_name
+        if (
+            not name or required
+        ):  # of standard fields the describe tells this wrongly; see permission_name
             continue
         edit = wanted.edit and not (found is not None and found.calculated)
         grant = FieldGrant(wanted.sobject, name, edit)
@@ -379,9 +422,13 @@ def _mapped_grants(mapping: DataMapping) -> Iterator[FieldGrant]:
             parent, dot, _ = field_map.remote.partition(".")
             if dot:
                 link = f"{parent.removesuffix('__r')}{'__c' if parent.endswith('__r') else 'Id'}"
-                yield FieldGrant(object_map.sobject, link, edit=pushes and field_map is object_map.linked)
+                yield FieldGrant(
+                    object_map.sobject, link, edit=pushes and field_map is object_map.linked
+                )
             else:
-                yield FieldGrant(object_map.sobject, field_map.remote, edit=pushes and field_map.pushes)
+                yield FieldGrant(
+                    object_map.sobject, field_map.remote, edit=pushes and field_map.pushes
+                )
         if object_map.external_id:
             yield FieldGrant(object_map.sobject, object_map.external_id, edit=True)
 
@@ -389,7 +436,8 @@ def _mapped_grants(mapping: DataMapping) -> Iterator[FieldGrant]:
 def _task_grants(activities: ActivityMap) -> Iterator[FieldGrant]:
     """On Task: Salesforce itself gives Event the same rights on a field of Activity.
 
-    Source: github forcedotcom/cli#2278, dxatscale/sfpowerkit#446 (such a field is ``Task.X__c`` in permissions).
+    Source: github forcedotcom/cli#2278, dxatscale/sfpowerkit#446 (such a field is ``Task.X__c`` in
+    permissions).
     """
     for name, _template in activities.fields:
         yield FieldGrant(activities.sobject, name, edit=True)
@@ -397,7 +445,7 @@ def _task_grants(activities: ActivityMap) -> Iterator[FieldGrant]:
         yield FieldGrant(activities.sobject, activities.external_id, edit=True)
 
 
-# -- what is there -----------------------------------------------------------------------------------------------
+# -- what is there ---------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class FoundField:
     """A custom field as the org has it.
@@ -443,7 +491,7 @@ class Found:
     assigned: bool = False
 
 
-# -- what is to be done ------------------------------------------------------------------------------------------
+# -- what is to be done ----------------------------------------------------------------------------
 class Act(StrEnum):
     """What becomes of one part."""
 
@@ -485,7 +533,12 @@ class Step:
 
     def as_dict(self) -> dict[str, str]:
         """For the JSON document."""
-        return {"act": self.act.value, "part": self.part.value, "name": self.name, "detail": self.told}
+        return {
+            "act": self.act.value,
+            "part": self.part.value,
+            "name": self.name,
+            "detail": self.told,
+        }
 
 
 def steps(wanted: Blueprint, found: Found) -> tuple[Step, ...]:
@@ -519,7 +572,11 @@ def _field_step(new: NewField, found: Found) -> Step:
     if not wrong:
         return Step(Act.KEEP, Part.FIELD, new.full_name, told)
     return Step(
-        Act.DIFFERS, Part.FIELD, new.full_name, f"{wrong}; left as it is", remedy=_way_to_change(new, there)
+        Act.DIFFERS,
+        Part.FIELD,
+        new.full_name,
+        f"{wrong}; left as it is",
+        remedy=_way_to_change(new, there),
     )
 
 
@@ -552,7 +609,9 @@ def _set_step(wanted: Blueprint, there: FoundSet | None) -> Step:
         body = {"Name": SET_NAME, "Label": SET_LABEL, "Description": SET_DESCRIPTION, **rights}
         return Step(Act.CREATE, Part.SET, SET_NAME, told, body)
     missing = {
-        name: True for name in rights if name.removeprefix("Permissions") not in there.user_permissions
+        name: True
+        for name in rights
+        if name.removeprefix("Permissions") not in there.user_permissions
     }
     act = Act.UPDATE if missing else Act.KEEP
     return Step(act, Part.SET, SET_NAME, told, missing, there.id)
@@ -566,7 +625,9 @@ def _object_step(grant: ObjectGrant, there: FoundSet | None) -> Step:
         body = {"SobjectType": grant.sobject, **rights}
         return Step(Act.CREATE, Part.OBJECT, grant.sobject, told, body)
     missing = {name: True for name in rights if name.removeprefix("Permissions") not in kept[1]}
-    return Step(Act.UPDATE if missing else Act.KEEP, Part.OBJECT, grant.sobject, told, missing, kept[0])
+    return Step(
+        Act.UPDATE if missing else Act.KEEP, Part.OBJECT, grant.sobject, told, missing, kept[0]
+    )
 
 
 def _grant_step(grant: FieldGrant, there: FoundSet | None) -> Step:
@@ -577,7 +638,9 @@ def _grant_step(grant: FieldGrant, there: FoundSet | None) -> Step:
         body = {"SobjectType": grant.sobject, "Field": grant.full_name, **rights}
         return Step(Act.CREATE, Part.GRANT, grant.full_name, told, body)
     if grant.edit and not kept[1]:
-        return Step(Act.UPDATE, Part.GRANT, grant.full_name, told, {"PermissionsEdit": True}, kept[0])
+        return Step(
+            Act.UPDATE, Part.GRANT, grant.full_name, told, {"PermissionsEdit": True}, kept[0]
+        )
     return Step(Act.KEEP, Part.GRANT, grant.full_name, told)
 
 
@@ -588,7 +651,7 @@ def _assignment_step(found: Found) -> Step:
     )  # fmt: skip
 
 
-# -- what only a person can do -----------------------------------------------------------------------------------
+# -- what only a person can do ---------------------------------------------------------------------
 def by_hand(
     mapping: DataMapping, described: Mapping[str, SObjectFacts] | None = None, *, app: bool = False
 ) -> list[ByHand]:

@@ -65,7 +65,9 @@ def check(object_name: str, found: Damage, *, rows: int, share: float, at_least:
     )
 
 
-def check_changed(object_name: str, changed: int, *, rows: int, share: float, at_least: int) -> None:
+def check_changed(
+    object_name: str, changed: int, *, rows: int, share: float, at_least: int
+) -> None:
     """Let updates pass, or stop the run: a script that went wrong touches nearly everybody.
 
     Raises:

@@ -1,7 +1,8 @@
 """Where a row's values came from, and what happened to a person in order: told from what the mirror kept. Pure.
 
-Times are kept to the second. Of two things in the same second the order is what a run does: what came in stands
-before what was sent. A write is where a value comes from only while the row still holds what it sent.
+Times are kept to the second. Of two things in the same second the order is what a run does: what
+came in stands before what was sent. A write is where a value comes from only while the row still
+holds what it sent.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ def origins(
 
 
 def _origin(
-    column: str, value: Any, steps: Sequence[Mapping[str, Any]], *, waits: bool, edited_at: str | None
+    column: str,
+    value: Any,
+    steps: Sequence[Mapping[str, Any]],
+    *,
+    waits: bool,
+    edited_at: str | None,
 ) -> dict[str, Any]:
     came: dict[str, Any] | None = None
     for step in steps:
@@ -63,13 +69,17 @@ def _steps(entry: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[dict[s
 
     def mine(name: str) -> Iterator[Mapping[str, Any]]:
         return (
-            one for one in told[name] if (one["object"], one["person_id"]) == (entry["object"], entry["id"])
+            one
+            for one in told[name]
+            if (one["object"], one["person_id"]) == (entry["object"], entry["id"])
         )
 
     for one in mine("arrivals"):
         yield _step("arrived", one["at"], one["run_id"], dict.fromkeys(entry["local"]))
     for one in mine("brought"):
-        yield _step(one["how"], one["at"], one["run_id"], dict.fromkeys(one["columns"]), one["source"])
+        yield _step(
+            one["how"], one["at"], one["run_id"], dict.fromkeys(one["columns"]), one["source"]
+        )
     for one in mine("conflicts"):
         if one["state"] != "open" and one["value"] == entry["local"].get(one["column"]):
             source = f"{one['winner']} won by {one['rule']}"
@@ -79,7 +89,9 @@ def _steps(entry: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[dict[s
             yield _step("sent", one["settled_at"], one["run_id"], one["after"])
 
 
-def _step(how: str, at: str, run_id: str, columns: Mapping[str, Any], source: str = "") -> dict[str, Any]:
+def _step(
+    how: str, at: str, run_id: str, columns: Mapping[str, Any], source: str = ""
+) -> dict[str, Any]:
     return {"how": how, "at": at, "run_id": run_id, "columns": columns, "source": source}
 
 
@@ -139,21 +151,34 @@ def _happenings(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield _told(one, one["timestamp"], one["type"], detail + state)
     for one in told["activities"]:
         became = f"Task {one['task_id']}" if one["task_id"] else f"Task {one['state']}"
-        yield _told(one, one["settled_at"] or one["queued_at"], "activity", f"{became} for {one['event_id']}")
+        yield _told(
+            one,
+            one["settled_at"] or one["queued_at"],
+            "activity",
+            f"{became} for {one['event_id']}",
+        )
     for one in told["conflicts"]:
         detail = f"{one['column']}: here {one['local']!r}, there {one['remote']!r}; {one['winner']} by {one['rule']}"
         yield _told(one, one["found_at"], "conflict", detail)
     for one in told["quarantine"]:
         yield _told(
-            one, one["quarantined_at"], "refused", f"{one['code']}: {one['message']} ({one['state']})"
+            one,
+            one["quarantined_at"],
+            "refused",
+            f"{one['code']}: {one['message']} ({one['state']})",
         )
     for one in told["writes"]:
         fields = ", ".join(
-            f"{column}: {one['before'].get(column)!r} -> {value!r}" for column, value in one["after"].items()
+            f"{column}: {one['before'].get(column)!r} -> {value!r}"
+            for column, value in one["after"].items()
         )
-        yield _told(one, one["settled_at"] or one["sent_at"], f"{one['action']} {one['state']}", fields)
+        yield _told(
+            one, one["settled_at"] or one["sent_at"], f"{one['action']} {one['state']}", fields
+        )
     for one in told["links"]:
-        detail = f"{one['salesforce_id']} lives on in {one['successor_object']} {one['successor_id']}"
+        detail = (
+            f"{one['salesforce_id']} lives on in {one['successor_object']} {one['successor_id']}"
+        )
         yield _told(one, one["found_at"], one["reason"], detail)
 
 

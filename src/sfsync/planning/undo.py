@@ -1,7 +1,7 @@
 """What would take a run's writes back: field by field, and only where nobody has changed the field since. Pure.
 
-An opt-out is never taken back, not by an undo either: whoever has opted out in the meantime would not be told apart
-from whom the run opted out. It is left, and told.
+An opt-out is never taken back, not by an undo either: whoever has opted out in the meantime would
+not be told apart from whom the run opted out. It is left, and told.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from dataclasses import dataclass
 
 from sfsync.mapping.schema import Merge, ObjectMap
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
-from sfsync.model.record import MISSING, Local, LocalId, Missing, Remote, RemoteState, SalesforceId, Value
+from sfsync.model.record import (
+    MISSING,
+    Local,
+    LocalId,
+    Missing,
+    Remote,
+    RemoteState,
+    SalesforceId,
+    Value,
+)
 from sfsync.planning.pending import InDoubt, Row
 
 CHANGED_SINCE = "changed in Salesforce since"
@@ -51,7 +60,11 @@ class PutBack:
 
 
 def put_back(
-    writes: Sequence[InDoubt], row: Row | None, remote: Remote | None, object_map: ObjectMap, run_id: str
+    writes: Sequence[InDoubt],
+    row: Row | None,
+    remote: Remote | None,
+    object_map: ObjectMap,
+    run_id: str,
 ) -> PutBack:
     """Take one record's writes of one run back.
 
@@ -62,8 +75,9 @@ def put_back(
         run_id: whose writes they are, for the reason.
 
     Returns:
-        The plan. A field that is back already moves nothing in the org; where the row still holds the run's
-        value, the row takes the old one along, so that the next push does not send the undone edit again.
+        The plan. A field that is back already moves nothing in the org; where the row still holds
+        the run's value, the row takes the old one along, so that the next push does not send the
+        undone edit again.
     """
     was, wrote = before_and_after(writes)
     first = writes[0]

@@ -1,8 +1,8 @@
 """One call ahead: the next page is on its way while this one is being handled.
 
-The thread is a daemon and is never waited for unless its result is wanted, so that a run that stops, stops.
-A login is never renewed in it: what keeps logins belongs to the run's own thread. A call that was refused for its
-login is made again where its result is wanted.
+The thread is a daemon and is never waited for unless its result is wanted, so that a run that
+stops, stops. A login is never renewed in it: what keeps logins belongs to the run's own thread. A
+call that was refused for its login is made again where its result is wanted.
 """
 
 from __future__ import annotations

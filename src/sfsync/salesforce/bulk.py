@@ -1,10 +1,11 @@
 """Bulk API 2.0, for many records at few calls: reading by query jobs, writing by ingest jobs.
 
-Talked to directly on our session: simple-salesforce's own handler polls every two seconds at the cost of a call,
-takes null for "leave alone", and aborts a running job when one poll fails.
+Talked to directly on our session: simple-salesforce's own handler polls every two seconds at the
+cost of a call, takes null for "leave alone", and aborts a running job when one poll fails.
 
-A job runs in the org whatever becomes of us. So its id is handed out before any data is sent, a trouble while
-waiting never aborts it, and what became of each row is asked for until every row has an outcome.
+A job runs in the org whatever becomes of us. So its id is handed out before any data is sent, a
+trouble while waiting never aborts it, and what became of each row is asked for until every row has
+an outcome.
 
 Source: Bulk API 2.0 and Bulk API Developer Guide; salesforce-facts §5, §10.3.
 """
@@ -107,7 +108,8 @@ class Bulk:
     def query(self, statement: str, *, everything: bool) -> Iterator[list[dict[str, str]]]:
         """The rows of a query, a few thousand at a time, in no order; every value is text, null is empty.
 
-        The job is made and waited for before this returns; its pages are fetched as they are wanted.
+        The job is made and waited for before this returns; its pages are fetched as they are
+        wanted.
 
         Raises:
             JobFailed: the job ended without results; nothing was read.
@@ -162,9 +164,11 @@ class Bulk:
             writes: of one kind, no record twice, all ``expressible``.
 
         Raises:
-            AuthError, BudgetSpent, OrgUnavailable, CallRefused: before the job was closed; nothing was done.
+            AuthError, BudgetSpent, OrgUnavailable, CallRefused: before the job was closed; nothing
+                was done.
 
-        Source: salesforce-facts §5.1; Bulk API 2.0 Developer Guide, "Create a Job" (assignmentRuleId).
+        Source: salesforce-facts §5.1; Bulk API 2.0 Developer Guide, "Create a Job"
+        (assignmentRuleId).
         """
         session = self._connection.session
         session.budget.check(bulk_ingest_calls())
@@ -181,7 +185,9 @@ class Bulk:
                 return [Deferred(write.ref, error.slug, error.message) for write in writes]
             reach("bulk.uploaded")
             if not self._close(job_id):
-                return [Unknown(write.ref, f"no answer about Bulk job {job_id}") for write in writes]
+                return [
+                    Unknown(write.ref, f"no answer about Bulk job {job_id}") for write in writes
+                ]
             reach("bulk.closed")
             outcomes = self.collect(job_id, writes)
             reach("bulk.results_read")
@@ -209,8 +215,8 @@ class Bulk:
     def collect(self, job_id: str, writes: Sequence[OrgWrite]) -> list[Outcome]:
         """What became of a closed job's writes, waiting for it where it still runs.
 
-        Rows that the job never came to are ``Deferred``; where the org does not answer, all that is not known
-        yet is ``Unknown``.
+        Rows that the job never came to are ``Deferred``; where the org does not answer, all that is
+        not known yet is ``Unknown``.
         """
         table = _Table.of(writes)
         outcomes: list[Outcome] = []
@@ -224,7 +230,9 @@ class Bulk:
             reason = f"Bulk job {job_id} has no result for this record"
         return [*outcomes, *(Unknown(write.ref, reason) for write in table.left())]
 
-    def _sort_out(self, job_id: str, info: Mapping[str, Any], table: _Table, outcomes: list[Outcome]) -> None:
+    def _sort_out(
+        self, job_id: str, info: Mapping[str, Any], table: _Table, outcomes: list[Outcome]
+    ) -> None:
         """Give each row its outcome, with as few calls as the job's own counts allow."""
         complete = info.get("state") == "JobComplete"
         processed, failed = info.get("numberRecordsProcessed"), info.get("numberRecordsFailed")
@@ -235,7 +243,11 @@ class Bulk:
             for row in self._rows(job_id, "unprocessedrecords"):
                 outcomes += table.settle(row, _unprocessed)
         left = table.left()
-        counts = isinstance(processed, int) and isinstance(failed, int) and len(left) == processed - failed
+        counts = (
+            isinstance(processed, int)
+            and isinstance(failed, int)
+            and len(left) == processed - failed
+        )
         if complete and counts and table.knows_ids:
             outcomes += [outcome for write in left for outcome in table.accept(write)]
         elif left:
@@ -272,7 +284,9 @@ class Bulk:
         for _ in range(3):
             try:
                 writing(
-                    lambda: self._json("PATCH", f"jobs/ingest/{job_id}", {"state": "UploadComplete"}),
+                    lambda: self._json(
+                        "PATCH", f"jobs/ingest/{job_id}", {"state": "UploadComplete"}
+                    ),
                     self._connection.patience,
                 )
             except CallFailed as failure:
@@ -354,11 +368,14 @@ def cell(value: str | float | bool | None) -> str:
 class _Table:
     """Writes of one kind as rows, and the way back from a result row to its write.
 
-    Results come shuffled and carry only what was uploaded: an update or delete is known again by its Id, an
-    upsert by its key, an insert by all its values (rows with equal values are as good as each other).
+    Results come shuffled and carry only what was uploaded: an update or delete is known again by
+    its Id, an upsert by its key, an insert by all its values (rows with equal values are as good as
+    each other).
     """
 
-    def __init__(self, writes: Sequence[OrgWrite], operation: str, key: str, columns: Sequence[str]) -> None:
+    def __init__(
+        self, writes: Sequence[OrgWrite], operation: str, key: str, columns: Sequence[str]
+    ) -> None:
         self.writes = writes
         self.columns = columns
         self.knows_ids = operation in {"update", "delete"}
@@ -395,7 +412,9 @@ class _Table:
         target = io.StringIO(newline="")
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(self.columns)
-        writer.writerows([row.get(name, "") for name in self.columns] for row in map(self._row, self.writes))
+        writer.writerows(
+            [row.get(name, "") for name in self.columns] for row in map(self._row, self.writes)
+        )
         content = target.getvalue().encode()
         if len(content) > MAX_UPLOAD_BYTES:
             raise ProtocolError(
@@ -455,7 +474,11 @@ def _failure(write: OrgWrite, row: Mapping[str, str]) -> Outcome:
     refusal = refusal_of(row.get("sf__Error", ""))
     if refusal.repeat is Repeat.LATER:
         return Deferred(write.ref, refusal.code, refusal.message)
-    if write.action is OrgAction.DELETE and refusal.code == "ENTITY_IS_DELETED" and write.salesforce_id:
+    if (
+        write.action is OrgAction.DELETE
+        and refusal.code == "ENTITY_IS_DELETED"
+        and write.salesforce_id
+    ):
         return Accepted(write.ref, write.salesforce_id)
     return Rejected(
         write.ref, refusal.code, refusal.message, refusal.fields, matched_id(refusal, write.sobject)
@@ -513,7 +536,9 @@ def _dicts(content: bytes, size: int) -> Iterator[list[dict[str, str]]]:
 def _reader(content: bytes) -> Any:
     """A CSV reader over bytes, decoding as it goes; a byte order mark is no part of the first name."""
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
-    return csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""), strict=True)
+    return csv.reader(
+        io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""), strict=True
+    )
 
 
 def _why(info: Mapping[str, Any]) -> str:

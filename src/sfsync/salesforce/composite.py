@@ -1,11 +1,12 @@
 """Writes by sObject Collections: 200 records a request, five requests in one ``/composite`` call.
 
-So 1,000 writes cost one API call, and every record has an answer of its own. Updates that are to be done only
-while nobody else has changed the record share their call with a question (``guard``), so 800 of them cost one.
-A request that is refused as a whole is cut up until the record that spoils it stands alone; locked records are
-sent again in small batches.
+So 1,000 writes cost one API call, and every record has an answer of its own. Updates that are to be
+done only while nobody else has changed the record share their call with a question (``guard``), so
+800 of them cost one. A request that is refused as a whole is cut up until the record that spoils it
+stands alone; locked records are sent again in small batches.
 
-Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; salesforce-facts §4, §2.4, §2.6.
+Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; salesforce-facts §4,
+§2.4, §2.6.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class _Answer:
 class Collections:
     """Applies writes of one kind (see ``kinds``) and appends what became of each to ``outcomes``.
 
-    What is known stays known: where a call raises, the writes that have no outcome yet were not executed.
+    What is known stays known: where a call raises, the writes that have no outcome yet were not
+        executed.
     """
 
     def __init__(self, connection: Connection, outcomes: list[Outcome]) -> None:
@@ -91,8 +93,8 @@ class Collections:
         """Send them all.
 
         Raises:
-            AuthError, BudgetSpent, OrgUnavailable, OrgRefused: a call that certainly did nothing; the writes
-                without outcome are still to be done.
+            AuthError, BudgetSpent, OrgUnavailable, OrgRefused: a call that certainly did nothing;
+                the writes without outcome are still to be done.
         """
         waiting = chunks(writes, COLLECTION)
         left = _Round()
@@ -143,7 +145,9 @@ class Collections:
 
     def _alone(self, request: Request) -> tuple[int, Any]:
         try:
-            return 200, self._connection.write(request.path, method=request.method, body=request.body)
+            return 200, self._connection.write(
+                request.path, method=request.method, body=request.body
+            )
         except CallRefused as refused:
             if refused.status in {401, 403}:
                 raise
@@ -152,7 +156,8 @@ class Collections:
     def _asked_apart(self, chunk: Sequence[OrgWrite]) -> list[_Answer]:
         """The question in a call of its own, and then the writes to what has not moved.
 
-        For an org that takes one request a call, and for texts that a call would take for a reference.
+        For an org that takes one request a call, and for texts that a call would take for a
+        reference.
         """
         try:
             pages = list(self._connection.pages([guard.statement([chunk])]))
@@ -191,7 +196,9 @@ class Collections:
         told = guard.found(asked[1]) if asked[0] == 200 else None
         unexplained = told and not (told.complete and len(told.records) < sum(map(len, together)))
         if unexplained and any(_is_halted(*each) for each in answers):
-            self._connection.room = 1  # its answer came in parts: from now on the question is asked apart
+            self._connection.room = (
+                1  # its answer came in parts: from now on the question is asked apart
+            )
         return [
             _Answer(chunk, *(_undone(*asked) if told is None and _is_halted(*each) else each), told)
             for chunk, each in zip(together, answers, strict=True)
@@ -214,7 +221,9 @@ class Collections:
         if refusal.repeat is Repeat.LATER or status == 503:
             self._keep_locked(chunk, refusal, left)
         elif status in {401, 403}:
-            self._outcomes += [Deferred(write.ref, refusal.code, refusal.message) for write in chunk]
+            self._outcomes += [
+                Deferred(write.ref, refusal.code, refusal.message) for write in chunk
+            ]
         elif status < 400 or status >= 500:
             self._outcomes += [
                 Unknown(write.ref, f"{refusal.code} {refusal.message}".strip()) for write in chunk
@@ -310,8 +319,8 @@ def kinds(writes: Iterable[OrgWrite]) -> list[list[OrgWrite]]:
 def chunks(writes: Iterable[OrgWrite], size: int) -> list[list[OrgWrite]]:
     """Writes of one kind in requests of at most ``size``; the same record never twice in one request.
 
-    A key that comes twice in one upsert is refused the second time, and two updates of one record in one
-    request have no order. Source: salesforce-facts §4.
+    A key that comes twice in one upsert is refused the second time, and two updates of one record
+    in one request have no order. Source: salesforce-facts §4.
     """
     seen: Counter[str] = Counter()
     rounds: dict[int, list[OrgWrite]] = defaultdict(list)
@@ -320,7 +329,10 @@ def chunks(writes: Iterable[OrgWrite], size: int) -> list[list[OrgWrite]]:
         rounds[seen[record] if record else 0].append(write)
         seen[record] += 1
     return [
-        chunk for _, each in sorted(rounds.items()) for some in _apart(each) for chunk in _batches(some, size)
+        chunk
+        for _, each in sorted(rounds.items())
+        for some in _apart(each)
+        for chunk in _batches(some, size)
     ]
 
 
@@ -338,8 +350,8 @@ def calls(
 ) -> Iterator[list[Sequence[OrgWrite]]]:
     """Which chunks share a ``/composite`` call.
 
-    A text holding ``@{`` would be taken for a reference between subrequests, so such a chunk travels alone.
-    Guarded ones leave room for their question, which names each record once.
+    A text holding ``@{`` would be taken for a reference between subrequests, so such a chunk
+    travels alone. Guarded ones leave room for their question, which names each record once.
     """
     together: list[Sequence[OrgWrite]] = []
     weight = 0
@@ -349,7 +361,9 @@ def calls(
             yield [chunk]
             continue
         full = len(together) + is_guarded(chunk) >= room or weight + heavy > MAX_CALL_CHARACTERS
-        if together and (full or (is_guarded(chunk) and not _one_question(root, [*together, chunk]))):
+        if together and (
+            full or (is_guarded(chunk) and not _one_question(root, [*together, chunk]))
+        ):
             yield together
             together, weight = [], 0
         together.append(chunk)
@@ -420,7 +434,11 @@ def outcome_of(write: OrgWrite, item: Any) -> Outcome | Refusal:
     refusal = told[0] if told else Refusal("", "refused without a reason")
     if refusal.repeat is Repeat.LATER:
         return refusal
-    if write.action is OrgAction.DELETE and refusal.code == "ENTITY_IS_DELETED" and write.salesforce_id:
+    if (
+        write.action is OrgAction.DELETE
+        and refusal.code == "ENTITY_IS_DELETED"
+        and write.salesforce_id
+    ):
         return Accepted(write.ref, write.salesforce_id)
     return _rejected(write, refusal)
 
@@ -434,8 +452,8 @@ def _about_another(write: OrgWrite, item: Any) -> bool:
 def matched_id(refusal: Refusal, sobject: str) -> SalesforceId | None:
     """The one record of this object that a duplicate refusal names; ``None`` for none or several.
 
-    A duplicate rule on Contact may match Leads; these are not the same person's record to link to. The key is
-    misspelt ``duplicateResut`` in REST; either spelling is read.
+    A duplicate rule on Contact may match Leads; these are not the same person's record to link to.
+    The key is misspelt ``duplicateResut`` in REST; either spelling is read.
 
     Source: salesforce-facts §2.6 (shape), §2.4 (DUPLICATE_VALUE's text).
     """

@@ -1,7 +1,7 @@
 """A login -> simple-salesforce's client on our session, and the few doors that every call goes through.
 
-simple-salesforce makes the addresses, sends the calls and parses the answers; the session under it does what it
-lacks. It is imported at the first call, because that takes a third of a second.
+simple-salesforce makes the addresses, sends the calls and parses the answers; the session under it
+does what it lacks. It is imported at the first call, because that takes a third of a second.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 TOO_MANY = "LIMIT_EXCEEDED"
 """The code for too many requests inside one ``/composite``. That five queries or collections may share one is
-told by two independent clients, not by a page of Salesforce's, so an org that refuses it gets them one by one.
+told by two independent clients, not by a page of Salesforce's, so an org that refuses it gets them
+one by one.
 Source: salesforce-facts §4.
 """
 
@@ -56,7 +57,8 @@ class Connection:
         api_version: ``67.0``.
 
     Attributes:
-        room: how many queries or collections one ``/composite`` call takes; 1 once an org has refused five.
+        room: how many queries or collections one ``/composite`` call takes; 1 once an org has
+            refused five.
     """
 
     def __init__(
@@ -112,9 +114,9 @@ class Connection:
     def pages(self, statements: Iterable[str], *, everything: bool = False) -> Iterator[Page]:
         """All pages of several queries, up to five queries a call.
 
-        Source: REST API Developer Guide, Composite (up to 5 of 25 subrequests may be queries); salesforce-facts
-        §4. Each subrequest's address keeps to the limit of a plain query, so nothing hangs on whether
-        ``/composite`` lifts it.
+        Source: REST API Developer Guide, Composite (up to 5 of 25 subrequests may be queries);
+        salesforce-facts §4. Each subrequest's address keeps to the limit of a plain query, so
+        nothing hangs on whether ``/composite`` lifts it.
         """
         waiting = iter(statements)
         while some := list(islice(waiting, self.room)):
@@ -157,12 +159,18 @@ class Connection:
     def _queries(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
         resource = f"{self.root}{'queryAll' if everything else 'query'}/?q="
         requested = [
-            {"method": "GET", "url": resource + quote(statement, safe=""), "referenceId": f"q{number}"}
+            {
+                "method": "GET",
+                "url": resource + quote(statement, safe=""),
+                "referenceId": f"q{number}",
+            }
             for number, statement in enumerate(statements)
         ]
 
         def once() -> list[Page]:
-            answer = self._call("POST", "composite", {"allOrNone": False, "compositeRequest": requested})
+            answer = self._call(
+                "POST", "composite", {"allOrNone": False, "compositeRequest": requested}
+            )
             return [page(body) for body in inner_bodies(answer, len(requested))]
 
         return reading(once, self.patience)
@@ -185,7 +193,9 @@ def page(answer: Any) -> Page:
             and all(isinstance(record, dict) for record in records)
         ):
             return Page(records, total, str(following))
-    raise ProtocolError("the org's answer to a query has not the shape of one; nothing of it was used")
+    raise ProtocolError(
+        "the org's answer to a query has not the shape of one; nothing of it was used"
+    )
 
 
 def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
@@ -195,7 +205,8 @@ def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
         CallRefused: all of them together were refused; nothing was done.
         ProtocolError: it has not that shape, or not as many as were sent.
 
-    Source: salesforce-facts §4 (a refusal of the whole is one answer without ``referenceId``, inside a 200).
+    Source: salesforce-facts §4 (a refusal of the whole is one answer without ``referenceId``,
+    inside a 200).
     """
     told = answer.get("compositeResponse") if isinstance(answer, dict) else None
     if isinstance(told, list) and len(told) == 1 < expected and isinstance(told[0], dict):
@@ -203,7 +214,9 @@ def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
     if not isinstance(told, list) or len(told) != expected:
         raise ProtocolError("the org's answer to a composite call has not the shape of one")
     return [
-        (int(inner.get("httpStatusCode", 0)), inner.get("body")) if isinstance(inner, dict) else (0, None)
+        (int(inner.get("httpStatusCode", 0)), inner.get("body"))
+        if isinstance(inner, dict)
+        else (0, None)
         for inner in told
     ]
 

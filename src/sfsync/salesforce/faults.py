@@ -1,8 +1,8 @@
 """Salesforce's refusals, and the network's, in sfsync's words: one table, and the errors it leads to.
 
-Everything that goes wrong between here and the org leaves this package as one of ``sfsync.errors``; where
-more is known, as a subclass that says what may be done next. Refused records are values, made in
-``composite`` and ``bulk`` with the same table.
+Everything that goes wrong between here and the org leaves this package as one of ``sfsync.errors``;
+where more is known, as a subclass that says what may be done next. Refused records are values, made
+in ``composite`` and ``bulk`` with the same table.
 
 Source: salesforce-facts §2.4 (codes, HTTP statuses, what heals), §2.6 (duplicates), §9 (limits).
 """
@@ -56,13 +56,16 @@ FAULTS: Mapping[str, Fault] = {
         hint="link or merge the two in Salesforce, then sfsync retry",
     ),
     "DUPLICATE_VALUE": Fault(
-        "another record has this value in a unique field", hint="look at the record named, then sfsync retry"
+        "another record has this value in a unique field",
+        hint="look at the record named, then sfsync retry",
     ),
     "DUPLICATE_EXTERNAL_ID": Fault(
-        "several records have this external id", hint="make it unique in Salesforce, then sfsync retry"
+        "several records have this external id",
+        hint="make it unique in Salesforce, then sfsync retry",
     ),
     "REQUIRED_FIELD_MISSING": Fault(
-        "a required field is blank", hint="fill it in, or map it with a placeholder, then sfsync retry"
+        "a required field is blank",
+        hint="fill it in, or map it with a placeholder, then sfsync retry",
     ),
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": Fault(
         "a validation rule of this org refused it", hint="change the value, then sfsync retry"
@@ -70,10 +73,13 @@ FAULTS: Mapping[str, Fault] = {
     "FIELD_INTEGRITY_EXCEPTION": Fault(
         "the values do not go together", hint="change the value, then sfsync retry"
     ),
-    "INVALID_EMAIL_ADDRESS": Fault("not an email address", hint="correct the address, then sfsync retry"),
+    "INVALID_EMAIL_ADDRESS": Fault(
+        "not an email address", hint="correct the address, then sfsync retry"
+    ),
     "STRING_TOO_LONG": Fault("longer than the field", hint="shorten the value, then sfsync retry"),
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": Fault(
-        "not among the values of a restricted picklist", hint="use one of its values, then sfsync retry"
+        "not among the values of a restricted picklist",
+        hint="use one of its values, then sfsync retry",
     ),
     "NUMBER_OUTSIDE_VALID_RANGE": Fault("a number too big for the field"),
     "JSON_PARSER_ERROR": Fault("a value is not of the field's type", hint=_CHECK),
@@ -81,14 +87,18 @@ FAULTS: Mapping[str, Fault] = {
     "INVALID_FIELD_FOR_INSERT_UPDATE": Fault("this user may not write the field", hint=_CHECK),
     "INVALID_TYPE": Fault("no such object, or hidden from this user", hint=_CHECK),
     "NOT_FOUND": Fault("no such record or resource"),
-    "ENTITY_IS_DELETED": Fault("the record is deleted", hint="restore it from the recycle bin, or pull"),
+    "ENTITY_IS_DELETED": Fault(
+        "the record is deleted", hint="restore it from the recycle bin, or pull"
+    ),
     "MALFORMED_ID": Fault("not a record Id"),
     "INVALID_CROSS_REFERENCE_KEY": Fault("a record it refers to is gone, or hidden from this user"),
     "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": Fault(
         "a record it refers to may not be used by this user", hint=_RIGHTS
     ),
     "INSUFFICIENT_ACCESS_OR_READONLY": Fault("this user may not write the record", hint=_RIGHTS),
-    "CANNOT_UPDATE_CONVERTED_LEAD": Fault("the Lead is converted, and read-only", hint="sfsync pull"),
+    "CANNOT_UPDATE_CONVERTED_LEAD": Fault(
+        "the Lead is converted, and read-only", hint="sfsync pull"
+    ),
     "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": Fault("an Apex trigger of this org refused it"),
     "CANNOT_EXECUTE_FLOW_TRIGGER": Fault("a flow of this org failed on it"),
     "APEX_ERROR": Fault("code of this org failed on it"),
@@ -133,15 +143,17 @@ class Refusal:
         message = told.get("message") or told.get("exceptionMessage") or ""
         names = told.get("fields")
         fields = tuple(map(str, names)) if isinstance(names, list) else ()
-        extra = {key: value for key, value in told.items() if key.lower().startswith("duplicateresu")}
+        extra = {
+            key: value for key, value in told.items() if key.lower().startswith("duplicateresu")
+        }
         return cls(str(code), str(message), fields, extra)
 
     @property
     def repeat(self) -> Repeat:
         """Whether sending it again can help.
 
-        A lock may hide inside the text of a trigger's or a flow's failure. A limit on requests running at once
-        passes by itself; the day's limit does not.
+        A lock may hide inside the text of a trigger's or a flow's failure. A limit on requests
+        running at once passes by itself; the day's limit does not.
         """
         if self.code in _HIDES_A_LOCK and "UNABLE_TO_LOCK_ROW" in self.message:
             return Repeat.LATER
@@ -187,7 +199,11 @@ class CallRefused(OrgRefused):
 
     def __init__(self, status: int, refusal: Refusal, *, what: str = "the call") -> None:
         fault = FAULTS.get(refusal.code, _UNLISTED)
-        told = f"{refusal.code}: {refusal.message}" if refusal.code else refusal.message or f"HTTP {status}"
+        told = (
+            f"{refusal.code}: {refusal.message}"
+            if refusal.code
+            else refusal.message or f"HTTP {status}"
+        )
         super().__init__(f"Salesforce refused {what}: {told}", code=refusal.code, hint=fault.hint)
         self.status = status
         self.refusal = refusal
@@ -211,8 +227,8 @@ def refusals(body: object) -> tuple[Refusal, ...]:
 def session_ended(status: int, body: object) -> bool:
     """Whether a reply says that a new access token is needed.
 
-    Bulk answers 400 ``InvalidSessionId`` where REST answers 401. A 401, or a 403, whose body is no error list
-    (an HTML page) may be just that, and is worth one new token.
+    Bulk answers 400 ``InvalidSessionId`` where REST answers 401. A 401, or a 403, whose body is no
+    error list (an HTML page) may be just that, and is worth one new token.
 
     Raises:
         GrantRevoked: where the text says that no new token will help.
@@ -236,9 +252,10 @@ def error_of(
 ) -> SfsyncError:
     """The error for a reply that is not a success.
 
-    A 503, a 429 and a refusal for too many requests at once come from the org's front door, before anything
-    of the request is executed; so they are certain not to have acted, and even a write may be sent again.
-    A 500, 502 or 504 may come after the work was done. A 429 is a proxy's: the day's limit is a 403.
+    A 503, a 429 and a refusal for too many requests at once come from the org's front door, before
+    anything of the request is executed; so they are certain not to have acted, and even a write may
+    be sent again. A 500, 502 or 504 may come after the work was done. A 429 is a proxy's: the day's
+    limit is a 403.
 
     Args:
         body: the parsed JSON, or ``None`` where it was none (an HTML page is never shown).

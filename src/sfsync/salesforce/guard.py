@@ -1,16 +1,18 @@
 """The question that goes before writes in the same call: are these records still as they were read? Pure.
 
-Salesforce knows no condition on a write to many records. But the requests inside one ``/composite`` call are
-executed in their order, one may refer to what an earlier one answered, and a reference to nothing halts the
-request that holds it. So the call begins with a query that finds only records whose stamp is no later than when
-they were read, and each request that writes refers to the last of them: where one record has moved, nothing of
-the call is written, and the query's answer tells which one it was. What is left is the time between two requests
-of one call, and a second edit within the very second of the newest stamp: for these the query also returns the
-values that are about to be replaced.
+Salesforce knows no condition on a write to many records. But the requests inside one ``/composite``
+call are executed in their order, one may refer to what an earlier one answered, and a reference to
+nothing halts the request that holds it. So the call begins with a query that finds only records
+whose stamp is no later than when they were read, and each request that writes refers to the last of
+them: where one record has moved, nothing of the call is written, and the query's answer tells which
+one it was. What is left is the time between two requests of one call, and a second edit within the
+very second of the newest stamp: for these the query also returns the values that are about to be
+replaced.
 
-Source: REST API Developer Guide, "Composite Request Body" (``collateSubrequests`` off: executed in the order
-received; a request that depends on one that failed is not executed), "Using Composite Resources" (references into
-query results, ``@{ref.records[0].Id}``); salesforce-facts §4 (400 PROCESSING_HALTED).
+Source: REST API Developer Guide, "Composite Request Body" (``collateSubrequests`` off: executed in
+the order received; a request that depends on one that failed is not executed), "Using Composite
+Resources" (references into query results, ``@{ref.records[0].Id}``); salesforce-facts §4 (400
+PROCESSING_HALTED).
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ class Found:
 
     Attributes:
         records: the unmoved ones, by Id.
-        complete: whether that is all of its answer; if not, a record that is missing need not have moved.
+        complete: whether that is all of its answer; if not, a record that is missing need not have
+            moved.
     """
 
     records: Mapping[SalesforceId, Mapping[str, Any]]
@@ -50,13 +53,17 @@ class Found:
 
     def moved(self, writes: Sequence[OrgWrite]) -> list[OrgWrite]:
         """The writes whose record is not as it was read; empty where the answer does not tell."""
-        return [write for write in writes if self.complete and write.salesforce_id not in self.records]
+        return [
+            write for write in writes if self.complete and write.salesforce_id not in self.records
+        ]
 
 
 def statement(chunks: Sequence[Sequence[OrgWrite]]) -> str:
     """The query for guarded updates of one object: what they are about to replace, where it has not moved."""
     writes = list(chain.from_iterable(chunks))
-    fields = dict.fromkeys(("Id", "SystemModstamp", *chain.from_iterable(write.fields for write in writes)))
+    fields = dict.fromkeys(
+        ("Id", "SystemModstamp", *chain.from_iterable(write.fields for write in writes))
+    )
     # 15 characters name a record too, and more of them fit. Source: salesforce-facts §7.5
     ids = ",".join(soql.quoted(str(write.salesforce_id)[:15]) for write in writes)
     latest = soql.stamp(max(write.unmoved_since for write in writes))

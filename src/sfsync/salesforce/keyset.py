@@ -1,7 +1,7 @@
 """Reading one object to its end, in keyset order, whatever becomes of the query's cursor.
 
-The last record's stamp and Id say where to go on: after a lost cursor, or with a Bulk job for the rest. So no
-record is left out; one that changes meanwhile may come twice, the newer one last.
+The last record's stamp and Id say where to go on: after a lost cursor, or with a Bulk job for the
+rest. So no record is left out; one that changes meanwhile may come twice, the newer one last.
 
 Source: salesforce-facts §3 (cursors, INVALID_QUERY_LOCATOR), §6.2 (order SystemModstamp, Id), §5.2.
 """
@@ -50,7 +50,9 @@ class Reading:
         conditions = [self.where] if self.where else []
         if after is not None:
             conditions.append(soql.after(str(after["SystemModstamp"]), str(after["Id"])))
-        return soql.select(self.sobject, self.fields, " AND ".join(conditions), ORDER if ordered else ())
+        return soql.select(
+            self.sobject, self.fields, " AND ".join(conditions), ORDER if ordered else ()
+        )
 
     def by_rest(
         self, connection: Connection, first: Page, *, has_first: bool = False
@@ -68,7 +70,9 @@ class Reading:
         last: Mapping[str, Any] | None = None
         expected, seen, resumes = first.total, 0, 0
         while True:
-            coming = Ahead(partial(self._next, connection, page.next_url)) if page.next_url else None
+            coming = (
+                Ahead(partial(self._next, connection, page.next_url)) if page.next_url else None
+            )
             records = page.records if page is first and has_first else flatten(page.records)
             if records:
                 if not (page is first and has_first):
@@ -81,7 +85,9 @@ class Reading:
             if following is None:
                 resumes += 1
                 if resumes > MAX_RESUMES or last is None:
-                    raise ProtocolError(f"the org loses its place in {self.sobject} again and again")
+                    raise ProtocolError(
+                        f"the org loses its place in {self.sobject} again and again"
+                    )
                 following = connection.query(self.statement(last), everything=self.everything)
                 expected, seen = following.total, 0
             page = following
@@ -106,7 +112,9 @@ class Reading:
         try:
             by_job = bulk.query(rest, everything=self.everything)
         except (CallRefused, JobFailed) as error:
-            log.info("Bulk is not to be had for %s, so pages are used: %s", self.sobject, error.message)
+            log.info(
+                "Bulk is not to be had for %s, so pages are used: %s", self.sobject, error.message
+            )
             yield from self.by_rest(connection, first, has_first=True)
         else:
             yield from by_job

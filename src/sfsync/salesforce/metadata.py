@@ -1,9 +1,11 @@
 """A blueprint as files that any Salesforce tool deploys: SFDX source, or a package for the Metadata API. Pure.
 
-Both forms say the same; ``npm``'s own converter turns the one into the other (tests/system/test_sfdx.py).
+Both forms say the same; ``npm``'s own converter turns the one into the other
+(tests/system/test_sfdx.py).
 
-Source: Metadata API Developer Guide, CustomField, PermissionSet and "Sample package.xml"; Salesforce DX Developer
-Guide, "Salesforce DX Project Structure and Source Format"; salesforce-facts §8.2.
+Source: Metadata API Developer Guide, CustomField, PermissionSet and "Sample package.xml";
+Salesforce DX Developer Guide, "Salesforce DX Project Structure and Source Format"; salesforce-facts
+§8.2.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ def package_files(wanted: Blueprint, api_version: str) -> dict[str, bytes]:
     for table in tables:
         fields = [("fields", _field(new)) for new in wanted.fields if new.table == table]
         files[f"objects/{table}.object"] = _document("CustomObject", fields)
-    files[f"permissionsets/{SET_NAME}.permissionset"] = _document("PermissionSet", _permission_set(wanted))
+    files[f"permissionsets/{SET_NAME}.permissionset"] = _document(
+        "PermissionSet", _permission_set(wanted)
+    )
     return files
 
 
@@ -72,7 +76,10 @@ def _permission_set(wanted: Blueprint) -> Elements:
     """Elements of one kind stand together, the kinds in alphabetical order."""
     yield "description", SET_DESCRIPTION
     for grant in wanted.grants:
-        yield "fieldPermissions", [("editable", grant.edit), ("field", grant.full_name), ("readable", True)]
+        yield (
+            "fieldPermissions",
+            [("editable", grant.edit), ("field", grant.full_name), ("readable", True)],
+        )
     yield "hasActivationRequired", False
     yield "label", SET_LABEL
     for allowed in sorted(wanted.objects, key=lambda each: each.sobject):

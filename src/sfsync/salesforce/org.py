@@ -1,8 +1,8 @@
 """``SalesforceOrg``: what the verbs need from a Salesforce org, behind one door.
 
-It satisfies ``engine.ports.Org`` by shape. It chooses the cheapest way for each job by API calls, keeps nothing
-between two of them but the login and the count of calls, and gives raw records: what they mean is the mapping's
-business.
+It satisfies ``engine.ports.Org`` by shape. It chooses the cheapest way for each job by API calls,
+keeps nothing between two of them but the login and the count of calls, and gives raw records: what
+they mean is the mapping's business.
 """
 
 from __future__ import annotations
@@ -60,8 +60,10 @@ class SalesforceOrg:
 
     Args:
         connection: the way to it.
-        bulk_query_from: read by Bulk from so many records on; by default where it takes fewer calls.
-        bulk_write_from: write by Bulk from so many records of one kind on; by default where it takes fewer calls.
+        bulk_query_from: read by Bulk from so many records on; by default where it takes fewer
+        calls.
+        bulk_write_from: write by Bulk from so many records of one kind on; by default where it
+        takes fewer calls.
         polling: how often Bulk jobs are asked for their state.
         sleep: waits so many seconds between two such questions.
         on_job: told each Bulk ingest job's id, with its writes, before data is sent.
@@ -89,18 +91,21 @@ class SalesforceOrg:
         Raises:
             OrgRefused: no such object, or hidden from this user.
         """
-        return sobject_facts(sobject, self._connection.read(f"sobjects/{soql.named(sobject)}/describe"))
+        return sobject_facts(
+            sobject, self._connection.read(f"sobjects/{soql.named(sobject)}/describe")
+        )
 
     def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
         """Records stamped at or after ``since``, deleted ones too, oldest stamp first; ``None``: all live ones.
 
-        The first page is read at once; one API call where that is all. The rest comes by Bulk where that
-        takes fewer calls, and then in no order.
+        The first page is read at once; one API call where that is all. The rest comes by Bulk where
+        that takes fewer calls, and then in no order.
 
         Raises:
             BudgetSpent: the rest would touch the reserve.
 
-        Source: salesforce-facts §6.1 (whole seconds, ``>=``), §6.2 (order, org's clock), §3 (cursors).
+        Source: salesforce-facts §6.1 (whole seconds, ``>=``), §6.2 (order, org's clock), §3
+        (cursors).
         """
         reading = Reading(
             sobject=sobject,
@@ -116,19 +121,25 @@ class SalesforceOrg:
         needed = bulk_query_calls(rest) if by_bulk else rest_query_calls(rest) if rest > 0 else 0
         self._connection.session.budget.check(needed)
         if by_bulk:
-            return Changes(reading.by_bulk(self._connection, self._bulk, first), as_of, first.total, "bulk")
+            return Changes(
+                reading.by_bulk(self._connection, self._bulk, first), as_of, first.total, "bulk"
+            )
         return Changes(reading.by_rest(self._connection, first), as_of, first.total, "rest")
 
-    def fetch(self, sobject: str, fields: Sequence[str], ids: Sequence[SalesforceId]) -> Iterator[RawPage]:
+    def fetch(
+        self, sobject: str, fields: Sequence[str], ids: Sequence[SalesforceId]
+    ) -> Iterator[RawPage]:
         """These records as they are now, about 2,000 a call, deleted ones too; parents included.
 
-        By queryAll on the Ids, five queries in one ``/composite`` call: that tells deleted and merged records
-        in the same call, which a collections retrieve answers with null.
+        By queryAll on the Ids, five queries in one ``/composite`` call: that tells deleted and
+        merged records in the same call, which a collections retrieve answers with null.
         """
         statements = soql.selects_in(sobject, _with_keys(fields), "Id", dict.fromkeys(ids))
         return self._flat(statements, fields, everything=True)
 
-    def find(self, sobject: str, fields: Sequence[str], by: str, keys: Sequence[str]) -> Iterator[RawPage]:
+    def find(
+        self, sobject: str, fields: Sequence[str], by: str, keys: Sequence[str]
+    ) -> Iterator[RawPage]:
         """Live records whose field ``by`` is one of ``keys``, ignoring case; well over a thousand keys a call.
 
         Source: salesforce-facts §3 (comparison ignores case).
@@ -151,8 +162,8 @@ class SalesforceOrg:
         """Send these writes; one outcome for each, by ``ref``, in any order.
 
         Raises:
-            AuthError, BudgetSpent, OrgUnavailable, OrgRefused: before anything was done; once something was,
-                the rest is ``Deferred`` instead.
+            AuthError, BudgetSpent, OrgUnavailable, OrgRefused: before anything was done; once
+                something was, the rest is ``Deferred`` instead.
         """
         outcomes: list[Outcome] = []
         try:
@@ -164,7 +175,9 @@ class SalesforceOrg:
             known = {outcome.ref for outcome in outcomes}
             code = error.code if isinstance(error, OrgRefused) and error.code else error.slug
             outcomes += [
-                Deferred(write.ref, code, error.message) for write in writes if write.ref not in known
+                Deferred(write.ref, code, error.message)
+                for write in writes
+                if write.ref not in known
             ]
         return outcomes
 
@@ -193,7 +206,9 @@ class SalesforceOrg:
         """One Bulk job; guarded writes only where a last look finds the record as it was read."""
         if not is_guarded(writes):
             return self._bulk.ingest(writes, self.on_job)
-        fields = list(dict.fromkeys(name for write in writes for name in ("IsDeleted", *write.fields)))
+        fields = list(
+            dict.fromkeys(name for write in writes for name in ("IsDeleted", *write.fields))
+        )
         now: dict[SalesforceId, Mapping[str, Any]] = {}
         for page in self.fetch(
             writes[0].sobject, fields, [each for w in writes if (each := w.salesforce_id)]
@@ -203,7 +218,9 @@ class SalesforceOrg:
             {
                 write.salesforce_id: raw
                 for write in writes
-                if write.salesforce_id and (raw := now.get(write.salesforce_id)) and _unmoved(write, raw)
+                if write.salesforce_id
+                and (raw := now.get(write.salesforce_id))
+                and _unmoved(write, raw)
             },
             complete=True,
         )
@@ -249,14 +266,20 @@ class SalesforceOrg:
         return now
 
     def find_tasks(
-        self, activities: ActivityMap, keys: Sequence[str], who_ids: Sequence[SalesforceId], since: str
+        self,
+        activities: ActivityMap,
+        keys: Sequence[str],
+        who_ids: Sequence[SalesforceId],
+        since: str,
     ) -> dict[str, SalesforceId]:
         """Which of these event keys are already Tasks: ``{key: Task Id}``; archived and deleted ones count.
 
-        By the external id, else by the reference line in the Description of these people's Tasks created
-        since (of all Tasks, where they are tied to nobody): a Description can be read but not asked for.
+        By the external id, else by the reference line in the Description of these people's Tasks
+        created since (of all Tasks, where they are tied to nobody): a Description can be read but
+        not asked for.
 
-        Source: salesforce-facts §7.3 (archiving, Activity's external ids), §3 (Description is not filterable).
+        Source: salesforce-facts §7.3 (archiving, Activity's external ids), §3 (Description is not
+        filterable).
         """
         sobject, who = activities.sobject, who_field(activities)
         created = f"CreatedDate >= {soql.stamp(since)}"
@@ -317,9 +340,12 @@ def open_org(
         refresh: given the token that the org no longer takes, gives a newer one.
         reserve: the share of the org's daily calls that is left for everyone else.
         per_run: the share of them that this run may take.
-        bulk_from: read and write by Bulk from so many records on; by default where it takes fewer calls.
+        bulk_from: read and write by Bulk from so many records on; by default where it takes fewer
+            calls.
     """
-    session = OrgSession(token, refresh, reserve=reserve, per_run=per_run, timeouts_seconds=timeouts_seconds)
+    session = OrgSession(
+        token, refresh, reserve=reserve, per_run=per_run, timeouts_seconds=timeouts_seconds
+    )
     connection = Connection(session, api_version=api_version, patience=patience)
     return SalesforceOrg(connection, bulk_query_from=bulk_from, bulk_write_from=bulk_from)
 
@@ -356,8 +382,12 @@ def sobject_facts(sobject: str, told: Any) -> SObjectFacts:
     if not isinstance(fields, list):
         raise ProtocolError(f"the org's description of {sobject} has not the shape of one")
     facts = [_field_facts(field) for field in fields]
-    rights = {name: told.get(name) is not False for name in ("createable", "updateable", "deletable")}
-    return SObjectFacts(str(told.get("name") or sobject), {field.name: field for field in facts}, **rights)
+    rights = {
+        name: told.get(name) is not False for name in ("createable", "updateable", "deletable")
+    }
+    return SObjectFacts(
+        str(told.get("name") or sobject), {field.name: field for field in facts}, **rights
+    )
 
 
 def _field_facts(told: Mapping[str, Any]) -> FieldFacts:
@@ -381,7 +411,9 @@ def _field_facts(told: Mapping[str, Any]) -> FieldFacts:
         filterable=told.get("filterable") is not False,
         required=required,
         restricted=told.get("restrictedPicklist") is True,
-        picklist=tuple(str(value.get("value")) for value in values if value.get("active") is not False),
+        picklist=tuple(
+            str(value.get("value")) for value in values if value.get("active") is not False
+        ),
         relationship=str(told.get("relationshipName") or ""),
         calculated=told.get("calculated") is True or told.get("autoNumber") is True,
         permissionable=told.get("permissionable") is not False,

@@ -11,8 +11,8 @@ from sfsync.errors import ProtocolError
 class Flattener:
     """Flattens pages of a query for these fields; compiled once, for it runs for every record there is.
 
-    A parent that is null gives null under each of its dotted names, because the reply did hold it; a parent
-    that the reply does not hold gives nothing.
+    A parent that is null gives null under each of its dotted names, because the reply did hold it;
+    a parent that the reply does not hold gives nothing.
 
     Source: salesforce-facts §3 (parents in replies).
     """
@@ -31,7 +31,9 @@ class Flattener:
         for record in records:
             record.pop("attributes", None)
             if not record.get("Id"):
-                raise ProtocolError("the org sent a record without Id; nothing of this page was used")
+                raise ProtocolError(
+                    "the org sent a record without Id; nothing of this page was used"
+                )
             if self._paths:
                 self._flatten(record)
         return records

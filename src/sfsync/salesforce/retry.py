@@ -1,10 +1,11 @@
 """What may be repeated, and after how many seconds; stamina does the waiting.
 
-A read may always be repeated. A write may only be where it is certain that the org did nothing with it: the
-connection was never made, or the front door turned it away. Everything else about a write without a reply is
-for the caller to look up.
+A read may always be repeated. A write may only be where it is certain that the org did nothing with
+it: the connection was never made, or the front door turned it away. Everything else about a write
+without a reply is for the caller to look up.
 
-Source: salesforce-facts §2.4 (what heals; jsforce's practice: 0.5 s doubling, 5 tries, never POST or PATCH).
+Source: salesforce-facts §2.4 (what heals; jsforce's practice: 0.5 s doubling, 5 tries, never POST
+or PATCH).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Patience:
     Attributes:
         tries: calls altogether.
         seconds: no further try after so many.
-        first_wait_seconds: doubled each time, with as much again as jitter at most, up to ``longest_wait_seconds``.
+        first_wait_seconds: doubled each time, with as much again as jitter at most, up to
+            ``longest_wait_seconds``.
     """
 
     tries: int = 5
@@ -83,7 +85,8 @@ def writing(call: Callable[[], T], patience: Patience) -> T:
     """Do a write, again only where that cannot do it twice.
 
     Raises:
-        SfsyncError: the last try's error; ``CallFailed.may_have_acted`` says whether it has to be looked up.
+        SfsyncError: the last try's error; ``CallFailed.may_have_acted`` says whether it has to be
+            looked up.
     """
     return patience.caller()(write_again, call)
 

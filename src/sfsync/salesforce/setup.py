@@ -1,11 +1,11 @@
 """Making in an org what a blueprint says: custom fields by the Tooling API, the permission set by REST.
 
-It looks before it makes, so that running it again changes nothing and an interrupted run is simply run again. What
-is refused is told and the rest goes on; nothing that is there is ever changed but the rights of our own
-permission set, and those only grow.
+It looks before it makes, so that running it again changes nothing and an interrupted run is simply
+run again. What is refused is told and the rest goes on; nothing that is there is ever changed but
+the rights of our own permission set, and those only grow.
 
-Source: salesforce-facts §8.3; Tooling API, CustomField; Object Reference, PermissionSet, ObjectPermissions,
-FieldPermissions, PermissionSetAssignment.
+Source: salesforce-facts §8.3; Tooling API, CustomField; Object Reference, PermissionSet,
+ObjectPermissions, FieldPermissions, PermissionSetAssignment.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class OrgSetup:
         """Which of these custom fields the org has, whoever may see them: ``{full name: Id}``. One API call.
 
         Args:
-            names: ``Contact.PenguinMails_Id__c``; fields of Task are asked for on Activity, where they live.
+            names: ``Contact.PenguinMails_Id__c``; fields of Task are asked for on Activity, where
+                they live.
 
         Raises:
             OrgRefused: this user may not look into the org's setup.
@@ -148,7 +149,9 @@ class OrgSetup:
         who = f"Username = {soql.quoted(username)}" if username else f"Id = {soql.quoted(user_id)}"
         users = self._records("User", ["Id", "Username", "IsActive"], who)
         if not users:
-            raise UsageError(f"this org has no user {username or user_id}", hint="Name a username: --user")
+            raise UsageError(
+                f"this org has no user {username or user_id}", hint="Name a username: --user"
+            )
         if users[0].get("IsActive") is False:
             raise UsageError(f"the user {users[0]['Username']} is deactivated in this org")
         permission_set = self._permission_set(wanted)
@@ -216,7 +219,10 @@ class OrgSetup:
 
     # -- doing
     def carry_out(
-        self, planned: Sequence[Step], found: Found, tell: Callable[[Result], None] = lambda _result: None
+        self,
+        planned: Sequence[Step],
+        found: Found,
+        tell: Callable[[Result], None] = lambda _result: None,
     ) -> list[Result]:
         """Do what is to be done; never raises for a step that fails.
 
@@ -277,7 +283,9 @@ class _Work:
         except CallRefused as refused:
             return self._refused(step, refused.refusal, refused.status)
         except SfsyncError as error:
-            self._lost = "the run ended before it: what is there is found again when it is run again"
+            self._lost = (
+                "the run ended before it: what is there is found again when it is run again"
+            )
             return Result(step, Status.FAILED, error.message)
         return Result(step, Status.DONE)
 
@@ -293,7 +301,9 @@ class _Work:
             if not self._set_id:
                 raise ProtocolError("the org told no Id for the new permission set")
         elif step.part is Part.OBJECT:
-            self._write("POST", "sobjects/ObjectPermissions/", {"ParentId": self._set_id, **step.body})
+            self._write(
+                "POST", "sobjects/ObjectPermissions/", {"ParentId": self._set_id, **step.body}
+            )
         else:
             body = {**step.body, "PermissionSetId": self._set_id}
             self._write("POST", "sobjects/PermissionSetAssignment/", body)
@@ -305,8 +315,14 @@ class _Work:
         told = f"{refusal.code}: {refusal.message}" if refusal.code else refusal.message
         if refusal.code in _THERE or "already" in refusal.message.lower():
             return Result(step, Status.DONE, "it was there already")
-        if step.part is Part.GRANT and refusal.code in _NO_SUCH_PERMISSION and not step.name.endswith("__c"):
-            return Result(step, Status.DONE, "Salesforce has no permission for this field: it needs none")
+        if (
+            step.part is Part.GRANT
+            and refusal.code in _NO_SUCH_PERMISSION
+            and not step.name.endswith("__c")
+        ):
+            return Result(
+                step, Status.DONE, "Salesforce has no permission for this field: it needs none"
+            )
         if refusal.code in _DENIED or status in {401, 403}:
             return Result(step, Status.FAILED, f"{NO_RIGHTS} ({told})", denied=True)
         return Result(step, Status.FAILED, told)
@@ -337,7 +353,9 @@ class _Work:
         ]
         try:
             told = self._write(
-                "POST" if creates else "PATCH", "composite/sobjects", {"allOrNone": False, "records": records}
+                "POST" if creates else "PATCH",
+                "composite/sobjects",
+                {"allOrNone": False, "records": records},
             )
         except OrgRefused as refused:
             refusal = Refusal(refused.code, refused.message)
@@ -355,7 +373,9 @@ class _Work:
                 yield Result(step, Status.DONE)
             else:
                 first = refusals(answer.get("errors") if isinstance(answer, Mapping) else None)
-                yield self._refused(step, first[0] if first else Refusal("", "the org told no result"))
+                yield self._refused(
+                    step, first[0] if first else Refusal("", "the org told no result")
+                )
 
 
 def granted_on_task(full_name: str) -> str:

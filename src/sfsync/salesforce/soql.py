@@ -1,9 +1,10 @@
 """Quoted query text. Pure: nothing here knows the network, or simple-salesforce.
 
-Every value enters a query through ``quoted`` and every name through ``named``, so that no data can become
-syntax. Long IN lists are cut so that a query's address stays under Salesforce's limit.
+Every value enters a query through ``quoted`` and every name through ``named``, so that no data can
+become syntax. Long IN lists are cut so that a query's address stays under Salesforce's limit.
 
-Source: SOQL and SOSL Reference, "Quoted String Escape Sequences", "Date Formats"; salesforce-facts §3.
+Source: SOQL and SOSL Reference, "Quoted String Escape Sequences", "Date Formats"; salesforce-facts
+§3.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from urllib.parse import quote
 MAX_QUERY_BYTES = 12_288
 """How long a percent-encoded statement may be.
 
-URI and headers together may hold 16,384 bytes; the rest is for the path, the Bearer (about 110 bytes, 2 KB for
-a JWT) and the other headers. Source: salesforce-facts §3 (414 and 431).
+URI and headers together may hold 16,384 bytes; the rest is for the path, the Bearer (about 110
+bytes, 2 KB for a JWT) and the other headers. Source: salesforce-facts §3 (414 and 431).
 """
 
 MAX_LITERAL = 4_000
@@ -44,12 +45,12 @@ def quoted(value: object) -> str:
     r"""A value as SOQL writes it.
 
     Args:
-        value: text, a finite number, a boolean, ``None``, a date, or an aware datetime (seconds are kept,
-            fractions are dropped: Salesforce compares whole seconds).
+        value: text, a finite number, a boolean, ``None``, a date, or an aware datetime (seconds are
+            kept, fractions are dropped: Salesforce compares whole seconds).
 
     Raises:
-        ValueError: for text that no query can carry (NUL, lone surrogates, more than 4,000 characters), a
-            number that is not finite, a time without zone, or any other type.
+        ValueError: for text that no query can carry (NUL, lone surrogates, more than 4,000
+            characters), a number that is not finite, a time without zone, or any other type.
 
     >>> quoted("O'Hara\n")
     "'O\\'Hara\\n'"
@@ -107,7 +108,9 @@ def named(name: str) -> str:
     return name
 
 
-def select(sobject: str, fields: Iterable[str], where: str = "", order_by: Sequence[str] = ()) -> str:
+def select(
+    sobject: str, fields: Iterable[str], where: str = "", order_by: Sequence[str] = ()
+) -> str:
     """A whole statement; ``where`` is taken as it is, so its values must have gone through ``quoted``.
 
     >>> select("Contact", ["Id", "Email"], "Email = 'a@b.c'", ["Id"])
@@ -126,8 +129,8 @@ def selects_in(
 ) -> Iterator[str]:
     """Statements that together ask for every record whose ``by`` is one of ``values``.
 
-    Each stays under ``MAX_QUERY_BYTES`` when percent-encoded. Values that no query can carry cannot be in the
-    org either, and are left out.
+    Each stays under ``MAX_QUERY_BYTES`` when percent-encoded. Values that no query can carry cannot
+    be in the org either, and are left out.
 
     Args:
         also: a further condition, ``CreatedDate >= 2026-01-20T10:00:00Z``.

@@ -1,10 +1,11 @@
 """Looking at an org for ``sfsync org check``: a handful of calls, and nothing that is refused ends it.
 
-Described objects and five queries share one ``/composite`` call; limits, Task statuses and the setup's list of
-custom fields take one each. What this user may not ask is left out of the facts.
+Described objects and five queries share one ``/composite`` call; limits, Task statuses and the
+setup's list of custom fields take one each. What this user may not ask is left out of the facts.
 
-Source: salesforce-facts §2.1 (versions), §2.5 (limits), §4 (composite), §7.3 (TaskStatus), §8.3 (Tooling); Object
-Reference, DuplicateRule, AssignmentRule, PermissionSetAssignment (View Setup is needed for most of them).
+Source: salesforce-facts §2.1 (versions), §2.5 (limits), §4 (composite), §7.3 (TaskStatus), §8.3
+(Tooling); Object Reference, DuplicateRule, AssignmentRule, PermissionSetAssignment (View Setup is
+needed for most of them).
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
-from sfsync.errors import AuthError, BudgetSpent, OrgRefused, ProtocolError, RetriableError, SfsyncError
+from sfsync.errors import (
+    AuthError,
+    BudgetSpent,
+    OrgRefused,
+    ProtocolError,
+    RetriableError,
+    SfsyncError,
+)
 from sfsync.mapping.check import SObjectFacts
 from sfsync.planning.checkup import OrgFacts, UserFacts
 from sfsync.salesforce import soql
@@ -58,7 +66,9 @@ def survey(
     described, told = _together(connection, objects, _statements(user_id))
     organization = _first(told["organization"])
     limits = _tried(lambda: connection.read("limits"))
-    statuses = _tried(lambda: connection.query(soql.select("TaskStatus", ["ApiName", "IsClosed"])).records)
+    statuses = _tried(
+        lambda: connection.query(soql.select("TaskStatus", ["ApiName", "IsClosed"])).records
+    )
     existing = _tried(lambda: frozenset(OrgSetup(connection).existing(custom_fields)))
     return OrgFacts(
         asked=True,
@@ -76,7 +86,8 @@ def survey(
         duplicate_rules=None
         if told["duplicates"] is None
         else tuple(
-            (str(each.get("SobjectType")), str(each.get("MasterLabel"))) for each in told["duplicates"]
+            (str(each.get("SobjectType")), str(each.get("MasterLabel")))
+            for each in told["duplicates"]
         ),
         lead_assignment=None
         if told["assignment"] is None
@@ -99,7 +110,9 @@ def _statements(user_id: str) -> dict[str, str]:
         "duplicates": soql.select(
             "DuplicateRule", ["SobjectType", "MasterLabel"], f"IsActive = true AND {people}"
         ),
-        "assignment": soql.select("AssignmentRule", ["Name"], "Active = true AND SobjectType = 'Lead'"),
+        "assignment": soql.select(
+            "AssignmentRule", ["Name"], "Active = true AND SobjectType = 'Lead'"
+        ),
     }
 
 
@@ -117,7 +130,9 @@ def _together(
 ) -> tuple[dict[str, SObjectFacts], dict[str, list[dict[str, Any]] | None]]:
     """Describes and queries in one call; ``None`` for a query that is refused."""
     paths = {name: f"sobjects/{soql.named(name)}/describe" for name in objects}
-    paths |= {name: f"query/?q={quote(statement, safe='')}" for name, statement in statements.items()}
+    paths |= {
+        name: f"query/?q={quote(statement, safe='')}" for name, statement in statements.items()
+    }
     answers = _answers(connection, paths)
     described = {
         name: sobject_facts(name, body)
@@ -142,7 +157,9 @@ def _answers(connection: Connection, paths: Mapping[str, str]) -> dict[str, Any]
         )
         found = inner_answers(told, len(requests))
     except OrgRefused:
-        return {name: _tried(lambda path=path: connection.read(path)) for name, path in paths.items()}  # type: ignore[misc]
+        return {
+            name: _tried(lambda path=path: connection.read(path)) for name, path in paths.items()
+        }  # type: ignore[misc]
     return {
         name: body if status == 200 else None
         for name, (status, body) in zip(paths, found, strict=True)
@@ -175,7 +192,9 @@ def _access(organization: Mapping[str, Any], objects: Sequence[str]) -> dict[str
     return {name: told[name] for name in objects if told.get(name)}
 
 
-def _user(users: list[dict[str, Any]] | None, sets: list[dict[str, Any]] | None) -> UserFacts | None:
+def _user(
+    users: list[dict[str, Any]] | None, sets: list[dict[str, Any]] | None
+) -> UserFacts | None:
     if users is None and sets is None:
         return None
     user = _first(users)
@@ -184,9 +203,13 @@ def _user(users: list[dict[str, Any]] | None, sets: list[dict[str, Any]] | None)
     if sets is not None:
         granted = [each.get("PermissionSet") or {} for each in sets]
         permissions = frozenset(
-            name for name in _RIGHTS if any(each.get(f"Permissions{name}") is True for each in granted)
+            name
+            for name in _RIGHTS
+            if any(each.get(f"Permissions{name}") is True for each in granted)
         )
-    return UserFacts(str(user.get("Username") or ""), str((profile or {}).get("Name") or ""), permissions)
+    return UserFacts(
+        str(user.get("Username") or ""), str((profile or {}).get("Name") or ""), permissions
+    )
 
 
 def _left(limits: Any, name: str) -> tuple[int, int] | None:

@@ -1,11 +1,11 @@
 """The one HTTP session that everything to the org travels on, simple-salesforce's calls included.
 
-It gives what a plain session lacks: time-outs and a deadline, one new access token where the old one has ended,
-no redirects, no foreign host, a cap on bodies, the count of calls and bytes, the org's clock and budget. Its
-failures are sfsync's errors. Repeating is left to ``retry``.
+It gives what a plain session lacks: time-outs and a deadline, one new access token where the old
+one has ended, no redirects, no foreign host, a cap on bodies, the count of calls and bytes, the
+org's clock and budget. Its failures are sfsync's errors. Repeating is left to ``retry``.
 
-The Bearer is set by an auth object at the last moment, so that neither ``~/.netrc`` nor a header that a library
-copied earlier can replace it.
+The Bearer is set by an auth object at the last moment, so that neither ``~/.netrc`` nor a header
+that a library copied earlier can replace it.
 
 Source: salesforce-facts §10.3 (traps of simple-salesforce and requests), §2.5, §2.6 (headers).
 """
@@ -29,7 +29,14 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
-from sfsync.errors import ConfigError, GrantRevoked, OrgUnavailable, ProtocolError, SfsyncError, WrongOrg
+from sfsync.errors import (
+    ConfigError,
+    GrantRevoked,
+    OrgUnavailable,
+    ProtocolError,
+    SfsyncError,
+    WrongOrg,
+)
 from sfsync.failpoints import reach
 from sfsync.model.budget import Budget
 from sfsync.model.token import Token
@@ -63,7 +70,8 @@ class OrgSession(requests.Session):
     Args:
         token: the login to start with.
         refresh: gives a new token when the org no longer takes this one.
-        reserve: the share of the org's daily calls that is left for everyone else; checked before each call.
+        reserve: the share of the org's daily calls that is left for everyone else; checked before
+        each call.
         per_run: the share of them that this run may take.
         timeouts_seconds: to connect, and between two bytes of the answer.
         deadline_seconds: for a whole exchange. Salesforce ends any call after ten minutes itself.
@@ -118,8 +126,8 @@ class OrgSession(requests.Session):
     def org_now(self) -> datetime | None:
         """The org's clock, never ahead of it; ``None`` before the first answer.
 
-        From the last ``Date`` header and the time since; a header is stamped before it arrives, so this is
-        late by a moment at most, which is the safe side for a watermark.
+        From the last ``Date`` header and the time since; a header is stamped before it arrives, so
+        this is late by a moment at most, which is the safe side for a watermark.
         """
         if self._told_at is None:
             return None
@@ -131,7 +139,8 @@ class OrgSession(requests.Session):
     ) -> requests.Response:
         """Make one call, with a new access token and one replay where the old one has ended.
 
-        A 401 is answered before anything of the request is executed, so that a write may be replayed too.
+        A 401 is answered before anything of the request is executed, so that a write may be
+        replayed too.
 
         Returns:
             A reply with a status below 300, its body read.
@@ -183,7 +192,9 @@ class OrgSession(requests.Session):
             raise _lost(error, self._origin.hostname or "") from error
         self._learn(response)
         took = time.monotonic() - started
-        log.debug("%s %s -> %d, %.0f ms", method, urlsplit(target).path, response.status_code, took * 1000)
+        log.debug(
+            "%s %s -> %d, %.0f ms", method, urlsplit(target).path, response.status_code, took * 1000
+        )
         return response
 
     def _target(self, url: str) -> str:
@@ -204,7 +215,9 @@ class OrgSession(requests.Session):
             size += len(piece)
             if size > self.max_body_bytes:
                 response.close()
-                raise ProtocolError(f"the org sent more than {self.max_body_bytes} bytes in one answer")
+                raise ProtocolError(
+                    f"the org sent more than {self.max_body_bytes} bytes in one answer"
+                )
             if time.monotonic() - started > self.deadline_seconds:
                 response.close()
                 raise CallFailed(f"the answer took more than {self.deadline_seconds:.0f} seconds")
@@ -281,8 +294,12 @@ def _host(url: SplitResult) -> tuple[str, int]:
 
 
 def _refuse_ended(response: requests.Response) -> None:
-    if response.status_code in {400, 401} and session_ended(response.status_code, _parsed(response)):
-        raise GrantRevoked("Salesforce refuses this login, and a new access token too", hint="sfsync login")
+    if response.status_code in {400, 401} and session_ended(
+        response.status_code, _parsed(response)
+    ):
+        raise GrantRevoked(
+            "Salesforce refuses this login, and a new access token too", hint="sfsync login"
+        )
 
 
 def _check_encoding(response: requests.Response) -> None:

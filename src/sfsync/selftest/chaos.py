@@ -1,7 +1,7 @@
 """Many schedules, one after the other or on several cores: until the time is over, or a promise does not hold.
 
-The schedules of a seed are those of the seeds that follow it: ``--seed 7 --schedules 100`` plays the seeds 7 to 106,
-so that each can be played again alone.
+The schedules of a seed are those of the seeds that follow it: ``--seed 7 --schedules 100`` plays
+the seeds 7 to 106, so that each can be played again alone.
 """
 
 from __future__ import annotations
@@ -118,8 +118,12 @@ def _played(seed: int, schedules: int | None, jobs: int) -> Iterator[Played]:
 
 
 def _on_several_cores(seeds: Iterator[int], jobs: int) -> Iterator[Played]:
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _in_a_process_of_its_own) as pool:
-        running: set[Future[Played]] = {pool.submit(_play, each) for each in islice(seeds, 2 * jobs)}
+    with ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), _in_a_process_of_its_own
+    ) as pool:
+        running: set[Future[Played]] = {
+            pool.submit(_play, each) for each in islice(seeds, 2 * jobs)
+        }
         try:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -157,4 +161,6 @@ def explain(played: Played) -> Failure:
         again = breaks(played.schedule)
         shrunk = shrink(played.schedule, breaks) if again else played.schedule
         last = world.play(shrunk) if again else played
-    return Failure(played.schedule.seed, tuple(last.broken or played.broken), shrunk, tuple(last.log))
+    return Failure(
+        played.schedule.seed, tuple(last.broken or played.broken), shrunk, tuple(last.log)
+    )

@@ -1,7 +1,7 @@
 """The promises, judged from outside: from the org's own records and from the mirror read with plain ``sqlite3``.
 
-Two kinds: what holds after each run, whatever came of it (``Before.judge``), and what holds once there was peace
-and both sides are at rest (``judge``).
+Two kinds: what holds after each run, whatever came of it (``Before.judge``), and what holds once
+there was peace and both sides are at rest (``judge``).
 """
 
 from __future__ import annotations
@@ -95,10 +95,15 @@ class Before:
                 if new is None or bool(new.get("IsDeleted")) != bool(old.get("IsDeleted")):
                     yield "soft", f"a run deleted, or restored, the {sobject} {record}"
                     continue
-                changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+                changed = {
+                    name for name in old.keys() | new.keys() if old.get(name) != new.get(name)
+                }
                 foreign = {name for name in changed - mapped - _STAMPS if not name.startswith("_")}
                 if foreign:
-                    yield "unmapped", f"a run wrote {', '.join(sorted(foreign))} of the {sobject} {record}"
+                    yield (
+                        "unmapped",
+                        f"a run wrote {', '.join(sorted(foreign))} of the {sobject} {record}",
+                    )
 
     def _rows_kept(self, world: World) -> Sentences:
         for table, after in _rows(world).items():
@@ -114,7 +119,9 @@ class Before:
 
 
 def _mapped_fields(world: World, sobject: str) -> set[str]:
-    found = {field.remote for each in _maps(world) if each.sobject == sobject for field in each.fields}
+    found = {
+        field.remote for each in _maps(world) if each.sobject == sobject for field in each.fields
+    }
     return found | {each.external_id for each in _maps(world)}
 
 
@@ -190,7 +197,9 @@ def _settled(world: World) -> Sentences:
     for (event,) in world.look("SELECT id FROM events WHERE state = 'new'"):
         yield "settled", f"the event {event} was not handled"
     aside = _aside(world)
-    for key, state, name, person in world.look("SELECT key, state, object, person_id FROM activities"):
+    for key, state, name, person in world.look(
+        "SELECT key, state, object, person_id FROM activities"
+    ):
         if state not in {"done", "quarantined"} and (f"{name}s", person) not in aside:
             yield "settled", f"the Task {key} is still {state}"
 
@@ -208,13 +217,17 @@ def _beyond_telling(world: World) -> set[tuple[str, int]]:
 def _tasks(world: World) -> Sentences:
     name = world.usable.activities.external_id
     tasks = [*_all(world, "Task").values(), *world.people.ledger.purged_tasks]
-    keys = Counter(str(raw.get(name or "Description")).rpartition("sfsync-ref:")[2].strip() for raw in tasks)
+    keys = Counter(
+        str(raw.get(name or "Description")).rpartition("sfsync-ref:")[2].strip() for raw in tasks
+    )
     for key, count in keys.items():
         if count > 1:
             yield "tasks", f"{count} Tasks for {key}"
     states = dict(world.look("SELECT key, state FROM activities"))
     done = {key for key, state in states.items() if state == "done"}
-    told = {key for key, state in states.items() if state == "quarantined"}  # looked up by the next retry
+    told = {
+        key for key, state in states.items() if state == "quarantined"
+    }  # looked up by the next retry
     for key in sorted(done - set(keys)):
         yield "tasks", f"no Task for {key}, which counts as done"
     for key in sorted(set(keys) - done - told):
@@ -233,8 +246,9 @@ def _once(world: World) -> Sentences:
         made_here = there.keys() - world.people.ledger.made_there
         addresses = Counter(_address(there[record]) for record in made_here)
         for record in sorted(made_here - ours):
-            # One that others went on with before its lost reply was looked into is met like a stranger's: it is
-            # nobody's twin then, since there is no other of its address that nobody made in Salesforce.
+            # One that others went on with before its lost reply was looked into is met like a
+            # stranger's: it is nobody's twin then, since there is no other of its address that
+            # nobody made in Salesforce.
             if addresses[_address(there[record])] > 1 or not _address(there[record]):
                 yield "once", f"nobody knows who made the {sobject} {record}"
 
@@ -258,7 +272,9 @@ def _equal(world: World, table: str, forgiven: set[str]) -> Sentences:
     live = {raw["Id"]: raw for raw in world.people.live(SOBJECTS[table])}
     for record in sorted(live.keys() - {row[1] for row in rows} - forgiven):
         yield "equal", f"the record {record} has no row"
-    held = set(world.look("SELECT object, person_id, \"column\" FROM conflicts WHERE state = 'open'"))
+    held = set(
+        world.look("SELECT object, person_id, \"column\" FROM conflicts WHERE state = 'open'")
+    )
     ledger, aside = world.people.ledger, _aside(world)
     for row, record, deleted, *values in rows:
         if deleted:
@@ -279,7 +295,10 @@ def _equal(world: World, table: str, forgiven: set[str]) -> Sentences:
             told = bad.get(field.column) or repr(here[field.column])
             same = field.column not in bad and here[field.column] == there
             if not same and (object_map.name, row, field.column) not in held:
-                yield "equal", f"{table} {row} ({record}): {field.column} is {told} here and {there!r} there"
+                yield (
+                    "equal",
+                    f"{table} {row} ({record}): {field.column} is {told} here and {there!r} there",
+                )
 
 
 def _told(world: World, sobject: str, raw: Raw) -> Raw:
@@ -315,8 +334,12 @@ def _opt_outs(world: World, table: str) -> Sentences:
 def _typed(world: World) -> Sentences:
     kept = {value for pair in world.look("SELECT local, remote FROM conflicts") for value in pair}
     for table, fields in TYPED.items():
-        kept |= {value for row in world.look(f"SELECT {', '.join(fields)} FROM {table}") for value in row}
-        kept |= {raw.get(name) for raw in world.people.live(SOBJECTS[table]) for name in fields.values()}
+        kept |= {
+            value for row in world.look(f"SELECT {', '.join(fields)} FROM {table}") for value in row
+        }
+        kept |= {
+            raw.get(name) for raw in world.people.live(SOBJECTS[table]) for name in fields.values()
+        }
     lost = sorted(world.people.ledger.typed - kept)
     if lost:
         yield "typed", f"nobody finds any more what was typed: {', '.join(lost)}"
@@ -336,7 +359,9 @@ def _counters(world: World) -> Sentences:
             unclear = record in ledger.unclear or (table, row) in ledger.unclear_rows | aside
             if unclear or match_key(email or "") in ledger.unclear_addresses:
                 continue
-            by_hand = (ledger.clicks_here[row] if table == "contacts" else 0) + ledger.clicks_there[record]
+            by_hand = (ledger.clicks_here[row] if table == "contacts" else 0) + ledger.clicks_there[
+                record
+            ]
             clicks = by_hand + events[table, row, "email_clicked"]
             opens = events[table, row, "email_opened"]
             if [number or 0 for number in told] != [clicks, opens]:

@@ -1,7 +1,8 @@
 """One process's life inside this process: it may end at any commit, any call to the org, any named place.
 
-At the moment of death the mirror's connection is closed (what was not committed is gone) and no call reaches the
-org any more, so that nothing that runs on the way out, ``finally`` or not, can touch either side.
+At the moment of death the mirror's connection is closed (what was not committed is gone) and no
+call reaches the org any more, so that nothing that runs on the way out, ``finally`` or not, can
+touch either side.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ class Life(failpoints.Plan):
 
     Attributes:
         mirror: what it has open.
-        before_a_write: called once, before a write leaves. Not before a Bulk job: what somebody edits between its
-            last look at a record and its row is overwritten, as Salesforce has no way to make a job look.
+        before_a_write: called once, before a write leaves. Not before a Bulk job: what somebody
+            edits between its last look at a record and its row is overwritten, as Salesforce has no
+            way to make a job look.
         after_a_write: called once, when the org has done a write and before the answer is seen.
         dead: nothing may touch either side any more.
         failed_disk: the disk was made to fail.

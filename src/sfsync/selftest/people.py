@@ -1,6 +1,7 @@
 """People at work on both sides, and what they did, as far as it must be found again.
 
-In Salesforce they work in its own pages; at the mirror with any SQLite tool, which knows nothing of sfsync.
+In Salesforce they work in its own pages; at the mirror with any SQLite tool, which knows nothing of
+sfsync.
 """
 
 from __future__ import annotations
@@ -42,9 +43,11 @@ class Ledger:
         typed: values that a person typed and nobody has seen and replaced since.
         clicks_here, clicks_there: clicks that people added, by row and by record.
         out_here, out_there: who asked for no more emails: rows by table, and records.
-        unclear_rows, unclear, unclear_addresses: whose counters cannot be told any more from what was done.
+        unclear_rows, unclear, unclear_addresses: whose counters cannot be told any more from what
+        was done.
         gone_here: rows that people soft-deleted here.
-        forgotten_here: records whose rows people deleted for good: only a full pull brings them in again.
+        forgotten_here: records whose rows people deleted for good: only a full pull brings them in
+        again.
         made_there: records that people made, by converting Leads too.
         purged: records that are gone for good.
         purged_tasks: the Tasks that went with them.
@@ -134,7 +137,9 @@ class People:
     def create_there(self, sobject: str, address: int, hidden_seconds: int) -> str:
         """A new record; readers may see it later than it was stamped."""
         fields = {"LastName": "There", "Email": ADDRESSES[address], "Title": self.new_value()}
-        fields |= {UNMAPPED[sobject]: "theirs.example"} | ({"Company": "Co"} if sobject == "Lead" else {})
+        fields |= {UNMAPPED[sobject]: "theirs.example"} | (
+            {"Company": "Co"} if sobject == "Lead" else {}
+        )
         made = self._admin(commit_delay_seconds=hidden_seconds).create(sobject, fields)
         self.ledger.made_there.add(made)
         return f"{sobject} {made} with {fields['Email']}, Title {fields['Title']}"
@@ -180,7 +185,9 @@ class People:
 
     def _bin(self) -> list[Raw]:
         tables = (self.org.state.table(sobject).rows for sobject in ("Contact", "Lead"))
-        return [rows[each] for rows in tables for each in sorted(rows) if rows[each].get("IsDeleted")]
+        return [
+            rows[each] for rows in tables for each in sorted(rows) if rows[each].get("IsDeleted")
+        ]
 
     def undelete_there(self, number: int) -> str:
         """Out of the recycle bin again."""
@@ -250,7 +257,11 @@ class People:
     def edit_here(self, number: int, table: str, column: str, blank: bool) -> str:
         """Somebody types into a row, or clears a cell."""
         row = self.row(number, table)
-        return "" if row is None else self.type_here(table, row, column, None if blank else self.new_value())
+        return (
+            ""
+            if row is None
+            else self.type_here(table, row, column, None if blank else self.new_value())
+        )
 
     def type_here(self, table: str, row: int, column: str, value: str | None) -> str:
         """One cell gets a value."""
@@ -261,10 +272,15 @@ class People:
     def count_here(self, number: int, by: int) -> str:
         """Another program adds clicks to a row."""
         row = self.row(number, "contacts")
-        if row is None or not self.look("SELECT salesforce_id FROM contacts WHERE id = ?", row)[0][0]:
+        if (
+            row is None
+            or not self.look("SELECT salesforce_id FROM contacts WHERE id = ?", row)[0][0]
+        ):
             return ""
         self.ledger.clicks_here[row] += by
-        self.edit("UPDATE contacts SET total_clicks = coalesce(total_clicks, 0) + ? WHERE id = ?", by, row)
+        self.edit(
+            "UPDATE contacts SET total_clicks = coalesce(total_clicks, 0) + ? WHERE id = ?", by, row
+        )
         return f"contacts {row}: {by} clicks more"
 
     def opt_out_here(self, number: int, table: str) -> str:

@@ -1,7 +1,7 @@
 """What happens, in which order: a seed -> a schedule of steps. Pure: the same seed is the same schedule, for ever.
 
-A rule is a name and the choices for each of its arguments; ``world`` gives it its meaning. So a seed, or any other
-source of choices (the property tests have one), can draw from the same rules.
+A rule is a name and the choices for each of its arguments; ``world`` gives it its meaning. So a
+seed, or any other source of choices (the property tests have one), can draw from the same rules.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Scene:
     """Which org, and which way to it.
 
     Attributes:
-        org: ``keyed`` (all of PenguinMails' fields), ``unkeyed`` (no external ids), ``bare`` (none of its fields)
-            or ``crowd`` (keyed, with more people than a page holds).
+        org: ``keyed`` (all of PenguinMails' fields), ``unkeyed`` (no external ids), ``bare`` (none
+            of its fields) or ``crowd`` (keyed, with more people than a page holds).
         bulk: whether everything that can travels by Bulk jobs.
     """
 
@@ -93,7 +93,12 @@ TROUBLES = (
 )
 """What can go wrong between here and the org, by the name it is counted under."""
 
-_LOSES_THE_ANSWER = ("no answer, all done", "answer lost", "answer broken off", "answer cut short, clean end")
+_LOSES_THE_ANSWER = (
+    "no answer, all done",
+    "answer lost",
+    "answer broken off",
+    "answer cut short, clean end",
+)
 _OF_A_CROWD = ("expired cursor",)
 _CALLS = ("any", "any", "any", "read", "write", "write", "job")
 _PLACES = (
@@ -177,7 +182,9 @@ class Step:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return " ".join([self.rule, *(f"{name}={value!r}" for name, value in self.arguments.items())])
+        return " ".join(
+            [self.rule, *(f"{name}={value!r}" for name, value in self.arguments.items())]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +208,9 @@ def draw(seed: int) -> Schedule:
     """
     chance = random.Random(seed)  # noqa: S311  to be drawn again from the same seed, not to be secret
     scene = chance.choice(SCENES)
-    rules = chance.choices(RULES, [rule.weight for rule in RULES], k=chance.randint(SHORTEST, LONGEST))
+    rules = chance.choices(
+        RULES, [rule.weight for rule in RULES], k=chance.randint(SHORTEST, LONGEST)
+    )
     steps = (
         Step(rule.name, {name: chance.choice(each) for name, each in choices(rule, scene).items()})
         for rule in rules
@@ -217,7 +226,8 @@ def choices(rule: Rule, scene: Scene) -> dict[str, list[Choice]]:
     """
     impossible = {*(() if scene.bulk else _OF_JOBS), *(() if scene.org == "crowd" else _OF_A_CROWD)}
     return {
-        name: [value for value in values if value not in impossible] for name, values in rule.choices.items()
+        name: [value for value in values if value not in impossible]
+        for name, values in rule.choices.items()
     }
 
 

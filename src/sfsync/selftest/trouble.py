@@ -1,6 +1,7 @@
 """What goes wrong between here and the org: most of it by the local org's fault plan, the rest on the wire.
 
-Nobody waits in earnest: repeats follow at once, and a call that will never be answered is given up early.
+Nobody waits in earnest: repeats follow at once, and a call that will never be answered is given up
+    early.
 """
 
 from __future__ import annotations
@@ -82,7 +83,11 @@ class Troubles:
     def begin(self, kind: str, calls: str, nth: int, times: int, rows: int) -> None:
         """Something goes wrong from the ``nth`` call of these on, so many times."""
         if kind == RULE:
-            rule = {"sobject": "Contact", "when": f"Title LIKE '{RULED_OUT}'", "message": "No threes here"}
+            rule = {
+                "sobject": "Contact",
+                "when": f"Title LIKE '{RULED_OUT}'",
+                "message": "No threes here",
+            }
             self.org.state.settings.change({"validation_rules": [rule]})
             self.struck[kind] += 1
             return
@@ -118,13 +123,16 @@ class Troubles:
 
     def refuses(self, method: str, target: str) -> bool:
         """Whether the connection for this call is refused; counts it."""
-        struck = [fault.hits(method, target) for fault in self._refusing]  # each counts, whichever strikes
+        struck = [
+            fault.hits(method, target) for fault in self._refusing
+        ]  # each counts, whichever strikes
         return any(struck)
 
     def silences(self, method: str, target: str) -> bool:
         """Whether this call will never be answered."""
         return any(
-            fault.fault == "silent" and fault.would_hit(method, target) for fault in self.org.faults.faults
+            fault.fault == "silent" and fault.would_hit(method, target)
+            for fault in self.org.faults.faults
         )
 
 

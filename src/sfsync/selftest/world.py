@@ -1,7 +1,8 @@
 """Both sides of a sync in one process: a local org behind real HTTP, a real mirror, and whoever runs sfsync.
 
-A world is put back to the start of a scene in a few milliseconds: the org's records from a snapshot, the mirror's
-file from a copy. Clocks are the world's own, so that a schedule is the same whenever it is played.
+A world is put back to the start of a scene in a few milliseconds: the org's records from a
+snapshot, the mirror's file from a copy. Clocks are the world's own, so that a schedule is the same
+whenever it is played.
 """
 
 from __future__ import annotations
@@ -185,7 +186,11 @@ class World:
             self._there = BEGIN
             org = LocalOrg(config)
             for number in range(3):
-                fields = {"LastName": f"P{number}", "Email": ADDRESSES[number], UNMAPPED["Contact"]: "sales"}
+                fields = {
+                    "LastName": f"P{number}",
+                    "Email": ADDRESSES[number],
+                    UNMAPPED["Contact"]: "sales",
+                }
                 org.as_user().create("Contact", fields)
             org.as_user().create("Lead", {"LastName": "L", "Company": "Co", "Email": ADDRESSES[3]})
             org.start()
@@ -299,7 +304,9 @@ class World:
         self.troubles.end()
         return "all is well"
 
-    def run_in_trouble(self, verb: str, kind: str, calls: str, nth: int, times: int, rows: int) -> str:
+    def run_in_trouble(
+        self, verb: str, kind: str, calls: str, nth: int, times: int, rows: int
+    ) -> str:
         """A run that something goes wrong for, and then all is well."""
         begun = self.trouble_begins(kind, calls, nth, times, rows)
         told = self.run(verb, how=f"in trouble ({begun})")
@@ -312,7 +319,9 @@ class World:
 
     def run_and_die_after_a_commit(self, verb: str, nth: int) -> str:
         """A run that is killed when its n-th transaction is kept."""
-        return self.run(verb, Life(acts={("commit", nth): DIE}), f"to die after commit number {nth}")
+        return self.run(
+            verb, Life(acts={("commit", nth): DIE}), f"to die after commit number {nth}"
+        )
 
     def run_and_die_at_a_call(self, verb: str, answered: bool, nth: int) -> str:
         """A run that is killed before its n-th call to the org, or when that is answered."""
@@ -321,7 +330,9 @@ class World:
 
     def run_on_a_full_disk(self, verb: str, nth: int) -> str:
         """A run whose n-th commit is the last thing that the disk takes."""
-        return self.run(verb, Life(acts={("commit", nth): DISK}), f"to fail after commit number {nth}")
+        return self.run(
+            verb, Life(acts={("commit", nth): DISK}), f"to fail after commit number {nth}"
+        )
 
     def run_while_somebody_edits_here(self, verb: str, number: int, column: str) -> str:
         """A run whose first write is done, and not yet heard of, when somebody edits a row."""
@@ -329,7 +340,9 @@ class World:
         def act() -> None:
             row = self.people.row(number, "contacts")
             if row is not None:
-                self._meanwhile(self.people.type_here("contacts", row, column, self.people.new_value()))
+                self._meanwhile(
+                    self.people.type_here("contacts", row, column, self.people.new_value())
+                )
                 self._meanwhile(self.people.count_here(number, 1))
 
         return self.run(verb, Life(after_a_write=act), "while somebody edits here")
@@ -366,7 +379,11 @@ class World:
         except SfsyncError as error:
             ended = f"failed: {error.slug}, {error.message}"
         except Exception as error:  # noqa: BLE001  whatever is no error for people is a broken promise
-            ended = "failed: disk" if life.failed_disk and isinstance(error, OSError) else f"broke: {error!r}"
+            ended = (
+                "failed: disk"
+                if life.failed_disk and isinstance(error, OSError)
+                else f"broke: {error!r}"
+            )
         self.org.bulk.come_to_rest()
         self.played.runs[ended.partition(":")[0]] += 1
         self.played.calls += report.api_calls
@@ -382,7 +399,13 @@ class World:
         mirror, session = self.mirror, self._session(life)
         org = self._org_of(session)
         run = Run(
-            org, mirror, self.mapping, _configuration().limits, report, self._now, allow_mass_change=True
+            org,
+            mirror,
+            self.mapping,
+            _configuration().limits,
+            report,
+            self._now,
+            allow_mass_change=True,
         )
         org.on_job = partial(note_job, run)
         try:
@@ -479,7 +502,9 @@ def _mapping(*, keyed: bool) -> ObjectMapping:
     mapping = _configuration().mapping
     contact = mapping.objects["contact"]
     merges = {"city": Merge.MANUAL, "phone": Merge.NEWEST}
-    fields = tuple(replace(each, merge=merges.get(each.column, each.merge)) for each in contact.fields)
+    fields = tuple(
+        replace(each, merge=merges.get(each.column, each.merge)) for each in contact.fields
+    )
     objects = {**mapping.objects, "contact": replace(contact, fields=fields)}
     if keyed:
         return replace(mapping, objects=objects)

@@ -38,7 +38,14 @@ class Endpoint:
     replies: list[tuple[int, bytes, dict[str, str]]] = field(default_factory=list)
     on_request: Callable[[Seen], None] = lambda seen: None
 
-    def reply(self, status: int = 200, body: Any = None, /, headers: dict[str, str] | None = None, **changes):
+    def reply(
+        self,
+        status: int = 200,
+        body: Any = None,
+        /,
+        headers: dict[str, str] | None = None,
+        **changes,
+    ):
         if body is None:
             body = self.token_reply(**changes)
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -73,7 +80,9 @@ def endpoint() -> Iterator[Endpoint]:
             seen = Seen(self.command, urlsplit(self.path).path, dict(self.headers), form)
             state.seen.append(seen)
             state.on_request(seen)
-            status, raw, headers = state.replies.pop(0) if len(state.replies) > 1 else state.replies[0]
+            status, raw, headers = (
+                state.replies.pop(0) if len(state.replies) > 1 else state.replies[0]
+            )
             if status == 0:
                 self.connection.close()
                 return

@@ -122,5 +122,8 @@ def test_a_signed_key(org):
         grants.jwt_bearer(username="nobody@penguin.example", private_key_pem=pem, now=now)
     with pytest.raises(LoginRefused, match="another login host"):
         grants.jwt_bearer(
-            username="admin@penguin.example", private_key_pem=pem, now=now, audience="https://evil.example"
+            username="admin@penguin.example",
+            private_key_pem=pem,
+            now=now,
+            audience="https://evil.example",
         )

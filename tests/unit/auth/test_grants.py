@@ -41,7 +41,9 @@ def pem(key):
 
 
 def exchange(grants):
-    return grants.exchange_code("aPrx==", redirect_uri="http://localhost:1/callback", verifier="v" * 50)
+    return grants.exchange_code(
+        "aPrx==", redirect_uri="http://localhost:1/callback", verifier="v" * 50
+    )
 
 
 def test_a_code_becomes_a_login(endpoint, grants, canary):
@@ -79,7 +81,9 @@ def test_a_refresh_keeps_the_refresh_token_where_none_comes(endpoint, grants, he
     assert (token.id_url, token.scope) == (held.id_url, held.scope)
 
 
-def test_a_rotated_refresh_token_and_a_moved_instance_are_taken_over(endpoint, grants, held, canary):
+def test_a_rotated_refresh_token_and_a_moved_instance_are_taken_over(
+    endpoint, grants, held, canary
+):
     moved = endpoint.url.replace("127.0.0.1", "localhost")
     endpoint.reply(instance_url=moved)
     token = grants.refresh(held)
@@ -100,7 +104,8 @@ def test_a_signed_statement_says_who_for_whom_and_how_long(endpoint, grants, pem
     form = endpoint.seen[0].form
     assert set(form) == {"grant_type", "assertion"}
     head, body = (
-        json.loads(base64.urlsafe_b64decode(part + "==")) for part in form["assertion"].split(".")[:2]
+        json.loads(base64.urlsafe_b64decode(part + "=="))
+        for part in form["assertion"].split(".")[:2]
     )
     assert head["alg"] == "RS256"
     assert (body["iss"], body["sub"], body["aud"]) == ("3MVG9.key", "ada@example.com", endpoint.url)
@@ -108,7 +113,8 @@ def test_a_signed_statement_says_who_for_whom_and_how_long(endpoint, grants, pem
 
 
 @pytest.mark.parametrize(
-    "text", ["", "not a key", "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----"]
+    "text",
+    ["", "not a key", "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----"],
 )
 def test_a_key_that_is_none_is_told_without_quoting_it(grants, text):
     with pytest.raises(LoginKeyError) as caught:
@@ -150,7 +156,12 @@ def test_an_app_needs_an_id(endpoint):
             GrantRevoked,
             "expired access",
         ),
-        (400, [{"errorCode": "inactive_org", "message": "gone"}], LoginRefused, "inactive_org: gone"),
+        (
+            400,
+            [{"errorCode": "inactive_org", "message": "gone"}],
+            LoginRefused,
+            "inactive_org: gone",
+        ),
         (400, b"<html><body>error=invalid_grant</body></html>", LoginRefused, "a page instead"),
         (403, b"", LoginRefused, "403"),
         (404, b"<h1>no</h1>", LoginRefused, "404"),
@@ -163,7 +174,9 @@ def test_an_app_needs_an_id(endpoint):
         (429, b"", OrgUnavailable, "429"),
     ],
 )
-def test_every_refused_refresh_is_told_once_and_in_words(endpoint, grants, held, status, body, kind, told):
+def test_every_refused_refresh_is_told_once_and_in_words(
+    endpoint, grants, held, status, body, kind, told
+):
     endpoint.reply(status, body)
     with pytest.raises(SfsyncError) as caught:
         grants.refresh(held)
@@ -310,10 +323,21 @@ def test_revoking_that_fails_is_told(endpoint, grants, held):
 
 def test_identity_is_asked_with_the_bearer(endpoint, grants, held):
     endpoint.reply(
-        200, {"user_id": "005", "organization_id": "00D", "username": "ada\x1b[1m@example.com", "email": None}
+        200,
+        {
+            "user_id": "005",
+            "organization_id": "00D",
+            "username": "ada\x1b[1m@example.com",
+            "email": None,
+        },
     )
     who = grants.identity(held)
-    assert (who.user_id, who.org_id, who.username, who.email) == ("005", "00D", "ada[1m@example.com", "")
+    assert (who.user_id, who.org_id, who.username, who.email) == (
+        "005",
+        "00D",
+        "ada[1m@example.com",
+        "",
+    )
     assert endpoint.seen[0].headers["Authorization"] == f"Bearer {held.access_token}"
     assert endpoint.seen[0].path == "/id/00D000000000001EAA/005000000000001AAA"
 
@@ -364,9 +388,22 @@ def test_netrc_never_replaces_the_bearer(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        (400, {"error": "invalid_grant", "error_description": "bad token 5Aep.old.cAnArY!AQ.sEcReT+/="}),
+        (
+            400,
+            {
+                "error": "invalid_grant",
+                "error_description": "bad token 5Aep.old.cAnArY!AQ.sEcReT+/=",
+            },
+        ),
         (400, b"error=odd&error_description=5Aep.old.cAnArY%21AQ.sEcReT%2B%2F%3D"),
-        (200, {"access_token": "cAnArY!AQ.sEcReT+/=", "id": "https://evil.example", "instance_url": "x"}),
+        (
+            200,
+            {
+                "access_token": "cAnArY!AQ.sEcReT+/=",
+                "id": "https://evil.example",
+                "instance_url": "x",
+            },
+        ),
         (200, b"cAnArY!AQ.sEcReT+/="),
         (0, b""),
         (500, b"cAnArY!AQ.sEcReT+/="),
@@ -378,7 +415,9 @@ def test_no_secret_gets_into_errors_or_logs(endpoint, grants, held, status, body
     with pytest.raises(SfsyncError) as caught:
         grants.refresh(held)
     error = caught.value
-    told = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + caplog.text
+    told = (
+        "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + caplog.text
+    )
     assert canary not in told
     assert "cAnArY" not in told
     assert error.__cause__ is None

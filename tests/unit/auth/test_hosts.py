@@ -84,7 +84,10 @@ def test_other_addresses_never_do(url):
 
 
 def test_a_loopback_login_may_name_loopback_and_no_stranger():
-    assert trusted_url("http://127.0.0.1:9", "http://localhost:8", "instance_url") == "http://127.0.0.1:9"
+    assert (
+        trusted_url("http://127.0.0.1:9", "http://localhost:8", "instance_url")
+        == "http://127.0.0.1:9"
+    )
     with pytest.raises(ProtocolError):
         trusted_url("http://evil.example", "http://localhost:8", "instance_url")
 

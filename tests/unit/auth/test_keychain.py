@@ -96,7 +96,9 @@ def test_any_changed_bit_is_noticed(bit):
         EncryptedStore(vault, KEY).load("default")
 
 
-@pytest.mark.parametrize("bit", [0, 1, 8, 8 * 17 - 1, 8 * 17, 8 * 29, -1])  # kind, salt, nonce, login, tag
+@pytest.mark.parametrize(
+    "bit", [0, 1, 8, 8 * 17 - 1, 8 * 17, 8 * 29, -1]
+)  # kind, salt, nonce, login, tag
 def test_any_changed_bit_is_noticed_with_a_passphrase(bit):
     changed = bytearray(STRETCHED.kept["default"])
     bit %= 8 * len(changed)
@@ -234,7 +236,9 @@ class FakeKeyring:
 def test_the_child_gets_sets_and_deletes():
     backend = FakeKeyring()
     assert keyring_child.answer({"do": "get", "name": "p"}, backend) == {"secret": None}
-    assert keyring_child.answer({"do": "set", "name": "p", "secret": "s"}, backend) == {"secret": None}
+    assert keyring_child.answer({"do": "set", "name": "p", "secret": "s"}, backend) == {
+        "secret": None
+    }
     assert backend.kept == {("sfsync", "p"): "s"}
     assert keyring_child.answer({"do": "get", "name": "p"}, backend) == {"secret": "s"}
     assert keyring_child.answer({"do": "delete", "name": "p"}, backend) == {"secret": None}
@@ -261,7 +265,10 @@ def plain_environ(tmp_path):
     ("backend", "told"),
     [
         ("keyring.backends.null.Keyring", "null.Keyring is not among"),
-        ("keyring.backends.chainer.ChainerBackend", "chainer.ChainerBackend is not among|does not load"),
+        (
+            "keyring.backends.chainer.ChainerBackend",
+            "chainer.ChainerBackend is not among|does not load",
+        ),
         ("keyrings.alt.file.PlaintextKeyring", "does not load"),
         ("no.such.Keyring", "does not load"),
         ("nonsense", "does not load"),
@@ -281,15 +288,21 @@ def test_a_keyring_that_keeps_nothing_safe_is_refused_by_name(plain_environ, bac
 def test_a_keyring_named_in_its_own_configuration_is_held_to_the_same(plain_environ, tmp_path):
     folder = tmp_path / "config" / "python_keyring"
     folder.mkdir(parents=True)
-    (folder / "keyringrc.cfg").write_text("[backend]\ndefault-keyring=keyring.backends.null.Keyring\n")
+    (folder / "keyringrc.cfg").write_text(
+        "[backend]\ndefault-keyring=keyring.backends.null.Keyring\n"
+    )
     with pytest.raises(TokenStoreError, match="null"):
-        KeyringStore(plain_environ | {"XDG_CONFIG_HOME": str(tmp_path / "config")}, seconds=30).load("p")
+        KeyringStore(
+            plain_environ | {"XDG_CONFIG_HOME": str(tmp_path / "config")}, seconds=30
+        ).load("p")
 
 
 def test_a_keyring_that_hangs_is_left_after_the_limit():
     started = time.monotonic()
     with pytest.raises(TokenStoreError, match="did not answer within"):
-        KeyringStore({}, seconds=0.4, command=[sys.executable, "-c", "import time; time.sleep(60)"]).load("p")
+        KeyringStore(
+            {}, seconds=0.4, command=[sys.executable, "-c", "import time; time.sleep(60)"]
+        ).load("p")
     assert time.monotonic() - started < 5
 
 
@@ -342,7 +355,8 @@ def test_a_login_goes_into_the_keyring_and_comes_back(working_keyring):
 
 
 @pytest.mark.parametrize(
-    "kept", ["", "{", "[]", "{}", '"text"', '{"access_token": 5, "instance_url": 1, "id_url": 2}', "null"]
+    "kept",
+    ["", "{", "[]", "{}", '"text"', '{"access_token": 5, "instance_url": 1, "id_url": 2}', "null"],
 )
 def test_what_is_no_login_of_ours_is_told(working_keyring, kept):
     store, folder = working_keyring

@@ -70,7 +70,12 @@ def never(url):
 
 
 def log_in(login, browser, **more):
-    options = {"ports": [0], "scopes": ["api", "refresh_token"], "announce": never, "open_browser": browser}
+    options = {
+        "ports": [0],
+        "scopes": ["api", "refresh_token"],
+        "announce": never,
+        "open_browser": browser,
+    }
     return login.interactive_login(**(options | {"deadline_seconds": 10} | more))
 
 
@@ -109,7 +114,9 @@ def test_an_address_may_be_pasted_from_another_computer(endpoint, login, store):
 
 
 def test_a_refused_exchange_shows_the_failure_page_and_keeps_nothing(endpoint, login, store):
-    endpoint.reply(400, {"error": "invalid_grant", "error_description": "expired authorization code"})
+    endpoint.reply(
+        400, {"error": "invalid_grant", "error_description": "expired authorization code"}
+    )
     browser = Browser()
     with pytest.raises(LoginRefused):
         log_in(login, browser)
@@ -207,7 +214,9 @@ def test_what_somebody_else_renewed_is_used(endpoint, login, store, held):
 
 def test_a_login_that_ended_stays_for_status_to_tell(endpoint, login, store, held):
     store.kept["default"] = held
-    endpoint.reply(400, {"error": "invalid_grant", "error_description": "expired access/refresh token"})
+    endpoint.reply(
+        400, {"error": "invalid_grant", "error_description": "expired access/refresh token"}
+    )
     with pytest.raises(GrantRevoked):
         login.refresher().fresh(held.access_token)
     assert store.kept["default"] == held
@@ -344,7 +353,9 @@ def test_processes_that_renew_at_once_spend_each_refresh_token_once(endpoint, tm
     script = tmp_path / "racer.py"
     script.write_text(textwrap.dedent(RACER))
     racers = [
-        subprocess.Popen([sys.executable, script, endpoint.url, tmp_path, "25"], stdout=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, script, endpoint.url, tmp_path, "25"], stdout=subprocess.PIPE
+        )
         for _ in range(2)
     ]
     ended = [racer.communicate(timeout=60)[0] for racer in racers]

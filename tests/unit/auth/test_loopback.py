@@ -25,7 +25,9 @@ def ask(listener, target, *, method="GET", headers=None, address="127.0.0.1", ho
     connection = http.client.HTTPConnection(address, port_of(listener), timeout=5)
     try:
         connection.putrequest(method, target, skip_host=True)
-        for value in [host] if isinstance(host, str) else host or [f"localhost:{port_of(listener)}"]:
+        for value in (
+            [host] if isinstance(host, str) else host or [f"localhost:{port_of(listener)}"]
+        ):
             connection.putheader("Host", value)
         for name, value in (headers or {}).items():
             connection.putheader(name, value)
@@ -75,7 +77,11 @@ def test_it_listens_on_loopback_only_and_on_both_kinds(listener):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+        {
+            "Sec-Fetch-Site": "cross-site",
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Dest": "document",
+        },
         {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
         {"Origin": "null"},
     ],
@@ -116,13 +122,17 @@ def test_a_page_that_calls_from_behind_is_not(listener, headers):
     ],
 )
 def test_another_host_name_is_refused(listener, host):
-    named = [part.format(port=port_of(listener)) for part in ([host] if isinstance(host, str) else host)]
+    named = [
+        part.format(port=port_of(listener)) for part in ([host] if isinstance(host, str) else host)
+    ]
     assert ask(listener, f"/callback?code=c&state={STATE}", host=named)[0] == 421
     with pytest.raises(LoginTimedOut):
         listener.wait(0.05)
 
 
-@pytest.mark.parametrize("host", ["localhost:{port}", "LOCALHOST:{port}", "127.0.0.1:{port}", "[::1]:{port}"])
+@pytest.mark.parametrize(
+    "host", ["localhost:{port}", "LOCALHOST:{port}", "127.0.0.1:{port}", "[::1]:{port}"]
+)
 def test_its_own_names_are_taken(listener, host):
     assert ask(listener, "/elsewhere", host=host.format(port=port_of(listener)))[0] == 404
 
@@ -231,7 +241,10 @@ def test_the_question_before_a_private_address_is_answered(listener):
 
 
 def test_a_silent_connection_does_not_keep_it_open():
-    with Listener([0], STATE, "h") as listener, socket.create_connection(("127.0.0.1", port_of(listener))):
+    with (
+        Listener([0], STATE, "h") as listener,
+        socket.create_connection(("127.0.0.1", port_of(listener))),
+    ):
         pass
 
 

@@ -46,7 +46,10 @@ def test_prompt_and_hint_may_be_left_out():
 
 def test_every_login_has_its_own_secrets_of_the_permitted_form():
     made = [Handshake.new() for _ in range(50)]
-    assert len({handshake.verifier for handshake in made} | {handshake.state for handshake in made}) == 100
+    assert (
+        len({handshake.verifier for handshake in made} | {handshake.state for handshake in made})
+        == 100
+    )
     assert all(re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", handshake.verifier) for handshake in made)
 
 

@@ -22,14 +22,38 @@ from sfsync.errors import GrantRevoked, LoginRefused, OrgUnavailable
         (Step.REFRESH, "rate_limit_exceeded", "", OrgUnavailable, "too many"),
         (Step.CODE, "invalid_grant", "expired authorization code", LoginRefused, "too old"),
         (Step.CODE, "invalid_grant", "invalid code verifier", LoginRefused, "code"),
-        (Step.CODE, "invalid_client", "app must be installed into org", LoginRefused, "not installed"),
+        (
+            Step.CODE,
+            "invalid_client",
+            "app must be installed into org",
+            LoginRefused,
+            "not installed",
+        ),
         (Step.CODE, "invalid_client_id", "client identifier invalid", LoginRefused, "not known"),
         (Step.CODE, "invalid_client", "invalid client credentials", LoginRefused, "secret"),
         (Step.CODE, "redirect_uri_mismatch", "", LoginRefused, "callback"),
-        (Step.JWT, "invalid_grant", "user hasn't approved this consumer", LoginRefused, "not approved"),
-        (Step.JWT, "invalid_grant", "Audience validation failed", LoginRefused, "another login host"),
+        (
+            Step.JWT,
+            "invalid_grant",
+            "user hasn't approved this consumer",
+            LoginRefused,
+            "not approved",
+        ),
+        (
+            Step.JWT,
+            "invalid_grant",
+            "Audience validation failed",
+            LoginRefused,
+            "another login host",
+        ),
         (Step.JWT, "invalid_grant", "invalid assertion", LoginRefused, "certificate"),
-        (Step.CLIENT_CREDENTIALS, "invalid_client", "invalid client credentials", LoginRefused, "secret"),
+        (
+            Step.CLIENT_CREDENTIALS,
+            "invalid_client",
+            "invalid client credentials",
+            LoginRefused,
+            "secret",
+        ),
         (Step.CLIENT_CREDENTIALS, "unsupported_grant_type", "", LoginRefused, "way of logging in"),
         (
             Step.CLIENT_CREDENTIALS,
@@ -50,7 +74,9 @@ from sfsync.errors import GrantRevoked, LoginRefused, OrgUnavailable
         (Step.AUTHORIZE, "invalid_scope", "", LoginRefused, "scopes"),
     ],
 )
-def test_each_code_becomes_its_exception_with_a_meaning_and_advice(step, code, description, kind, told):
+def test_each_code_becomes_its_exception_with_a_meaning_and_advice(
+    step, code, description, kind, told
+):
     error = refusal(code, description, step=step, host="login.salesforce.com")
     assert type(error) is kind
     assert any(part in error.message for part in told.split("|"))

@@ -26,11 +26,22 @@ def document(capsys: pytest.CaptureFixture[str]) -> dict:
     return json.loads(out)
 
 
-def test_an_answer_is_one_document_with_the_promised_keys(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_is_one_document_with_the_promised_keys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, _ = answered(lambda: Answer({"n": 1}, run_id="r-1", warnings=("careful",), exit_code=3))
     told = document(capsys)
     assert code == 3
-    assert list(told) == ["schema", "command", "status", "exit_code", "run_id", "data", "warnings", "errors"]
+    assert list(told) == [
+        "schema",
+        "command",
+        "status",
+        "exit_code",
+        "run_id",
+        "data",
+        "warnings",
+        "errors",
+    ]
     assert (told["status"], told["data"], told["warnings"]) == ("partial", {"n": 1}, ["careful"])
 
 
@@ -60,9 +71,13 @@ def test_a_failure_is_one_document_too(
     assert (told["exit_code"], told["errors"][0]["slug"]) == (code, slug)
 
 
-def test_people_get_a_sentence_and_what_to_do_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+def test_people_get_a_sentence_and_what_to_do_and_no_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     answered(
-        raising(ConfigError("sfsync.yaml has a mistake", hint="look", problems=("a.yaml:1:2 Emial",))),
+        raising(
+            ConfigError("sfsync.yaml has a mistake", hint="look", problems=("a.yaml:1:2 Emial",))
+        ),
         as_json=False,
     )
     told = capsys.readouterr().err

@@ -73,7 +73,9 @@ def test_a_line_end_cannot_smuggle_a_second_line_into_a_crontab() -> None:
 
 
 NAMES = st.sampled_from(["sfsync", "sfsync-eu"])
-OTHERS = st.lists(st.sampled_from(["MAILTO=me", "1 * * * * other", "# sfsync: begin?", ""]), max_size=5)
+OTHERS = st.lists(
+    st.sampled_from(["MAILTO=me", "1 * * * * other", "# sfsync: begin?", ""]), max_size=5
+)
 
 
 @given(OTHERS, NAMES, NAMES)
@@ -90,7 +92,9 @@ def test_a_unit_says_percent_dollar_quotes_and_blanks_as_systemd_reads_them() ->
     unit = service(job(folder=ODD, environ={"A": "50% $x"}))
     assert r'"/opt/pen guin' in lines(unit, "ExecStart")[0]
     assert r"50%% $$HOME \"x\"\\y" in lines(unit, "ExecStart")[0]
-    assert lines(unit, "Environment") == ['"A=50%% $x"'], "a dollar means itself outside of commands"
+    assert lines(unit, "Environment") == ['"A=50%% $x"'], (
+        "a dollar means itself outside of commands"
+    )
     assert lines(unit, "ReadWritePaths")[0].endswith(r'50%% $HOME \"x\"\\y"')
 
 

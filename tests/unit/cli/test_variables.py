@@ -33,7 +33,13 @@ def test_every_variable_is_for_one_option_of_one_command_or_for_one_of_all() -> 
     assert found["SFSYNC_PULL_SINCE"] == "pull --since"
     assert found["SFSYNC_PUSH_ACTIVITY_DRY_RUN"] == "push-activity --dry-run"
     assert found["SFSYNC_PROFILE_REMOVE_YES"] == "profile remove --yes"
-    assert {"SFSYNC_CONFIG", "SFSYNC_PROFILE", "SFSYNC_JSON", "SFSYNC_QUIET", "SFSYNC_VERBOSE"} <= set(found)
+    assert {
+        "SFSYNC_CONFIG",
+        "SFSYNC_PROFILE",
+        "SFSYNC_JSON",
+        "SFSYNC_QUIET",
+        "SFSYNC_VERBOSE",
+    } <= set(found)
     assert found["SFSYNC_TOKEN_STORE"] == "login --token-store"
     assert not set(found) & set(OTHER_VARIABLES)
 
@@ -42,7 +48,9 @@ def test_no_secret_has_an_option() -> None:
     assert not [name for name in option_variables() if "SECRET" in name or "TOKEN_KEY" in name]
 
 
-@pytest.mark.parametrize(("value", "written"), [("1", False), ("true", False), ("0", True), ("", True)])
+@pytest.mark.parametrize(
+    ("value", "written"), [("1", False), ("true", False), ("0", True), ("", True)]
+)
 def test_a_switch_is_1_or_true_0_or_false_and_empty_is_not_set(
     say, tmp_path: Path, value: str, written: bool
 ) -> None:
@@ -98,7 +106,7 @@ def test_the_rule_stands_at_the_end_of_a_commands_help(say) -> None:
     assert "--config is $SFSYNC_CONFIG" in say("whoami", "--help")[1]
 
 
-# -- config show, path, check --------------------------------------------------------------------------------------
+# -- config show, path, check ----------------------------------------------------------------------
 PROFILES = """
 profiles:
   sandbox:
@@ -115,11 +123,15 @@ def settled(say, tmp_path: Path) -> Path:
 
 
 def shown(out: str) -> dict[str, tuple[object, str]]:
-    return {row["key"]: (row["value"], row["origin"]) for row in json.loads(out)["data"]["settings"]}
+    return {
+        row["key"]: (row["value"], row["origin"]) for row in json.loads(out)["data"]["settings"]
+    }
 
 
 def line_of(file: Path, text: str) -> int:
-    return next(number for number, line in enumerate(file.read_text().splitlines(), 1) if text in line)
+    return next(
+        number for number, line in enumerate(file.read_text().splitlines(), 1) if text in line
+    )
 
 
 def test_every_setting_tells_where_it_came_from(say, settled: Path) -> None:
@@ -162,7 +174,9 @@ def test_no_secret_is_ever_shown(say, settled: Path) -> None:
         assert "[hidden]" in out
 
 
-def test_a_variable_that_means_nothing_is_told_with_the_one_that_was_meant(say, settled: Path) -> None:
+def test_a_variable_that_means_nothing_is_told_with_the_one_that_was_meant(
+    say, settled: Path
+) -> None:
     out = say("config", "check", "--json", SANDBOX_APP="s", SFSYNC_PUL_FULL="1")[1]
     assert json.loads(out)["warnings"] == [
         "SFSYNC_PUL_FULL is set, and is no variable of sfsync; did you mean SFSYNC_PULL_FULL?"

@@ -48,7 +48,9 @@ def carried_out(sides: Sides, plan: list[str], **options: bool) -> Applied:
 def peopled(path: Path) -> Sides:
     sides = Sides(path)
     for at in range(PEOPLE):
-        sides.org.create("Contact", LastName=f"P{at}", Email=f"p{at}@example.com", Phone="0", Title="Old")
+        sides.org.create(
+            "Contact", LastName=f"P{at}", Email=f"p{at}@example.com", Phone="0", Title="Old"
+        )
     sides.pull()
     return sides
 
@@ -71,7 +73,9 @@ EDITS = st.lists(
         st.sampled_from(["phone", "city"]),
         VALUES,
     )
-    | st.tuples(st.sampled_from(["new here", "new there", "gone there"]), st.integers(0, PEOPLE - 1)),
+    | st.tuples(
+        st.sampled_from(["new here", "new there", "gone there"]), st.integers(0, PEOPLE - 1)
+    ),
     max_size=8,
 )
 REMOTE = {"phone": "Phone", "city": "MailingCity"}
@@ -83,19 +87,25 @@ def happen(sides: Sides, edits: list[tuple[Any, ...]]) -> None:
         match kind:
             case "here":
                 sides.edit(
-                    f"UPDATE contacts SET {rest[0]} = ? WHERE email = ?", rest[1], f"p{who}@example.com"
+                    f"UPDATE contacts SET {rest[0]} = ? WHERE email = ?",
+                    rest[1],
+                    f"p{who}@example.com",
                 )
             case "there" if not sides.org.records[records[who]].get("IsDeleted"):
                 sides.org.edit(records[who], **{REMOTE[rest[0]]: rest[1]})
             case "new here":
-                sides.edit("INSERT INTO contacts (email, last_name) VALUES (?, 'N')", f"n{who}@example.com")
+                sides.edit(
+                    "INSERT INTO contacts (email, last_name) VALUES (?, 'N')", f"n{who}@example.com"
+                )
             case "new there":
                 sides.org.create("Contact", LastName="T", Email=f"t{who}@example.com")
             case "gone there" if not sides.org.records[records[who]].get("IsDeleted"):
                 sides.org.delete(records[who])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(EDITS)
 def test_applying_a_plan_is_what_a_sync_would_have_done(
     tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[Any, ...]]

@@ -63,7 +63,9 @@ def test_a_name_that_one_account_bears_links_to_it_whatever_its_capitals(skippin
     skipping.sync_until_quiet(at_most=1)
 
 
-def test_a_name_that_nobody_bears_is_put_aside_once_and_the_rest_of_the_row_goes(skipping: Sides) -> None:
+def test_a_name_that_nobody_bears_is_put_aside_once_and_the_rest_of_the_row_goes(
+    skipping: Sides,
+) -> None:
     type_company(skipping, "Nowhere Ltd")
     skipping.edit("UPDATE contacts SET phone = '5' WHERE email = ?", ADA)
     report = skipping.sync()
@@ -97,7 +99,9 @@ def test_a_name_that_several_bear_is_never_guessed(creating: Sides) -> None:
 
 def test_an_account_is_made_once_for_all_who_name_it(creating: Sides) -> None:
     type_company(creating, "New Co")
-    creating.edit("INSERT INTO contacts (email, last_name, company) VALUES ('b@x.example', 'B', 'NEW CO')")
+    creating.edit(
+        "INSERT INTO contacts (email, last_name, company) VALUES ('b@x.example', 'B', 'NEW CO')"
+    )
     creating.sync()
     assert accounts(creating) == ["New Co"]
     assert {raw["AccountId"] for raw in creating.org.live("Contact")} == {
@@ -119,7 +123,9 @@ def test_an_account_whose_reply_was_lost_is_found_not_made_again(creating: Sides
 
 def test_an_account_that_the_org_refuses_is_told_in_its_words(creating: Sides) -> None:
     creating.org.trouble.rejected = lambda write: (
-        ("DUPLICATES_DETECTED", "You're creating a duplicate") if write.sobject == "Account" else None
+        ("DUPLICATES_DETECTED", "You're creating a duplicate")
+        if write.sobject == "Account"
+        else None
     )
     type_company(creating, "Refused")
     creating.sync()

@@ -27,7 +27,9 @@ def ada(sides: Sides) -> str:
     return record
 
 
-def meanwhile(sides: Sides, seen: str, act: Callable[[Callable[..., None]], object], times: int = 1) -> None:
+def meanwhile(
+    sides: Sides, seen: str, act: Callable[[Callable[..., None]], object], times: int = 1
+) -> None:
     """Between reading and writing, so many times; ``act`` gets what edits there."""
     left = [times]
 
@@ -150,7 +152,9 @@ def test_again_and_again(sides: Sides, seen: str) -> None:
     meanwhile(sides, seen, lambda edit: edit(record, Title=f"theirs {next(number)}"), times=99)
     report = sides.push()
     assert len([call for call in sides.org.calls if call == "apply"]) <= 4
-    assert any("keeps changing" in each for each in report.warnings) == (report.push["contact"].skipped == 1)
+    assert any("keeps changing" in each for each in report.warnings) == (
+        report.push["contact"].skipped == 1
+    )
     last = sides.remote(record, "Title")
     sides.org.trouble.before_apply = lambda _: None
     sides.sync_until_quiet()
@@ -171,7 +175,9 @@ def test_a_record_deleted_meanwhile_is_followed(sides: Sides) -> None:
     assert ("job_title", "ours", None, "remote", "decided") in sides.conflicts()
 
 
-@pytest.mark.parametrize("place", ["the answer is lost", "it dies before the answer", "it dies after it"])
+@pytest.mark.parametrize(
+    "place", ["the answer is lost", "it dies before the answer", "it dies after it"]
+)
 def test_what_a_stamp_tells_of_survives_a_lost_answer_and_a_crash(sides: Sides, place: str) -> None:
     record = ada(sides)
     meanwhile(sides, "by its stamp", lambda edit: edit(record, Title="theirs"))

@@ -15,22 +15,32 @@ CLICKS = "PenguinMails_Total_Clicks__c"
 
 
 def crowd(sides: Sides, count: int) -> list[str]:
-    return [sides.org.create("Contact", LastName=f"P{n}", Email=f"p{n}@x.example") for n in range(count)]
+    return [
+        sides.org.create("Contact", LastName=f"P{n}", Email=f"p{n}@x.example") for n in range(count)
+    ]
 
 
 def test_everybody_comes_down_with_their_fields(sides: Sides) -> None:
     sides.org.create("Contact", LastName="Lovelace", Email="ada@x.example", Title="Countess")
-    sides.org.create("Lead", LastName="Hopper", Company="Navy", Email="grace@x.example", Status="New")
+    sides.org.create(
+        "Lead", LastName="Hopper", Company="Navy", Email="grace@x.example", Status="New"
+    )
     report = sides.pull()
     assert (report.pull["contact"].created, report.pull["lead"].created) == (1, 1)
     assert sides.local("ada@x.example", "last_name", "job_title") == ("Lovelace", "Countess")
-    assert sides.local("grace@x.example", "company", "lead_status", table="leads") == ("Navy", "New")
+    assert sides.local("grace@x.example", "company", "lead_status", table="leads") == (
+        "Navy",
+        "New",
+    )
 
 
 def test_new_people_join_the_segment_that_the_rules_name(sides: Sides) -> None:
     crowd(sides, 3)
     sides.pull()
-    assert sides.one("SELECT count(*) FROM contact_segments JOIN segments ON segments.id = segment_id") == 3
+    assert (
+        sides.one("SELECT count(*) FROM contact_segments JOIN segments ON segments.id = segment_id")
+        == 3
+    )
 
 
 def test_a_second_pull_costs_one_call_for_each_object_and_writes_nothing(sides: Sides) -> None:
@@ -52,7 +62,9 @@ def test_a_change_committed_late_with_an_earlier_stamp_is_not_missed(sides: Side
     assert sides.local("p0@x.example", "job_title") == "Late"
 
 
-def test_a_person_deleted_there_is_soft_deleted_here_and_comes_back_when_undeleted(sides: Sides) -> None:
+def test_a_person_deleted_there_is_soft_deleted_here_and_comes_back_when_undeleted(
+    sides: Sides,
+) -> None:
     ada, *_ = crowd(sides, 3)
     sides.pull()
     sides.org.delete(ada)
@@ -113,7 +125,9 @@ def test_a_full_pull_tells_who_was_deleted_from_who_is_out_of_sight(sides: Sides
     sides.org.out_of_sight.add(hidden)
     sides.org.purge(purged)
     report = sides.pull(full=True)
-    assert sides.look("SELECT email FROM contacts WHERE deleted_at IS NOT NULL") == [("p0@x.example",)]
+    assert sides.look("SELECT email FROM contacts WHERE deleted_at IS NOT NULL") == [
+        ("p0@x.example",)
+    ]
     assert any("2 contacts are not found" in sentence for sentence in report.warnings)
 
 
@@ -169,11 +183,14 @@ def test_a_reply_that_ends_half_way_moves_no_watermark(sides: Sides) -> None:
     assert sides.one("SELECT count(*) FROM contacts") == 8
 
 
-# -- the brake ---------------------------------------------------------------------------------------------------
-def test_too_many_deletes_stop_the_run_and_nothing_of_it_is_applied_on_either_object(sides: Sides) -> None:
+# -- the brake -------------------------------------------------------------------------------------
+def test_too_many_deletes_stop_the_run_and_nothing_of_it_is_applied_on_either_object(
+    sides: Sides,
+) -> None:
     people = crowd(sides, 30)
     leads = [
-        sides.org.create("Lead", LastName=f"L{n}", Company="C", Email=f"l{n}@x.example") for n in range(30)
+        sides.org.create("Lead", LastName=f"L{n}", Company="C", Email=f"l{n}@x.example")
+        for n in range(30)
     ]
     sides.pull()
     sides.org.edit(people[0], Title="innocent")
@@ -225,7 +242,7 @@ def test_a_mirror_stays_with_the_org_it_first_met(sides: Sides) -> None:
         sides.run(lambda run: run.check_org("00D000000000002EAA"))
 
 
-# -- what this user may see --------------------------------------------------------------------------------------
+# -- what this user may see ------------------------------------------------------------------------
 def test_a_field_that_is_hidden_is_left_out_and_told(sides: Sides) -> None:
     sides.org.hidden.add(("Contact", "Title"))
     ada = sides.org.create("Contact", LastName="Lovelace", Email="ada@x.example", Title="Countess")
@@ -275,7 +292,7 @@ def test_a_value_that_is_none_of_its_type_counts_as_absent(sides: Sides) -> None
     assert any("total_clicks" in sentence for sentence in report.warnings)
 
 
-# -- counters and conflicts over a pull --------------------------------------------------------------------------
+# -- counters and conflicts over a pull ------------------------------------------------------------
 def test_what_both_sides_counted_adds_up(sides: Sides) -> None:
     (ada,) = crowd(sides, 1)
     sides.org.edit(ada, **{CLICKS: 5})
@@ -317,7 +334,10 @@ def test_a_held_conflict_costs_no_calls_and_is_told_once(sides: Sides) -> None:
     report = sides.sync()
     assert report.api_calls == 2
     assert sides.conflicts() == [("job_title", "ours", "theirs", "held", "open")]
-    assert (sides.local("p0@x.example", "job_title"), sides.remote(ada, "Title")) == ("ours", "theirs")
+    assert (sides.local("p0@x.example", "job_title"), sides.remote(ada, "Title")) == (
+        "ours",
+        "theirs",
+    )
 
 
 def test_a_dry_pull_changes_neither_side(sides: Sides) -> None:

@@ -19,12 +19,14 @@ UNSUBSCRIBED = "PenguinMails_Unsubscribed__c"
 
 def ada(sides: Sides, **fields) -> str:
     """One contact, known on both sides."""
-    record = sides.org.create("Contact", **{"LastName": "Lovelace", "Email": "ada@x.example"} | fields)
+    record = sides.org.create(
+        "Contact", **{"LastName": "Lovelace", "Email": "ada@x.example"} | fields
+    )
     sides.pull()
     return record
 
 
-# -- edits -------------------------------------------------------------------------------------------------------
+# -- edits -----------------------------------------------------------------------------------------
 def test_only_the_changed_fields_are_sent(sides: Sides) -> None:
     record = ada(sides, Title="Countess")
     sides.edit("UPDATE contacts SET phone = '555'")
@@ -70,7 +72,9 @@ def test_an_edit_made_under_way_of_what_sales_changed_too_is_a_conflict(sides: S
 def test_an_edit_made_while_the_request_is_under_way_is_sent_next_time(sides: Sides) -> None:
     record = ada(sides, Title="Countess")
     sides.edit("UPDATE contacts SET job_title = 'first'")
-    sides.org.trouble.before_apply = lambda _: sides.edit("UPDATE contacts SET job_title = 'second'")
+    sides.org.trouble.before_apply = lambda _: sides.edit(
+        "UPDATE contacts SET job_title = 'second'"
+    )
     sides.push()
     sides.org.trouble.before_apply = lambda _: None
     assert sides.remote(record, "Title") == "first"
@@ -82,7 +86,9 @@ def test_an_edit_made_while_the_request_is_under_way_is_sent_next_time(sides: Si
 def test_an_edit_back_to_the_old_value_while_the_request_is_under_way_holds(sides: Sides) -> None:
     record = ada(sides, Title="Countess")
     sides.edit("UPDATE contacts SET job_title = 'first'")
-    sides.org.trouble.after_apply = lambda _: sides.edit("UPDATE contacts SET job_title = 'Countess'")
+    sides.org.trouble.after_apply = lambda _: sides.edit(
+        "UPDATE contacts SET job_title = 'Countess'"
+    )
     sides.push()
     sides.org.trouble.after_apply = lambda _: None
     sides.sync_until_quiet()
@@ -102,7 +108,9 @@ def test_a_click_counted_while_the_request_is_under_way_counts(sides: Sides) -> 
     assert sides.local("ada@x.example", "total_clicks") == sides.remote(record, CLICKS) == 11
 
 
-def test_a_row_edited_and_deleted_for_good_while_the_request_is_under_way_comes_back(sides: Sides) -> None:
+def test_a_row_edited_and_deleted_for_good_while_the_request_is_under_way_comes_back(
+    sides: Sides,
+) -> None:
     record = ada(sides)
     sides.edit("UPDATE contacts SET phone = '555'")
     sides.org.trouble.after_apply = lambda _: sides.edit("DELETE FROM contacts")
@@ -125,7 +133,9 @@ def test_an_opt_out_by_one_word_is_sent_as_all_of_them_and_never_taken_back(side
 
 def test_values_as_people_type_them_are_brought_into_form(sides: Sides) -> None:
     record = ada(sides, Title="Countess")
-    sides.edit("UPDATE contacts SET job_title = '  Countess ', last_email_opened = '2026-01-02 03:04:05'")
+    sides.edit(
+        "UPDATE contacts SET job_title = '  Countess ', last_email_opened = '2026-01-02 03:04:05'"
+    )
     sides.push()
     (write,) = sides.org.written
     assert dict(write.fields) == {"PenguinMails_Last_Email_Opened__c": "2026-01-02T03:04:05.000Z"}
@@ -137,7 +147,9 @@ def test_a_row_with_a_value_that_cannot_be_read_is_put_aside_and_stops_nobody(si
     record = ada(sides)
     sides.org.create("Contact", LastName="Bad", Email="bad@x.example")
     sides.pull()
-    sides.edit("UPDATE contacts SET last_email_opened = 'soon', phone = '1' WHERE email = 'bad@x.example'")
+    sides.edit(
+        "UPDATE contacts SET last_email_opened = 'soon', phone = '1' WHERE email = 'bad@x.example'"
+    )
     sides.edit("UPDATE contacts SET phone = '555' WHERE email = 'ada@x.example'")
     report = sides.push()
     assert report.push["contact"].quarantined == 1
@@ -149,9 +161,11 @@ def test_a_row_with_a_value_that_cannot_be_read_is_put_aside_and_stops_nobody(si
     assert sides.refusals() == []
 
 
-# -- who is it ---------------------------------------------------------------------------------------------------
+# -- who is it -------------------------------------------------------------------------------------
 def test_somebody_new_is_created_and_linked(sides: Sides) -> None:
-    sides.edit("INSERT INTO contacts (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)")
+    sides.edit(
+        "INSERT INTO contacts (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)"
+    )
     assert sides.push().push["contact"].created == 1
     (raw,) = sides.org.live("Contact")
     assert (raw["LastName"], raw[CLICKS]) == ("New", 3)
@@ -169,7 +183,9 @@ def test_somebody_without_a_name_gets_the_placeholder_there_and_not_here(sides: 
 
 
 @pytest.mark.parametrize("verb", ["push", "sync"])
-def test_who_is_in_the_org_already_is_linked_by_address_and_not_created(sides: Sides, verb: str) -> None:
+def test_who_is_in_the_org_already_is_linked_by_address_and_not_created(
+    sides: Sides, verb: str
+) -> None:
     record = sides.org.create("Contact", LastName="Lovelace", Email="Ada@X.example")
     sides.edit("INSERT INTO contacts (email, phone) VALUES ('ada@x.example ', '555')")
     getattr(sides, verb)()
@@ -191,7 +207,9 @@ def test_an_address_with_something_invisible_at_its_end_is_still_that_address(
 
 
 @pytest.mark.parametrize("verb", ["push", "sync"])
-def test_several_records_with_the_address_are_told_and_nothing_is_sent(sides: Sides, verb: str) -> None:
+def test_several_records_with_the_address_are_told_and_nothing_is_sent(
+    sides: Sides, verb: str
+) -> None:
     for name in ("One", "Two"):
         sides.org.create("Contact", LastName=name, Email="twin@x.example")
     sides.pull()
@@ -221,7 +239,9 @@ def test_the_same_address_twice_here_makes_one_person_there(sides: Sides) -> Non
 
 
 @pytest.mark.parametrize("verb", ["push", "sync"])
-def test_a_row_deleted_here_and_put_in_again_makes_no_second_record(sides: Sides, verb: str) -> None:
+def test_a_row_deleted_here_and_put_in_again_makes_no_second_record(
+    sides: Sides, verb: str
+) -> None:
     ada(sides)
     sides.pass_time(7_200)
     sides.pull()
@@ -232,7 +252,9 @@ def test_a_row_deleted_here_and_put_in_again_makes_no_second_record(sides: Sides
 
 
 @pytest.mark.parametrize("verb", ["push", "sync"])
-def test_a_row_soft_deleted_here_and_put_in_again_makes_no_second_record(sides: Sides, verb: str) -> None:
+def test_a_row_soft_deleted_here_and_put_in_again_makes_no_second_record(
+    sides: Sides, verb: str
+) -> None:
     ada(sides)
     sides.edit("UPDATE contacts SET deleted_at = '2026-01-20T10:00:00Z'")
     sides.edit("INSERT INTO contacts (email, phone) VALUES ('ada@x.example', '555')")
@@ -252,7 +274,9 @@ def test_where_new_records_do_not_come_down_nobody_is_created_twice(sides: Sides
     assert sides.remote(record, "Phone") == "555"
 
 
-def test_somebody_put_in_while_the_push_is_at_work_is_looked_for_before_being_created(sides: Sides) -> None:
+def test_somebody_put_in_while_the_push_is_at_work_is_looked_for_before_being_created(
+    sides: Sides,
+) -> None:
     known = ada(sides)
     sides.pass_time(7_200)
     sides.pull()
@@ -272,7 +296,9 @@ def test_somebody_put_in_while_the_push_is_at_work_is_looked_for_before_being_cr
     assert len(sides.org.live("Contact")) == 2
 
 
-def test_a_row_edited_while_the_push_is_at_work_is_not_taken_for_one_out_of_sight(sides: Sides) -> None:
+def test_a_row_edited_while_the_push_is_at_work_is_not_taken_for_one_out_of_sight(
+    sides: Sides,
+) -> None:
     record = ada(sides)
     other = sides.org.create("Contact", LastName="Other", Email="other@x.example")
     sides.pull()
@@ -291,8 +317,10 @@ def test_a_row_edited_while_the_push_is_at_work_is_not_taken_for_one_out_of_sigh
     assert (sides.remote(record, "Phone"), sides.remote(other, "Phone")) == ("1", "2")
 
 
-# -- refusals ----------------------------------------------------------------------------------------------------
-def test_a_refused_record_is_put_aside_in_the_orgs_words_until_somebody_edits_it(sides: Sides) -> None:
+# -- refusals --------------------------------------------------------------------------------------
+def test_a_refused_record_is_put_aside_in_the_orgs_words_until_somebody_edits_it(
+    sides: Sides,
+) -> None:
     record = ada(sides)
     sides.edit("UPDATE contacts SET email = 'nonsense', phone = '1'")
     sides.push()
@@ -307,9 +335,13 @@ def test_a_refused_record_is_put_aside_in_the_orgs_words_until_somebody_edits_it
 
 
 def test_a_refused_record_stops_nobody_else(sides: Sides) -> None:
-    sides.edit("INSERT INTO contacts (email, last_name) VALUES ('a@x.example', 'A'), ('b@x.example', 'B')")
+    sides.edit(
+        "INSERT INTO contacts (email, last_name) VALUES ('a@x.example', 'A'), ('b@x.example', 'B')"
+    )
     sides.org.trouble.rejected = lambda write: (
-        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "no A here") if write.fields.get("LastName") == "A" else None
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "no A here")
+        if write.fields.get("LastName") == "A"
+        else None
     )
     report = sides.push()
     assert (report.push["contact"].created, report.push["contact"].quarantined) == (1, 1)
@@ -351,7 +383,7 @@ def test_a_row_whose_record_is_out_of_sight_is_put_aside(sides: Sides) -> None:
     assert sides.one("SELECT deleted_at FROM contacts") is None
 
 
-# -- deletes, mergers, conversions --------------------------------------------------------------------------------
+# -- deletes, mergers, conversions -----------------------------------------------------------------
 def test_a_soft_delete_here_keeps_the_record_unless_the_mapping_says_delete(sides: Sides) -> None:
     record = ada(sides)
     sides.edit("UPDATE contacts SET deleted_at = '2026-01-20T10:00:00Z'")
@@ -405,12 +437,17 @@ def test_what_a_converted_lead_still_owes_goes_to_its_contact(sides: Sides, verb
 def test_mergers_in_a_chain_carry_what_is_owed_to_the_last(sides: Sides) -> None:
     for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0)):
         people = [
-            sides.org.create("Contact", LastName=f"P{n}", Email=f"c{order}{n}@x.example") for n in range(3)
+            sides.org.create("Contact", LastName=f"P{n}", Email=f"c{order}{n}@x.example")
+            for n in range(3)
         ]
         first, second, last = (people[place] for place in order)
         sides.pull()
-        sides.edit("UPDATE contacts SET total_clicks = 2, opted_out = 1 WHERE salesforce_id = ?", first)
-        sides.edit("UPDATE contacts SET total_clicks = 3, phone = '555' WHERE salesforce_id = ?", second)
+        sides.edit(
+            "UPDATE contacts SET total_clicks = 2, opted_out = 1 WHERE salesforce_id = ?", first
+        )
+        sides.edit(
+            "UPDATE contacts SET total_clicks = 3, phone = '555' WHERE salesforce_id = ?", second
+        )
         sides.org.merge(second, first)
         sides.org.merge(last, second)
         sides.sync()
@@ -429,11 +466,15 @@ def test_a_merger_into_somebody_out_of_sight_keeps_the_edits_as_conflicts(sides:
     assert ("phone", "555") in [row[:2] for row in sides.conflicts()]
 
 
-# -- the brake ---------------------------------------------------------------------------------------------------
-def test_too_many_blanked_values_stop_the_push_and_nothing_is_sent_for_any_object(sides: Sides) -> None:
+# -- the brake -------------------------------------------------------------------------------------
+def test_too_many_blanked_values_stop_the_push_and_nothing_is_sent_for_any_object(
+    sides: Sides,
+) -> None:
     for n in range(5):
         sides.org.create("Contact", LastName=f"P{n}", Email=f"p{n}@x.example")
-        sides.org.create("Lead", LastName=f"L{n}", Company="C", Email=f"l{n}@x.example", Phone="555")
+        sides.org.create(
+            "Lead", LastName=f"L{n}", Company="C", Email=f"l{n}@x.example", Phone="555"
+        )
     sides.pull()
     sides.limits = Limits(max_delete=0.0, max_delete_rows=3)
     sides.edit("UPDATE contacts SET phone = '555'")
@@ -448,7 +489,9 @@ def test_too_many_blanked_values_stop_the_push_and_nothing_is_sent_for_any_objec
 def test_a_dry_push_changes_neither_side(sides: Sides) -> None:
     record = ada(sides)
     sides.edit("UPDATE contacts SET phone = ' 555 ', job_title = 'ours'")
-    sides.edit("INSERT INTO contacts (email, last_name) VALUES ('a@x.example', 'A'), ('a@x.example', 'B')")
+    sides.edit(
+        "INSERT INTO contacts (email, last_name) VALUES ('a@x.example', 'A'), ('a@x.example', 'B')"
+    )
     sides.org.edit(record, Title="theirs")
     before = sides.bytes_of_both()
     report = sides.push(dry_run=True)

@@ -59,7 +59,10 @@ def test_a_late_event_takes_no_later_time_back(sides: Sides) -> None:
 def test_an_unsubscribe_opts_out_by_every_word_for_it(sides: Sides) -> None:
     record = ada(sides)
     sides.push_activity(event(1, ADA, EventType.UNSUBSCRIBED))
-    assert sides.remote(record, "PenguinMails_Unsubscribed__c", "HasOptedOutOfEmail") == (True, True)
+    assert sides.remote(record, "PenguinMails_Unsubscribed__c", "HasOptedOutOfEmail") == (
+        True,
+        True,
+    )
 
 
 def test_somebody_the_mirror_does_not_know_is_found_in_the_org(sides: Sides) -> None:
@@ -79,7 +82,9 @@ def test_a_contact_goes_before_a_lead(sides: Sides) -> None:
 
 
 def test_somebody_nobody_knows_is_created_once_with_all_events_counted(sides: Sides) -> None:
-    sides.push_activity(event(1, ADA, minute=1), event(2, ADA.upper(), minute=2), event(3, ADA, minute=3))
+    sides.push_activity(
+        event(1, ADA, minute=1), event(2, ADA.upper(), minute=2), event(3, ADA, minute=3)
+    )
     (contact,) = sides.org.live("Contact")
     assert (contact[OPENS], contact["LastName"]) == (3, "(unknown)")
     assert sides.one("SELECT count(*) FROM contacts") == 1
@@ -134,7 +139,9 @@ def test_a_queued_task_follows_its_person_through_a_merger(sides: Sides, verb: s
 
 def test_a_task_the_org_refuses_is_put_aside_and_the_counter_stands(sides: Sides) -> None:
     record = ada(sides)
-    sides.org.trouble.rejected = lambda write: ("NO", "not here") if write.sobject == "Task" else None
+    sides.org.trouble.rejected = lambda write: (
+        ("NO", "not here") if write.sobject == "Task" else None
+    )
     sides.push_activity(event(1, ADA))
     sides.org.trouble.rejected = lambda _: None
     assert sides.refusals() == ["NO"]
@@ -203,7 +210,9 @@ def test_a_task_whose_persons_row_was_deleted_for_good_is_put_aside_until_the_re
     assert sides.look("SELECT state FROM activities") == [("done",)]
 
 
-def test_a_task_whose_person_was_deleted_here_before_they_were_created_is_put_aside(sides: Sides) -> None:
+def test_a_task_whose_person_was_deleted_here_before_they_were_created_is_put_aside(
+    sides: Sides,
+) -> None:
     sides.push_activity()
     sides.org.trouble.deferred = lambda write: write.sobject == "Contact"
     report = sides.push_activity(event(1, ADA))

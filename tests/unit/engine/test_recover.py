@@ -38,21 +38,29 @@ def crashes(sides: Sides, verb: Callable[[], object], *, before: bool = False) -
 
 
 def ada(sides: Sides, **fields) -> str:
-    record = sides.org.create("Contact", **{"LastName": "Lovelace", "Email": "ada@x.example"} | fields)
+    record = sides.org.create(
+        "Contact", **{"LastName": "Lovelace", "Email": "ada@x.example"} | fields
+    )
     sides.pull()
     return record
 
 
-KEYED = pytest.mark.parametrize("mapping", [MAPPING, without_keys(MAPPING)], ids=["keyed", "unkeyed"])
+KEYED = pytest.mark.parametrize(
+    "mapping", [MAPPING, without_keys(MAPPING)], ids=["keyed", "unkeyed"]
+)
 VERBS = pytest.mark.parametrize("verb", ["push", "sync"])
 
 
 @KEYED
 @VERBS
 @pytest.mark.parametrize("address", ["new@x.example", None])
-def test_a_create_whose_process_died_is_found_again(sides: Sides, mapping, verb: str, address) -> None:
+def test_a_create_whose_process_died_is_found_again(
+    sides: Sides, mapping, verb: str, address
+) -> None:
     sides.reopen(mapping)
-    sides.edit("INSERT INTO contacts (email, last_name, total_clicks) VALUES (?, 'New', 3)", address)
+    sides.edit(
+        "INSERT INTO contacts (email, last_name, total_clicks) VALUES (?, 'New', 3)", address
+    )
     crashes(sides, sides.push)
     getattr(sides, verb)()
     sides.sync_until_quiet()
@@ -203,13 +211,17 @@ def test_an_org_that_cannot_be_asked_leaves_what_is_in_doubt_in_doubt(sides: Sid
     assert len(sides.org.written) == 1
 
 
-def test_a_create_in_doubt_is_found_beside_a_converted_lead_of_the_same_address(sides: Sides) -> None:
+def test_a_create_in_doubt_is_found_beside_a_converted_lead_of_the_same_address(
+    sides: Sides,
+) -> None:
     sides.reopen(without_keys(MAPPING))
     old = sides.org.create("Lead", LastName="Old", Company="Co", Email="new@x.example")
     sides.pull()
     sides.org.convert(old)
     sides.pull()
-    sides.edit("INSERT INTO leads (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)")
+    sides.edit(
+        "INSERT INTO leads (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)"
+    )
     crashes(sides, sides.push)
     sides.sync_until_quiet()
     (raw,) = sides.org.live("Lead")
@@ -221,7 +233,9 @@ def test_a_create_in_doubt_is_found_beside_a_converted_lead_of_the_same_address(
 
 
 @KEYED
-def test_a_create_in_doubt_that_sales_converted_meanwhile_is_followed(sides: Sides, mapping) -> None:
+def test_a_create_in_doubt_that_sales_converted_meanwhile_is_followed(
+    sides: Sides, mapping
+) -> None:
     sides.reopen(mapping)
     sides.edit("INSERT INTO leads (email, last_name) VALUES ('new@x.example', 'New')")
     crashes(sides, sides.push)
@@ -233,7 +247,7 @@ def test_a_create_in_doubt_that_sales_converted_meanwhile_is_followed(sides: Sid
     assert sides.one("SELECT deleted_at FROM leads")
 
 
-# -- Tasks -------------------------------------------------------------------------------------------------------
+# -- Tasks -----------------------------------------------------------------------------------------
 @KEYED
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("skew", [-86_400, -600, 0, 600, 86_400])
@@ -266,12 +280,16 @@ def test_there_is_one_task_for_an_event_whatever_the_clocks_say(
 
 
 @KEYED
-def test_a_task_in_doubt_whose_person_was_merged_meanwhile_is_not_sent_again(sides: Sides, mapping) -> None:
+def test_a_task_in_doubt_whose_person_was_merged_meanwhile_is_not_sent_again(
+    sides: Sides, mapping
+) -> None:
     sides.reopen(mapping)
     record = ada(sides)
     master = sides.org.create("Contact", LastName="Byron", Email="byron@x.example")
     sides.pull()
-    sides.org.trouble.after_apply = lambda writes: crash(writes) if writes[0].sobject == "Task" else None
+    sides.org.trouble.after_apply = lambda writes: (
+        crash(writes) if writes[0].sobject == "Task" else None
+    )
     with pytest.raises(Crash):
         sides.push_activity(event(1, "ada@x.example"))
     sides.org.trouble.after_apply = lambda _: None
@@ -287,7 +305,9 @@ def test_a_strangers_record_with_the_address_of_a_create_that_never_left_is_not_
     sides: Sides,
 ) -> None:
     sides.reopen(without_keys(MAPPING))
-    sides.edit("INSERT INTO contacts (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)")
+    sides.edit(
+        "INSERT INTO contacts (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)"
+    )
     crashes(sides, sides.push, before=True)
     stranger = sides.org.create("Contact", LastName="New", Email="new@x.example")
     sides.sync()
@@ -299,7 +319,9 @@ def test_a_strangers_record_with_the_address_of_a_create_that_never_left_is_not_
 
 def test_a_record_of_ours_that_others_went_on_with_is_still_ours(sides: Sides) -> None:
     sides.reopen(without_keys(MAPPING))
-    sides.edit("INSERT INTO contacts (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)")
+    sides.edit(
+        "INSERT INTO contacts (email, last_name, total_clicks) VALUES ('new@x.example', 'New', 3)"
+    )
     crashes(sides, sides.push)
     [made] = sides.org.live("Contact")
     sides.org.edit(made["Id"], **{CLICKS: 5})

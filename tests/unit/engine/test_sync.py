@@ -13,10 +13,14 @@ def busy(sides: Sides) -> tuple[str, str]:
     ada = sides.org.create("Contact", LastName="Lovelace", Email="ada@x.example")
     bob = sides.org.create("Contact", LastName="Bob", Email="bob@x.example")
     sides.pull()
-    sides.edit("UPDATE contacts SET phone = '555', job_title = 'ours' WHERE email = 'ada@x.example'")
+    sides.edit(
+        "UPDATE contacts SET phone = '555', job_title = 'ours' WHERE email = 'ada@x.example'"
+    )
     sides.org.edit(ada, Title="theirs", MailingCity="London")
     sides.org.edit(bob, Title="Builder")
-    sides.edit("INSERT INTO leads (email, last_name, company) VALUES ('new@x.example', 'New', 'Co')")
+    sides.edit(
+        "INSERT INTO leads (email, last_name, company) VALUES ('new@x.example', 'New', 'Co')"
+    )
     sides.org.create("Lead", LastName="Hopper", Company="Navy", Email="grace@x.example")
     sides.keep(event(1, "bob@x.example"))
     return ada, bob
@@ -53,7 +57,9 @@ def test_a_diff_tells_what_a_sync_does_and_changes_nothing(sides: Sides) -> None
     before = sides.bytes_of_both()
     told, cost = plans(sides)
     assert sides.bytes_of_both() == before
-    decided = {(plan.object, d.column): (d.value, d.conflict) for plan in told for d in plan.decisions}
+    decided = {
+        (plan.object, d.column): (d.value, d.conflict) for plan in told for d in plan.decisions
+    }
     assert decided["contact", "phone"] == ("555", False)
     assert decided["contact", "job_title"] in {("theirs", True), ("Builder", False)}
     assert cost.org_writes == 2

@@ -28,7 +28,9 @@ def undo(sides: Sides, run_id: str, **options: bool) -> tuple[RunReport, Undoing
 def pushed(sides: Sides, count: int = 3) -> tuple[list[str], dict, str]:
     """So many people, all edited here and pushed: their records, the org as it was, and the run."""
     ids = [
-        sides.org.create("Contact", LastName=f"P{at}", Email=f"p{at}@example.com", Phone=f"old {at}")
+        sides.org.create(
+            "Contact", LastName=f"P{at}", Email=f"p{at}@example.com", Phone=f"old {at}"
+        )
         for at in range(count)
     ]
     sides.pull()
@@ -84,7 +86,9 @@ def test_killed_half_way_the_same_command_finishes(sides: Sides, place: str) -> 
     sides.reopen()
     undo(sides, run_id)
     assert now(sides, ids) == before
-    assert sides.look("SELECT DISTINCT phone FROM contacts ORDER BY 1") == [(f"old {at}",) for at in range(3)]
+    assert sides.look("SELECT DISTINCT phone FROM contacts ORDER BY 1") == [
+        (f"old {at}",) for at in range(3)
+    ]
     assert sides.push().push["contact"].updated == 0
 
 
@@ -97,7 +101,10 @@ def test_a_dry_run_changes_nothing(sides: Sides) -> None:
 
 
 def test_the_brake_holds_for_an_undo_too(sides: Sides) -> None:
-    ids = [sides.org.create("Contact", LastName=f"P{at}", Email=f"p{at}@example.com") for at in range(30)]
+    ids = [
+        sides.org.create("Contact", LastName=f"P{at}", Email=f"p{at}@example.com")
+        for at in range(30)
+    ]
     sides.pull()
     sides.edit("UPDATE contacts SET phone = '1'")
     run_id = sides.push().run_id

@@ -28,7 +28,9 @@ GOOD = {
     "campaign_name": "January",
     "timestamp": "2026-01-20T10:00:00Z",
 }
-EVENT = EmailEvent("evt-1", EventType.OPENED, "ada@example.com", "2026-01-20T10:00:00Z", "c-7", "January")
+EVENT = EmailEvent(
+    "evt-1", EventType.OPENED, "ada@example.com", "2026-01-20T10:00:00Z", "c-7", "January"
+)
 HEADER = "id,type,email,campaign_id,campaign_name,timestamp\n"
 
 
@@ -48,7 +50,7 @@ def one(**changes: object) -> EmailEvent | BadLine:
     return found[0]
 
 
-# -- both forms ------------------------------------------------------------------------------------------------
+# -- both forms ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "content",
     [
@@ -57,7 +59,9 @@ def one(**changes: object) -> EmailEvent | BadLine:
         "\ufeff" + json.dumps(GOOD),
         json.dumps(GOOD | {"other": {"nested": [1]}, "more": None}),
         HEADER + "evt-1,email_opened,ada@example.com,c-7,January,2026-01-20T10:00:00Z",
-        "\ufeff" + HEADER + "evt-1,email_opened,ada@example.com,c-7,January,2026-01-20T10:00:00Z\n\n",
+        "\ufeff"
+        + HEADER
+        + "evt-1,email_opened,ada@example.com,c-7,January,2026-01-20T10:00:00Z\n\n",
         (
             "Timestamp;Type;Email;ID;Campaign ID;Campaign-Name;Note\r\n"
             "2026-01-20T12:00:00+02:00;Email Opened; ada@example.com ;evt-1;c-7;January;x\r\n"
@@ -91,14 +95,19 @@ def test_without_an_id_the_same_facts_give_the_same_id() -> None:
         found = one(id=absent, email="Ada@Example.com")
         assert isinstance(found, EmailEvent)
         assert found.id == expected
-    assert events("type,email,campaign_id,timestamp\nopened,ada@example.com,c-7,2026-01-20T10:00:00Z")[
-        0
-    ] == EmailEvent(expected, EventType.OPENED, "ada@example.com", "2026-01-20T10:00:00Z", "c-7")
+    assert events(
+        "type,email,campaign_id,timestamp\nopened,ada@example.com,c-7,2026-01-20T10:00:00Z"
+    )[0] == EmailEvent(expected, EventType.OPENED, "ada@example.com", "2026-01-20T10:00:00Z", "c-7")
 
 
 @pytest.mark.parametrize("event_type", list(EventType))
 def test_types_have_three_spellings(event_type: EventType) -> None:
-    for spelling in (event_type.value, event_type.action, event_type.label, event_type.value.upper()):
+    for spelling in (
+        event_type.value,
+        event_type.action,
+        event_type.label,
+        event_type.value.upper(),
+    ):
         found = one(type=spelling)
         assert isinstance(found, EmailEvent)
         assert found.type is event_type
@@ -189,7 +198,7 @@ def test_numbers_pass_for_ids_and_addresses_of_other_scripts_for_addresses() -> 
     assert (found.id, found.campaign_id, found.email) == ("7", "12", "jürgen@müller.example")
 
 
-# -- JSON lines ------------------------------------------------------------------------------------------------
+# -- JSON lines ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -217,7 +226,9 @@ def test_a_half_written_last_line_is_told_as_such() -> None:
     good = json.dumps(GOOD)
     found = events(f"{good}\n{good[:50]}")
     assert found[0] == EVENT
-    assert told(found) == ["line 2: the last line is not complete; is the file still being written?"]
+    assert told(found) == [
+        "line 2: the last line is not complete; is the file still being written?"
+    ]
     assert events(f"{good}\n{good}") == [EVENT, EVENT]
 
 
@@ -228,12 +239,15 @@ def test_a_json_array_is_refused_with_the_way_to_split_it() -> None:
     assert "jq -c" in caught.value.hint
 
 
-# -- CSV -------------------------------------------------------------------------------------------------------
+# -- CSV -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("evt-1,email_opened,ada@example.com\n", "line 1 names no column type, email, timestamp"),
-        ("id,type,emial,timestamp\n", "line 1 names no column email; found: emial (did you mean email?)"),
+        (
+            "id,type,emial,timestamp\n",
+            "line 1 names no column email; found: emial (did you mean email?)",
+        ),
         (
             "id^type^email^timestamp\n",
             "line 1 names no column type, email, timestamp; found: id^type^email^timestamp",
@@ -246,7 +260,10 @@ def test_a_json_array_is_refused_with_the_way_to_split_it() -> None:
 def test_a_header_that_is_none_is_refused(content: str | bytes, message: str) -> None:
     with pytest.raises(InputError) as caught:
         events(content)
-    assert caught.value.message.startswith(f"standard input: {message}") or message in caught.value.message
+    assert (
+        caught.value.message.startswith(f"standard input: {message}")
+        or message in caught.value.message
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,7 +271,10 @@ def test_a_header_that_is_none_is_refused(content: str | bytes, message: str) ->
     [
         ("evt-1,opened", "has 2 values, and the header names 6 columns"),
         ("evt-1", "has 1 value, and the header names 6 columns"),
-        ("evt-1,opened,a@b.c,c,J,2026-01-20T10:00:00Z,more", "has 7 values, and the header names 6 columns"),
+        (
+            "evt-1,opened,a@b.c,c,J,2026-01-20T10:00:00Z,more",
+            "has 7 values, and the header names 6 columns",
+        ),
         ('evt-1,"opened,a@b.c', "a quote is opened here and never closed"),
         (
             'evt-1,"op"ened,a@b.c',
@@ -281,14 +301,16 @@ def test_a_half_written_last_row_is_told_as_such() -> None:
 
 
 def test_lines_are_counted_through_quoted_line_ends() -> None:
-    found = events(HEADER + 'evt-1,opened,ada@example.com,c-7,"a\nb\nc",2026-01-20T10:00:00Z\nx,y\n')
+    found = events(
+        HEADER + 'evt-1,opened,ada@example.com,c-7,"a\nb\nc",2026-01-20T10:00:00Z\nx,y\n'
+    )
     assert isinstance(found[0], EmailEvent)
     assert found[0].campaign_name == "a\nb\nc"
     assert isinstance(found[1], BadLine)
     assert found[1].line == 5
 
 
-# -- files -----------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["events.jsonl", "events.ndjson", "events.json", "events.log"])
 def test_json_files(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
@@ -339,7 +361,9 @@ def test_a_read_error_on_the_way_is_an_input_error() -> None:
 
 
 LINES = st.lists(
-    st.sampled_from([json.dumps(GOOD), "{", "", "[]", '{"a":1}', HEADER.strip(), '"', "\x00", ",,,,,", "{}"])
+    st.sampled_from(
+        [json.dumps(GOOD), "{", "", "[]", '{"a":1}', HEADER.strip(), '"', "\x00", ",,,,,", "{}"]
+    )
     | st.text(st.characters(codec="utf-8"), max_size=20),
     max_size=8,
 )
@@ -347,7 +371,9 @@ LINES = st.lists(
 
 @settings(deadline=None)
 @given(LINES, st.sampled_from(["csv", "jsonl"]))
-def test_whatever_comes_is_an_event_a_bad_line_or_an_input_error(found: list[str], file_format: str) -> None:
+def test_whatever_comes_is_an_event_a_bad_line_or_an_input_error(
+    found: list[str], file_format: str
+) -> None:
     try:
         items = events("\n".join(found), file_format=file_format)
     except InputError:
@@ -355,7 +381,7 @@ def test_whatever_comes_is_an_event_a_bad_line_or_an_input_error(found: list[str
     assert all(isinstance(item, EmailEvent | BadLine) for item in items)
 
 
-# -- people ----------------------------------------------------------------------------------------------------
+# -- people ----------------------------------------------------------------------------------------
 CONTACT = ObjectMap(
     name="contact",
     table="contacts",
@@ -365,7 +391,9 @@ CONTACT = ObjectMap(
         FieldMap("Email", "email"),
         FieldMap("FirstName", "first_name"),
         FieldMap("Account.Name", "company", direction=Direction.PULL),
-        FieldMap("PenguinMails_Total_Clicks__c", "total_clicks", FieldType.INTEGER, merge=Merge.COUNTER),
+        FieldMap(
+            "PenguinMails_Total_Clicks__c", "total_clicks", FieldType.INTEGER, merge=Merge.COUNTER
+        ),
         FieldMap("HasOptedOutOfEmail", "opted_out", FieldType.BOOLEAN, merge=Merge.STICKY_TRUE),
     ),
 )
@@ -409,14 +437,19 @@ def test_json_null_blanks_and_an_absent_key_leaves_alone() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("Email,Frist Name\n", "no field of contact is called 'Frist Name' (did you mean FirstName?)"),
+        (
+            "Email,Frist Name\n",
+            "no field of contact is called 'Frist Name' (did you mean FirstName?)",
+        ),
         ("Email,zzz,qqq\n", "no field of contact is called 'zzz', 'qqq'"),
         ("first_name,total_clicks\n", "no column for email, by which people are recognised"),
         ("email,Email\n", "two columns are both email (Email)"),
         ('{"emial": "a@b.c"}', "no field of contact is called 'emial' (did you mean Email?)"),
     ],
 )
-def test_a_header_that_does_not_fit_is_refused_before_anything_is_read(content: str, message: str) -> None:
+def test_a_header_that_does_not_fit_is_refused_before_anything_is_read(
+    content: str, message: str
+) -> None:
     with pytest.raises(InputError) as caught:
         people(content)
     assert message in caught.value.message
@@ -426,7 +459,9 @@ def test_unknown_columns_may_be_passed_over() -> None:
     assert list(people("Email,Shoe size,Shoe size\na@b.c,42,43\n", ignore_unknown=True)) == [
         (2, {"email": "a@b.c"})
     ]
-    assert list(people('{"Email": "a@b.c", "shoes": [1]}', ignore_unknown=True)) == [(1, {"email": "a@b.c"})]
+    assert list(people('{"Email": "a@b.c", "shoes": [1]}', ignore_unknown=True)) == [
+        (1, {"email": "a@b.c"})
+    ]
 
 
 @pytest.mark.parametrize(

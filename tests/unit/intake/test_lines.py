@@ -26,7 +26,11 @@ class Dribble(io.BytesIO):
 
 
 def lines(content: bytes, size: int = 1 << 16) -> list[tuple[int, str]]:
-    return [(line.number, line.text) for line in read_lines(Dribble(content, size)) if isinstance(line, Line)]
+    return [
+        (line.number, line.text)
+        for line in read_lines(Dribble(content, size))
+        if isinstance(line, Line)
+    ]
 
 
 def rows(text: str, delimiter: str = ",") -> list[list[str] | str]:
@@ -65,7 +69,14 @@ def test_only_the_last_line_may_be_open() -> None:
 def test_a_line_that_is_too_long_is_passed_over_without_being_held(size: int) -> None:
     long = b"x" * (3 * MAX_LINE_BYTES)
     found = list(read_lines(Dribble(b"a\n" + long + b"\nb\n" + long + b"\r\nc\n" + long, size)))
-    assert [line.number if isinstance(line, Line) else -line.line for line in found] == [1, -2, 3, -4, 5, -6]
+    assert [line.number if isinstance(line, Line) else -line.line for line in found] == [
+        1,
+        -2,
+        3,
+        -4,
+        5,
+        -6,
+    ]
     told = [line for line in found if isinstance(line, BadLine)]
     assert {line.reason for line in told} == {"longer than 1024 KiB, which no line of this kind is"}
     assert all(len(line.raw) == 200 for line in told)
@@ -108,7 +119,9 @@ def test_a_byte_order_mark_is_dropped() -> None:
 
 
 CELLS = st.lists(
-    st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8), min_size=2, max_size=4
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8),
+    min_size=2,
+    max_size=4,
 )
 
 

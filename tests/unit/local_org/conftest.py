@@ -40,7 +40,8 @@ class Rest:
 
     def create(self, sobject: str = "Contact", **fields: Any) -> str:
         answer = self.post(
-            f"/sobjects/{sobject}", {"LastName": "Nobody", **fields} if sobject == "Contact" else fields
+            f"/sobjects/{sobject}",
+            {"LastName": "Nobody", **fields} if sobject == "Contact" else fields,
         )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])

@@ -12,7 +12,9 @@ def shown(rest, path):
 def test_somebody_edits(rest):
     rita = rest.state.add_user(first_name="Rita", last_name="Rep", username="rita@penguin.example")
     record_id = rest.create(Title="old")
-    rest.local("edit", {"id": record_id[:15], "fields": {"Title": "new"}, "user": "rita@penguin.example"})
+    rest.local(
+        "edit", {"id": record_id[:15], "fields": {"Title": "new"}, "user": "rita@penguin.example"}
+    )
     record = shown(rest, f"Contact/{record_id}")
     assert (record["Title"], record["LastModifiedById"]) == ("new", rita)
     assert rest.org.as_user("rita@penguin.example").user_id == rita
@@ -67,7 +69,10 @@ def test_merge_moves_tasks_and_names_the_master(rest):
     losers = rest.query(
         "SELECT Id, MasterRecordId FROM Contact WHERE IsDeleted = true ORDER BY Id", "queryAll"
     )["records"]
-    assert [(each["Id"], each["MasterRecordId"]) for each in losers] == [(one, master), (two, master)]
+    assert [(each["Id"], each["MasterRecordId"]) for each in losers] == [
+        (one, master),
+        (two, master),
+    ]
     assert [shown(rest, f"Task/{each}")["WhoId"] for each in tasks] == [master, master]
     survivor = shown(rest, f"Contact/{master}")
     assert survivor["Title"] == "t"
@@ -99,7 +104,10 @@ def test_conversion_makes_a_contact_and_closes_the_lead(rest):
     done = rest.local("convert", {"lead": lead})
     record = shown(rest, f"Lead/{lead}")
     assert (record["IsConverted"], record["Status"]) == (True, "Closed - Converted")
-    assert (record["ConvertedContactId"], record["ConvertedAccountId"]) == (done["contact"], done["account"])
+    assert (record["ConvertedContactId"], record["ConvertedAccountId"]) == (
+        done["contact"],
+        done["account"],
+    )
     assert record["ConvertedDate"] == rest.state.now().date().isoformat()
     contact = shown(rest, f"Contact/{done['contact']}")
     assert (contact["Name"], contact["Email"], contact["MailingCity"], contact["AccountId"]) == (
@@ -111,9 +119,13 @@ def test_conversion_makes_a_contact_and_closes_the_lead(rest):
     assert (contact["PenguinMails_Id__c"], contact["PenguinMails_Lead_Score__c"]) == ("pm-1", 7.0)
     assert shown(rest, f"Task/{task}")["WhoId"] == done["contact"]
     refused = rest.patch(f"/sobjects/Lead/{lead}", {"Title": "x"})
-    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "CANNOT_UPDATE_CONVERTED_LEAD")
+    assert (refused.status_code, refused.json()[0]["errorCode"]) == (
+        400,
+        "CANNOT_UPDATE_CONVERTED_LEAD",
+    )
     assert (
-        rest.post("/sobjects/Task", {"WhoId": lead}).json()[0]["errorCode"] == "CANNOT_UPDATE_CONVERTED_LEAD"
+        rest.post("/sobjects/Task", {"WhoId": lead}).json()[0]["errorCode"]
+        == "CANNOT_UPDATE_CONVERTED_LEAD"
     )
     assert rest.http.post("/_local/convert", json={"lead": lead}).status_code == 400
     rest.local("settings", {"view_converted_leads": True})
@@ -123,13 +135,19 @@ def test_conversion_makes_a_contact_and_closes_the_lead(rest):
 def test_conversion_into_somebody_who_is_there(rest):
     account = rest.create("Account", Name="Elm Ltd")
     contact = rest.create(LastName="Elm", Email="old@elm.example")
-    lead = rest.create("Lead", LastName="Elm", Company="elm ltd", Email="new@elm.example", Title="Boss")
+    lead = rest.create(
+        "Lead", LastName="Elm", Company="elm ltd", Email="new@elm.example", Title="Boss"
+    )
     assert rest.local("convert", {"lead": lead, "contact": contact}) == {
         "contact": contact,
         "account": account,
     }
     record = shown(rest, f"Contact/{contact}")
-    assert (record["Email"], record["Title"], record["AccountId"]) == ("old@elm.example", "Boss", account)
+    assert (record["Email"], record["Title"], record["AccountId"]) == (
+        "old@elm.example",
+        "Boss",
+        account,
+    )
 
 
 def test_archiving_takes_closed_tasks_a_year_past(rest):
@@ -147,7 +165,12 @@ def test_archiving_takes_closed_tasks_a_year_past(rest):
 
 def test_local_calls_need_no_token_and_do_not_count(rest):
     rest.http.headers.pop("Authorization")
-    assert rest.http.get("/_local/calls").json() == {"used": 0, "by_path": {}, "calls": [], "limit": 15_000}
+    assert rest.http.get("/_local/calls").json() == {
+        "used": 0,
+        "by_path": {},
+        "calls": [],
+        "limit": 15_000,
+    }
 
 
 def test_calls_are_listed_and_forgotten(rest):

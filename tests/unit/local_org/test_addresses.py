@@ -12,7 +12,9 @@ def listed(rest):
 
 
 def fields(rest, sobject="Contact"):
-    return {each["name"]: each for each in rest.get(f"/sobjects/{sobject}/describe").json()["fields"]}
+    return {
+        each["name"]: each for each in rest.get(f"/sobjects/{sobject}/describe").json()["fields"]
+    }
 
 
 def refused(answer):
@@ -35,7 +37,10 @@ def test_the_codes_are_fields_only_while_the_lists_are_on(rest):
     assert rest.names("SELECT MailingCountryCode FROM Contact", "MailingCountryCode") == ["CA"]
     rest.local("settings", {"state_country_picklists": False})
     assert rest.refusal("SELECT MailingCountryCode FROM Contact")[0] == "INVALID_FIELD"
-    assert rest.post("/sobjects/Contact", {"LastName": "A", "MailingCountryCode": "CA"}).status_code == 400
+    assert (
+        rest.post("/sobjects/Contact", {"LastName": "A", "MailingCountryCode": "CA"}).status_code
+        == 400
+    )
 
 
 def test_a_name_brings_its_code_and_a_code_its_name(listed):
@@ -47,7 +52,9 @@ def test_a_name_brings_its_code_and_a_code_its_name(listed):
     assert (compound["stateCode"], compound["countryCode"]) == ("QC", "CA")
     assert listed.patch(f"/sobjects/Contact/{by_code}", {"MailingState": None}).status_code == 204
     assert address(listed, by_code) == ["Canada", "CA", None, None]
-    assert listed.patch(f"/sobjects/Contact/{by_code}", {"MailingState": "Ontario"}).status_code == 204
+    assert (
+        listed.patch(f"/sobjects/Contact/{by_code}", {"MailingState": "Ontario"}).status_code == 204
+    )
     assert address(listed, by_code)[2:] == ["Ontario", "ON"]
 
 

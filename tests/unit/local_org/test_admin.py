@@ -37,7 +37,8 @@ class User:
 
     def fields(self, sobject="Contact"):
         return {
-            each["name"]: each for each in self.call("GET", f"/sobjects/{sobject}/describe").json()["fields"]
+            each["name"]: each
+            for each in self.call("GET", f"/sobjects/{sobject}/describe").json()["fields"]
         }
 
     def query(self, text, tooling=""):
@@ -68,7 +69,9 @@ class User:
         )
 
     def assign(self, set_id, user_id):
-        return self.made("/sobjects/PermissionSetAssignment", AssigneeId=user_id, PermissionSetId=set_id)
+        return self.made(
+            "/sobjects/PermissionSetAssignment", AssigneeId=user_id, PermissionSetId=set_id
+        )
 
 
 @pytest.fixture
@@ -90,9 +93,15 @@ def test_a_new_field_is_seen_by_nobody_until_it_is_granted(admin):
     code, message = admin.error("GET", "/query?q=SELECT+Opens__c+FROM+Contact")
     assert code == "INVALID_FIELD"
     assert "No such column 'Opens__c'" in message
-    assert admin.error("POST", "/sobjects/Contact", {"LastName": "A", "Opens__c": 1})[0] == "INVALID_FIELD"
+    assert (
+        admin.error("POST", "/sobjects/Contact", {"LastName": "A", "Opens__c": 1})[0]
+        == "INVALID_FIELD"
+    )
     admin.assign(admin.set_with("Contact", "Opens__c"), admin.id)
-    assert (admin.fields()["Opens__c"]["type"], admin.fields()["Opens__c"]["updateable"]) == ("double", True)
+    assert (admin.fields()["Opens__c"]["type"], admin.fields()["Opens__c"]["updateable"]) == (
+        "double",
+        True,
+    )
     made = admin.made("/sobjects/Contact", LastName="A", Opens__c=3)
     assert admin.call("GET", f"/sobjects/Contact/{made}").json()["Opens__c"] == 3.0
 
@@ -111,7 +120,9 @@ def test_a_grant_taken_back_hides_the_field_again(admin):
     grant = admin.grant(made, "Contact", "Opens__c")
     assignment = admin.assign(made, admin.id)
     assert "Opens__c" in admin.fields()
-    assert admin.call("DELETE", f"/sobjects/PermissionSetAssignment/{assignment}").status_code == 204
+    assert (
+        admin.call("DELETE", f"/sobjects/PermissionSetAssignment/{assignment}").status_code == 204
+    )
     assert "Opens__c" not in admin.fields()
     admin.assign(made, admin.id)
     assert admin.call("DELETE", f"/sobjects/FieldPermissions/{grant}").status_code == 204
@@ -131,21 +142,34 @@ def test_a_unique_number_is_kept_unique(admin):
     admin.define("Contact.Number__c", {**OPENS, "unique": True})
     admin.assign(admin.set_with("Contact", "Number__c"), admin.id)
     admin.made("/sobjects/Contact", LastName="A", Number__c=3)
-    assert admin.error("POST", "/sobjects/Contact", {"LastName": "B", "Number__c": 3})[0] == "DUPLICATE_VALUE"
+    assert (
+        admin.error("POST", "/sobjects/Contact", {"LastName": "B", "Number__c": 3})[0]
+        == "DUPLICATE_VALUE"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "metadata", "code", "words"),
     [
         ("Contact.X__c", {"type": "Text", "label": "X"}, "FIELD_INTEGRITY_EXCEPTION", "'length'"),
-        ("Contact.X__c", {"type": "Text", "label": "X", "length": 256}, "FIELD_INTEGRITY_EXCEPTION", "256"),
+        (
+            "Contact.X__c",
+            {"type": "Text", "label": "X", "length": 256},
+            "FIELD_INTEGRITY_EXCEPTION",
+            "256",
+        ),
         (
             "Contact.X__c",
             {"type": "Number", "label": "X", "scale": 0},
             "FIELD_INTEGRITY_EXCEPTION",
             "'precision'",
         ),
-        ("Contact.X__c", {"type": "Checkbox", "label": "X"}, "FIELD_INTEGRITY_EXCEPTION", "'defaultValue'"),
+        (
+            "Contact.X__c",
+            {"type": "Checkbox", "label": "X"},
+            "FIELD_INTEGRITY_EXCEPTION",
+            "'defaultValue'",
+        ),
         ("Contact.X__c", {"type": "Date"}, "FIELD_INTEGRITY_EXCEPTION", "label"),
         (
             "Contact.X__c",
@@ -153,8 +177,18 @@ def test_a_unique_number_is_kept_unique(admin):
             "FIELD_INTEGRITY_EXCEPTION",
             "'unique'",
         ),
-        ("Contact.X__c", {"type": "Blob", "label": "X"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Blob"),
-        ("Contact.X__c", {"type": "Text", "label": "X", "length": "l"}, "JSON_PARSER_ERROR", "length"),
+        (
+            "Contact.X__c",
+            {"type": "Blob", "label": "X"},
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            "Blob",
+        ),
+        (
+            "Contact.X__c",
+            {"type": "Text", "label": "X", "length": "l"},
+            "JSON_PARSER_ERROR",
+            "length",
+        ),
         ("Contact.X", KEY, "FIELD_INTEGRITY_EXCEPTION", "Custom Field Name"),
         ("Contact.X__Y__c", KEY, "FIELD_INTEGRITY_EXCEPTION", "Custom Field Name"),
         ("Task.X__c", KEY, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Task"),
@@ -168,7 +202,9 @@ def test_a_unique_number_is_kept_unique(admin):
     ],
 )
 def test_a_definition_that_is_wrong_is_refused(admin, name, metadata, code, words):
-    told = admin.error("POST", "/tooling/sobjects/CustomField", {"FullName": name, "Metadata": metadata})
+    told = admin.error(
+        "POST", "/tooling/sobjects/CustomField", {"FullName": name, "Metadata": metadata}
+    )
     assert told[0] == code
     assert words in told[1]
 
@@ -176,7 +212,9 @@ def test_a_definition_that_is_wrong_is_refused(admin, name, metadata, code, word
 def test_a_name_is_taken_once(admin):
     admin.define("Contact.Opens__c", OPENS)
     body = {"FullName": "Contact.opens__c", "Metadata": OPENS}
-    assert admin.error("POST", "/tooling/sobjects/CustomField", body)[0] == "DUPLICATE_DEVELOPER_NAME"
+    assert (
+        admin.error("POST", "/tooling/sobjects/CustomField", body)[0] == "DUPLICATE_DEVELOPER_NAME"
+    )
 
 
 def test_definitions_are_found_by_query_read_changed_and_removed(admin):
@@ -187,7 +225,9 @@ def test_definitions_are_found_by_query_read_changed_and_removed(admin):
     path = f"/tooling/sobjects/CustomField/{made}"
     assert admin.call("GET", path).json()["Metadata"] == OPENS
     admin.assign(admin.set_with("Contact", "Opens__c"), admin.id)
-    assert admin.call("PATCH", path, {"Metadata": {**OPENS, "label": "Openings"}}).status_code == 204
+    assert (
+        admin.call("PATCH", path, {"Metadata": {**OPENS, "label": "Openings"}}).status_code == 204
+    )
     assert admin.fields()["Opens__c"]["label"] == "Openings"
     assert admin.error("PATCH", path, {"Metadata": KEY})[0] == "FIELD_INTEGRITY_EXCEPTION"
     person = admin.made("/sobjects/Contact", LastName="A", Opens__c=3)
@@ -196,14 +236,18 @@ def test_definitions_are_found_by_query_read_changed_and_removed(admin):
     admin.define("Contact.Opens__c", OPENS)
     grants = admin.query("SELECT Id FROM FieldPermissions WHERE Field = 'Contact.Opens__c'").json()
     assert grants["totalSize"] == 0
-    sync = admin.query("SELECT Id FROM PermissionSet WHERE Name = 'Sync'").json()["records"][0]["Id"]
+    sync = admin.query("SELECT Id FROM PermissionSet WHERE Name = 'Sync'").json()["records"][0][
+        "Id"
+    ]
     admin.grant(sync, "Contact", "Opens__c")
     assert admin.call("GET", f"/sobjects/Contact/{person}").json()["Opens__c"] is None
 
 
 def test_definitions_are_objects_of_tooling_alone(admin):
     assert admin.query("SELECT Id FROM CustomField").json()[0]["errorCode"] == "INVALID_TYPE"
-    assert admin.query("SELECT Id FROM Contact", "/tooling").json()[0]["errorCode"] == "INVALID_TYPE"
+    assert (
+        admin.query("SELECT Id FROM Contact", "/tooling").json()[0]["errorCode"] == "INVALID_TYPE"
+    )
 
 
 # -- permissions
@@ -218,13 +262,19 @@ def test_an_integration_user_sees_nothing_until_it_is_assigned_a_set(admin, robo
     assert "Title" not in robot.fields()
     made = robot.made("/sobjects/Contact", LastName="A", Email="a@x.example")
     code, message = robot.error("DELETE", f"/sobjects/Contact/{made}")
-    assert (code, message) == ("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+    assert (code, message) == (
+        "INSUFFICIENT_ACCESS_OR_READONLY",
+        "insufficient access rights on object id",
+    )
 
 
 def test_tasks_hang_on_a_permission_of_the_user(admin, robot):
     made = admin.made("/sobjects/PermissionSet", Name="S", Label="S", PermissionsEditTask=False)
     admin.assign(made, robot.id)
-    assert robot.error("POST", "/sobjects/Task", {"Subject": "a"})[0] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    assert (
+        robot.error("POST", "/sobjects/Task", {"Subject": "a"})[0]
+        == "INSUFFICIENT_ACCESS_OR_READONLY"
+    )
     changed = admin.call("PATCH", f"/sobjects/PermissionSet/{made}", {"PermissionsEditTask": True})
     assert changed.status_code == 204
     robot.made("/sobjects/Task", Subject="a")
@@ -233,9 +283,15 @@ def test_tasks_hang_on_a_permission_of_the_user(admin, robot):
 def test_setting_up_is_for_those_who_may(robot, admin):
     body = {"FullName": "Contact.Opens__c", "Metadata": OPENS}
     assert robot.error("POST", "/tooling/sobjects/CustomField", body)[0] == "INSUFFICIENT_ACCESS"
-    assert robot.error("GET", "/tooling/query?q=SELECT+Id+FROM+CustomField")[0] == "INSUFFICIENT_ACCESS"
+    assert (
+        robot.error("GET", "/tooling/query?q=SELECT+Id+FROM+CustomField")[0]
+        == "INSUFFICIENT_ACCESS"
+    )
     assert robot.query("SELECT Id FROM PermissionSet").json()[0]["errorCode"] == "INVALID_TYPE"
-    assert robot.error("POST", "/sobjects/PermissionSet", {"Name": "A", "Label": "A"})[0] == "NOT_FOUND"
+    assert (
+        robot.error("POST", "/sobjects/PermissionSet", {"Name": "A", "Label": "A"})[0]
+        == "NOT_FOUND"
+    )
 
 
 def test_a_set_a_grant_and_an_assignment_exist_once(admin, robot):
@@ -243,7 +299,11 @@ def test_a_set_a_grant_and_an_assignment_exist_once(admin, robot):
     admin.assign(made, robot.id)
     doubles = [
         ("PermissionSet", {"Name": "sync", "Label": "x"}, "DUPLICATE_DEVELOPER_NAME"),
-        ("PermissionSetAssignment", {"AssigneeId": robot.id, "PermissionSetId": made}, "DUPLICATE_VALUE"),
+        (
+            "PermissionSetAssignment",
+            {"AssigneeId": robot.id, "PermissionSetId": made},
+            "DUPLICATE_VALUE",
+        ),
         (
             "ObjectPermissions",
             {"ParentId": made, "SobjectType": "Account", "PermissionsRead": True},
@@ -251,7 +311,12 @@ def test_a_set_a_grant_and_an_assignment_exist_once(admin, robot):
         ),
         (
             "FieldPermissions",
-            {"ParentId": made, "SobjectType": "Contact", "Field": "Contact.Email", "PermissionsRead": True},
+            {
+                "ParentId": made,
+                "SobjectType": "Contact",
+                "Field": "Contact.Email",
+                "PermissionsRead": True,
+            },
             "DUPLICATE_VALUE",
         ),
     ]
@@ -259,7 +324,9 @@ def test_a_set_a_grant_and_an_assignment_exist_once(admin, robot):
         assert admin.error("POST", f"/sobjects/{sobject}", body)[0] == code
 
 
-@pytest.mark.parametrize("name", ["Contact.Nope__c", "Contact.LastName", "Contact.MailingCity", "Lead.Email"])
+@pytest.mark.parametrize(
+    "name", ["Contact.Nope__c", "Contact.LastName", "Contact.MailingCity", "Lead.Email"]
+)
 def test_only_a_field_with_a_permission_is_granted(admin, name):
     made = admin.set_with("Contact")
     body = {"ParentId": made, "SobjectType": "Contact", "Field": name, "PermissionsRead": True}
@@ -285,14 +352,24 @@ def test_a_right_needs_those_it_depends_on(admin):
 
 
 def test_what_a_profile_owns_is_left_alone(admin):
-    (own,) = admin.query("SELECT Id FROM PermissionSet WHERE Profile.Name LIKE 'Minimum%'").json()["records"]
+    (own,) = admin.query("SELECT Id FROM PermissionSet WHERE Profile.Name LIKE 'Minimum%'").json()[
+        "records"
+    ]
     body = {"ParentId": own["Id"], "SobjectType": "Account", "PermissionsRead": True}
-    assert admin.error("POST", "/sobjects/ObjectPermissions", body)[0] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    assert (
+        admin.error("POST", "/sobjects/ObjectPermissions", body)[0]
+        == "INSUFFICIENT_ACCESS_OR_READONLY"
+    )
 
 
 def test_a_user_without_a_grant_of_the_profile_sees_it_by_another_profile(admin, robot):
-    (profile,) = admin.query("SELECT Id FROM Profile WHERE Name = 'System Administrator'").json()["records"]
-    assert admin.call("PATCH", f"/sobjects/User/{robot.id}", {"ProfileId": profile["Id"]}).status_code == 204
+    (profile,) = admin.query("SELECT Id FROM Profile WHERE Name = 'System Administrator'").json()[
+        "records"
+    ]
+    assert (
+        admin.call("PATCH", f"/sobjects/User/{robot.id}", {"ProfileId": profile["Id"]}).status_code
+        == 204
+    )
     assert "Email" in robot.fields()
 
 
@@ -304,7 +381,9 @@ def test_an_org_begins_with_its_fields_defined_and_granted(rest):
         shown = {item.name: item for item in rest.state.kind(sobject).fields}
         assert [shown[item.name] for item in fields] == list(fields)
     answer = rest.get("/sobjects/Contact/describe").json()
-    assert {"PenguinMails_Id__c", "HasOptedOutOfEmail"} <= {each["name"] for each in answer["fields"]}
+    assert {"PenguinMails_Id__c", "HasOptedOutOfEmail"} <= {
+        each["name"] for each in answer["fields"]
+    }
 
 
 def test_a_bare_org_has_nothing_of_penguinmails(admin):
@@ -320,7 +399,9 @@ def test_the_orgs_rules_are_told(admin, bare):
     bare.state.settings.duplicate_rules = True
     assert admin.query(text).json()["totalSize"] == 2
     bare.state.settings.lead_assignment_user_id = bare.state.admin_id
-    assert admin.query("SELECT Name FROM AssignmentRule WHERE Active = true").json()["totalSize"] == 1
+    assert (
+        admin.query("SELECT Name FROM AssignmentRule WHERE Active = true").json()["totalSize"] == 1
+    )
 
 
 def test_definitions_and_grants_outlive_a_restart(tmp_path):

@@ -30,9 +30,21 @@ class Org:
         self.api = Api(self.state)
         self.api.extend(self.bulk.endpoints())
 
-    def call(self, method, path, body=None, *, base=BASE, row_fault=no_row_fault, job_fault=None, **headers):
+    def call(
+        self,
+        method,
+        path,
+        body=None,
+        *,
+        base=BASE,
+        row_fault=no_row_fault,
+        job_fault=None,
+        **headers,
+    ):
         path, _, query = path.partition("?")
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        raw = (
+            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        )
         return self.api.dispatch(
             Call(
                 method,
@@ -58,7 +70,9 @@ class Org:
     def close(self, job, **more):
         return self.call("PATCH", f"/ingest/{job}", {"state": "UploadComplete"}, **more)
 
-    def load(self, content, operation="insert", sobject="Contact", *, row_fault=no_row_fault, **more):
+    def load(
+        self, content, operation="insert", sobject="Contact", *, row_fault=no_row_fault, **more
+    ):
         """Bring a file to the end of its job; gives the job's last info."""
         job = self.open(operation, sobject, **more)
         assert self.put(job, content).status == 201
@@ -82,7 +96,9 @@ class Org:
         return job, states
 
     def contact(self, **values):
-        return create(self.state, "Contact", {"LastName": "X", **values}, Writer(self.state.admin_id))
+        return create(
+            self.state, "Contact", {"LastName": "X", **values}, Writer(self.state.admin_id)
+        )
 
     def seen(self, record_id):
         return self.state.find(record_id)
@@ -138,7 +154,9 @@ def test_a_second_upload_is_refused(org):
 
 def test_an_upload_must_say_that_it_is_csv(org):
     job = org.open()
-    answer = org.call("PUT", f"/ingest/{job}/batches", b"LastName\nA\n", content_type="application/json")
+    answer = org.call(
+        "PUT", f"/ingest/{job}/batches", b"LastName\nA\n", content_type="application/json"
+    )
     assert code(answer) == "INVALIDCONTENTTYPE"
 
 
@@ -165,7 +183,10 @@ def test_there_are_no_results_before_the_end(org):
         ({"object": "Contact", "operation": "insert", "columnDelimiter": "DOT"}, "INVALIDJOB"),
         ({"object": "Contact", "operation": "insert", "lineEnding": "CR"}, "INVALIDJOB"),
         ({"object": "Contact", "operation": "upsert"}, "INVALIDJOB"),
-        ({"object": "Contact", "operation": "upsert", "externalIdFieldName": "Title"}, "INVALIDJOB"),
+        (
+            {"object": "Contact", "operation": "upsert", "externalIdFieldName": "Title"},
+            "INVALIDJOB",
+        ),
     ],
 )
 def test_a_job_that_makes_no_sense_is_not_made(org, body, error):
@@ -212,7 +233,9 @@ def test_a_running_job_can_be_aborted_and_every_row_is_accounted_for():
     assert (info["state"], info["numberRecordsProcessed"]) == ("Aborted", 10_000)
     done = org.results(info, "successfulResults")
     left = org.results(info, "unprocessedRecords")
-    assert sorted(row["LastName"] for row in done + left) == sorted(f"n{each}" for each in range(10_500))
+    assert sorted(row["LastName"] for row in done + left) == sorted(
+        f"n{each}" for each in range(10_500)
+    )
     assert len(left) == 500
 
 
@@ -231,14 +254,18 @@ def test_a_job_may_end_before_its_time_and_every_row_is_accounted_for(org, state
 
 
 def test_an_unknown_state_is_refused(org):
-    assert code(org.call("PATCH", f"/ingest/{org.open()}", {"state": "Paused"})) == "INVALIDJOBSTATE"
+    assert (
+        code(org.call("PATCH", f"/ingest/{org.open()}", {"state": "Paused"})) == "INVALIDJOBSTATE"
+    )
 
 
 def test_jobs_are_listed_by_kind_and_forgotten_after_a_week(org):
     ingest = org.load("LastName\nAda\n")
     query, _ = org.query("SELECT Id FROM Contact")
     listed = org.call("GET", "/ingest").body
-    assert [(each["id"], each["state"]) for each in listed["records"]] == [(ingest["id"], "JobComplete")]
+    assert [(each["id"], each["state"]) for each in listed["records"]] == [
+        (ingest["id"], "JobComplete")
+    ]
     assert listed["done"] is True
     assert [each["id"] for each in org.call("GET", "/query").body["records"]] == [query]
     org.now += 8 * 86_400
@@ -301,7 +328,9 @@ def test_update_reports_rows_without_id_deleted_and_unknown_ones(org):
 
 def test_upsert_creates_and_updates_by_the_external_id(org):
     person = org.contact()
-    first = org.load(f"{KEY},WhoId,Subject\ne-1,{person},Sent\n", "upsert", "Task", externalIdFieldName=KEY)
+    first = org.load(
+        f"{KEY},WhoId,Subject\ne-1,{person},Sent\n", "upsert", "Task", externalIdFieldName=KEY
+    )
     second = org.load(
         f"{KEY},Subject\ne-1,Opened\ne-2,Sent\n", "upsert", "Task", externalIdFieldName=KEY.lower()
     )
@@ -334,7 +363,9 @@ def test_upsert_by_id_updates_and_without_id_inserts(org):
     info = org.load(f"Id,LastName\n{known},Old\n,New\n", "upsert", externalIdFieldName="Id")
     assert info["numberRecordsFailed"] == 0
     assert org.seen(known)["LastName"] == "Old"
-    created = {row["LastName"]: row["sf__Created"] for row in org.results(info, "successfulResults")}
+    created = {
+        row["LastName"]: row["sf__Created"] for row in org.results(info, "successfulResults")
+    }
     assert created == {"Old": "false", "New": "true"}
 
 
@@ -355,7 +386,9 @@ def test_a_parent_may_be_named_by_its_key(org):
     (row,) = org.results(info, "successfulResults")
     assert org.seen(row["sf__Id"])["OwnerId"] == owner
     (bad,) = org.results(info, "failedResults")
-    assert bad["sf__Error"].startswith("INVALID_FIELD:Foreign key external ID: who@x.example not found")
+    assert bad["sf__Error"].startswith(
+        "INVALID_FIELD:Foreign key external ID: who@x.example not found"
+    )
 
 
 def test_values_of_the_wrong_type_are_told_as_bulk_does(org):
@@ -372,7 +405,9 @@ def test_booleans_dates_and_times_are_read_from_text(org):
         "Ada,true,1815-12-10,2026-01-20T10:00:00.000Z\nBo,0,,\n"
     )
     assert info["numberRecordsFailed"] == 0
-    told = {row["LastName"]: org.seen(row["sf__Id"]) for row in org.results(info, "successfulResults")}
+    told = {
+        row["LastName"]: org.seen(row["sf__Id"]) for row in org.results(info, "successfulResults")
+    }
     assert told["Ada"]["DoNotCall"] is True
     assert told["Ada"]["EmailBouncedDate"] == 1768903200
     assert not told["Bo"].get("DoNotCall")
@@ -381,7 +416,9 @@ def test_booleans_dates_and_times_are_read_from_text(org):
 def test_a_locked_row_fails_alone(org):
     def locked(index):
         if index == 1:
-            raise Refusal("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record", [])
+            raise Refusal(
+                "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record", []
+            )
 
     info = org.load("LastName\nA\nB\nC\n", row_fault=locked)
     (row,) = org.results(info, "failedResults")
@@ -405,7 +442,14 @@ def test_lead_assignment_runs_only_when_asked(org):
 
 @pytest.mark.parametrize(
     ("name", "char"),
-    [("COMMA", ","), ("TAB", "\t"), ("SEMICOLON", ";"), ("PIPE", "|"), ("CARET", "^"), ("BACKQUOTE", "`")],
+    [
+        ("COMMA", ","),
+        ("TAB", "\t"),
+        ("SEMICOLON", ";"),
+        ("PIPE", "|"),
+        ("CARET", "^"),
+        ("BACKQUOTE", "`"),
+    ],
 )
 def test_every_delimiter_works_both_ways(org, name, char):
     job = org.open(columnDelimiter=name)
@@ -450,7 +494,9 @@ def test_a_byte_order_mark_ruins_the_first_header(org):
         ("delete", "Id,LastName\n003,A\n", "takes the column Id only"),
     ],
 )
-def test_a_file_of_the_wrong_shape_fails_the_job_and_writes_nothing(org, operation, content, message):
+def test_a_file_of_the_wrong_shape_fails_the_job_and_writes_nothing(
+    org, operation, content, message
+):
     info = org.load(content, operation)
     assert info["state"] == "Failed"
     assert message in info["errorMessage"]
@@ -507,7 +553,8 @@ def test_a_query_runs_through_its_states_and_pages_end_with_the_text_null(org):
     found, locator, locators = [], "", []
     while locator != "null":
         answer = org.call(
-            "GET", f"/query/{job}/results?maxRecords=10" + (f"&locator={locator}" if locator else "")
+            "GET",
+            f"/query/{job}/results?maxRecords=10" + (f"&locator={locator}" if locator else ""),
         )
         found += [row["LastName"] for row in rows(answer.body)]
         locator = answer.headers["Sforce-Locator"]
@@ -529,7 +576,10 @@ def test_an_empty_result_is_its_header(org):
     job, _ = org.query("SELECT Id, Account.Name FROM Contact")
     answer = org.call("GET", f"/query/{job}/results")
     assert answer.body == b'"Id","Account.Name"\n'
-    assert (answer.headers["Sforce-Locator"], answer.headers["Sforce-NumberOfRecords"]) == ("null", "0")
+    assert (answer.headers["Sforce-Locator"], answer.headers["Sforce-NumberOfRecords"]) == (
+        "null",
+        "0",
+    )
 
 
 def test_values_are_written_as_bulk_does(org):
@@ -620,7 +670,9 @@ def test_results_must_be_asked_with_the_version_of_the_job(org):
 
 
 def test_results_need_a_complete_job_and_a_true_locator(org):
-    made = org.call("POST", "/query", {"operation": "query", "query": "SELECT Id FROM Contact"}).body
+    made = org.call(
+        "POST", "/query", {"operation": "query", "query": "SELECT Id FROM Contact"}
+    ).body
     assert code(org.call("GET", f"/query/{made['id']}/results")) == "INVALIDJOBSTATE"
     job, _ = org.query("SELECT Id FROM Contact")
     assert code(org.call("GET", f"/query/{job}/results?locator=xyz")) == "INVALID_QUERY_LOCATOR"
@@ -628,7 +680,9 @@ def test_results_need_a_complete_job_and_a_true_locator(org):
 
 
 def test_a_query_can_be_aborted_then_deleted(org):
-    made = org.call("POST", "/query", {"operation": "query", "query": "SELECT Id FROM Contact"}).body
+    made = org.call(
+        "POST", "/query", {"operation": "query", "query": "SELECT Id FROM Contact"}
+    ).body
     path = f"/query/{made['id']}"
     assert code(org.call("DELETE", path)) == "INVALIDJOBSTATE"
     assert org.call("PATCH", path, {"state": "Aborted"}).body["state"] == "Aborted"
@@ -649,14 +703,18 @@ def test_a_query_the_org_comes_to_refuse_fails_without_a_message(org):
 
 def test_query_results_take_the_delimiter_and_line_ending_asked_for(org):
     org.contact(LastName="A;B", Title="t")
-    job, _ = org.query("SELECT LastName, Title FROM Contact", columnDelimiter="SEMICOLON", lineEnding="CRLF")
+    job, _ = org.query(
+        "SELECT LastName, Title FROM Contact", columnDelimiter="SEMICOLON", lineEnding="CRLF"
+    )
     assert org.call("GET", f"/query/{job}/results").body == b'"LastName";"Title"\r\n"A;B";"t"\r\n'
 
 
 def test_random_files_lose_and_invent_no_row(org):
     rng = random.Random(7)
     names = [rng.choice(["", "#N/A", f"name {each}"]) for each in range(500)]
-    info = org.load("LastName,Title\n" + "".join(f"{name},t{at}\n" for at, name in enumerate(names)))
+    info = org.load(
+        "LastName,Title\n" + "".join(f"{name},t{at}\n" for at, name in enumerate(names))
+    )
     good, bad = org.results(info, "successfulResults"), org.results(info, "failedResults")
     assert sorted(row["Title"] for row in good + bad) == sorted(f"t{at}" for at in range(500))
     assert {row["LastName"] for row in bad} == {"", "#N/A"}

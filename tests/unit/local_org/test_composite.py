@@ -23,13 +23,24 @@ def test_references_reach_earlier_replies(rest):
     answers = run(
         rest,
         sub("person", "POST", "/sobjects/Contact", {"LastName": "Ash"}),
-        sub("task", "POST", "/sobjects/Task", {"WhoId": "@{person.id}", "Subject": "for @{person.id}"}),
+        sub(
+            "task",
+            "POST",
+            "/sobjects/Task",
+            {"WhoId": "@{person.id}", "Subject": "for @{person.id}"},
+        ),
         sub("look", "GET", "/query?q=SELECT+Id,Subject+FROM+Task+WHERE+WhoId='@{person.id}'"),
         sub("again", "PATCH", "/sobjects/Task/@{look.records[0].Id}", {"Priority": "High"}),
         sub("unknown", "GET", "/sobjects/Contact/0035f0000009999AAA"),
     )
     assert [each["httpStatusCode"] for each in answers] == [201, 201, 200, 204, 404]
-    assert [each["referenceId"] for each in answers] == ["person", "task", "look", "again", "unknown"]
+    assert [each["referenceId"] for each in answers] == [
+        "person",
+        "task",
+        "look",
+        "again",
+        "unknown",
+    ]
     person = answers[0]["body"]["id"]
     assert answers[0]["httpHeaders"] == {"Location": f"{BASE}/sobjects/Contact/{person}"}
     assert answers[2]["body"]["records"][0]["Subject"] == f"for {person}"
@@ -69,7 +80,9 @@ def test_all_or_none(rest):
 
 
 def test_twenty_six_are_refused_in_the_recorded_shape(rest):
-    answers = run(rest, *(sub(f"r{n}", "POST", "/sobjects/Contact", {"LastName": "x"}) for n in range(26)))
+    answers = run(
+        rest, *(sub(f"r{n}", "POST", "/sobjects/Contact", {"LastName": "x"}) for n in range(26))
+    )
     assert answers == [
         {
             "body": [
@@ -96,7 +109,9 @@ def test_five_collections_make_a_thousand_records_in_one_call(rest):
 
 
 def test_headers_belong_to_their_subrequest(rest):
-    somebody = rest.state.add_user(first_name="Rita", last_name="Rep", username="rita@penguin.example")
+    somebody = rest.state.add_user(
+        first_name="Rita", last_name="Rep", username="rita@penguin.example"
+    )
     rest.local("settings", {"lead_assignment_user_id": somebody})
     lead = {"LastName": "Elm", "Company": "Elm"}
     answers = rest.post(
@@ -104,12 +119,16 @@ def test_headers_belong_to_their_subrequest(rest):
         {
             "compositeRequest": [
                 sub("a", "POST", "/sobjects/Lead", lead),
-                sub("b", "POST", "/sobjects/Lead", lead, httpHeaders={"Sforce-Auto-Assign": "FALSE"}),
+                sub(
+                    "b", "POST", "/sobjects/Lead", lead, httpHeaders={"Sforce-Auto-Assign": "FALSE"}
+                ),
             ]
         },
         headers={"Sforce-Auto-Assign": "FALSE"},
     ).json()["compositeResponse"]
-    owners = [rest.get(f"/sobjects/Lead/{each['body']['id']}").json()["OwnerId"] for each in answers]
+    owners = [
+        rest.get(f"/sobjects/Lead/{each['body']['id']}").json()["OwnerId"] for each in answers
+    ]
     assert owners == [somebody, rest.state.admin_id]
 
 
@@ -121,7 +140,10 @@ def test_conditional_subrequests(rest):
 
 
 def test_reference_ids_are_checked(rest):
-    assert run(rest, sub("a", "GET", "/limits"), sub("a", "GET", "/limits"))[0]["httpStatusCode"] == 400
+    assert (
+        run(rest, sub("a", "GET", "/limits"), sub("a", "GET", "/limits"))[0]["httpStatusCode"]
+        == 400
+    )
     assert run(rest, sub("1", "GET", "/limits"))[0]["httpStatusCode"] == 400
     assert rest.post("/composite", {}).json()[0]["errorCode"] == "JSON_PARSER_ERROR"
     foreign = {"method": "GET", "url": "/id/x", "referenceId": "a"}
@@ -154,6 +176,8 @@ def test_batch_counts_each_and_may_halt(rest):
     assert [each["statusCode"] for each in halted["results"]] == [200, 400, 412]
     assert halted["results"][2]["result"][0]["errorCode"] == "BATCH_PROCESSING_HALTED"
     assert (
-        rest.post("/composite/batch", {"batchRequests": body["batchRequests"] * 9}).json()[0]["errorCode"]
+        rest.post("/composite/batch", {"batchRequests": body["batchRequests"] * 9}).json()[0][
+            "errorCode"
+        ]
         == "LIMIT_EXCEEDED"
     )

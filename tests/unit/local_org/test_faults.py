@@ -35,7 +35,12 @@ def plan(served, fault, path="", method=None, nth=None, **args):
     ("fault", "args", "status", "code"),
     [
         ("status", {}, 500, "UNKNOWN_EXCEPTION"),
-        ("status", {"status": 400, "code": "QUERY_TIMEOUT", "message": "too long"}, 400, "QUERY_TIMEOUT"),
+        (
+            "status",
+            {"status": 400, "code": "QUERY_TIMEOUT", "message": "too long"},
+            400,
+            "QUERY_TIMEOUT",
+        ),
         ("request_limit", {}, 403, "REQUEST_LIMIT_EXCEEDED"),
         ("expired_session", {}, 401, "INVALID_SESSION_ID"),
         ("expired_cursor", {}, 400, "INVALID_QUERY_LOCATOR"),
@@ -127,14 +132,25 @@ def test_some_records_are_locked(served, client):
     results = client.post(f"{client.base}/composite/sobjects", json={"records": records}).json()
     assert [each["success"] for each in results] == [True, False, True]
     assert results[1]["errors"][0]["statusCode"] == "UNABLE_TO_LOCK_ROW"
-    plan(served, "refuse_rows", "sobjects/Task", code="CANNOT_EXECUTE_FLOW_TRIGGER", message="a flow failed")
+    plan(
+        served,
+        "refuse_rows",
+        "sobjects/Task",
+        code="CANNOT_EXECUTE_FLOW_TRIGGER",
+        message="a flow failed",
+    )
     answer = client.post(f"{client.base}/sobjects/Task", json={})
-    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "CANNOT_EXECUTE_FLOW_TRIGGER")
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (
+        400,
+        "CANNOT_EXECUTE_FLOW_TRIGGER",
+    )
 
 
 def test_the_login_side_fails_too(served, client):
     plan(served, "html", "/services/oauth2/token")
-    answer = requests.post(f"{served.url}/services/oauth2/token", data={"grant_type": "x"}, timeout=5)
+    answer = requests.post(
+        f"{served.url}/services/oauth2/token", data={"grant_type": "x"}, timeout=5
+    )
     assert (answer.status_code, answer.headers["Content-Type"]) == (503, "text/html;charset=UTF-8")
 
 
@@ -145,7 +161,9 @@ def test_the_plan_is_shown_and_cleared(served, client):
     shown = requests.get(f"{served.url}/_local/faults", timeout=5).json()
     assert (shown["faults"][0]["seen"], shown["faults"][0]["fired"]) == (3, 1)
     assert requests.delete(f"{served.url}/_local/faults", timeout=5).json()["faults"] == []
-    latency = requests.post(f"{served.url}/_local/faults", json={"latency_seconds": 0.05}, timeout=5).json()
+    latency = requests.post(
+        f"{served.url}/_local/faults", json={"latency_seconds": 0.05}, timeout=5
+    ).json()
     assert latency == {"faults": [], "latency_seconds": 0.05}
     served.faults.latency_seconds = 0.0
 
@@ -166,7 +184,10 @@ def test_which_requests_a_fault_hits():
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [({"fault": "flood"}, "no such fault: flood"), ({"fault": "drop", "match": {"path": "("}}, "bad path")],
+    [
+        ({"fault": "flood"}, "no such fault: flood"),
+        ({"fault": "drop", "match": {"path": "("}}, "bad path"),
+    ],
 )
 def test_a_plan_that_makes_no_sense(served, line, words):
     with pytest.raises(ValueError, match=words):

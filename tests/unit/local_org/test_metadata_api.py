@@ -64,7 +64,9 @@ def zipped(files):
 def whole():
     """Two objects with a field each, and a permission set that opens both."""
     return {
-        "package.xml": manifest(CustomField=["Contact.Opens__c", "Activity.Key__c"], PermissionSet=["Sync"]),
+        "package.xml": manifest(
+            CustomField=["Contact.Opens__c", "Activity.Key__c"], PermissionSet=["Sync"]
+        ),
         "objects/Contact.object": custom_object(OPENS),
         "objects/Activity.object": custom_object(KEY),
         "permissionsets/Sync.permissionset": permission_set(
@@ -102,7 +104,9 @@ class Deployer(User):
         ).json()["deployResult"]
 
     def defined(self):
-        found = self.query("SELECT DeveloperName, TableEnumOrId FROM CustomField", "/tooling").json()
+        found = self.query(
+            "SELECT DeveloperName, TableEnumOrId FROM CustomField", "/tooling"
+        ).json()
         return {f"{each['TableEnumOrId']}.{each['DeveloperName']}" for each in found["records"]}
 
     def granted(self, sobject="FieldPermissions", key="Field"):
@@ -147,9 +151,13 @@ def test_the_answer_says_pending_and_the_first_look_finds_it_done(admin):
 
 def test_what_is_deployed_works_for_whom_it_is_assigned_to(admin):
     result = admin.deploy(whole())
-    assert done(result) == dict.fromkeys(("Contact.Opens__c", "Activity.Key__c", "Sync"), (True, True))
+    assert done(result) == dict.fromkeys(
+        ("Contact.Opens__c", "Activity.Key__c", "Sync"), (True, True)
+    )
     assert "Opens__c" not in admin.fields()
-    found = admin.query("SELECT Id, PermissionsApiEnabled FROM PermissionSet WHERE Name = 'Sync'").json()
+    found = admin.query(
+        "SELECT Id, PermissionsApiEnabled FROM PermissionSet WHERE Name = 'Sync'"
+    ).json()
     assert found["records"][0]["PermissionsApiEnabled"] is True
     admin.assign(found["records"][0]["Id"], admin.id)
     assert admin.fields()["Opens__c"]["type"] == "double"
@@ -190,7 +198,9 @@ def test_a_right_is_not_taken_away_from_under_another(admin):
 def test_a_field_that_is_there_is_changed(admin):
     admin.deploy(whole())
     files = whole()
-    files["objects/Contact.object"] = custom_object(OPENS.replace("<label>Opens", "<label>Openings"))
+    files["objects/Contact.object"] = custom_object(
+        OPENS.replace("<label>Opens", "<label>Openings")
+    )
     assert done(admin.deploy(files))["Contact.Opens__c"] == (False, True)
 
 
@@ -227,7 +237,8 @@ def test_a_check_changes_nothing(admin):
 def with_a_bad_field():
     files = whole()
     files["package.xml"] = manifest(
-        CustomField=["Contact.Opens__c", "Contact.Bad__c", "Activity.Key__c"], PermissionSet=["Sync"]
+        CustomField=["Contact.Opens__c", "Contact.Bad__c", "Activity.Key__c"],
+        PermissionSet=["Sync"],
     )
     files["objects/Contact.object"] = custom_object(OPENS, BAD)
     return files
@@ -236,7 +247,11 @@ def with_a_bad_field():
 def test_one_failure_takes_everything_back(admin):
     before = admin.defined()
     result = admin.deploy(with_a_bad_field())
-    assert (result["status"], result["success"], result["numberComponentErrors"]) == ("Failed", False, 1)
+    assert (result["status"], result["success"], result["numberComponentErrors"]) == (
+        "Failed",
+        False,
+        1,
+    )
     (failure,) = result["details"]["componentFailures"]
     assert (failure["fullName"], failure["componentType"]) == ("Contact.Bad__c", "CustomField")
     assert (failure["fileName"], failure["problemType"]) == ("objects/Contact.object", "Error")
@@ -264,7 +279,11 @@ def test_without_rollback_the_rest_is_deployed(admin):
             "Sync",
             "of type PermissionSet was named in package.xml",
         ),
-        ({"objects/Contact.object": custom_object(OPENS, KEY)}, "Contact.Key__c", "Not in package.xml"),
+        (
+            {"objects/Contact.object": custom_object(OPENS, KEY)},
+            "Contact.Key__c",
+            "Not in package.xml",
+        ),
         ({"permissionsets/Other.permissionset": permission_set()}, "Other", "Not in package.xml"),
         ({"objects/Lead.object": custom_object()}, "Lead", "Not in package.xml"),
         ({"classes/A.cls": "class A {}"}, "A", "CustomField and PermissionSet only"),
@@ -278,17 +297,29 @@ def test_without_rollback_the_rest_is_deployed(admin):
             "document type",
         ),
         (
-            {"objects/Contact.object": custom_object(OPENS.replace("<precision>9", "<precision>many"))},
+            {
+                "objects/Contact.object": custom_object(
+                    OPENS.replace("<precision>9", "<precision>many")
+                )
+            },
             "Contact.Opens__c",
             "whole number",
         ),
         (
-            {"objects/Contact.object": custom_object(OPENS.replace("<type>", "<type>Text</type><type>"))},
+            {
+                "objects/Contact.object": custom_object(
+                    OPENS.replace("<type>", "<type>Text</type><type>")
+                )
+            },
             "Contact.Opens__c",
             "several times",
         ),
         (
-            {"objects/Contact.object": custom_object(OPENS.replace("<defaultValue>0", "<defaultValue>many"))},
+            {
+                "objects/Contact.object": custom_object(
+                    OPENS.replace("<defaultValue>0", "<defaultValue>many")
+                )
+            },
             "Contact.Opens__c",
             "must be a number",
         ),
@@ -302,7 +333,11 @@ def test_without_rollback_the_rest_is_deployed(admin):
             "'valueSet'",
         ),
         (
-            {"objects/Contact.object": custom_object(OPENS.replace("<required>false", "<required>no"))},
+            {
+                "objects/Contact.object": custom_object(
+                    OPENS.replace("<required>false", "<required>no")
+                )
+            },
             "Contact.Opens__c",
             "true or false",
         ),
@@ -347,7 +382,11 @@ def test_without_rollback_the_rest_is_deployed(admin):
             "no object Case",
         ),
         (
-            {"permissionsets/Sync.permissionset": permission_set().replace("<label>Sync</label>", "")},
+            {
+                "permissionsets/Sync.permissionset": permission_set().replace(
+                    "<label>Sync</label>", ""
+                )
+            },
             "Sync",
             "Required field is missing: label",
         ),
@@ -371,9 +410,17 @@ def test_without_rollback_the_rest_is_deployed(admin):
             "Sync",
             "Unknown user permission: FlyToMoon",
         ),
-        ({"permissionsets/Sync.permissionset": permission_set(rights("Case", "Read"))}, "Sync", "Case"),
         (
-            {"permissionsets/Sync.permissionset": permission_set("<tabSettings><tab>A</tab></tabSettings>")},
+            {"permissionsets/Sync.permissionset": permission_set(rights("Case", "Read"))},
+            "Sync",
+            "Case",
+        ),
+        (
+            {
+                "permissionsets/Sync.permissionset": permission_set(
+                    "<tabSettings><tab>A</tab></tabSettings>"
+                )
+            },
             "Sync",
             "tabSettings",
         ),
@@ -461,15 +508,22 @@ def test_who_may_not_change_metadata_deploys_nothing(admin, bare):  # noqa: F811
 def test_a_request_without_its_parts_is_refused(admin):
     path = "/services/data/v65.0/metadata/deployRequest"
     assert admin.http.post(path, json={}).status_code == 415
-    assert admin.http.post(path, files={"file": ("a.zip", b"", "application/zip")}).status_code == 400
+    assert (
+        admin.http.post(path, files={"file": ("a.zip", b"", "application/zip")}).status_code == 400
+    )
     head = {"Content-Type": "multipart/form-data; boundary=x"}
     assert admin.http.post(path, content=b"nonsense", headers=head).status_code == 400
     assert (
-        admin.http.post(path, content=b"", headers={"Content-Type": "multipart/form-data"}).status_code == 400
+        admin.http.post(
+            path, content=b"", headers={"Content-Type": "multipart/form-data"}
+        ).status_code
+        == 400
     )
 
 
-@pytest.mark.parametrize("options", [{"checkonly": True}, {"checkOnly": "yes"}, {"testLevel": "Some"}])
+@pytest.mark.parametrize(
+    "options", [{"checkonly": True}, {"checkOnly": "yes"}, {"testLevel": "Some"}]
+)
 def test_an_option_that_is_none_is_refused(admin, options):
     told = admin.post(whole(), **options)
     assert (told.status_code, told.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
@@ -478,6 +532,9 @@ def test_an_option_that_is_none_is_refused(admin, options):
 def test_a_finished_deployment_is_not_cancelled(admin):
     made = admin.post(whole()).json()["id"]
     path = f"/metadata/deployRequest/{made}"
-    assert admin.error("PATCH", path, {"deployResult": {"status": "Canceling"}})[0] == "INVALID_ID_FIELD"
+    assert (
+        admin.error("PATCH", path, {"deployResult": {"status": "Canceling"}})[0]
+        == "INVALID_ID_FIELD"
+    )
     assert admin.error("PATCH", path, {"deployResult": {"status": "Gone"}})[0] == "INVALID_FIELD"
     assert admin.error("GET", "/metadata/deployRequest/0Af5f0000000009AAA")[0] == "NOT_FOUND"

@@ -77,12 +77,18 @@ class Org:
         answer = self.log_in(browser, **over)
         if answer.headers["location"].startswith(AUTHORIZE):
             page = browser.get(answer.headers["location"])
-            answer = browser.post(f"{AUTHORIZE}/approve", data={**hidden(page), "decision": "allow"})
+            answer = browser.post(
+                f"{AUTHORIZE}/approve", data={**hidden(page), "decision": "allow"}
+            )
         return sent_back(answer)["code"]
 
     def token(self, **form):
         return self.client.post(
-            TOKEN, data={"client_id": PUBLIC_CLIENT_ID, **{k: v for k, v in form.items() if v is not None}}
+            TOKEN,
+            data={
+                "client_id": PUBLIC_CLIENT_ID,
+                **{k: v for k, v in form.items() if v is not None},
+            },
         )
 
     def redeem(self, code, **form):
@@ -111,7 +117,10 @@ def hidden(page):
 def sent_back(answer):
     assert answer.status_code == 302, answer.text
     assert answer.headers["location"].startswith(f"{CALLBACK}?")
-    return {name: value[0] for name, value in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+    return {
+        name: value[0]
+        for name, value in parse_qs(urlsplit(answer.headers["location"]).query).items()
+    }
 
 
 def refused(answer):
@@ -131,7 +140,9 @@ def test_a_login_goes_from_password_over_allow_to_the_callback_with_state(org):
     page = org.client.get(answer.headers["location"])
     assert "Manage your data through the API" in page.text
     assert ADMIN in page.text
-    values = sent_back(org.client.post(f"{AUTHORIZE}/approve", data={**hidden(page), "decision": "allow"}))
+    values = sent_back(
+        org.client.post(f"{AUTHORIZE}/approve", data={**hidden(page), "decision": "allow"})
+    )
     assert values["state"] == "st=ate&1"
     assert values["code"].endswith("==")
 
@@ -145,7 +156,12 @@ def test_deny_sends_access_denied_with_the_state(org):
 
 
 def test_a_wrong_password_or_name_shows_the_page_again_and_opens_nothing(org):
-    for username, password in [(ADMIN, "wrong"), ("nobody@x.example", "penguins"), (ADMIN, ""), ("", "")]:
+    for username, password in [
+        (ADMIN, "wrong"),
+        ("nobody@x.example", "penguins"),
+        (ADMIN, ""),
+        ("", ""),
+    ]:
         answer = org.log_in(username=username, password=password)
         assert answer.status_code == 200
         assert "Please check your username" in answer.text
@@ -208,7 +224,10 @@ def test_the_usual_callbacks_are_registered(port):
 @pytest.mark.parametrize(
     ("over", "text"),
     [
-        ({"client_id": "who"}, "error=invalid_client_id&error_description=client identifier invalid"),
+        (
+            {"client_id": "who"},
+            "error=invalid_client_id&error_description=client identifier invalid",
+        ),
         ({"redirect_uri": None}, "redirect_uri required"),
         ({"code_challenge": None}, "missing required code challenge"),
         ({"code_challenge_method": "plain"}, "invalid code challenge method"),
@@ -228,7 +247,10 @@ def test_a_parameter_given_twice_is_refused(org):
 
 @pytest.mark.parametrize(
     ("over", "error"),
-    [({"scope": "api cdp"}, "invalid_scope"), ({"response_type": "token"}, "unsupported_response_type")],
+    [
+        ({"scope": "api cdp"}, "invalid_scope"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+    ],
 )
 def test_what_the_app_may_be_told_goes_to_its_callback(org, over, error):
     values = sent_back(org.ask(**over))
@@ -248,7 +270,11 @@ def test_an_approved_app_is_not_asked_about_again_unless_the_app_wants_that(org)
 def test_another_site_cannot_press_the_buttons(org):
     page = org.client.get(org.log_in().headers["location"])
     fields = hidden(page)
-    wrong = [{**fields, "csrf": "0" * 64}, {"request": fields["request"]}, {**fields, "request": "other"}]
+    wrong = [
+        {**fields, "csrf": "0" * 64},
+        {"request": fields["request"]},
+        {**fields, "request": "other"},
+    ]
     for form in wrong:
         answer = org.client.post(f"{AUTHORIZE}/approve", data={**form, "decision": "allow"})
         assert answer.status_code == 400
@@ -365,7 +391,10 @@ def test_a_code_waits_a_quarter_of_an_hour(org):
 @pytest.mark.parametrize("verifier", ["x" * 60, "", "short", None, VERIFIER + "!"])
 def test_a_stolen_code_without_its_verifier_is_worthless(org, verifier):
     code = org.code()
-    assert refused(org.redeem(code, code_verifier=verifier)) == ("invalid_grant", "invalid code verifier")
+    assert refused(org.redeem(code, code_verifier=verifier)) == (
+        "invalid_grant",
+        "invalid code verifier",
+    )
     assert refused(org.redeem(code)) == ("invalid_grant", "expired authorization code")
 
 
@@ -375,7 +404,9 @@ def test_the_callback_at_the_token_endpoint_must_be_the_same(org):
 
 
 def test_a_code_belongs_to_the_app_that_asked(org):
-    answer = org.redeem(org.code(), client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_SECRET)
+    answer = org.redeem(
+        org.code(), client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_SECRET
+    )
     assert refused(answer) == ("invalid_grant", "authentication failure")
 
 
@@ -385,8 +416,14 @@ def test_a_confidential_app_needs_its_secret_and_its_verifier(org):
         return org.redeem(code, client_id=CONFIDENTIAL_CLIENT_ID, **form)
 
     assert refused(attempt()) == ("invalid_client", "invalid client credentials")
-    assert refused(attempt(client_secret="wrong")) == ("invalid_client", "invalid client credentials")
-    assert refused(attempt(client_secret=CONFIDENTIAL_SECRET, code_verifier=None))[0] == "invalid_grant"
+    assert refused(attempt(client_secret="wrong")) == (
+        "invalid_client",
+        "invalid client credentials",
+    )
+    assert (
+        refused(attempt(client_secret=CONFIDENTIAL_SECRET, code_verifier=None))[0]
+        == "invalid_grant"
+    )
     reply = attempt(client_secret=CONFIDENTIAL_SECRET).json()
     signed = hmac.new(
         CONFIDENTIAL_SECRET.encode(), f"{reply['id']}{reply['issued_at']}".encode(), hashlib.sha256
@@ -428,7 +465,8 @@ def test_token_errors_are_400_in_salesforces_words(org, form, error):
 def test_the_token_endpoint_takes_posted_forms_only(org):
     assert refused(org.client.get(TOKEN)) == ("invalid_request", "must use HTTP POST")
     assert (
-        refused(org.client.post(TOKEN, json={"grant_type": "refresh_token"}))[0] == "unsupported_grant_type"
+        refused(org.client.post(TOKEN, json={"grant_type": "refresh_token"}))[0]
+        == "unsupported_grant_type"
     )
 
 
@@ -546,15 +584,23 @@ def test_revoking_the_refresh_token_ends_its_access_tokens(org):
 def test_revoking_an_access_token_leaves_the_refresh_token(org):
     login = org.full_login()
     assert (
-        org.client.post("/services/oauth2/revoke", data={"token": login["access_token"]}).status_code == 200
+        org.client.post(
+            "/services/oauth2/revoke", data={"token": login["access_token"]}
+        ).status_code
+        == 200
     )
     assert org.oauth.session_for(login["access_token"]) is None
     assert org.refresh(login["refresh_token"]).status_code == 200
 
 
 def test_revoking_nothing_known_is_an_invalid_token(org):
-    assert refused(org.client.post("/services/oauth2/revoke", data={"token": "x"}))[0] == "invalid_token"
-    hinted = org.client.post("/services/oauth2/revoke", data={"token": "x", "token_type_hint": "id_token"})
+    assert (
+        refused(org.client.post("/services/oauth2/revoke", data={"token": "x"}))[0]
+        == "invalid_token"
+    )
+    hinted = org.client.post(
+        "/services/oauth2/revoke", data={"token": "x", "token_type_hint": "id_token"}
+    )
     assert refused(hinted)[0] == "unsupported_token_type"
 
 
@@ -606,7 +652,9 @@ def test_the_identity_url_needs_the_right_token_and_org(org):
 def test_userinfo_needs_an_identity_scope(org):
     def ask(scope):
         token = org.oauth.issue(scope=scope).access_token
-        return org.client.get("/services/oauth2/userinfo", headers={"authorization": f"Bearer {token}"})
+        return org.client.get(
+            "/services/oauth2/userinfo", headers={"authorization": f"Bearer {token}"}
+        )
 
     assert ask("api").status_code == 403
     told = ask("api openid").json()
@@ -640,7 +688,9 @@ def assertion(org, key=KEY, algorithm="RS256", **claims):
 
 def with_robot(org, **over):
     pem = KEY.raw_value.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    org.oauth.register(App("robot", "robot", **{"public_key": pem.decode(), "preauthorized": True, **over}))
+    org.oauth.register(
+        App("robot", "robot", **{"public_key": pem.decode(), "preauthorized": True, **over})
+    )
 
 
 def test_a_signed_assertion_brings_an_access_token_and_no_refresh_token(org):
@@ -688,7 +738,9 @@ def test_an_assertion_signed_by_somebody_else_is_refused(org):
     with_robot(org)
     forged = assertion(org, key=RSAKey.generate_key(2048))
     head, body, signature = assertion(org).split(".")
-    unsigned = ".".join([base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("="), body, ""])
+    unsigned = ".".join(
+        [base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("="), body, ""]
+    )
     bent = ".".join([head, body, signature[:-6] + "AAAAAA"])
     for bad in (forged, unsigned, bent, assertion(org, algorithm="RS512"), "nonsense", "a.b.c", ""):
         assert refused(org.token(grant_type=JWT_GRANT, assertion=bad)) == (
@@ -708,7 +760,9 @@ def test_an_app_not_approved_for_the_user_gets_nothing_until_they_allow_it_once(
 
 def test_client_credentials_work_as_the_named_user_without_a_refresh_token(org):
     reply = org.client.post(
-        TOKEN, data={"grant_type": "client_credentials"}, auth=(CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET)
+        TOKEN,
+        data={"grant_type": "client_credentials"},
+        auth=(CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET),
     ).json()
     assert "refresh_token" not in reply
     assert reply["instance_url"] == ORIGIN
@@ -770,14 +824,18 @@ def test_an_app_can_be_registered_over_http():
     )
     answer = org.ask(client_id="mine", redirect_uri="http://localhost:9999/cb")
     assert answer.headers["location"].startswith("http://localhost:9999/cb?code=")
-    assert refused(org.client.post("/_local/oauth/apps", json={"client": "x"}))[0] == "invalid_request"
+    assert (
+        refused(org.client.post("/_local/oauth/apps", json={"client": "x"}))[0] == "invalid_request"
+    )
 
 
 def test_web_pages_of_others_cannot_reach_the_switches(org):
     rebound = {"host": "evil.example:8123", "origin": "http://evil.example:8123"}
     for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, rebound):
         assert org.client.post("/_local/oauth/expire", headers=headers).status_code == 403
-        assert org.client.post("/_local/oauth/settings", json={}, headers=headers).status_code == 403
+        assert (
+            org.client.post("/_local/oauth/settings", json={}, headers=headers).status_code == 403
+        )
 
 
 def test_the_instance_may_live_at_another_address_than_the_login(org):

@@ -91,13 +91,16 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
     ],
 )
 def test_date_literals(literal, first, after):
-    assert periods.bounds(literal, NOW, "UTC") == (date.fromisoformat(first), date.fromisoformat(after))
+    assert periods.bounds(literal, NOW, "UTC") == (
+        date.fromisoformat(first),
+        date.fromisoformat(after),
+    )
 
 
 def test_a_day_begins_where_the_user_is():
-    assert periods.bounds("TODAY", datetime(2026, 1, 20, 3, tzinfo=UTC), "America/Los_Angeles")[0] == date(
-        2026, 1, 19
-    )
+    assert periods.bounds("TODAY", datetime(2026, 1, 20, 3, tzinfo=UTC), "America/Los_Angeles")[
+        0
+    ] == date(2026, 1, 19)
     assert periods.start_of(date(2026, 1, 19), "America/Los_Angeles") == int(
         datetime(2026, 1, 19, 8, tzinfo=UTC).timestamp()
     )
@@ -159,7 +162,10 @@ def test_an_index_forgets():
     assert index.find("same") == []
 
 
-@given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from("abcd")), max_size=40), st.integers(0, 20))
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.sampled_from("abcd")), max_size=40),
+    st.integers(0, 20),
+)
 def test_the_modstamp_log_tells_who_was_stamped_since(entries, since):
     log = ModstampLog()
     for stamp, record_id in entries:
@@ -170,7 +176,9 @@ def test_the_modstamp_log_tells_who_was_stamped_since(entries, since):
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["put", "drop"]), st.sampled_from("abc"), st.sampled_from(["x", "Y", None])
+            st.sampled_from(["put", "drop"]),
+            st.sampled_from("abc"),
+            st.sampled_from(["x", "Y", None]),
         ),
         max_size=15,
     )

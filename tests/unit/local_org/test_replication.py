@@ -52,7 +52,12 @@ def test_a_trimmed_delete_log_says_so(rest):
 
 @pytest.mark.parametrize(
     ("kind", "start", "end"),
-    [("updated", 0, 0), ("updated", 0, -600), ("updated", -31 * 86_400, 0), ("deleted", -16 * 86_400, 0)],
+    [
+        ("updated", 0, 0),
+        ("updated", 0, -600),
+        ("updated", -31 * 86_400, 0),
+        ("deleted", -16 * 86_400, 0),
+    ],
 )
 def test_spans_that_are_refused(rest, kind, start, end):
     answer = span(rest, kind, start, end)
@@ -82,7 +87,9 @@ def test_a_late_commit_hides_behind_later_stamps(rest):
     stamped = rest_text(rest.state.stamp())
     rest.advance(120)
     later = rest.create(LastName="Quick")
-    query = "SELECT Id, Title FROM Contact WHERE SystemModstamp >= " + stamped.replace(".000+0000", "Z")
+    query = "SELECT Id, Title FROM Contact WHERE SystemModstamp >= " + stamped.replace(
+        ".000+0000", "Z"
+    )
     assert [each["Id"] for each in rest.query(query)["records"]] == [later]
     assert rest.names("SELECT Title FROM Contact WHERE Title != null", "Title") == ["old"]
     assert rest.names("SELECT Id FROM Contact WHERE Email = 'slow@b.example'", "Id") == []

@@ -31,16 +31,25 @@ def test_versions_are_open_and_not_counted(rest):
 def test_without_a_good_token_there_is_nothing(rest, header):
     answer = rest.get("/limits", headers={"Authorization": header})
     assert answer.status_code == 401
-    assert answer.json() == [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
+    assert answer.json() == [
+        {"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}
+    ]
     assert "Sforce-Limit-Info" not in answer.headers
 
 
 def test_the_old_word_for_bearer_is_taken(rest):
-    assert rest.get("/limits", headers={"Authorization": f"OAuth {rest.org.token()}"}).status_code == 200
+    assert (
+        rest.get("/limits", headers={"Authorization": f"OAuth {rest.org.token()}"}).status_code
+        == 200
+    )
 
 
 def test_every_reply_tells_what_was_used_and_the_time(rest):
-    answers = [rest.get("/limits"), rest.get("/sobjects/Contact/003000000000000AAA"), rest.get("/nowhere")]
+    answers = [
+        rest.get("/limits"),
+        rest.get("/sobjects/Contact/003000000000000AAA"),
+        rest.get("/nowhere"),
+    ]
     assert [answer.status_code for answer in answers] == [200, 404, 404]
     assert [answer.headers["Sforce-Limit-Info"] for answer in answers] == [
         f"api-usage={n}/15000" for n in (1, 2, 3)
@@ -50,13 +59,19 @@ def test_every_reply_tells_what_was_used_and_the_time(rest):
 
 def test_the_date_header_is_the_orgs_own_time(rest):
     rest.advance(86_400 * 400)
-    assert rest.get("/limits").headers["Date"] == formatdate(rest.state.clock.seconds(), usegmt=True)
+    assert rest.get("/limits").headers["Date"] == formatdate(
+        rest.state.clock.seconds(), usegmt=True
+    )
 
 
 def test_the_daily_limit_is_a_wall_until_the_day_has_passed(rest):
     rest.local("settings", {"daily_api_requests": 2})
     assert [rest.get("/limits").status_code for _ in range(3)] == [200, 200, 403]
-    assert error(rest.get("/limits")) == (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    assert error(rest.get("/limits")) == (
+        403,
+        "REQUEST_LIMIT_EXCEEDED",
+        "TotalRequests Limit exceeded.",
+    )
     assert rest.get("/limits").headers["Sforce-Limit-Info"] == "api-usage=2/2"
     rest.advance(86_401)
     assert rest.get("/limits").status_code == 200
@@ -70,7 +85,9 @@ def test_retired_versions_are_gone_and_future_ones_unknown(rest):
 
 
 def test_an_address_longer_than_the_limit(rest):
-    answer = rest.get("/query", params={"q": "SELECT Id FROM Contact WHERE Title = '" + "x" * 16_400 + "'"})
+    answer = rest.get(
+        "/query", params={"q": "SELECT Id FROM Contact WHERE Title = '" + "x" * 16_400 + "'"}
+    )
     assert answer.status_code == 414
     assert rest.get("/limits", headers={"X-Long": "x" * 16_384}).status_code == 431
 
@@ -80,7 +97,9 @@ def test_gzip_both_ways(rest):
     assert answer.headers["Content-Encoding"] == "gzip"
     assert (
         "Content-Encoding"
-        not in rest.get("/sobjects/Contact/describe", headers={"Accept-Encoding": "identity"}).headers
+        not in rest.get(
+            "/sobjects/Contact/describe", headers={"Accept-Encoding": "identity"}
+        ).headers
     )
     body = gzip.compress(b'{"LastName": "Zip"}')
     made = rest.call(
@@ -90,7 +109,9 @@ def test_gzip_both_ways(rest):
         headers={"Content-Encoding": "gzip", "Content-Type": "application/json"},
     )
     assert made.status_code == 201
-    broken = rest.call("POST", "/sobjects/Contact", content=b"no", headers={"Content-Encoding": "gzip"})
+    broken = rest.call(
+        "POST", "/sobjects/Contact", content=b"no", headers={"Content-Encoding": "gzip"}
+    )
     assert error(broken)[:2] == (400, "JSON_PARSER_ERROR")
 
 
@@ -124,7 +145,9 @@ def test_global_describe(rest):
 
 
 def test_describe_tells_what_sfsync_needs_to_know(rest):
-    fields = {field["name"]: field for field in rest.get("/sobjects/contact/describe/").json()["fields"]}
+    fields = {
+        field["name"]: field for field in rest.get("/sobjects/contact/describe/").json()["fields"]
+    }
     assert "Company" not in fields
     required = {
         name
@@ -133,7 +156,13 @@ def test_describe_tells_what_sfsync_needs_to_know(rest):
     }
     assert required == {"LastName"}
     email = fields["Email"]
-    assert (email["type"], email["length"], email["idLookup"], email["externalId"], email["unique"]) == (
+    assert (
+        email["type"],
+        email["length"],
+        email["idLookup"],
+        email["externalId"],
+        email["unique"],
+    ) == (
         "email",
         80,
         True,
@@ -151,11 +180,17 @@ def test_describe_tells_what_sfsync_needs_to_know(rest):
         for name, each in lead.items()
         if each["createable"] and not each["nillable"] and not each["defaultedOnCreate"]
     } == {"LastName", "Company"}
-    assert (lead["EmailBouncedDate"]["createable"], lead["EmailBouncedDate"]["updateable"]) == (False, True)
+    assert (lead["EmailBouncedDate"]["createable"], lead["EmailBouncedDate"]["updateable"]) == (
+        False,
+        True,
+    )
     task = {field["name"]: field for field in rest.get("/sobjects/Task/describe").json()["fields"]}
     assert task["WhoId"]["referenceTo"] == ["Contact", "Lead"]
     assert task["ActivityDate"]["type"] == "date"
-    assert (task["TaskSubtype"]["updateable"], task["TaskSubtype"]["restrictedPicklist"]) == (False, True)
+    assert (task["TaskSubtype"]["updateable"], task["TaskSubtype"]["restrictedPicklist"]) == (
+        False,
+        True,
+    )
 
 
 def test_every_field_is_described_in_full(rest):
@@ -173,7 +208,9 @@ def test_every_field_is_described_in_full(rest):
         describe = rest.get(f"/sobjects/{name}/describe").json()
         keys = {frozenset(field) for field in describe["fields"]}
         assert len(keys) == 1
-        assert all(field["length"] > 0 for field in describe["fields"] if field["type"] in TEXT_TYPES)
+        assert all(
+            field["length"] > 0 for field in describe["fields"] if field["type"] in TEXT_TYPES
+        )
 
 
 def test_an_unknown_object_is_not_found(rest):
@@ -196,12 +233,14 @@ def test_a_wrong_method(rest):
 
 
 def test_organization_and_task_status_can_be_asked(rest):
-    org = rest.query("SELECT Id, Name, OrganizationType, IsSandbox, InstanceName FROM Organization")[
-        "records"
-    ][0]
+    org = rest.query(
+        "SELECT Id, Name, OrganizationType, IsSandbox, InstanceName FROM Organization"
+    )["records"][0]
     assert org["Id"] == rest.state.org_id
     assert org["OrganizationType"] == "Developer Edition"
-    closed = rest.query("SELECT MasterLabel, ApiName FROM TaskStatus WHERE IsClosed = true")["records"]
+    closed = rest.query("SELECT MasterLabel, ApiName FROM TaskStatus WHERE IsClosed = true")[
+        "records"
+    ]
     assert [each["ApiName"] for each in closed] == ["Completed"]
 
 
@@ -210,7 +249,8 @@ def test_organization_and_task_status_can_be_asked(rest):
 
 def test_create_answers_201_with_a_place(rest):
     answer = rest.post(
-        "/sobjects/Contact/", {"attributes": {"type": "Contact"}, "LastName": "Ash", "email": "a@b.example"}
+        "/sobjects/Contact/",
+        {"attributes": {"type": "Contact"}, "LastName": "Ash", "email": "a@b.example"},
     )
     record_id = answer.json()["id"]
     assert answer.status_code == 201
@@ -225,7 +265,11 @@ def test_what_the_org_fills_in(rest):
     ).json()
     admin = rest.state.admin_id
     assert record["attributes"]["type"] == "Contact"
-    assert (record["OwnerId"], record["CreatedById"], record["LastModifiedById"]) == (admin, admin, admin)
+    assert (record["OwnerId"], record["CreatedById"], record["LastModifiedById"]) == (
+        admin,
+        admin,
+        admin,
+    )
     assert record["CreatedDate"] == record["LastModifiedDate"] == record["SystemModstamp"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000\+0000", record["CreatedDate"])
     assert record["Name"] == "Ada Ash"
@@ -329,14 +373,21 @@ def test_if_unmodified_since_closes_the_race(rest):
     record_id = rest.create()
     path = f"/sobjects/Contact/{record_id}"
     now = formatdate(rest.state.stamp(), usegmt=True)
-    assert rest.patch(path, {"Title": "mine"}, headers={"If-Unmodified-Since": now}).status_code == 204
+    assert (
+        rest.patch(path, {"Title": "mine"}, headers={"If-Unmodified-Since": now}).status_code == 204
+    )
     rest.advance(5)
     rest.local("edit", {"id": record_id, "fields": {"Title": "theirs"}})
-    assert rest.patch(path, {"Title": "mine again"}, headers={"If-Unmodified-Since": now}).status_code == 412
+    assert (
+        rest.patch(path, {"Title": "mine again"}, headers={"If-Unmodified-Since": now}).status_code
+        == 412
+    )
     assert rest.get(path).json()["Title"] == "theirs"
     assert (
         rest.patch(
-            path, {"Title": "x"}, headers={"If-Modified-Since": formatdate(rest.state.stamp(), usegmt=True)}
+            path,
+            {"Title": "x"},
+            headers={"If-Modified-Since": formatdate(rest.state.stamp(), usegmt=True)},
         ).status_code
         == 304
     )
@@ -362,14 +413,18 @@ def test_upsert_creates_then_updates(rest):
 
 def test_upsert_before_v46_has_no_body(rest):
     rest.base = "/services/data/v45.0"
-    assert rest.patch("/sobjects/Contact/PenguinMails_Id__c/1", {"LastName": "Ash"}).status_code == 201
+    assert (
+        rest.patch("/sobjects/Contact/PenguinMails_Id__c/1", {"LastName": "Ash"}).status_code == 201
+    )
     again = rest.patch("/sobjects/Contact/PenguinMails_Id__c/1", {"LastName": "Ash"})
     assert (again.status_code, again.content) == (204, b"")
 
 
 def test_upsert_may_be_update_only(rest):
     assert (
-        rest.patch("/sobjects/Contact/PenguinMails_Id__c/1?updateOnly=true", {"LastName": "x"}).status_code
+        rest.patch(
+            "/sobjects/Contact/PenguinMails_Id__c/1?updateOnly=true", {"LastName": "x"}
+        ).status_code
         == 404
     )
     assert rest.state.table("Contact").rows == {}
@@ -382,7 +437,9 @@ def test_upsert_by_email_and_several_of_them(rest):
     assert answer.json() == [f"/services/data/v65.0/sobjects/Contact/{each}" for each in found]
     assert rest.get("/sobjects/Contact/Email/one@b.example").status_code == 300
     assert rest.names("SELECT Title FROM Contact", "Title") == [None, None]
-    assert rest.patch("/sobjects/Contact/Email/two@b.example", {"LastName": "Two"}).status_code == 201
+    assert (
+        rest.patch("/sobjects/Contact/Email/two@b.example", {"LastName": "Two"}).status_code == 201
+    )
 
 
 def test_upsert_keys_must_be_keys_and_stay_out_of_the_body(rest):
@@ -395,7 +452,9 @@ def test_upsert_keys_must_be_keys_and_stay_out_of_the_body(rest):
         error(rest.patch("/sobjects/Contact/PenguinMails_Id__c/1", {"penguinmails_id__c": "1"}))[1]
         == "INVALID_FIELD"
     )
-    assert error(rest.patch(f"/sobjects/Contact/{rest.create()}", {"Id": "x"}))[1] == "INVALID_FIELD"
+    assert (
+        error(rest.patch(f"/sobjects/Contact/{rest.create()}", {"Id": "x"}))[1] == "INVALID_FIELD"
+    )
 
 
 def test_the_id_address_only_creates(rest):
@@ -411,7 +470,9 @@ def test_cursors(rest):
     headers = {"Sforce-Query-Options": "batchSize=200"}
     first = rest.query("SELECT LastName FROM Contact ORDER BY LastName", headers=headers)
     assert (first["totalSize"], first["done"], len(first["records"])) == (450, False, 200)
-    assert re.fullmatch(r"/services/data/v65\.0/query/01g[0-9A-Za-z]{15}-200", first["nextRecordsUrl"])
+    assert re.fullmatch(
+        r"/services/data/v65\.0/query/01g[0-9A-Za-z]{15}-200", first["nextRecordsUrl"]
+    )
     names = [each["LastName"] for each in first["records"]]
     page = first
     while not page["done"]:
@@ -426,9 +487,9 @@ def test_cursors(rest):
 def test_a_cursor_dies_after_two_days_and_an_unknown_one_never_lived(rest):
     for number in range(201):
         rest.state.insert_system("Contact", {"LastName": f"N{number:03d}"})
-    url = rest.query("SELECT Id FROM Contact", "queryAll", headers={"Sforce-Query-Options": "batchSize=1"})[
-        "nextRecordsUrl"
-    ]
+    url = rest.query(
+        "SELECT Id FROM Contact", "queryAll", headers={"Sforce-Query-Options": "batchSize=1"}
+    )["nextRecordsUrl"]
     assert "/queryAll/01g" in url
     rest.advance(2 * 86_400 + 1)
     expected = (400, "INVALID_QUERY_LOCATOR", "invalid query locator")
@@ -438,12 +499,17 @@ def test_a_cursor_dies_after_two_days_and_an_unknown_one_never_lived(rest):
 
 
 def test_a_page_does_not_change_under_the_reader(rest):
-    ids = [rest.state.insert_system("Contact", {"LastName": f"N{number:03d}"}) for number in range(201)]
+    ids = [
+        rest.state.insert_system("Contact", {"LastName": f"N{number:03d}"}) for number in range(201)
+    ]
     first = rest.query(
-        "SELECT LastName FROM Contact ORDER BY LastName", headers={"Sforce-Query-Options": "batchSize=200"}
+        "SELECT LastName FROM Contact ORDER BY LastName",
+        headers={"Sforce-Query-Options": "batchSize=200"},
     )
     rest.patch(f"/sobjects/Contact/{ids[200]}", {"LastName": "Aaa"})
-    assert [each["LastName"] for each in rest.http.get(first["nextRecordsUrl"]).json()["records"]] == ["N200"]
+    assert [
+        each["LastName"] for each in rest.http.get(first["nextRecordsUrl"]).json()["records"]
+    ] == ["N200"]
 
 
 def test_a_query_needs_its_text(rest):

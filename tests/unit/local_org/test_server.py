@@ -22,7 +22,10 @@ def test_start_answer_stop():
 
 
 def test_a_taken_port_is_an_error():
-    with LocalOrg(LocalOrgConfig(contacts=0)) as org, pytest.raises(OSError, match="Address already in use"):
+    with (
+        LocalOrg(LocalOrgConfig(contacts=0)) as org,
+        pytest.raises(OSError, match="Address already in use"),
+    ):
         LocalOrg(LocalOrgConfig(contacts=0, port=org.port)).start()
 
 
@@ -65,7 +68,10 @@ def test_the_state_outlives_the_process(tmp_path):
 
 def people(**more):
     state = LocalOrg(LocalOrgConfig(**more)).state
-    return [(row["FirstName"], row["LastName"], row["Email"]) for row in state.table("Contact").rows.values()]
+    return [
+        (row["FirstName"], row["LastName"], row["Email"])
+        for row in state.table("Contact").rows.values()
+    ]
 
 
 def test_sample_people_are_the_same_for_the_same_number():
@@ -94,7 +100,9 @@ def test_sample_people_are_safe_and_whole():
 
 
 def test_provisioning_is_a_choice():
-    org = LocalOrg(LocalOrgConfig(contacts=0, custom_fields=False, task_external_id=False, hide_opt_out=True))
+    org = LocalOrg(
+        LocalOrgConfig(contacts=0, custom_fields=False, task_external_id=False, hide_opt_out=True)
+    )
     names = {
         sobject: {field.name for field in org.state.kind(sobject).fields}
         for sobject in ("Contact", "Lead", "Task")
@@ -127,7 +135,9 @@ def test_the_command_serves_until_interrupted(tmp_path):
         line = process.stdout.readline()
         url = line.split()[3]
         assert requests.get(f"{url}/services/data/", timeout=5).status_code == 200
-        assert requests.get(f"{url}/_local/faults", timeout=5).json()["faults"][0]["fault"] == "status"
+        assert (
+            requests.get(f"{url}/_local/faults", timeout=5).json()["faults"][0]["fault"] == "status"
+        )
         process.terminate()
         process.wait(timeout=10)
     assert (tmp_path / "org.db").exists()
@@ -179,13 +189,17 @@ def test_the_command_explains_itself(capsys):
         "",
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/_local/dump", "/services/data/", "/services/oauth2/authorize"])
+@pytest.mark.parametrize(
+    "path", ["/", "/_local/dump", "/services/data/", "/services/oauth2/authorize"]
+)
 def test_a_strangers_name_for_this_computer_is_turned_away(rest, host, path):
     answer = rest.http.get(path, headers={"Host": host})
     assert answer.status_code == 403
     assert answer.json()[0]["errorCode"] == "FORBIDDEN"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8700", "localhost:8700", "LocalHost", "[::1]:8700"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:8700", "localhost:8700", "LocalHost", "[::1]:8700"]
+)
 def test_this_computers_own_names_are_let_in(rest, host):
     assert rest.http.get("/", headers={"Host": host}).status_code == 200

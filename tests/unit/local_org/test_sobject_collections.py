@@ -31,7 +31,8 @@ def test_create_answers_in_order_with_failures_in_between(rest):
 
 def test_an_unknown_field_fails_its_record_only(rest):
     first, second = rest.post(
-        "/composite/sobjects", {"records": [record(LastName="A", Company="x"), record(LastName="B")]}
+        "/composite/sobjects",
+        {"records": [record(LastName="A", Company="x"), record(LastName="B")]},
     ).json()
     assert first["errors"] == [
         {
@@ -80,7 +81,9 @@ def test_update_by_id_in_either_spelling(rest):
     }
     rest.delete(f"/sobjects/Contact/{one}")
     assert (
-        rest.patch("/composite/sobjects", {"records": [record(id=one)]}).json()[0]["errors"][0]["statusCode"]
+        rest.patch("/composite/sobjects", {"records": [record(id=one)]}).json()[0]["errors"][0][
+            "statusCode"
+        ]
         == "ENTITY_IS_DELETED"
     )
 
@@ -106,7 +109,10 @@ def test_upsert_creates_and_updates(rest):
         "message": "Duplicate external id specified: 2",
         "fields": ["PenguinMails_Id__c"],
     }
-    assert [each["errors"][0]["statusCode"] for each in results[3:]] == ["MISSING_ARGUMENT", "INVALID_TYPE"]
+    assert [each["errors"][0]["statusCode"] for each in results[3:]] == [
+        "MISSING_ARGUMENT",
+        "INVALID_TYPE",
+    ]
 
 
 def test_upsert_by_email_with_twins_and_by_id(rest):
@@ -129,7 +135,13 @@ def test_tasks_by_their_event_key_are_exactly_once(rest):
     who = rest.create()
     body = {
         "records": [
-            record("Task", PenguinMails_Event_Id__c=f"evt-{n}", WhoId=who, Subject="Mail", Status="Completed")
+            record(
+                "Task",
+                PenguinMails_Event_Id__c=f"evt-{n}",
+                WhoId=who,
+                Subject="Mail",
+                Status="Completed",
+            )
             for n in range(200)
         ]
     }
@@ -143,7 +155,10 @@ def test_delete(rest):
     one, two = rest.create(), rest.create("Task")
     results = rest.delete(f"/composite/sobjects?ids={one},{two},{one},zzz&allOrNone=false").json()
     assert [each["success"] for each in results] == [True, True, False, False]
-    assert [each["errors"][0]["statusCode"] for each in results[2:]] == ["ENTITY_IS_DELETED", "MALFORMED_ID"]
+    assert [each["errors"][0]["statusCode"] for each in results[2:]] == [
+        "ENTITY_IS_DELETED",
+        "MALFORMED_ID",
+    ]
 
 
 def test_read_keeps_the_order_and_leaves_holes(rest):
@@ -154,7 +169,9 @@ def test_read_keeps_the_order_and_leaves_holes(rest):
     assert [each and each["LastName"] for each in found] == [None, "A", None, "A"]
     assert found[1]["Id"] == one
     assert (
-        rest.get(f"/composite/sobjects/Contact?ids={one},{two}&fields=Id,LastName").json()[0]["LastName"]
+        rest.get(f"/composite/sobjects/Contact?ids={one},{two}&fields=Id,LastName").json()[0][
+            "LastName"
+        ]
         == "A"
     )
     bad = rest.post("/composite/sobjects/Contact", {"ids": [one], "fields": ["Company"]})
@@ -168,7 +185,11 @@ def test_read_keeps_the_order_and_leaves_holes(rest):
         ("PATCH", "/composite/sobjects", {"records": [record(LastName="A")] * 201}),
         ("PATCH", "/composite/sobjects/Contact/Email", {"records": [record(LastName="A")] * 201}),
         ("DELETE", f"/composite/sobjects?ids={','.join(['0035f0000000001AAA'] * 201)}", None),
-        ("POST", "/composite/sobjects/Contact", {"ids": ["0035f0000000001AAA"] * 2001, "fields": ["Id"]}),
+        (
+            "POST",
+            "/composite/sobjects/Contact",
+            {"ids": ["0035f0000000001AAA"] * 2001, "fields": ["Id"]},
+        ),
     ],
 )
 def test_too_many_records(rest, method, path, body):
@@ -180,16 +201,25 @@ def test_too_many_records(rest, method, path, body):
 
 
 def test_a_call_that_is_none(rest):
-    assert rest.post("/composite/sobjects", {"records": "x"}).json()[0]["errorCode"] == "JSON_PARSER_ERROR"
+    assert (
+        rest.post("/composite/sobjects", {"records": "x"}).json()[0]["errorCode"]
+        == "JSON_PARSER_ERROR"
+    )
     assert rest.post("/composite/sobjects", {"records": []}).status_code == 400
-    assert rest.post("/composite/sobjects/Contact", {"ids": []}).json()[0]["errorCode"] == "JSON_PARSER_ERROR"
+    assert (
+        rest.post("/composite/sobjects/Contact", {"ids": []}).json()[0]["errorCode"]
+        == "JSON_PARSER_ERROR"
+    )
     untyped = rest.post("/composite/sobjects", {"records": [{"LastName": "x"}]}).json()
     assert untyped[0]["errors"][0]["statusCode"] == "INVALID_TYPE"
 
 
 def test_types_in_too_many_runs(rest):
     mixed = [record(LastName="A"), record("Task")] * 6
-    assert rest.post("/composite/sobjects", {"records": mixed}).json()[0]["errorCode"] == "LIMIT_EXCEEDED"
+    assert (
+        rest.post("/composite/sobjects", {"records": mixed}).json()[0]["errorCode"]
+        == "LIMIT_EXCEEDED"
+    )
 
 
 def test_a_collection_is_one_call(rest):

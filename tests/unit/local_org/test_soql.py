@@ -52,7 +52,10 @@ def people(rest):
         ("Title LIKE 'boss'", []),
         ("NOT Email LIKE '%acme%'", ["Cedar", "O'Dell"]),
         ("(NOT Email = null) AND LastName > 'B'", ["Birch", "O'Dell"]),
-        ("LastName = 'Ash' OR (LastName = 'Birch' AND HasOptedOutOfEmail = TRUE)", ["Ash", "Birch"]),
+        (
+            "LastName = 'Ash' OR (LastName = 'Birch' AND HasOptedOutOfEmail = TRUE)",
+            ["Ash", "Birch"],
+        ),
         ("HasOptedOutOfEmail = false", ["Ash", "Cedar", "O'Dell"]),
         ("PenguinMails_Lead_Score__c >= 10", ["Ash", "Birch"]),
         ("PenguinMails_Lead_Score__c < 10.5 AND PenguinMails_Lead_Score__c != 5", ["Ash"]),
@@ -83,10 +86,12 @@ def test_a_condition_finds_whom_it_describes(people, where, expected):
 def test_ids_are_found_in_both_lengths_and_an_unknown_one_is_nobody(people):
     ada = people.ids["Ash"]
     assert people.names(f"SELECT LastName FROM Contact WHERE Id = '{ada[:15]}'") == ["Ash"]
-    assert people.names(f"SELECT LastName FROM Contact WHERE Id IN ('{ada}', '0035f00000zzzzzAAA')") == [
-        "Ash"
+    assert people.names(
+        f"SELECT LastName FROM Contact WHERE Id IN ('{ada}', '0035f00000zzzzzAAA')"
+    ) == ["Ash"]
+    assert people.names(f"SELECT LastName FROM Contact WHERE Id > '{people.ids['Cedar']}'") == [
+        "O'Dell"
     ]
-    assert people.names(f"SELECT LastName FROM Contact WHERE Id > '{people.ids['Cedar']}'") == ["O'Dell"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,10 @@ def test_ids_are_found_in_both_lengths_and_an_unknown_one_is_nobody(people):
         ("ORDER BY LastName DESC", ["O'Dell", "Cedar", "Birch", "Ash"]),
         ("ORDER BY PenguinMails_Lead_Score__c", ["O'Dell", "Cedar", "Ash", "Birch"]),
         ("ORDER BY PenguinMails_Lead_Score__c ASC NULLS LAST", ["Cedar", "Ash", "Birch", "O'Dell"]),
-        ("ORDER BY PenguinMails_Lead_Score__c DESC NULLS LAST", ["Birch", "Ash", "Cedar", "O'Dell"]),
+        (
+            "ORDER BY PenguinMails_Lead_Score__c DESC NULLS LAST",
+            ["Birch", "Ash", "Cedar", "O'Dell"],
+        ),
         ("ORDER BY HasOptedOutOfEmail DESC, LastName DESC", ["Birch", "O'Dell", "Cedar", "Ash"]),
         ("ORDER BY Account.Name NULLS LAST, LastName", ["Ash", "Birch", "Cedar", "O'Dell"]),
         ("ORDER BY LastName LIMIT 2", ["Ash", "Birch"]),
@@ -113,7 +121,10 @@ def test_a_record_has_its_attributes_and_the_orgs_own_spelling(people):
         "select id, lastname, account.NAME, Owner.Id from contact c where c.lastname = 'Ash'"
     )["records"][0]
     ada = people.ids["Ash"]
-    assert record["attributes"] == {"type": "Contact", "url": f"/services/data/v65.0/sobjects/Contact/{ada}"}
+    assert record["attributes"] == {
+        "type": "Contact",
+        "url": f"/services/data/v65.0/sobjects/Contact/{ada}",
+    }
     assert (record["Id"], record["LastName"]) == (ada, "Ash")
     assert record["Account"]["Name"] == "Acme"
     assert record["Account"]["attributes"]["type"] == "Account"
@@ -121,7 +132,9 @@ def test_a_record_has_its_attributes_and_the_orgs_own_spelling(people):
 
 
 def test_a_missing_parent_is_null(people):
-    assert people.names("SELECT Account.Name FROM Contact WHERE LastName = 'Birch'", "Account") == [None]
+    assert people.names("SELECT Account.Name FROM Contact WHERE LastName = 'Birch'", "Account") == [
+        None
+    ]
 
 
 def test_values_have_rests_formats(people):
@@ -173,7 +186,9 @@ def test_a_tasks_people_are_contacts_or_leads(people):
     people.create("Task", WhoId=people.ids["Ash"], Subject="to a contact")
     people.create("Task", WhoId=lead, Subject="to a lead")
     people.create("Task", Subject="to nobody")
-    query = "SELECT Subject, Who.Type, Who.Name, Who.Email FROM Task WHERE Who.Type {} ORDER BY Subject"
+    query = (
+        "SELECT Subject, Who.Type, Who.Name, Who.Email FROM Task WHERE Who.Type {} ORDER BY Subject"
+    )
     found = people.query(query.format("IN ('Contact', 'Lead')"))["records"]
     assert [(each["Who"]["Type"], each["Who"]["Name"], each["Who"]["Email"]) for each in found] == [
         ("Contact", "Ada Ash", "Ada@Acme.example"),
@@ -183,7 +198,10 @@ def test_a_tasks_people_are_contacts_or_leads(people):
     assert people.names(
         "SELECT LastName FROM Contact WHERE Id IN (SELECT WhoId FROM Task WHERE Subject LIKE 'to a%')"
     ) == ["Ash"]
-    assert len(people.names("SELECT LastName FROM Contact WHERE Id NOT IN (SELECT WhoId FROM Task)")) == 3
+    assert (
+        len(people.names("SELECT LastName FROM Contact WHERE Id NOT IN (SELECT WhoId FROM Task)"))
+        == 3
+    )
 
 
 def test_fields_gives_them_all(people):
@@ -192,7 +210,10 @@ def test_fields_gives_them_all(people):
     assert list(record)[1:] == [field["name"] for field in describe["fields"]]
     custom = people.query("SELECT FIELDS(CUSTOM) FROM Contact LIMIT 200")["records"][0]
     assert all(name.endswith("__c") for name in list(custom)[1:])
-    assert "PenguinMails_Id__c" not in people.query("SELECT FIELDS(STANDARD) FROM Contact")["records"][0]
+    assert (
+        "PenguinMails_Id__c"
+        not in people.query("SELECT FIELDS(STANDARD) FROM Contact")["records"][0]
+    )
 
 
 POINTED = "\n{}\n{}^\nERROR at Row:1:Column:{}\n{}"
@@ -241,7 +262,11 @@ POINTED = "\n{}\n{}^\nERROR at Row:1:Column:{}\n{}"
             "INVALID_FIELD",
             "Didn't understand relationship 'Acount' in field path",
         ),
-        ("SELECT Who.Company FROM Task", "INVALID_FIELD", "No such column 'Company' on entity 'Name'"),
+        (
+            "SELECT Who.Company FROM Task",
+            "INVALID_FIELD",
+            "No such column 'Company' on entity 'Name'",
+        ),
         ("SELECT Id, id FROM Contact", "INVALID_FIELD", "duplicate field selected: Id"),
         (
             "SELECT Id FROM Contact WHERE Description = 'x'",
@@ -263,7 +288,11 @@ POINTED = "\n{}\n{}^\nERROR at Row:1:Column:{}\n{}"
             "INVALID_FIELD",
             "must be of type dateTime",
         ),
-        ("SELECT Id FROM Contact WHERE Birthdate = 2026-02-30", "INVALID_FIELD", "must be of type date"),
+        (
+            "SELECT Id FROM Contact WHERE Birthdate = 2026-02-30",
+            "INVALID_FIELD",
+            "must be of type date",
+        ),
         (
             "SELECT Id FROM Contact WHERE Email = 5",
             "INVALID_FIELD",
@@ -275,7 +304,11 @@ POINTED = "\n{}\n{}^\nERROR at Row:1:Column:{}\n{}"
             "must be of type boolean",
         ),
         ("SELECT Id FROM Contact WHERE Email = TODAY", "INVALID_FIELD", "must be of type string"),
-        ("SELECT Id FROM Contact WHERE Id = 'abc'", "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: abc"),
+        (
+            "SELECT Id FROM Contact WHERE Id = 'abc'",
+            "INVALID_QUERY_FILTER_OPERATOR",
+            "invalid ID field: abc",
+        ),
         (
             "SELECT Id FROM Contact WHERE CreatedDate LIKE 'x'",
             "INVALID_QUERY_FILTER_OPERATOR",
@@ -292,9 +325,21 @@ POINTED = "\n{}\n{}^\nERROR at Row:1:Column:{}\n{}"
             "NUMBER_OUTSIDE_VALID_RANGE",
             "Maximum SOQL offset allowed is 2000",
         ),
-        ("SELECT LastName, COUNT(Id) FROM Contact", "MALFORMED_QUERY", "Field must be grouped or aggregated"),
-        ("SELECT SUM(LastName) FROM Contact", "MALFORMED_QUERY", "does not support aggregate operator SUM"),
-        ("SELECT Id FROM Contact WHERE Id IN (SELECT Subject FROM Task)", "MALFORMED_QUERY", "semi join"),
+        (
+            "SELECT LastName, COUNT(Id) FROM Contact",
+            "MALFORMED_QUERY",
+            "Field must be grouped or aggregated",
+        ),
+        (
+            "SELECT SUM(LastName) FROM Contact",
+            "MALFORMED_QUERY",
+            "does not support aggregate operator SUM",
+        ),
+        (
+            "SELECT Id FROM Contact WHERE Id IN (SELECT Subject FROM Task)",
+            "MALFORMED_QUERY",
+            "semi join",
+        ),
         (
             "SELECT Id FROM Contact WHERE " + " AND ".join(["Id IN (SELECT WhoId FROM Task)"] * 3),
             "EXCEEDED_MAX_SEMIJOIN_SUBSELECTS",
@@ -330,14 +375,16 @@ def test_fields_is_unknown_to_old_versions(rest):
 
 def test_words_of_the_language_may_be_field_names(people):
     people.create("Task", Subject="x", Type="Call")
-    assert people.names("SELECT Type FROM Task WHERE Type = 'Call' ORDER BY Type", "Type") == ["Call"]
+    assert people.names("SELECT Type FROM Task WHERE Type = 'Call' ORDER BY Type", "Type") == [
+        "Call"
+    ]
     assert people.names("SELECT ID FROM Lead ORDER BY Status", "Id") == []
 
 
 def test_space_and_line_breaks_do_not_matter(people):
-    assert people.names("SELECT\n\tLastName\nFROM Contact\nWHERE\nEmail\nIN\n(\n'bob@acme.example'\n)") == [
-        "Birch"
-    ]
+    assert people.names(
+        "SELECT\n\tLastName\nFROM Contact\nWHERE\nEmail\nIN\n(\n'bob@acme.example'\n)"
+    ) == ["Birch"]
 
 
 def test_deleted_people_and_archived_tasks_are_for_query_all(people):
@@ -345,9 +392,9 @@ def test_deleted_people_and_archived_tasks_are_for_query_all(people):
     people.create("Task", Subject="old", Status="Completed", ActivityDate="2020-01-01")
     people.local("archive", {})
     assert "Cedar" not in people.names("SELECT LastName FROM Contact")
-    assert people.names("SELECT LastName FROM Contact WHERE IsDeleted = true", resource="queryAll") == [
-        "Cedar"
-    ]
+    assert people.names(
+        "SELECT LastName FROM Contact WHERE IsDeleted = true", resource="queryAll"
+    ) == ["Cedar"]
     assert people.names("SELECT Subject FROM Task", "Subject") == []
     assert people.names("SELECT IsArchived FROM Task", "IsArchived", "queryAll") == [True]
 
@@ -374,7 +421,9 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 def test_any_quoted_text_is_read_back_as_itself(text):
     wanted = text.strip()
@@ -392,7 +441,9 @@ def test_any_quoted_text_is_read_back_as_itself(text):
 @given(st.text(st.sampled_from("aB%_'\\ .*"), min_size=1, max_size=12))
 def test_an_escaped_like_pattern_matches_just_that_text(text):
     pattern = text.replace("\\", "\\\\").replace("'", "\\'").replace("%", "\\%").replace("_", "\\_")
-    assert soql.holds(_ORG.state, "Contact", f"Title LIKE '{pattern}'", {"LastName": "x", "Title": text})
+    assert soql.holds(
+        _ORG.state, "Contact", f"Title LIKE '{pattern}'", {"LastName": "x", "Title": text}
+    )
     assert not soql.holds(
         _ORG.state, "Contact", f"Title LIKE '{pattern}'", {"LastName": "x", "Title": text + "c"}
     )

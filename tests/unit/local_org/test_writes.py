@@ -23,7 +23,10 @@ LOCKED = "Unable to create/update fields: {}. Please check the security settings
             {"LastName": "  "},
             ("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]", ["LastName"]),
         ),
-        ({"Company": "Acme"}, ("INVALID_FIELD", "No such column 'Company' on sobject of type Contact", None)),
+        (
+            {"Company": "Acme"},
+            ("INVALID_FIELD", "No such column 'Company' on sobject of type Contact", None),
+        ),
         ({"Name": "x"}, ("INVALID_FIELD_FOR_INSERT_UPDATE", LOCKED.format("Name"), ["Name"])),
         (
             {"IsDeleted": True, "CreatedDate": "2026-01-01T00:00:00Z"},
@@ -35,7 +38,11 @@ LOCKED = "Unable to create/update fields: {}. Please check the security settings
         ),
         (
             {"Title": "x" * 129},
-            ("STRING_TOO_LONG", f"Title: data value too large: {'x' * 129} (max length=128)", ["Title"]),
+            (
+                "STRING_TOO_LONG",
+                f"Title: data value too large: {'x' * 129} (max length=128)",
+                ["Title"],
+            ),
         ),
         (
             {"Email": "not an address"},
@@ -131,7 +138,11 @@ LOCKED = "Unable to create/update fields: {}. Please check the security settings
         ),
         (
             {"AccountId": "0035f0000000001AAA"},
-            ("MALFORMED_ID", "Account ID: id value of incorrect type: 0035f0000000001AAA", ["AccountId"]),
+            (
+                "MALFORMED_ID",
+                "Account ID: id value of incorrect type: 0035f0000000001AAA",
+                ["AccountId"],
+            ),
         ),
         (
             {"AccountId": "0015f0000000001AAA"},
@@ -139,7 +150,11 @@ LOCKED = "Unable to create/update fields: {}. Please check the security settings
         ),
         (
             {"Account": {"Name": "x"}},
-            ("NOT_FOUND", "Provided external ID field does not exist or is not accessible: Name", None),
+            (
+                "NOT_FOUND",
+                "Provided external ID field does not exist or is not accessible: Name",
+                None,
+            ),
         ),
     ],
 )
@@ -178,7 +193,10 @@ def test_unrestricted_picklists_take_anything(rest):
 
 
 def test_lead_needs_a_company_and_task_nothing(rest):
-    assert refused(rest.post("/sobjects/Lead", {}))[1] == "Required fields are missing: [LastName, Company]"
+    assert (
+        refused(rest.post("/sobjects/Lead", {}))[1]
+        == "Required fields are missing: [LastName, Company]"
+    )
     assert rest.post("/sobjects/Task", {}).status_code == 201
 
 
@@ -214,9 +232,12 @@ def test_unique_fields(rest):
         [],
     )
     assert (
-        refused(rest.post("/sobjects/Contact", {"LastName": "x", "PenguinMails_Id__c": "PM-1"})) == expected
+        refused(rest.post("/sobjects/Contact", {"LastName": "x", "PenguinMails_Id__c": "PM-1"}))
+        == expected
     )
-    assert rest.patch(f"/sobjects/Contact/{first}", {"PenguinMails_Id__c": "pm-1"}).status_code == 204
+    assert (
+        rest.patch(f"/sobjects/Contact/{first}", {"PenguinMails_Id__c": "pm-1"}).status_code == 204
+    )
     rest.create("Lead", LastName="x", Company="y", PenguinMails_Id__c="pm-1")
     rest.delete(f"/sobjects/Contact/{first}")
     rest.create(PenguinMails_Id__c="pm-1")
@@ -224,15 +245,21 @@ def test_unique_fields(rest):
 
 def test_links_by_a_foreign_key(rest):
     contact = rest.create(PenguinMails_Id__c="pm-1")
-    task = rest.create("Task", Who={"attributes": {"type": "Contact"}, "PenguinMails_Id__c": "pm-1"})
+    task = rest.create(
+        "Task", Who={"attributes": {"type": "Contact"}, "PenguinMails_Id__c": "pm-1"}
+    )
     assert rest.get(f"/sobjects/Task/{task}").json()["WhoId"] == contact
     owned = rest.create(Owner={"Username": "admin@penguin.example"})
     assert rest.get(f"/sobjects/Contact/{owned}").json()["OwnerId"] == rest.state.admin_id
     unknown = rest.post("/sobjects/Contact", {"LastName": "x", "Owner": {"Username": "nobody"}})
     assert (
-        refused(unknown)[1] == "Foreign key external ID: nobody not found for field Username in entity User"
+        refused(unknown)[1]
+        == "Foreign key external ID: nobody not found for field Username in entity User"
     )
-    assert refused(rest.post("/sobjects/Task", {"Who": {"PenguinMails_Id__c": "pm-1"}}))[0] == "INVALID_FIELD"
+    assert (
+        refused(rest.post("/sobjects/Task", {"Who": {"PenguinMails_Id__c": "pm-1"}}))[0]
+        == "INVALID_FIELD"
+    )
 
 
 def test_links_to_what_is_gone(rest):
@@ -277,7 +304,9 @@ def test_a_closed_task_moves_last_activity_and_modstamp_only(rest):
 
 
 def test_an_assignment_rule_takes_leads_unless_told_not_to(rest):
-    somebody = rest.state.add_user(first_name="Rita", last_name="Rep", username="rita@penguin.example")
+    somebody = rest.state.add_user(
+        first_name="Rita", last_name="Rep", username="rita@penguin.example"
+    )
     rest.local("settings", {"lead_assignment_user_id": somebody})
     lead = {"LastName": "Elm", "Company": "Elm"}
     off = {"Sforce-Auto-Assign": "FALSE"}
@@ -303,7 +332,10 @@ def test_duplicate_rules(rest):
         "Use one of these records?",
     )
     result = only["duplicateResut"]
-    assert (result["allowSave"], result["duplicateRule"]) == (True, "Standard_Contact_Duplicate_Rule")
+    assert (result["allowSave"], result["duplicateRule"]) == (
+        True,
+        "Standard_Contact_Duplicate_Rule",
+    )
     assert result["matchResults"][0]["matchRecords"][0]["record"]["Id"] == first
     lead = rest.post("/sobjects/Lead", {**twin, "Company": "Acme"})
     assert lead.json()[0]["duplicateResut"]["matchResults"][0]["entityType"] == "Contact"
@@ -326,11 +358,15 @@ def test_duplicates_by_name_at_one_account(rest):
     rest.local("settings", {"duplicate_rules": True})
     assert (
         refused_code(
-            rest.post("/sobjects/Contact", {"FirstName": "ada", "LastName": "ash", "AccountId": account})
+            rest.post(
+                "/sobjects/Contact", {"FirstName": "ada", "LastName": "ash", "AccountId": account}
+            )
         )
         == "DUPLICATES_DETECTED"
     )
-    assert rest.post("/sobjects/Contact", {"FirstName": "ada", "LastName": "ash"}).status_code == 201
+    assert (
+        rest.post("/sobjects/Contact", {"FirstName": "ada", "LastName": "ash"}).status_code == 201
+    )
 
 
 def refused_code(answer):

@@ -18,7 +18,15 @@ from sfsync.mapping.check import (
     narrow,
     narrow_activities,
 )
-from sfsync.mapping.schema import ActivityMap, Direction, FieldMap, FieldType, Merge, ObjectMap, OnMissing
+from sfsync.mapping.schema import (
+    ActivityMap,
+    Direction,
+    FieldMap,
+    FieldType,
+    Merge,
+    ObjectMap,
+    OnMissing,
+)
 
 CONTACT = ObjectMap(
     name="contact",
@@ -29,7 +37,9 @@ CONTACT = ObjectMap(
         FieldMap("Email", "email"),
         FieldMap("LastName", "last_name", placeholder="(unknown)"),
         FieldMap("Account.Name", "company", direction=Direction.PULL),
-        FieldMap("PenguinMails_Total_Opens__c", "total_opens", FieldType.INTEGER, merge=Merge.COUNTER),
+        FieldMap(
+            "PenguinMails_Total_Opens__c", "total_opens", FieldType.INTEGER, merge=Merge.COUNTER
+        ),
         FieldMap("HasOptedOutOfEmail", "opted_out", FieldType.BOOLEAN, merge=Merge.STICKY_TRUE),
     ),
     external_id="PenguinMails_Id__c",
@@ -132,7 +142,9 @@ def test_capital_letters_are_put_right_because_replies_use_the_orgs() -> None:
 def test_a_field_that_cannot_be_written_only_comes_down(
     *, createable: bool, updateable: bool, told: str
 ) -> None:
-    facts = org(**changed("PenguinMails_Total_Opens__c", createable=createable, updateable=updateable))
+    facts = org(
+        **changed("PenguinMails_Total_Opens__c", createable=createable, updateable=updateable)
+    )
     narrowed, problems = narrow(CONTACT, facts)
     assert narrowed.by_column["total_opens"].direction is Direction.PULL
     assert only(problems).what == told
@@ -140,7 +152,9 @@ def test_a_field_that_cannot_be_written_only_comes_down(
 
 def test_a_field_that_only_goes_up_and_cannot_be_written_is_left_out() -> None:
     facts = org(**changed("LeadSource", createable=False, updateable=False))
-    narrowed, problems = narrow(mapped(FieldMap("LeadSource", "source", direction=Direction.PUSH)), facts)
+    narrowed, problems = narrow(
+        mapped(FieldMap("LeadSource", "source", direction=Direction.PUSH)), facts
+    )
     assert "source" not in narrowed.columns
     assert only(problems).why == "source is not synced"
 
@@ -153,11 +167,17 @@ def test_a_field_that_only_goes_up_and_cannot_be_written_is_left_out() -> None:
         (FieldType.DATE, "datetime", "Write type: datetime."),
         (FieldType.DATETIME, "date", "Write type: date."),
         (FieldType.TEXT, "boolean", "Write type: boolean."),
-        (FieldType.TEXT, "address", "Leave it out: a compound field cannot be synced as one value."),
+        (
+            FieldType.TEXT,
+            "address",
+            "Leave it out: a compound field cannot be synced as one value.",
+        ),
     ],
 )
 def test_a_field_of_another_type_is_left_out(ours: FieldType, theirs: str, remedy: str) -> None:
-    narrowed, problems = narrow(mapped(FieldMap("X__c", "x", ours)), org(X__c=FieldFacts("X__c", theirs)))
+    narrowed, problems = narrow(
+        mapped(FieldMap("X__c", "x", ours)), org(X__c=FieldFacts("X__c", theirs))
+    )
     assert "x" not in narrowed.columns
     assert only(problems).remedy == remedy
     assert only(problems).what == f"it is {theirs} in Salesforce and {ours} in the mapping"
@@ -185,7 +205,10 @@ def test_a_misspelt_parent_is_suggested() -> None:
     ("facts", "told"),
     [
         (org("PenguinMails_Id__c"), "Contact has no such field, or hides it from this user"),
-        (org(**changed("PenguinMails_Id__c", external_id=False)), "it is not marked as an external id"),
+        (
+            org(**changed("PenguinMails_Id__c", external_id=False)),
+            "it is not marked as an external id",
+        ),
         (org(**changed("PenguinMails_Id__c", createable=False)), "this user may not write it"),
     ],
 )
@@ -198,11 +221,18 @@ def test_an_external_id_that_is_none_is_not_used(facts: SObjectFacts, told: str)
 
 @pytest.mark.parametrize(
     ("facts", "told"),
-    [(org("Email"), "cannot be read"), (org(**changed("Email", filterable=False)), "cannot be searched")],
+    [
+        (org("Email"), "cannot be read"),
+        (org(**changed("Email", filterable=False)), "cannot be searched"),
+    ],
 )
-def test_without_the_field_to_match_on_the_object_cannot_be_synced(facts: SObjectFacts, told: str) -> None:
+def test_without_the_field_to_match_on_the_object_cannot_be_synced(
+    facts: SObjectFacts, told: str
+) -> None:
     errors = errors_in(check_object(CONTACT, facts))
-    assert [(error.field, error.why) for error in errors] == [("Email", "contacts cannot be synced")]
+    assert [(error.field, error.why) for error in errors] == [
+        ("Email", "contacts cannot be synced")
+    ]
     assert told in errors[0].what
 
 
@@ -229,7 +259,9 @@ def test_a_required_field_without_a_placeholder_is_noted() -> None:
         ),
     ],
 )
-def test_a_placeholder_that_the_org_would_refuse_is_told(facts: dict[str, FieldFacts], told: str) -> None:
+def test_a_placeholder_that_the_org_would_refuse_is_told(
+    facts: dict[str, FieldFacts], told: str
+) -> None:
     assert only(check_object(CONTACT, org(**facts))).what == told
 
 
@@ -258,7 +290,9 @@ TASK_FACTS = {
 }
 
 
-def task_org(change: Callable[[dict[str, FieldFacts]], object] = lambda fields: None) -> SObjectFacts:
+def task_org(
+    change: Callable[[dict[str, FieldFacts]], object] = lambda fields: None,
+) -> SObjectFacts:
     fields = dict(TASK_FACTS)
     change(fields)
     return SObjectFacts("Task", fields)
@@ -289,13 +323,20 @@ def test_a_type_that_the_restricted_picklist_lacks_is_left_out() -> None:
 
 
 def test_a_type_that_an_open_picklist_lacks_is_kept_and_noted() -> None:
-    narrowed, problems = narrow_activities(TASK, having("Type", picklist=("Call",), restricted=False))
+    narrowed, problems = narrow_activities(
+        TASK, having("Type", picklist=("Call",), restricted=False)
+    )
     assert narrowed == TASK
     assert only(problems).severity is Severity.NOTE
 
 
 @pytest.mark.parametrize(
-    "facts", [having("Status", picklist=("Erledigt",), restricted=True), lacking("Status"), lacking("WhoId")]
+    "facts",
+    [
+        having("Status", picklist=("Erledigt",), restricted=True),
+        lacking("Status"),
+        lacking("WhoId"),
+    ],
 )
 def test_tasks_that_would_be_open_or_nobodys_are_not_logged(facts: SObjectFacts) -> None:
     assert len(errors_in(check_activities(TASK, facts))) == 1
@@ -310,7 +351,10 @@ def test_a_hidden_field_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("field", "told"),
     [
-        (("When__c", "campaign_name"), "it is a datetime in Salesforce, and 'campaign_name' gives text"),
+        (
+            ("When__c", "campaign_name"),
+            "it is a datetime in Salesforce, and 'campaign_name' gives text",
+        ),
         (("IsReminderSet", "false"), "it is boolean in Salesforce, and 'false' gives text"),
     ],
 )

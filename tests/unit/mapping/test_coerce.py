@@ -14,7 +14,23 @@ from sfsync.mapping.schema import FieldType
 
 T = FieldType
 SCRIPTS = st.sampled_from(
-    ["Ada", "🙈🏽", "👩‍👩‍👧", "שלום", "مرحبا", "é", "日本", "\u200f", "'", '"', "\\", " ", "\r\n", "\r", "\n"]
+    [
+        "Ada",
+        "🙈🏽",
+        "👩‍👩‍👧",
+        "שלום",
+        "مرحبا",
+        "é",
+        "日本",
+        "\u200f",
+        "'",
+        '"',
+        "\\",
+        " ",
+        "\r\n",
+        "\r",
+        "\n",
+    ]
 )
 TEXTS = (
     st.text(st.characters(codec="utf-8"), max_size=40)
@@ -24,8 +40,12 @@ TEXTS = (
 VALUES = {
     T.TEXT: TEXTS | st.none() | st.integers() | st.booleans(),
     T.INTEGER: st.integers(-(2**63), 2**63 - 1) | st.none() | st.integers(-999, 999).map(str),
-    T.NUMBER: st.floats(allow_nan=False, allow_infinity=False) | st.none() | st.integers(-(10**17), 10**17),
-    T.BOOLEAN: st.booleans() | st.none() | st.sampled_from(["true", "FALSE", "0", "1", " True ", "", 0, 1]),
+    T.NUMBER: st.floats(allow_nan=False, allow_infinity=False)
+    | st.none()
+    | st.integers(-(10**17), 10**17),
+    T.BOOLEAN: st.booleans()
+    | st.none()
+    | st.sampled_from(["true", "FALSE", "0", "1", " True ", "", 0, 1]),
     T.DATE: st.dates().map(date.isoformat) | st.none() | st.just(" "),
     T.DATETIME: st.datetimes(
         datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.timezones() | st.just(UTC)
@@ -44,7 +64,9 @@ def bulk(raw: object) -> str:
 @pytest.mark.parametrize("field_type", list(T))
 @settings(deadline=None)
 @given(data=st.data())
-def test_what_was_sent_comes_back_as_the_canonical_value(field_type: FieldType, data: st.DataObject) -> None:
+def test_what_was_sent_comes_back_as_the_canonical_value(
+    field_type: FieldType, data: st.DataObject
+) -> None:
     value = data.draw(VALUES[field_type])
     kept = canonical(field_type, value)
     assert from_org(field_type, to_org(field_type, value)) == kept
@@ -57,7 +79,9 @@ def test_what_was_sent_comes_back_as_the_canonical_value(field_type: FieldType, 
 @given(text=TEXTS)
 def test_text_is_kept_but_for_blanks_at_its_ends_and_line_ends(text: str) -> None:
     kept = canonical(T.TEXT, text)
-    assert (kept or "") == text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").strip()
+    assert (kept or "") == text.replace("\x00", "").replace("\r\n", "\n").replace(
+        "\r", "\n"
+    ).strip()
     assert kept != ""
 
 

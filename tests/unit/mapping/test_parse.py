@@ -26,8 +26,8 @@ from sfsync.model.event import EventType
 EXAMPLE = example_config()
 ENVIRON = {"SFSYNC_CLIENT_ID": "abc"}
 
-# (what stands in the example, what a person wrote instead, what is told). A § marks each place that is to be
-# told; the sentences that point to a mark begin with @, in the order of the marks.
+# (what stands in the example, what a person wrote instead, what is told). A § marks each place that
+# is to be told; the sentences that point to a mark begin with @, in the order of the marks.
 MISTAKES = [
     (
         "objects:\n  contact:",
@@ -59,7 +59,9 @@ MISTAKES = [
     (
         "Phone: phone\n      Title: job_title\n      MailingCity",
         "§firstname: phone\n      Title: job_title\n      MailingCity",
-        ("@ firstname: FirstName is the same field: Salesforce does not tell capital letters apart",),
+        (
+            "@ firstname: FirstName is the same field: Salesforce does not tell capital letters apart",
+        ),
     ),
     (
         "# company: {lookup: Account.Name, on_missing: skip} ",
@@ -91,7 +93,9 @@ MISTAKES = [
     (
         "Account.Name: {to: company, direction: pull}",
         "§Company: {to: company, direction: both}",
-        ("@ Company: a parent's field can only be read; write Account.Name: {to: company, direction: pull}",),
+        (
+            "@ Company: a parent's field can only be read; write Account.Name: {to: company, direction: pull}",
+        ),
     ),
     (
         "Phone: phone\n      Title: job_title\n      MailingCity",
@@ -162,7 +166,9 @@ MISTAKES = [
     (
         "match_on: email ",
         "match_on: §lead_score ",
-        ("@ match_on: lead_score cannot recognise a person: a text field of the record itself is needed",),
+        (
+            "@ match_on: lead_score cannot recognise a person: a text field of the record itself is needed",
+        ),
     ),
     (
         '{to: last_name, placeholder: "(unknown)"}',
@@ -213,7 +219,11 @@ MISTAKES = [
         "timezone: §Europe/Berln",
         ("@ timezone: no such time zone: 'Europe/Berln'; did you mean Europe/Berlin?",),
     ),
-    ("timezone: UTC", "timezone: §MST7", ("@ timezone: no such time zone: 'MST7'; did you mean MST?",)),
+    (
+        "timezone: UTC",
+        "timezone: §MST7",
+        ("@ timezone: no such time zone: 'MST7'; did you mean MST?",),
+    ),
     (
         "timezone: UTC",
         "timezone: §../x",
@@ -242,7 +252,9 @@ MISTAKES = [
     (
         'Subject: "Email: {campaign_name}"',
         'Subject: §"by {contact_id}"',
-        ("@ Subject: contact_id can only stand alone: a new person has none yet when the text is written",),
+        (
+            "@ Subject: contact_id can only stand alone: a new person has none yet when the text is written",
+        ),
     ),
     (
         'Subject: "Email: {campaign_name}"',
@@ -252,7 +264,9 @@ MISTAKES = [
     (
         "    WhoId: contact_id\n",
         "",
-        ("fields: no field holds contact_id, so Tasks would belong to nobody; add WhoId: contact_id",),
+        (
+            "fields: no field holds contact_id, so Tasks would belong to nobody; add WhoId: contact_id",
+        ),
     ),
     (
         "WhoId: contact_id",
@@ -290,7 +304,11 @@ MISTAKES = [
         "activities:\n  sobject: §Event",
         ("@ sobject: email activity is logged as Task, not 'Event'",),
     ),
-    ("  contact_sync:", "  §contacts_sync:", ("@ contacts_sync: no such rules; did you mean contact_sync?",)),
+    (
+        "  contact_sync:",
+        "  §contacts_sync:",
+        ("@ contacts_sync: no such rules; did you mean contact_sync?",),
+    ),
     (
         "direction: bidirectional     #",
         "direction: §both #",
@@ -337,7 +355,10 @@ MISTAKES = [
     (
         "{on: email_sent, action: create_task}",
         "{on: email_sent, action: create_task, §field: Phone, §onceper: event}",
-        ("@ field: create_task does not use it", "@ onceper: no such key here; did you mean once_per?"),
+        (
+            "@ field: create_task does not use it",
+            "@ onceper: no such key here; did you mean once_per?",
+        ),
     ),
     (
         "{on: email_sent, action: create_task}",
@@ -412,17 +433,23 @@ MISTAKES = [
     (
         "field: PenguinMails_Unsubscribed__c, value: true}",
         "field: PenguinMails_Unsubscribed__c, value: §false}",
-        ("@ value: PenguinMails_Unsubscribed__c is sticky_true: a rule cannot take an opt-out back",),
+        (
+            "@ value: PenguinMails_Unsubscribed__c is sticky_true: a rule cannot take an opt-out back",
+        ),
     ),
     (
         "field: PenguinMails_Unsubscribed__c, value: true}",
         "field: PenguinMails_Unsubscribed__c, value: §null}",
-        ("@ value: a rule cannot blank a field, found nothing; without `value` the event's time is written",),
+        (
+            "@ value: a rule cannot blank a field, found nothing; without `value` the event's time is written",
+        ),
     ),
     (
         "field: PenguinMails_Unsubscribed__c, value: true}",
         "field: §Account.Name, value: x}",
-        ("@ field: Account.Name only comes down (direction: pull), so this would never reach Salesforce",),
+        (
+            "@ field: Account.Name only comes down (direction: pull), so this would never reach Salesforce",
+        ),
     ),
     (
         'value: "{campaign_id}"',
@@ -450,7 +477,9 @@ MISTAKES = [
     (
         "action: import_contact,",
         "action: §create_task,",
-        ("@ action: create_task answers to an email event; it belongs under penguinmails_to_salesforce",),
+        (
+            "@ action: create_task answers to an email event; it belongs under penguinmails_to_salesforce",
+        ),
     ),
     (
         "action: import_contact,",
@@ -472,7 +501,9 @@ MISTAKES = [
     (
         "conflict_resolution: salesforce_wins}",
         "conflict_resolution: §salesforce}",
-        ("@ conflict_resolution: 'salesforce' is none of its values; did you mean salesforce_wins?",),
+        (
+            "@ conflict_resolution: 'salesforce' is none of its values; did you mean salesforce_wins?",
+        ),
     ),
     (
         "on: contact_updated, action: update_contact",
@@ -498,7 +529,9 @@ def problems_of(text: str, folder: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(("old", "new", "told"), MISTAKES, ids=range(len(MISTAKES)))
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: tuple[str, ...]) -> None:
+def test_a_mistake_is_told_with_its_place(
+    tmp_path: Path, old: str, new: str, told: tuple[str, ...]
+) -> None:
     assert old in EXAMPLE
     marked = EXAMPLE.replace(old, new, 1)
     places = []
@@ -510,7 +543,9 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, to
         sentence.removeprefix("@ ") for sentence in told
     ]
     pointing = [
-        problem.split(" ")[0] for problem, sentence in zip(found, told, strict=True) if sentence[0] == "@"
+        problem.split(" ")[0]
+        for problem, sentence in zip(found, told, strict=True)
+        if sentence[0] == "@"
     ]
     assert pointing == [f"sfsync.yaml:{place}" for place in places]
 
@@ -541,10 +576,16 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
     ("document", "told"),
     [
         ({}, "objects: missing: say which fields of contact and lead are to be kept in step"),
-        ({"objects": {}}, "objects: empty: say which fields of contact and lead are to be kept in step"),
+        (
+            {"objects": {}},
+            "objects: empty: say which fields of contact and lead are to be kept in step",
+        ),
         ({"objects": {"contact": []}}, "contact: expected keys with values"),
         ({"objects": {"contact": {}}}, "fields: missing in contact"),
-        ({"objects": {"contact": {"fields": {}}}}, "fields: empty: at least the field to match on is needed"),
+        (
+            {"objects": {"contact": {"fields": {}}}},
+            "fields: empty: at least the field to match on is needed",
+        ),
         (
             {"objects": {"contact": {"fields": {"Email": {"to": "email", "placeholder": "x"}}}}},
             "Email: the field to match on cannot have a placeholder",
@@ -556,7 +597,9 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         (
             {
                 "objects": {
-                    "contact": {"fields": {"X__c": {"to": "x", "direction": "pull", "placeholder": "x"}}}
+                    "contact": {
+                        "fields": {"X__c": {"to": "x", "direction": "pull", "placeholder": "x"}}
+                    }
                 }
             },
             "placeholder: is never sent where the value only comes down (direction: pull)",
@@ -584,7 +627,9 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         ({"sync_rules": {"contact_sync": []}}, "contact_sync: expected keys with values"),
     ],
 )
-def test_a_part_that_is_missing_or_of_another_kind_is_told(document: dict[str, object], told: str) -> None:
+def test_a_part_that_is_missing_or_of_another_kind_is_told(
+    document: dict[str, object], told: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_mapping(document)
     assert any(problem.startswith(told) for problem in caught.value.problems), caught.value.problems
@@ -608,7 +653,11 @@ def rules(
 def test_the_smallest_mapping_is_one_field() -> None:
     mapping = parse_mapping(contact())
     contact_map = mapping.objects["contact"]
-    assert (contact_map.table, contact_map.sobject, contact_map.match_on) == ("contacts", "Contact", "email")
+    assert (contact_map.table, contact_map.sobject, contact_map.match_on) == (
+        "contacts",
+        "Contact",
+        "email",
+    )
     field = contact_map.by_column["email"]
     assert (field.type, field.direction, field.merge) == (
         FieldType.TEXT,
@@ -619,9 +668,15 @@ def test_the_smallest_mapping_is_one_field() -> None:
 
 @pytest.mark.parametrize(
     ("merge", "field_type"),
-    [("counter", FieldType.INTEGER), ("sticky_true", FieldType.BOOLEAN), ("latest", FieldType.DATETIME)],
+    [
+        ("counter", FieldType.INTEGER),
+        ("sticky_true", FieldType.BOOLEAN),
+        ("latest", FieldType.DATETIME),
+    ],
 )
-def test_the_type_follows_from_the_merge_where_none_is_stated(merge: str, field_type: FieldType) -> None:
+def test_the_type_follows_from_the_merge_where_none_is_stated(
+    merge: str, field_type: FieldType
+) -> None:
     mapping = parse_mapping(contact(X__c={"to": "x", "merge": merge}))
     assert mapping.objects["contact"].by_column["x"].type is field_type
 
@@ -708,7 +763,9 @@ def test_event_timestamp_in_a_time_field_is_the_events_time(value: str) -> None:
         ("text", "from {campaign_name}", "from {campaign_name}"),
     ],
 )
-def test_a_rules_value_is_kept_as_its_field_keeps_it(field_type: str, value: object, kept: object) -> None:
+def test_a_rules_value_is_kept_as_its_field_keeps_it(
+    field_type: str, value: object, kept: object
+) -> None:
     rule = {"on": "email_sent", "action": "update_field", "field": "X__c", "value": value}
     fields = contact(X__c={"to": "x", "type": field_type})
     parsed = parse_mapping(fields | rules(rule)).rules["contact"].events[0]
@@ -719,7 +776,11 @@ def test_rules_are_read_in_the_words_of_the_seed() -> None:
     mapping = load_config_text(EXAMPLE)
     rules_of_contact = mapping.rules["contact"]
     first = rules_of_contact.events[0]
-    assert (first.on, first.action, first.once_per) == (EventType.SENT, Action.CREATE_TASK, OncePer.EVENT)
+    assert (first.on, first.action, first.once_per) == (
+        EventType.SENT,
+        Action.CREATE_TASK,
+        OncePer.EVENT,
+    )
     assert {rule.action for rule in rules_of_contact.events} == {
         Action.CREATE_TASK,
         Action.UPDATE_FIELD,
@@ -755,14 +816,22 @@ def test_directions_have_the_seeds_names(word: str, direction: Direction) -> Non
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
 def paths_of(node: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
     """Every place in the document."""
-    entries = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    entries = (
+        node.items()
+        if isinstance(node, dict)
+        else enumerate(node)
+        if isinstance(node, list)
+        else ()
+    )
     return [path, *(below for key, value in entries for below in paths_of(value, (*path, key)))]
 
 
@@ -835,4 +904,6 @@ def test_a_policy_needs_the_field_that_it_is_about(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as told:
         load_config(file, ENVIRON)
     [problem] = told.value.problems
-    assert problem.endswith("company: Account.Name is not among the fields; add Account.Name: company")
+    assert problem.endswith(
+        "company: Account.Name is not among the fields; add Account.Name: company"
+    )

@@ -26,12 +26,21 @@ CONTACT = ObjectMap(
     ),
 )
 LEAD = ObjectMap(
-    "lead", "leads", "Lead", "email", (FieldMap("Email", "email"), FieldMap("IsConverted", "converted"))
+    "lead",
+    "leads",
+    "Lead",
+    "email",
+    (FieldMap("Email", "email"), FieldMap("IsConverted", "converted")),
 )
 
 
 def record(**fields: object) -> dict[str, object]:
-    return {"Id": ID, "IsDeleted": False, "SystemModstamp": "2026-01-20T10:00:00.000+0000", **fields}
+    return {
+        "Id": ID,
+        "IsDeleted": False,
+        "SystemModstamp": "2026-01-20T10:00:00.000+0000",
+        **fields,
+    }
 
 
 def test_what_is_selected_holds_state_and_stamp_and_each_field_once() -> None:
@@ -58,19 +67,27 @@ def test_what_is_selected_holds_state_and_stamp_and_each_field_once() -> None:
         ({"IsConverted": True, "IsDeleted": True}, RemoteState.DELETED, None),
     ],
 )
-def test_what_became_of_a_record(raw: dict[str, object], state: RemoteState, successor: str | None) -> None:
+def test_what_became_of_a_record(
+    raw: dict[str, object], state: RemoteState, successor: str | None
+) -> None:
     remote = Projection(LEAD, ["email"]).to_remote_record(record(**raw))
     assert (remote.state, remote.successor_id) == (state, successor)
     assert (remote.salesforce_id, remote.modified_at) == (ID, "2026-01-20T10:00:00Z")
 
 
 def test_only_a_lead_is_ever_converted() -> None:
-    assert Projection(CONTACT).to_remote_record(record(IsConverted=True)).state is RemoteState.PRESENT
+    assert (
+        Projection(CONTACT).to_remote_record(record(IsConverted=True)).state is RemoteState.PRESENT
+    )
 
 
 def test_json_and_bulk_text_give_the_same_record() -> None:
     rest = record(
-        Email="a@b.c", Total__c=5.0, Out__c=True, Opened__c="2026-01-20T10:00:00.000+0000", LastName=None
+        Email="a@b.c",
+        Total__c=5.0,
+        Out__c=True,
+        Opened__c="2026-01-20T10:00:00.000+0000",
+        LastName=None,
     )
     bulk = {
         "Id": ID,
@@ -107,7 +124,13 @@ def test_a_value_that_cannot_be_understood_counts_as_absent_and_is_told_once() -
 
 
 def test_updates_send_what_they_are_given() -> None:
-    values = {"email": None, "total": 5, "opened": "2026-01-20T10:00:00Z", "score": 1, "opted_out": 1}
+    values = {
+        "email": None,
+        "total": 5,
+        "opened": "2026-01-20T10:00:00Z",
+        "score": 1,
+        "opted_out": 1,
+    }
     assert to_org_fields(CONTACT, values, creating=False) == {
         "Email": None,
         "Total__c": 5,
@@ -131,7 +154,10 @@ def test_a_checkbox_is_never_null() -> None:
 
 def test_creating_leaves_blanks_to_the_orgs_defaults_and_fills_placeholders() -> None:
     values = {"email": "a@b.c", "total": None, "opted_out": None}
-    assert to_org_fields(CONTACT, values, creating=True) == {"Email": "a@b.c", "LastName": "(unknown)"}
+    assert to_org_fields(CONTACT, values, creating=True) == {
+        "Email": "a@b.c",
+        "LastName": "(unknown)",
+    }
 
 
 def test_a_value_of_the_wrong_kind_names_its_column() -> None:

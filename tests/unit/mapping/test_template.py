@@ -35,13 +35,19 @@ SEED = ActivityMap(
 
 
 def event(**changes: str) -> EmailEvent:
-    values = {"campaign_id": "c-7", "campaign_name": "January", "timestamp": "2026-01-20T03:00:00Z"} | changes
+    values = {
+        "campaign_id": "c-7",
+        "campaign_name": "January",
+        "timestamp": "2026-01-20T03:00:00Z",
+    } | changes
     return EmailEvent("evt-1", EventType.OPENED, "ada@example.com", **values)
 
 
 def task(template: str, **changes: str) -> object:
     activity_map = ActivityMap(fields=(("Description", template),))
-    return render_task(activity_map, event(**changes), contact_id=WHO, contact_name="Ada")["Description"]
+    return render_task(activity_map, event(**changes), contact_id=WHO, contact_name="Ada")[
+        "Description"
+    ]
 
 
 def test_the_seeds_task_is_rendered() -> None:
@@ -92,7 +98,9 @@ def test_somebody_without_a_name_goes_by_the_address() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["{campaign_id}", "{0}", "{campaign_name.__class__}", "%s", "{{x}}"])
+@pytest.mark.parametrize(
+    "name", ["{campaign_id}", "{0}", "{campaign_name.__class__}", "%s", "{{x}}"]
+)
 def test_what_an_event_holds_is_never_read_as_a_template(name: str) -> None:
     assert task("Email: {campaign_name}", campaign_name=name) == f"Email: {name}"
 
@@ -116,7 +124,11 @@ def test_a_wrong_template_says_why(template: str, told: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.text(st.characters(exclude_characters="{}"), max_size=30).filter(lambda text: text not in NAMES))
+@given(
+    st.text(st.characters(exclude_characters="{}"), max_size=30).filter(
+        lambda text: text not in NAMES
+    )
+)
 def test_text_without_braces_is_itself(text: str) -> None:
     assert literal(text) == text
     assert alone(text) == ""
@@ -131,9 +143,9 @@ def test_doubled_braces_give_any_text(text: str) -> None:
 
 
 def test_a_long_subject_is_cut_with_an_ellipsis_and_kept_on_one_line() -> None:
-    subject = render_task(SEED, event(campaign_name="very\n long " * 60), contact_id=WHO, contact_name="")[
-        "Subject"
-    ]
+    subject = render_task(
+        SEED, event(campaign_name="very\n long " * 60), contact_id=WHO, contact_name=""
+    )["Subject"]
     assert isinstance(subject, str)
     assert len(subject) <= 255
     assert subject.startswith("Email: very long very")

@@ -111,29 +111,44 @@ def remote(number: int, state: RemoteState = RemoteState.PRESENT, **values: Any)
 
 
 def lead(number: int, **values: Any) -> Remote:
-    stated = {"email": f"l{number}@example.com", "last_name": None, "status": None, "opted_out": 0, **values}
+    stated = {
+        "email": f"l{number}@example.com",
+        "last_name": None,
+        "status": None,
+        "opted_out": 0,
+        **values,
+    }
     return Remote(sid(number, "00Q"), stated, modified_at=NOW)
 
 
-def pull(mirror: SqliteMirror, *records: Remote, object_map: ObjectMap = CONTACT, segment: str = "") -> None:
+def pull(
+    mirror: SqliteMirror, *records: Remote, object_map: ObjectMap = CONTACT, segment: str = ""
+) -> None:
     """What the engine's pull does with a page."""
     columns = tuple(field.column for field in object_map.fields if field.pulls)
     with mirror.staging(object_map, columns) as stage:
         stage.add(records)
         stage.settle_plain(insert=True, update=True, segment=segment)
-        plans = [plan_row(triple, object_map, RULES) for triple in stage.triples(contested_only=True)]
+        plans = [
+            plan_row(triple, object_map, RULES) for triple in stage.triples(contested_only=True)
+        ]
         mirror.commit(plans, segment=segment)
 
 
 def contested(
-    mirror: SqliteMirror, *records: Remote, columns: Sequence[str] = PULLED, object_map: ObjectMap = CONTACT
+    mirror: SqliteMirror,
+    *records: Remote,
+    columns: Sequence[str] = PULLED,
+    object_map: ObjectMap = CONTACT,
 ) -> list[Triple]:
     with mirror.staging(object_map, columns) as stage:
         stage.add(records)
         return list(stage.triples(contested_only=True))
 
 
-def push_plans(mirror: SqliteMirror, *records: Remote, object_map: ObjectMap = CONTACT) -> list[RowPlan]:
+def push_plans(
+    mirror: SqliteMirror, *records: Remote, object_map: ObjectMap = CONTACT
+) -> list[RowPlan]:
     """What the engine's push would send, with these records as the org's fresh ones."""
     with mirror.staging(object_map, object_map.columns) as stage:
         stage.add(records)
@@ -145,7 +160,9 @@ def journal(mirror: SqliteMirror, *plans: RowPlan) -> list[int]:
     from sfsync.model.change import OrgWrite
 
     pending = [
-        PendingWrite(OrgWrite(0, plan.org_action, "Contact", dict(plan.to_org), plan.salesforce_id), plan)
+        PendingWrite(
+            OrgWrite(0, plan.org_action, "Contact", dict(plan.to_org), plan.salesforce_id), plan
+        )
         for plan in plans
     ]
     return [write.ref for write in mirror.journal(pending)]
@@ -182,7 +199,9 @@ def base_of(mirror: SqliteMirror, number: int, column: str = "phone") -> Any:
 
 
 def event(number: int, email: str = "p1@example.com", **facts: Any) -> EmailEvent:
-    told = EmailEvent(f"evt-{number}", EventType.OPENED, email, f"2026-01-20T10:00:{number % 60:02d}Z", "c-7")
+    told = EmailEvent(
+        f"evt-{number}", EventType.OPENED, email, f"2026-01-20T10:00:{number % 60:02d}Z", "c-7"
+    )
     return replace(told, **facts)
 
 

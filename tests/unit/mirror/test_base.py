@@ -77,7 +77,9 @@ def test_a_column_that_is_not_mapped_is_nobodys_business(met: SqliteMirror) -> N
 def test_an_edit_of_a_field_that_only_comes_down_is_not_pushed(met: SqliteMirror) -> None:
     edit(met, "UPDATE contacts SET company = 'Acme' WHERE id = 1")
     assert dirty(met) == []
-    assert [triple.base.values["company"] for triple in contested(met, remote(1, company="Other"))] == [None]  # type: ignore[union-attr]
+    assert [
+        triple.base.values["company"] for triple in contested(met, remote(1, company="Other"))
+    ] == [None]  # type: ignore[union-attr]
 
 
 def test_a_row_inserted_elsewhere_never_met_the_org(met: SqliteMirror) -> None:
@@ -212,7 +214,8 @@ def test_a_tool_that_rebuilt_the_table_makes_everything_unsure(met: SqliteMirror
     # sqlite-utils transform and the like make a new table: the triggers go with the old one
     with foreign(met) as other:
         triggers = [
-            name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            name
+            for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         ]
         for name in triggers:
             other.execute(f'DROP TRIGGER "{name}"')
@@ -220,7 +223,9 @@ def test_a_tool_that_rebuilt_the_table_makes_everything_unsure(met: SqliteMirror
     met.close()
     with open_mirror(met.path) as again:
         assert all(
-            row.base is None for number in (1, 2, 3) if (row := again.find_row("contact", sid(number)))
+            row.base is None
+            for number in (1, 2, 3)
+            if (row := again.find_row("contact", sid(number)))
         )
         assert len(dirty(again)) == 3
         edit(again, "UPDATE contacts SET phone = 'seen' WHERE id = 2")
@@ -232,7 +237,8 @@ def test_a_tool_that_rebuilt_the_table_makes_everything_unsure(met: SqliteMirror
 def test_segments_of_a_deleted_row_go_with_it(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1), segment="All")
     assert look(
-        mirror, "SELECT s.name, c.contact_id FROM contact_segments c JOIN segments s ON s.id = segment_id"
+        mirror,
+        "SELECT s.name, c.contact_id FROM contact_segments c JOIN segments s ON s.id = segment_id",
     ) == [("All", 1)]
     edit(mirror, "DELETE FROM contacts")
     assert look(mirror, "SELECT * FROM contact_segments") == []

@@ -127,7 +127,9 @@ def test_a_read_only_mirror_can_be_read_and_says_that_it_cannot_be_written(
     # the tests may run as root, to whom every file can be written: ask SQLite to be strict
     really = sqlite3.connect
     monkeypatch.setattr(
-        sqlite3, "connect", lambda found, **options: really(f"file:{found}?mode=ro", uri=True, **options)
+        sqlite3,
+        "connect",
+        lambda found, **options: really(f"file:{found}?mode=ro", uri=True, **options),
     )
     with open_mirror(path) as mirror:
         assert mirror.rows("contact") == 1
@@ -159,7 +161,11 @@ def test_a_full_disk_loses_what_was_under_way_and_nothing_else(mirror: SqliteMir
     pages = mirror._database.value("PRAGMA page_count")
     mirror._database.value(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(MirrorError, match="disk is full") as caught:
-        pull(mirror, remote(1, phone="2"), *(remote(number, last_name="x" * 500) for number in range(2, 400)))
+        pull(
+            mirror,
+            remote(1, phone="2"),
+            *(remote(number, last_name="x" * 500) for number in range(2, 400)),
+        )
     assert "Make room" in caught.value.hint
     assert one(mirror, "SELECT count(*), max(phone) FROM contacts") == (1, "1")
     assert one(mirror, "SELECT guard FROM _sync") == 0
@@ -170,7 +176,10 @@ def test_a_full_disk_loses_what_was_under_way_and_nothing_else(mirror: SqliteMir
 
 
 def test_a_rollback_by_sqlite_itself_is_not_followed_by_halves(mirror: SqliteMirror) -> None:
-    with pytest.raises(MirrorError, match="took the transaction back"), mirror._database.transaction():
+    with (
+        pytest.raises(MirrorError, match="took the transaction back"),
+        mirror._database.transaction(),
+    ):
         mirror._database.connection.execute("ROLLBACK")
 
 
@@ -249,10 +258,19 @@ def test_damage_inside_a_value_is_told_as_damage(mirror: SqliteMirror) -> None:
         mirror._database.parsed('{"a": 1')
 
 
-def test_what_the_org_said_of_itself_is_asked_again_where_it_is_damaged(mirror: SqliteMirror) -> None:
-    for damaged in ("{", "[]", '{"name": "Contact"}', '{"name": "Contact", "fields": [{"nome": "Id"}]}', "7"):
+def test_what_the_org_said_of_itself_is_asked_again_where_it_is_damaged(
+    mirror: SqliteMirror,
+) -> None:
+    for damaged in (
+        "{",
+        "[]",
+        '{"name": "Contact"}',
+        '{"name": "Contact", "fields": [{"nome": "Id"}]}',
+        "7",
+    ):
         mirror._database.run(
-            "INSERT OR REPLACE INTO _facts (sobject, facts, asked_at) VALUES ('Contact', ?, '')", [damaged]
+            "INSERT OR REPLACE INTO _facts (sobject, facts, asked_at) VALUES ('Contact', ?, '')",
+            [damaged],
         )
         assert mirror.facts("Contact") is None
         assert mirror.status()["objects"]

@@ -34,10 +34,12 @@ def draft(key: str) -> TaskDraft:
     return TaskDraft(key, "Email: January", {"Subject": "Email: January", "Status": "Completed"})
 
 
-# -- in --------------------------------------------------------------------------------------------------------
+# -- in --------------------------------------------------------------------------------------------
 def test_the_same_id_is_one_event_for_ever(mirror: SqliteMirror) -> None:
     assert mirror.keep_events([event(1), event(2), event(1)], source="a.jsonl") == (2, 1)
-    assert mirror.keep_events([event(2, email="other@example.com"), event(3)], source="webhook") == (1, 1)
+    assert mirror.keep_events(
+        [event(2, email="other@example.com"), event(3)], source="webhook"
+    ) == (1, 1)
     assert look(mirror, "SELECT id, email, source FROM events ORDER BY id") == [
         ("evt-1", "p1@example.com", "a.jsonl"),
         ("evt-2", "p1@example.com", "a.jsonl"),
@@ -52,7 +54,11 @@ def test_events_wait_oldest_first_with_everyone_who_has_the_address(mirror: Sqli
     (first, people), (second, _) = mirror.pending_events(10)
     assert (first.id, second.id) == ("evt-3", "evt-5")
     assert first == event(3, email="ada@EXAMPLE.com")
-    assert [(one.object, one.local_id) for one in people] == [("contact", 1), ("contact", 2), ("lead", 1)]
+    assert [(one.object, one.local_id) for one in people] == [
+        ("contact", 1),
+        ("contact", 2),
+        ("lead", 1),
+    ]
     assert people[0].values["email"] == " Ada@Example.com"
     assert len(mirror.pending_events(1)) == 1
 
@@ -76,19 +82,24 @@ def test_addresses_nobody_has_are_each_told_once(mirror: SqliteMirror) -> None:
     assert list(mirror.unresolved_addresses()) == ["new@example.com"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12))
 def test_sql_and_python_fold_addresses_alike(mirror: SqliteMirror, text: str) -> None:
     address = f" {text}@X.com "
     assert mirror._database.value("SELECT lower(trim(?))", [address]) == match_key(address)
 
 
-# -- handled ---------------------------------------------------------------------------------------------------
+# -- handled ---------------------------------------------------------------------------------------
 def test_an_events_effects_are_edits_and_count_once(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1, clicks=5))
     keep(mirror, 1)
     done = effect(
-        1, set_values={"opened": "2026-01-20T10:00:01Z"}, add_values={"clicks": 1}, task=draft("evt-1")
+        1,
+        set_values={"opened": "2026-01-20T10:00:01Z"},
+        add_values={"clicks": 1},
+        task=draft("evt-1"),
     )
     mirror.apply_events([done])
     mirror.apply_events([done])
@@ -109,8 +120,14 @@ def test_counting_starts_from_nothing(mirror: SqliteMirror) -> None:
 def test_an_event_that_comes_late_takes_nothing_back(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1, opened="2026-02-01T00:00:00Z", gone=1, opted_out=1))
     keep(mirror, 1)
-    mirror.apply_events([effect(1, set_values={"opened": "2026-01-01T00:00:00Z", "gone": 0, "phone": "5"})])
-    assert one(mirror, "SELECT opened, gone, phone FROM contacts") == ("2026-02-01T00:00:00Z", 1, "5")
+    mirror.apply_events(
+        [effect(1, set_values={"opened": "2026-01-01T00:00:00Z", "gone": 0, "phone": "5"})]
+    )
+    assert one(mirror, "SELECT opened, gone, phone FROM contacts") == (
+        "2026-02-01T00:00:00Z",
+        1,
+        "5",
+    )
 
 
 def test_somebody_new_is_created_once_however_many_events_come(mirror: SqliteMirror) -> None:
@@ -123,7 +140,9 @@ def test_somebody_new_is_created_once_however_many_events_come(mirror: SqliteMir
         for number in (1, 2)
     ]  # fmt: skip
     mirror.apply_events(effects)
-    assert look(mirror, "SELECT email, clicks, salesforce_id FROM contacts") == [("New@example.com", 2, None)]
+    assert look(mirror, "SELECT email, clicks, salesforce_id FROM contacts") == [
+        ("New@example.com", 2, None)
+    ]
     assert list(mirror.unlinked("contact")) == [(LocalId(1), "New@example.com")]
     assert [task.who_id for task in mirror.queued_tasks(0, 10)] == [None, None]
 
@@ -141,7 +160,9 @@ def test_an_event_that_cannot_be_placed_goes_to_quarantine_and_can_be_tried_agai
     mirror: SqliteMirror,
 ) -> None:
     keep(mirror, 1)
-    mirror.apply_events([Effect(event(1), problem=("NOBODY", "nobody has this address", "add the person"))])
+    mirror.apply_events(
+        [Effect(event(1), problem=("NOBODY", "nobody has this address", "add the person"))]
+    )
     assert mirror.pending_events(10) == []
     (entry,) = mirror.quarantined()
     assert (entry["kind"], entry["event_id"], entry["hint"]) == ("event", "evt-1", "add the person")
@@ -166,7 +187,7 @@ def test_effects_that_fail_are_taken_back_with_the_mark(mirror: SqliteMirror) ->
     assert len(mirror.pending_events(10)) == 2
 
 
-# -- Tasks -----------------------------------------------------------------------------------------------------
+# -- Tasks -----------------------------------------------------------------------------------------
 @pytest.fixture
 def queued(mirror: SqliteMirror) -> SqliteMirror:
     """Two Tasks waiting for one person."""
@@ -195,14 +216,20 @@ def test_a_task_that_was_sent_and_not_settled_is_in_doubt(queued: SqliteMirror) 
 
 def test_outcomes_of_tasks(queued: SqliteMirror) -> None:
     queued.mark_sending([1, 2])
-    queued.settle_tasks([Accepted(1, TASK, created=True), Deferred(2, "UNABLE_TO_LOCK_ROW", "busy")])
+    queued.settle_tasks(
+        [Accepted(1, TASK, created=True), Deferred(2, "UNABLE_TO_LOCK_ROW", "busy")]
+    )
     (left,) = queued.queued_tasks(0, 10)
     assert (left.key, left.in_doubt) == ("k2", False)
     assert one(queued, "SELECT task_id, state FROM activities WHERE key = 'k1'") == (TASK, "done")
     queued.settle_tasks([Rejected(2, "INVALID_CROSS_REFERENCE_KEY", "WhoId")])
     assert queued.waiting_tasks() == 0
     (entry,) = queued.quarantined()
-    assert (entry["kind"], entry["event_id"], entry["record"]) == ("activity", "k2", "p1@example.com")
+    assert (entry["kind"], entry["event_id"], entry["record"]) == (
+        "activity",
+        "k2",
+        "p1@example.com",
+    )
     assert queued.retry() == 1
     assert queued.waiting_tasks() == 1
     queued.settle_tasks([Accepted(2, TASK), Rejected(1, "X", "too late")])

@@ -126,7 +126,11 @@ def test_a_delete_that_was_done_is_over(mirror: SqliteMirror) -> None:
 
 def test_refused_goes_to_quarantine_in_the_orgs_words_with_a_hint(edited: SqliteMirror) -> None:
     edited.settle(
-        [Rejected(send(edited, fresh(1, phone="1")), "STRING_TOO_LONG", "Phone: data value too large")]
+        [
+            Rejected(
+                send(edited, fresh(1, phone="1")), "STRING_TOO_LONG", "Phone: data value too large"
+            )
+        ]
     )
     kind, code, message, hint, payload = one(
         edited, "SELECT kind, code, message, hint, payload FROM quarantine"
@@ -201,7 +205,11 @@ def test_a_crash_between_sending_and_settling_leaves_enough_to_finish(edited: Sq
         (doubt,) = again.in_doubt("contact")
         again.settle([Accepted(doubt.ref, sid(1))])
         assert one(again, "SELECT phone, last_name FROM contacts") == ("theirs", "New")
-        assert one(again, 'SELECT "column", local, remote FROM conflicts') == ("phone", "2", "theirs")
+        assert one(again, 'SELECT "column", local, remote FROM conflicts') == (
+            "phone",
+            "2",
+            "theirs",
+        )
 
 
 def test_a_conflict_is_recorded_once_when_its_write_is_settled(mirror: SqliteMirror) -> None:
@@ -230,10 +238,16 @@ def test_what_a_run_sent_can_be_told_afterwards(edited: SqliteMirror) -> None:
     assert one(edited, "SELECT plan FROM _outbox") == ""
 
 
-def test_what_was_accepted_is_kept_with_its_record_and_without_an_error(mirror: SqliteMirror) -> None:
+def test_what_was_accepted_is_kept_with_its_record_and_without_an_error(
+    mirror: SqliteMirror,
+) -> None:
     mirror.import_records("contact", [{"email": "a@example.com"}])
     mirror.settle([Accepted(send(mirror), sid(7), created=True)])
-    assert one(mirror, "SELECT state, salesforce_id, error FROM _outbox") == ("accepted", sid(7), "")
+    assert one(mirror, "SELECT state, salesforce_id, error FROM _outbox") == (
+        "accepted",
+        sid(7),
+        "",
+    )
 
 
 def test_an_undelete_that_also_sends_something_brings_the_row_back(mirror: SqliteMirror) -> None:
@@ -272,7 +286,9 @@ def test_success_closes_this_rows_refusal_and_nobody_elses(mirror: SqliteMirror)
     ]
 
 
-def test_a_row_put_aside_for_anothers_record_shows_nothing_that_was_sent(mirror: SqliteMirror) -> None:
+def test_a_row_put_aside_for_anothers_record_shows_nothing_that_was_sent(
+    mirror: SqliteMirror,
+) -> None:
     mirror.import_records("contact", [{"email": "a@example.com"}])
     ref = send(mirror)
     pull(mirror, remote(7))
@@ -288,11 +304,20 @@ def test_the_history_tells_what_a_write_replaced_beside_what_it_was_judged_again
     edit(mirror, "UPDATE contacts SET phone = '2', last_name = 'New'")
     ref = send(mirror, fresh(1, phone="1", last_name="Old"))
     late = FieldDecision(
-        "phone", "1", "2", "typed since", "typed since", Side.REMOTE, "salesforce_wins", conflict=True
+        "phone",
+        "1",
+        "2",
+        "typed since",
+        "typed since",
+        Side.REMOTE,
+        "salesforce_wins",
+        conflict=True,
     )
     mirror.settle([Accepted(ref, sid(1), seen={"Phone": "typed since"}, late=(late,))])
     assert json.loads(one(mirror, "SELECT before FROM _outbox")) == {
         "phone": "typed since",
         "last_name": "Old",
     }
-    assert look(mirror, 'SELECT "column", local, remote FROM conflicts') == [("phone", "2", "typed since")]
+    assert look(mirror, 'SELECT "column", local, remote FROM conflicts') == [
+        ("phone", "2", "typed since")
+    ]

@@ -65,7 +65,9 @@ def busy_person(mirror: SqliteMirror) -> None:
     edit(mirror, "UPDATE contacts SET phone = 'mine' WHERE id = 1")
     pull(mirror, remote(1, phone="theirs", last_name="Lovelace"))
     edit(mirror, "UPDATE contacts SET phone = 'again' WHERE id = 1")
-    fresh = Remote(sid(1), {**remote(1, phone="theirs", last_name="Lovelace").values, "score": None})
+    fresh = Remote(
+        sid(1), {**remote(1, phone="theirs", last_name="Lovelace").values, "score": None}
+    )
     (ref,) = journal(mirror, *push_plans(mirror, fresh))
     mirror.settle([Accepted(ref, sid(1))])
     mirror.keep_events([event(1), event(2), event(3, email="p2@example.com")], source="test")
@@ -74,7 +76,9 @@ def busy_person(mirror: SqliteMirror) -> None:
     mirror.apply_events([Effect(event(1), who, task=task)])
     mirror.apply_events([Effect(event(2), who, task=TaskDraft("k2", "Hello Lovelace", {}))])
     mirror.settle_tasks([Accepted(1, sid(1, "00T"))])
-    mirror.quarantine(kind="record", code="X", message="no", object_name="contact", local_id=LocalId(1))
+    mirror.quarantine(
+        kind="record", code="X", message="no", object_name="contact", local_id=LocalId(1)
+    )
     mirror.quarantine(kind="input", code="X", message="line 3", payload="P1@example.com,Lovelace")
 
 

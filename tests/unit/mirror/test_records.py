@@ -78,7 +78,9 @@ def test_an_edit_between_plan_and_commit_is_not_lost(mirror: SqliteMirror) -> No
     edit(mirror, "UPDATE contacts SET phone = 'just typed'")
     mirror.commit([plan])
     assert one(mirror, "SELECT phone FROM contacts") == "just typed"
-    assert base_of(mirror, 1) == [("1",)], "whoever typed has not seen the 9: both sides have changed"
+    assert base_of(mirror, 1) == [("1",)], (
+        "whoever typed has not seen the 9: both sides have changed"
+    )
     assert dirty(mirror) == [sid(1)]
 
 
@@ -106,9 +108,11 @@ def test_one_bad_plan_takes_all_of_its_transaction_back(mirror: SqliteMirror) ->
     assert one(mirror, "SELECT phone FROM contacts") == "1"
 
 
-# -- rows that never met -----------------------------------------------------------------------------------------
+# -- rows that never met ---------------------------------------------------------------------------
 def test_a_row_imported_first_meets_its_record_by_address(mirror: SqliteMirror) -> None:
-    mirror.import_records("contact", [{"email": "p1@example.com", "phone": "mine", "company": "Own"}])
+    mirror.import_records(
+        "contact", [{"email": "p1@example.com", "phone": "mine", "company": "Own"}]
+    )
     pull(mirror, remote(1, phone="theirs", last_name="L"))
     assert look(mirror, "SELECT salesforce_id, phone, last_name, company FROM contacts") == [
         (sid(1), "theirs", "L", "Own")
@@ -137,14 +141,16 @@ def test_linking_says_that_they_never_agreed(mirror: SqliteMirror) -> None:
 
 def test_a_copy_that_a_pull_made_makes_room(mirror: SqliteMirror) -> None:
     edit(mirror, "INSERT INTO contacts (last_name) VALUES ('No address')")
-    pull(mirror, remote(1, email=None), segment="All")  # the create's reply was lost, the record came down
+    pull(
+        mirror, remote(1, email=None), segment="All"
+    )  # the create's reply was lost, the record came down
     assert mirror.rows("contact") == 2
     mirror.link("contact", LocalId(1), sid(1))
     assert look(mirror, "SELECT id, salesforce_id FROM contacts") == [(1, sid(1))]
     assert look(mirror, "SELECT contact_id FROM contact_segments") == [(1,)]
 
 
-# -- held fields ---------------------------------------------------------------------------------------------------
+# -- held fields -----------------------------------------------------------------------------------
 @pytest.fixture
 def held(mirror: SqliteMirror) -> SqliteMirror:
     """A nickname that both sides changed, and a person decides."""
@@ -157,7 +163,9 @@ def held(mirror: SqliteMirror) -> SqliteMirror:
 def test_a_held_field_is_one_open_conflict_however_often_it_is_seen(held: SqliteMirror) -> None:
     pull(held, remote(1, nick="Lovelace"))
     pull(held, remote(1, nick="King"))
-    assert look(held, "SELECT local, remote, state FROM conflicts") == [("Countess", "King", "open")]
+    assert look(held, "SELECT local, remote, state FROM conflicts") == [
+        ("Countess", "King", "open")
+    ]
     assert one(held, "SELECT nick FROM contacts") == "Countess"
 
 
@@ -173,7 +181,11 @@ def test_taking_ones_own_side_sends_it(held: SqliteMirror) -> None:
     (plan,) = push_plans(held, remote(1, nick="Lovelace"))
     assert dict(plan.to_org) == {"nick": "Countess"}
     assert plan.conflicts == ()
-    assert one(held, "SELECT state, value, winner FROM conflicts") == ("settled", "Countess", "local")
+    assert one(held, "SELECT state, value, winner FROM conflicts") == (
+        "settled",
+        "Countess",
+        "local",
+    )
 
 
 def test_taking_the_orgs_side_brings_it_in(held: SqliteMirror) -> None:
@@ -210,13 +222,17 @@ def test_the_loser_of_a_decided_conflict_can_be_taken_after_all(mirror: SqliteMi
     assert dict(plan.to_org) == {"phone": "mine"}
 
 
-# -- ends ----------------------------------------------------------------------------------------------------------
+# -- ends ------------------------------------------------------------------------------------------
 def test_deleted_there_is_soft_deleted_here_and_edits_are_kept(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1, phone="1"), remote(2))
     edit(mirror, "UPDATE contacts SET phone = 'typed' WHERE id = 1")
     pull(mirror, remote(1, RemoteState.DELETED), remote(2, RemoteState.DELETED))
     assert mirror.rows("contact") == 0
-    assert one(mirror, 'SELECT "column", local, winner FROM conflicts') == ("phone", "typed", "remote")
+    assert one(mirror, 'SELECT "column", local, winner FROM conflicts') == (
+        "phone",
+        "typed",
+        "remote",
+    )
     assert dirty(mirror) == []
 
 
@@ -263,7 +279,9 @@ def test_a_merged_persons_things_go_to_the_survivor(mirror: SqliteMirror) -> Non
     assert task.who_id == sid(2)
 
 
-def test_a_converted_leads_task_follows_even_where_the_contact_is_unknown(mirror: SqliteMirror) -> None:
+def test_a_converted_leads_task_follows_even_where_the_contact_is_unknown(
+    mirror: SqliteMirror,
+) -> None:
     pull(mirror, lead(1), object_map=LEAD)
     edit(
         mirror,
@@ -277,7 +295,9 @@ def test_a_converted_leads_task_follows_even_where_the_contact_is_unknown(mirror
     assert mirror.rows("lead") == 0
 
 
-def test_a_chain_of_merges_is_followed_to_its_end_and_a_ring_does_not_hang(mirror: SqliteMirror) -> None:
+def test_a_chain_of_merges_is_followed_to_its_end_and_a_ring_does_not_hang(
+    mirror: SqliteMirror,
+) -> None:
     pull(mirror, *(remote(number) for number in (1, 2, 3)))
     edit(
         mirror,

@@ -38,10 +38,14 @@ def summary(mirror: SqliteMirror, *records: Remote) -> StageSummary:
         return stage.summary()
 
 
-def test_new_changed_equal_and_blanked_are_counted_before_anything_is_applied(mirror: SqliteMirror) -> None:
+def test_new_changed_equal_and_blanked_are_counted_before_anything_is_applied(
+    mirror: SqliteMirror,
+) -> None:
     pull(mirror, *(remote(number, phone="1") for number in range(1, 5)))
     edit(mirror, "UPDATE contacts SET phone = '2' WHERE salesforce_id = ?", sid(4))
-    found = summary(mirror, remote(1, phone="1"), remote(2, phone="9"), remote(3), remote(4), remote(5))
+    found = summary(
+        mirror, remote(1, phone="1"), remote(2, phone="9"), remote(3), remote(4), remote(5)
+    )
     assert found == StageSummary(new=1, changed=2, equal=1, contested=1, blanked=1)
     assert mirror.rows("contact") == 4
 
@@ -98,7 +102,9 @@ def test_a_column_that_only_goes_up_is_never_taken_from_the_org(mirror: SqliteMi
 
 def test_a_field_absent_from_one_reply_is_not_blank(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1, phone="1", last_name="L"))
-    values = {name: value for name, value in remote(1, last_name="M").values.items() if name != "phone"}
+    values = {
+        name: value for name, value in remote(1, last_name="M").values.items() if name != "phone"
+    }
     pull(mirror, Remote(sid(1), values))
     assert one(mirror, "SELECT phone, last_name FROM contacts") == ("1", "M")
     (triple,) = contested(mirror, Remote(sid(1), values))
@@ -125,7 +131,10 @@ def test_an_unlinked_row_with_the_address_is_offered_once(mirror: SqliteMirror) 
     assert first.base is None
     assert second.local is None
     pull(mirror, *twins)
-    assert look(mirror, "SELECT id, salesforce_id FROM contacts ORDER BY id") == [(1, sid(1)), (2, sid(2))]
+    assert look(mirror, "SELECT id, salesforce_id FROM contacts ORDER BY id") == [
+        (1, sid(1)),
+        (2, sid(2)),
+    ]
 
 
 def test_of_several_unlinked_rows_the_oldest_is_meant(mirror: SqliteMirror) -> None:
@@ -162,7 +171,9 @@ def test_consent_taken_back_there_is_left_to_the_planner(mirror: SqliteMirror) -
     assert summary(mirror, remote(1), remote(2, gone=1, opted_out=1)) == StageSummary(0, 1, 0, 1, 0)
 
 
-def test_a_record_that_contradicts_itself_about_consent_is_left_to_the_planner(mirror: SqliteMirror) -> None:
+def test_a_record_that_contradicts_itself_about_consent_is_left_to_the_planner(
+    mirror: SqliteMirror,
+) -> None:
     pull(mirror, remote(1))
     assert summary(mirror, remote(1, gone=1), remote(2, opted_out=1)).contested == 2
     pull(mirror, remote(1, gone=1), remote(2, opted_out=1))
@@ -185,7 +196,9 @@ def test_dirty_rows_stand_beside_fresh_records(mirror: SqliteMirror) -> None:
         stage.add([remote(1, phone="1"), remote(8, email="Known@example.com")])
         found = list(stage.triples(contested_only=False, dirty_only=True))
     states = [
-        (triple.local.local_id, triple.remote and triple.remote.state) for triple in found if triple.local
+        (triple.local.local_id, triple.remote and triple.remote.state)
+        for triple in found
+        if triple.local
     ]
     assert states == [
         (LocalId(1), RemoteState.PRESENT),
@@ -194,12 +207,15 @@ def test_dirty_rows_stand_beside_fresh_records(mirror: SqliteMirror) -> None:
     ]
 
 
-def test_a_row_put_in_after_everybody_was_looked_for_waits_for_the_next_run(mirror: SqliteMirror) -> None:
+def test_a_row_put_in_after_everybody_was_looked_for_waits_for_the_next_run(
+    mirror: SqliteMirror,
+) -> None:
     edit(mirror, "INSERT INTO contacts (email) VALUES ('early@example.com')")
     with mirror.staging(CONTACT, CONTACT.columns) as stage:
         edit(mirror, "INSERT INTO contacts (email) VALUES ('late@example.com')")
         found = [
-            triple.local.values["email"] for triple in stage.triples(contested_only=False, dirty_only=True)
+            triple.local.values["email"]
+            for triple in stage.triples(contested_only=False, dirty_only=True)
         ]
     assert found == ["early@example.com"]
 
@@ -264,11 +280,13 @@ def steps(mirror: SqliteMirror, *records: Remote) -> int:
 
 def test_a_small_pull_does_not_walk_the_mirror(mirror: SqliteMirror) -> None:
     pull(mirror, *(remote(number) for number in range(3000)))
-    mirror.import_records("contact", [{"email": f"new{number}@example.com"} for number in range(3000)])
+    mirror.import_records(
+        "contact", [{"email": f"new{number}@example.com"} for number in range(3000)]
+    )
     assert steps(mirror, remote(1, phone="1"), remote(2999, phone="1"), remote(5000)) < 20
 
 
-# -- the law ---------------------------------------------------------------------------------------------------
+# -- the law ---------------------------------------------------------------------------------------
 TEXTS = st.sampled_from([None, "1", "2"])
 FLAGS = st.sampled_from([0, 1])
 COPIES = st.fixed_dictionaries(
@@ -294,15 +312,20 @@ def build(empty: Path, path: Path, met: list[Any], new: list[Any]) -> SqliteMirr
     with foreign(mirror) as other:
         for number, (_, change) in enumerate(met):
             if change == "delete":
-                other.execute("UPDATE contacts SET deleted_at = 'x' WHERE salesforce_id = ?", [sid(number)])
+                other.execute(
+                    "UPDATE contacts SET deleted_at = 'x' WHERE salesforce_id = ?", [sid(number)]
+                )
             elif change:
                 parts = ", ".join(f"{name} = ?" for name in change)
                 other.execute(
-                    f"UPDATE contacts SET {parts} WHERE salesforce_id = ?", [*change.values(), sid(number)]
+                    f"UPDATE contacts SET {parts} WHERE salesforce_id = ?",
+                    [*change.values(), sid(number)],
                 )
         for row in new:
             marks = ", ".join("?" * len(row))
-            other.execute(f"INSERT INTO contacts ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+            other.execute(
+                f"INSERT INTO contacts ({', '.join(row)}) VALUES ({marks})", list(row.values())
+            )
     return mirror
 
 
@@ -322,17 +345,23 @@ def bases(mirror: SqliteMirror) -> list[Any]:
     )
 
 
-def triples_of(mirror: SqliteMirror, records: list[Remote], *, contested_only: bool) -> Iterator[Triple]:
+def triples_of(
+    mirror: SqliteMirror, records: list[Remote], *, contested_only: bool
+) -> Iterator[Triple]:
     with mirror.staging(CONTACT, PULLED) as stage:
         stage.add(records)
         yield from stage.triples(contested_only=contested_only)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     met=st.lists(st.tuples(COPIES, EDITS), max_size=5),
     new=st.lists(COPIES, max_size=2),
-    after=st.lists(st.tuples(st.integers(0, 7), LIVES, COPIES), max_size=7, unique_by=lambda one: one[0]),
+    after=st.lists(
+        st.tuples(st.integers(0, 7), LIVES, COPIES), max_size=7, unique_by=lambda one: one[0]
+    ),
 )
 def test_sql_and_the_planner_state_one_law(
     empty: Path, tmp_path: Path, met: list[Any], new: list[Any], after: list[Any]
@@ -343,9 +372,12 @@ def test_sql_and_the_planner_state_one_law(
         pull(by_sql, *records)
         fast = dump(by_sql), bases(by_sql)
         again = [
-            plan_row(triple, CONTACT, RULES) for triple in triples_of(by_sql, records, contested_only=True)
+            plan_row(triple, CONTACT, RULES)
+            for triple in triples_of(by_sql, records, contested_only=True)
         ]
-        assert not [plan for plan in again if plan.local_action is not plan.local_action.NONE]  # settled
+        assert not [
+            plan for plan in again if plan.local_action is not plan.local_action.NONE
+        ]  # settled
     with build(empty, tmp_path / "planner.db", met, new) as by_planner:
         for triple in list(triples_of(by_planner, records, contested_only=False)):
             if triple.remote is not None and triple.remote.state is not RemoteState.GONE:
@@ -354,7 +386,9 @@ def test_sql_and_the_planner_state_one_law(
     assert fast == slow
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(before=st.lists(COPIES, max_size=6), after=st.lists(COPIES, max_size=8))
 def test_the_summary_is_what_a_plain_comparison_says(
     empty: Path, tmp_path: Path, before: list[Any], after: list[Any]

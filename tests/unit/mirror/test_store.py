@@ -35,7 +35,9 @@ if TYPE_CHECKING:
         return mirror
 
 
-def test_external_keys_are_the_same_for_ever_and_differ_by_mirror_and_object(mirror: SqliteMirror) -> None:
+def test_external_keys_are_the_same_for_ever_and_differ_by_mirror_and_object(
+    mirror: SqliteMirror,
+) -> None:
     key = mirror.external_key("contact", LocalId(1))
     assert key == f"{mirror.key}-c1"
     assert len(mirror.key) == 8
@@ -114,7 +116,9 @@ def test_the_lock_names_who_holds_it(mirror: SqliteMirror) -> None:
     with (
         open_mirror(mirror.path) as second,
         mirror.lock("run-1", "sync"),
-        pytest.raises(MirrorBusy, match=r"`sync` holds the lock since 2026-01-20T10:00:00Z \(run run-1"),
+        pytest.raises(
+            MirrorBusy, match=r"`sync` holds the lock since 2026-01-20T10:00:00Z \(run run-1"
+        ),
         second.lock("run-2", "pull"),
     ):
         pass
@@ -132,7 +136,9 @@ def test_runs_are_kept_with_how_they_ended(mirror: SqliteMirror) -> None:
 
 
 def test_status_tells_what_waits(mirror: SqliteMirror) -> None:
-    mirror.keep_facts(SObjectFacts("Contact", {n: FieldFacts(n, "string") for n in ("Email", "Phone")}))
+    mirror.keep_facts(
+        SObjectFacts("Contact", {n: FieldFacts(n, "string") for n in ("Email", "Phone")})
+    )
     pull(mirror, remote(1), remote(2), remote(3))
     edit(mirror, "UPDATE contacts SET phone = '1' WHERE id = 1")
     edit(mirror, "UPDATE contacts SET nick = 'hidden in the org' WHERE id = 2")

@@ -78,28 +78,37 @@ def test_a_new_field_gets_a_column_and_everything_is_read_again(mirror: SqliteMi
         assert list(again.dirty_ids("contact", ["title"])) == [sid(1)]
 
 
-def test_values_that_were_there_before_the_field_was_mapped_are_no_agreement(mirror: SqliteMirror) -> None:
+def test_values_that_were_there_before_the_field_was_mapped_are_no_agreement(
+    mirror: SqliteMirror,
+) -> None:
     pull(mirror, remote(1), remote(2), remote(3))
     edit(mirror, "ALTER TABLE contacts ADD COLUMN title TEXT")
     edit(mirror, "UPDATE contacts SET title = 'CEO' WHERE id = 1")
     edit(mirror, "UPDATE contacts SET phone = '5' WHERE id = 2")
     wider = with_field(FieldMap("Title", "title"))
     with reopened(mirror, wider) as again:
-        first, second = contested(again, remote(1), remote(2), object_map=wider, columns=(*PULLED, "title"))
+        first, second = contested(
+            again, remote(1), remote(2), object_map=wider, columns=(*PULLED, "title")
+        )
         assert first.base is not None
         assert "title" not in first.base.values
         assert first.base.values["phone"] is None
         assert second.base is not None
         assert "title" not in second.base.values
         pull(again, remote(1, title="CTO"), object_map=wider)
-        assert one(again, 'SELECT local, remote FROM conflicts WHERE "column" = ?', "title") == ("CEO", "CTO")
+        assert one(again, 'SELECT local, remote FROM conflicts WHERE "column" = ?', "title") == (
+            "CEO",
+            "CTO",
+        )
 
 
 def test_a_field_that_leaves_the_mapping_keeps_its_column_and_is_watched_no_more(
     mirror: SqliteMirror,
 ) -> None:
     pull(mirror, remote(1, phone="1"))
-    narrower = replace(CONTACT, fields=tuple(field for field in CONTACT.fields if field.column != "phone"))
+    narrower = replace(
+        CONTACT, fields=tuple(field for field in CONTACT.fields if field.column != "phone")
+    )
     with reopened(mirror, narrower) as again:
         edit(again, "UPDATE contacts SET phone = 'kept'")
         assert look(again, "SELECT * FROM _contacts_base") == []
@@ -108,7 +117,9 @@ def test_a_field_that_leaves_the_mapping_keeps_its_column_and_is_watched_no_more
 
 def test_a_column_tied_to_another_field_is_read_again(mirror: SqliteMirror) -> None:
     mirror.advance("contact", MARK, PULLED)
-    moved = tuple(replace(f, remote="MobilePhone") if f.column == "phone" else f for f in CONTACT.fields)
+    moved = tuple(
+        replace(f, remote="MobilePhone") if f.column == "phone" else f for f in CONTACT.fields
+    )
     mirror.close()
     with SqliteMirror(mirror.path, now=lambda: NOW) as again:
         assert again.prepare(mapping(replace(CONTACT, fields=moved))) == ("contact",)
@@ -118,7 +129,9 @@ def test_a_column_tied_to_another_field_is_read_again(mirror: SqliteMirror) -> N
 
 def test_a_column_changes_its_type(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1, phone="12"), remote(2, phone="x"), remote(3))
-    typed = tuple(replace(f, type=FieldType.INTEGER) if f.column == "phone" else f for f in CONTACT.fields)
+    typed = tuple(
+        replace(f, type=FieldType.INTEGER) if f.column == "phone" else f for f in CONTACT.fields
+    )
     with reopened(mirror, replace(CONTACT, fields=typed)) as again:
         assert look(again, "SELECT phone FROM contacts ORDER BY id") == [(12,), (None,), (None,)]
     with open_mirror(mirror.path, CONTACT) as back:
@@ -148,7 +161,9 @@ def test_a_table_of_that_name_that_sfsync_did_not_make_is_left_alone(mirror: Sql
     edit(mirror, "CREATE TABLE accounts (id)")
     with pytest.raises(MirrorError, match="did not make"):
         mirror.prepare(
-            mapping(CONTACT, ObjectMap("account", "accounts", "Account", "n", (FieldMap("N", "n"),)))
+            mapping(
+                CONTACT, ObjectMap("account", "accounts", "Account", "n", (FieldMap("N", "n"),))
+            )
         )
 
 
@@ -174,7 +189,9 @@ def test_a_table_that_lost_its_ids_is_told(mirror: SqliteMirror) -> None:
 def test_a_field_that_stops_going_up_is_no_longer_dirty(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1))
     edit(mirror, "UPDATE contacts SET phone = '1'")
-    down = tuple(replace(f, direction=Direction.PULL) if f.column == "phone" else f for f in CONTACT.fields)
+    down = tuple(
+        replace(f, direction=Direction.PULL) if f.column == "phone" else f for f in CONTACT.fields
+    )
     with reopened(mirror, replace(CONTACT, fields=down)) as again:
         pushed = [field.column for field in down if field.pushes]
         assert list(again.dirty_ids("contact", pushed)) == []

@@ -38,7 +38,9 @@ ADA = Person("contact", LocalId(1), SalesforceId("003000000000001AAA"), VALUES)
 
 def situation(**changes: object) -> Situation:
     activities = replace(TASK, **changes)
-    return Situation({"contact": RULES, "lead": SyncRules("lead")}, {"contact": CONTACT}, activities)
+    return Situation(
+        {"contact": RULES, "lead": SyncRules("lead")}, {"contact": CONTACT}, activities
+    )
 
 
 def event(

@@ -56,7 +56,9 @@ def described(mapping: Mapping) -> dict[str, SObjectFacts]:
     told: dict[str, SObjectFacts] = {}
     for object_map in mapping.objects.values():
         fields = {
-            each.remote: FieldFacts(each.remote, TYPES[each.type], 80 if each.type is FieldType.TEXT else 0)
+            each.remote: FieldFacts(
+                each.remote, TYPES[each.type], 80 if each.type is FieldType.TEXT else 0
+            )
             for each in object_map.fields
             if "." not in each.remote
         }
@@ -116,7 +118,9 @@ def changed(facts: SObjectFacts, name: str, **changes: Any) -> SObjectFacts:
 
 
 def without(facts: SObjectFacts, *names: str) -> SObjectFacts:
-    return replace(facts, fields={name: each for name, each in facts.fields.items() if name not in names})
+    return replace(
+        facts, fields={name: each for name, each in facts.fields.items() if name not in names}
+    )
 
 
 def in_org(org: OrgFacts, sobject: str, change: Callable[[SObjectFacts], SObjectFacts]) -> OrgFacts:
@@ -177,7 +181,12 @@ def test_findings_come_by_area_and_the_worst_first(wanted: Wanted, org: OrgFacts
             "[api, refresh_token]",
         ),
         (replace(LOGIN, can_renew=False), "login.no-renewal", Severity.WARNING, "refresh_token"),
-        (replace(LOGIN, renewed_at=NOW - timedelta(days=27)), "login.idle", Severity.WARNING, "27 days"),
+        (
+            replace(LOGIN, renewed_at=NOW - timedelta(days=27)),
+            "login.idle",
+            Severity.WARNING,
+            "27 days",
+        ),
     ],
 )
 def test_the_login(
@@ -192,7 +201,9 @@ def test_a_login_that_was_not_looked_at_is_not_blamed(wanted: Wanted, org: OrgFa
     assert found(wanted, org, login=LoginFacts()) == []
 
 
-def test_a_login_by_key_tells_no_scope_and_is_not_blamed_for_it(wanted: Wanted, org: OrgFacts) -> None:
+def test_a_login_by_key_tells_no_scope_and_is_not_blamed_for_it(
+    wanted: Wanted, org: OrgFacts
+) -> None:
     login = replace(LOGIN, scope="", ends_idle=False, renewed_at=NOW - timedelta(days=90))
     assert found(wanted, org, login=login) == []
 
@@ -237,13 +248,16 @@ def test_whoever_sees_everything_is_not_kept_out_by_sharing(wanted: Wanted, org:
 
 def test_person_accounts(wanted: Wanted, org: OrgFacts) -> None:
     told = found(
-        wanted, in_org(org, "Contact", lambda facts: changed(facts, "IsPersonAccount", type="boolean"))
+        wanted,
+        in_org(org, "Contact", lambda facts: changed(facts, "IsPersonAccount", type="boolean")),
     )
     assert only(told, "org.person-accounts").severity is Severity.WARNING
 
 
 def test_a_run_that_takes_more_than_its_share_is_told(wanted: Wanted, org: OrgFacts) -> None:
-    told = found(wanted, replace(org, api_left=(1_000, 1_000)), machine=replace(MACHINE, usual_calls=300))
+    told = found(
+        wanted, replace(org, api_left=(1_000, 1_000)), machine=replace(MACHINE, usual_calls=300)
+    )
     assert "250" in only(told, "api.per-run").why
 
 
@@ -264,17 +278,25 @@ def test_an_org_that_shows_nothing_at_all_is_not_clean(wanted: Wanted) -> None:
 
 
 @pytest.mark.parametrize(("sobject", "area"), [("Contact", Area.FIELDS), ("Task", Area.ACTIVITY)])
-def test_an_object_that_may_not_be_written(sobject: str, area: Area, wanted: Wanted, org: OrgFacts) -> None:
+def test_an_object_that_may_not_be_written(
+    sobject: str, area: Area, wanted: Wanted, org: OrgFacts
+) -> None:
     told = found(wanted, in_org(org, sobject, lambda facts: replace(facts, createable=False)))
     finding = only(told, "object.write")
     assert (finding.area, finding.severity, finding.subject) == (area, Severity.ERROR, sobject)
 
 
 def test_what_only_comes_down_need_not_be_writable(wanted: Wanted, org: OrgFacts) -> None:
-    rules = {**wanted.mapping.rules, "lead": replace(wanted.mapping.rules["lead"], direction=Direction.PULL)}
+    rules = {
+        **wanted.mapping.rules,
+        "lead": replace(wanted.mapping.rules["lead"], direction=Direction.PULL),
+    }
     pulling = replace(wanted, mapping=replace(wanted.mapping, rules=rules))
     assert (
-        found(pulling, in_org(org, "Lead", lambda facts: replace(facts, createable=False, updateable=False)))
+        found(
+            pulling,
+            in_org(org, "Lead", lambda facts: replace(facts, createable=False, updateable=False)),
+        )
         == []
     )
 
@@ -327,7 +349,8 @@ def test_a_hidden_opt_out_says_what_it_means(wanted: Wanted, org: OrgFacts) -> N
 def test_a_formula_is_not_a_matter_of_rights(wanted: Wanted, org: OrgFacts) -> None:
     change = {"calculated": True, "createable": False, "updateable": False}
     finding = only(
-        found(wanted, in_org(org, "Contact", lambda facts: changed(facts, "Title", **change))), "mapping"
+        found(wanted, in_org(org, "Contact", lambda facts: changed(facts, "Title", **change))),
+        "mapping",
     )
     assert (finding.who, finding.remedy) == (Who.YOU, "Write direction: pull.")
 
@@ -336,14 +359,17 @@ def test_a_name_that_is_nearly_right_is_proposed(wanted: Wanted, org: OrgFacts) 
     contact = wanted.mapping.objects["contact"]
     wrong = replace(contact, fields=(*contact.fields, FieldMap("Depratment", "department")))
     asking = replace(
-        wanted, mapping=replace(wanted.mapping, objects={**wanted.mapping.objects, "contact": wrong})
+        wanted,
+        mapping=replace(wanted.mapping, objects={**wanted.mapping.objects, "contact": wrong}),
     )
     told = found(asking, in_org(org, "Contact", lambda facts: changed(facts, "Department")))
     assert "Did you mean Department?" in only(told, "field.missing").remedy
 
 
 def test_a_required_field_that_nobody_sends(wanted: Wanted, org: OrgFacts) -> None:
-    told = found(wanted, in_org(org, "Lead", lambda facts: changed(facts, "Region__c", required=True)))
+    told = found(
+        wanted, in_org(org, "Lead", lambda facts: changed(facts, "Region__c", required=True))
+    )
     finding = only(told, "mapping")
     assert (finding.subject, finding.why, finding.who) == (
         "Lead.Region__c",
@@ -354,17 +380,25 @@ def test_a_required_field_that_nobody_sends(wanted: Wanted, org: OrgFacts) -> No
 
 @pytest.mark.parametrize(
     ("sobject", "key", "area"),
-    [("Lead", "PenguinMails_Id__c", Area.FIELDS), ("Task", "PenguinMails_Event_Id__c", Area.ACTIVITY)],
+    [
+        ("Lead", "PenguinMails_Id__c", Area.FIELDS),
+        ("Task", "PenguinMails_Event_Id__c", Area.ACTIVITY),
+    ],
 )
-def test_a_key_that_is_not_unique(sobject: str, key: str, area: Area, wanted: Wanted, org: OrgFacts) -> None:
+def test_a_key_that_is_not_unique(
+    sobject: str, key: str, area: Area, wanted: Wanted, org: OrgFacts
+) -> None:
     finding = only(
-        found(wanted, in_org(org, sobject, lambda facts: changed(facts, key, unique=False))), "key.not-unique"
+        found(wanted, in_org(org, sobject, lambda facts: changed(facts, key, unique=False))),
+        "key.not-unique",
     )
     assert (finding.area, finding.subject, finding.who) == (area, f"{sobject}.{key}", Who.ADMIN)
 
 
 def test_listed_states_and_countries(wanted: Wanted, org: OrgFacts) -> None:
-    told = found(wanted, in_org(org, "Lead", lambda facts: changed(facts, "StateCode", type="picklist")))
+    told = found(
+        wanted, in_org(org, "Lead", lambda facts: changed(facts, "StateCode", type="picklist"))
+    )
     assert only(told, "address.picklist").subject == "Lead.State"
 
 
@@ -377,9 +411,13 @@ def test_what_the_mirror_holds_is_measured_against_the_field(wanted: Wanted, org
     )
 
 
-def test_what_the_mirror_holds_is_compared_with_a_restricted_picklist(wanted: Wanted, org: OrgFacts) -> None:
+def test_what_the_mirror_holds_is_compared_with_a_restricted_picklist(
+    wanted: Wanted, org: OrgFacts
+) -> None:
     listed = in_org(
-        org, "Lead", lambda facts: changed(facts, "Rating", restricted=True, picklist=("Hot", "Cold"))
+        org,
+        "Lead",
+        lambda facts: changed(facts, "Rating", restricted=True, picklist=("Hot", "Cold")),
     )
     machine = replace(MACHINE, values={("lead", "lead_rating"): ("Cold", "hott")})
     finding = only(found(wanted, listed, machine=machine), "value.not-in-picklist")
@@ -441,7 +479,11 @@ def test_a_file(
         ({"damage": "page 3 is never used"}, "mirror.damaged", Severity.ERROR),
         ({"sqlite": (3, 40, 1)}, "sqlite.version", Severity.NOTE),
         ({"sqlite": (3, 40, 1), "journal": "wal"}, "sqlite.wal", Severity.WARNING),
-        ({"lock": ("`sync` holds the lock", NOW - timedelta(hours=7))}, "run.long", Severity.WARNING),
+        (
+            {"lock": ("`sync` holds the lock", NOW - timedelta(hours=7))},
+            "run.long",
+            Severity.WARNING,
+        ),
         ({"paused_since": "2026-01-30T00:00:00Z"}, "run.paused", Severity.WARNING),
         ({"last_good_run": None}, "run.none", Severity.NOTE),
         ({"last_good_run": NOW - timedelta(hours=25)}, "run.old", Severity.WARNING),
@@ -455,7 +497,11 @@ def test_the_mirror_and_its_runs(
 
 def test_a_run_that_has_just_begun_is_nobodys_business(wanted: Wanted, org: OrgFacts) -> None:
     assert (
-        found(wanted, org, machine=replace(MACHINE, lock=("`sync` holds the lock", NOW - timedelta(hours=1))))
+        found(
+            wanted,
+            org,
+            machine=replace(MACHINE, lock=("`sync` holds the lock", NOW - timedelta(hours=1))),
+        )
         == []
     )
 
@@ -463,4 +509,6 @@ def test_a_run_that_has_just_begun_is_nobodys_business(wanted: Wanted, org: OrgF
 def test_where_no_batch_is_wished_for_no_run_is_missed(wanted: Wanted, org: OrgFacts) -> None:
     rules = {name: replace(each, fallback="none") for name, each in wanted.mapping.rules.items()}
     by_hand = replace(wanted, mapping=replace(wanted.mapping, rules=rules))
-    assert found(by_hand, org, machine=replace(MACHINE, last_good_run=NOW - timedelta(days=90))) == []
+    assert (
+        found(by_hand, org, machine=replace(MACHINE, last_good_run=NOW - timedelta(days=90))) == []
+    )

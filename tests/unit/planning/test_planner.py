@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sfsync.mapping.schema import Direction, FieldMap, FieldType, Merge, ObjectMap, OnLocalDelete, SyncRules
+from sfsync.mapping.schema import (
+    Direction,
+    FieldMap,
+    FieldType,
+    Merge,
+    ObjectMap,
+    OnLocalDelete,
+    SyncRules,
+)
 from sfsync.model.change import LocalAction, OrgAction, Side
-from sfsync.model.record import MISSING, Base, Local, LocalId, Remote, RemoteState, SalesforceId, Triple
+from sfsync.model.record import (
+    MISSING,
+    Base,
+    Local,
+    LocalId,
+    Remote,
+    RemoteState,
+    SalesforceId,
+    Triple,
+)
 from sfsync.planning.planner import fold, plan_row
 from tests.strategies import ID, RULES
 
@@ -43,7 +60,9 @@ def local(deleted_at: str | None = None, **values: object) -> Local:
 
 
 def remote(
-    state: RemoteState = RemoteState.PRESENT, successor: SalesforceId | None = None, **values: object
+    state: RemoteState = RemoteState.PRESENT,
+    successor: SalesforceId | None = None,
+    **values: object,
 ) -> Remote:
     return Remote(ID, VALUES | values, state, successor)
 
@@ -87,7 +106,9 @@ def test_a_row_deleted_before_it_was_ever_sent_is_not_created() -> None:
 
 
 def test_a_deletion_in_salesforce_soft_deletes_and_keeps_what_was_typed_here() -> None:
-    plan = plan_row(triple(Base(VALUES), local(title="CEO"), remote(RemoteState.DELETED)), CONTACT, RULES)
+    plan = plan_row(
+        triple(Base(VALUES), local(title="CEO"), remote(RemoteState.DELETED)), CONTACT, RULES
+    )
     assert plan.local_action is LocalAction.SOFT_DELETE
     assert [(lost.column, lost.local) for lost in plan.conflicts] == [("title", "CEO")]
 
@@ -100,7 +121,9 @@ def test_a_deletion_is_followed_only_if_the_rules_say_so() -> None:
 
 
 def test_a_merged_record_names_its_survivor() -> None:
-    plan = plan_row(triple(Base(VALUES), local(), remote(RemoteState.MERGED, OTHER)), CONTACT, RULES)
+    plan = plan_row(
+        triple(Base(VALUES), local(), remote(RemoteState.MERGED, OTHER)), CONTACT, RULES
+    )
     assert (plan.local_action, plan.successor_object, plan.successor_id) == (
         LocalAction.SOFT_DELETE,
         "contact",
@@ -115,14 +138,18 @@ def test_a_converted_lead_lives_on_as_a_contact() -> None:
 
 
 def test_a_record_that_is_only_out_of_sight_is_left_alone() -> None:
-    plan = plan_row(triple(Base(VALUES), local(title="CEO"), remote(RemoteState.GONE)), CONTACT, RULES)
+    plan = plan_row(
+        triple(Base(VALUES), local(title="CEO"), remote(RemoteState.GONE)), CONTACT, RULES
+    )
     assert plan.is_empty
     assert "visible" in plan.skip
 
 
 def test_an_undeleted_record_comes_back() -> None:
     deleted = "2026-01-01T00:00:00Z"
-    plan = plan_row(triple(Base(VALUES, deleted), local(deleted), remote(title="CEO")), CONTACT, RULES)
+    plan = plan_row(
+        triple(Base(VALUES, deleted), local(deleted), remote(title="CEO")), CONTACT, RULES
+    )
     assert plan.local_action is LocalAction.RESTORE
     assert plan.to_local == {"title": "CEO"}
 
@@ -157,7 +184,9 @@ def test_a_company_typed_here_gives_way_to_the_account_and_is_kept() -> None:
 
 def test_a_company_typed_here_stays_while_salesforce_has_none() -> None:
     base = Base({key: value for key, value in VALUES.items() if key != "company"})
-    plan = plan_row(triple(base, local(company="Penguin Ltd"), remote(company=None)), CONTACT, RULES)
+    plan = plan_row(
+        triple(base, local(company="Penguin Ltd"), remote(company=None)), CONTACT, RULES
+    )
     assert plan.is_empty
     assert "company" not in plan.new_base
 
@@ -173,7 +202,8 @@ def test_a_row_and_a_record_that_meet_by_address_fill_each_other_in() -> None:
 
 def test_a_held_field_stays_where_it_is_on_both_sides_and_keeps_its_base() -> None:
     fields = tuple(
-        replace(field, merge=Merge.MANUAL) if field.column == "title" else field for field in CONTACT.fields
+        replace(field, merge=Merge.MANUAL) if field.column == "title" else field
+        for field in CONTACT.fields
     )
     held = replace(CONTACT, fields=fields)
     plan = plan_row(triple(Base(VALUES), local(title="CEO"), remote(title="CFO")), held, RULES)
@@ -184,7 +214,9 @@ def test_a_held_field_stays_where_it_is_on_both_sides_and_keeps_its_base() -> No
 
 def test_what_a_merged_row_still_owes_goes_to_its_survivor() -> None:
     ending = triple(
-        Base(VALUES), local(clicks=8, opened="2026-01-05T00:00:00Z", gone=1, opted_out=1, title="CEO"), None
+        Base(VALUES),
+        local(clicks=8, opened="2026-01-05T00:00:00Z", gone=1, opted_out=1, title="CEO"),
+        None,
     )
     survivor = VALUES | {"clicks": 20, "opened": "2026-01-01T00:00:00Z"}
     setting, adding, kept = fold(ending, survivor, CONTACT, CONTACT)
@@ -195,5 +227,7 @@ def test_what_a_merged_row_still_owes_goes_to_its_survivor() -> None:
 
 def test_an_agreed_row_owes_nothing_but_its_opt_out() -> None:
     opted_out = VALUES | {"gone": 1, "opted_out": 1}
-    setting, adding, kept = fold(triple(Base(opted_out), local(**opted_out), None), VALUES, CONTACT, CONTACT)
+    setting, adding, kept = fold(
+        triple(Base(opted_out), local(**opted_out), None), VALUES, CONTACT, CONTACT
+    )
     assert (setting, adding, kept) == ({"gone": 1, "opted_out": 1}, {}, ())

@@ -40,7 +40,9 @@ from sfsync.planning.provision import (
 
 CONTACT = ObjectMap("contact", "contacts", "Contact", "email", (FieldMap("Email", "email"),))
 LEAD = ObjectMap("lead", "leads", "Lead", "email", (FieldMap("Email", "email"),))
-TASK = ActivityMap(fields=(("Type", "Email"), ("Subject", "x")), missing_person=MissingPerson.QUARANTINE)
+TASK = ActivityMap(
+    fields=(("Type", "Email"), ("Subject", "x")), missing_person=MissingPerson.QUARANTINE
+)
 
 
 def mapping(*objects: ObjectMap, activities: ActivityMap = TASK, **rules: SyncRules) -> Mapping:
@@ -69,7 +71,8 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Mapping:
 def test_the_example_needs_one_set_on_both_and_a_key_for_each(example: Mapping) -> None:
     wanted = blueprint(example)
     names = {
-        table: {new.name for new in wanted.fields if new.table == table} for table in ("Contact", "Lead")
+        table: {new.name for new in wanted.fields if new.table == table}
+        for table in ("Contact", "Lead")
     }
     shared = {
         "PenguinMails_Total_Opens__c",
@@ -130,9 +133,14 @@ def test_a_key_that_is_mapped_too_is_made_once_as_a_key() -> None:
 
 
 def test_a_leads_fields_are_made_on_contact_too_and_the_reason_is_told() -> None:
-    lead = replace(LEAD, fields=(*LEAD.fields, FieldMap("PenguinMails_Score__c", "score", FieldType.INTEGER)))
+    lead = replace(
+        LEAD, fields=(*LEAD.fields, FieldMap("PenguinMails_Score__c", "score", FieldType.INTEGER))
+    )
     twin, own = blueprint(mapping(CONTACT, lead)).fields
-    assert (twin.full_name, own.full_name) == ("Contact.PenguinMails_Score__c", "Lead.PenguinMails_Score__c")
+    assert (twin.full_name, own.full_name) == (
+        "Contact.PenguinMails_Score__c",
+        "Lead.PenguinMails_Score__c",
+    )
     assert (twin.kind, twin.precision, twin.reason) == (
         own.kind,
         own.precision,
@@ -205,7 +213,9 @@ def test_a_company_that_goes_up_takes_the_link_and_maybe_a_new_account(
 ) -> None:
     mapped = mapping(contact(FieldMap("Account.Name", "company", on_missing=on_missing)))
     assert rights(mapped)["Account"] == account
-    assert {grant.full_name: grant.edit for grant in blueprint(mapped).grants}["Contact.AccountId"] is True
+    assert {grant.full_name: grant.edit for grant in blueprint(mapped).grants}[
+        "Contact.AccountId"
+    ] is True
     assert ("Account" in objects_of(mapped)) is (on_missing is OnMissing.CREATE)
 
 
@@ -219,7 +229,11 @@ def test_tasks_are_a_right_of_the_user() -> None:
     ("field", "opened", "edit"),
     [
         (FieldMap("MailingCity", "city"), "Contact.MailingAddress", True),
-        (FieldMap("HasOptedOutOfEmail", "opted_out", FieldType.BOOLEAN), "Contact.HasOptedOutOfEmail", True),
+        (
+            FieldMap("HasOptedOutOfEmail", "opted_out", FieldType.BOOLEAN),
+            "Contact.HasOptedOutOfEmail",
+            True,
+        ),
         (FieldMap("Account.Name", "company", direction=Direction.PULL), "Contact.AccountId", False),
         (FieldMap("Boss__r.Name", "boss", direction=Direction.PULL), "Contact.Boss__c", False),
         (FieldMap("Phone", "phone", direction=Direction.PULL), "Contact.Phone", False),
@@ -306,11 +320,17 @@ def test_where_everything_is_there_nothing_is_to_be_done() -> None:
             "it is string in this org, and Number(9,0) is needed",
         ),
         ("Contact.penguinmails_id__c", FoundField("double"), "it is double in this org"),
-        ("Contact.penguinmails_id__c", FoundField("string", unique=True), "not marked as an external id"),
+        (
+            "Contact.penguinmails_id__c",
+            FoundField("string", unique=True),
+            "not marked as an external id",
+        ),
         ("Contact.penguinmails_id__c", FoundField("string", external_id=True), "not unique"),
     ],
 )
-def test_a_field_that_does_not_fit_is_told_and_never_changed(name: str, there: FoundField, told: str) -> None:
+def test_a_field_that_does_not_fit_is_told_and_never_changed(
+    name: str, there: FoundField, told: str
+) -> None:
     planned = steps(blueprint(KEYED), replace(EVERYTHING, fields={**FIELDS, name: there}))
     [differs] = [step for step in planned if step.act is not Act.KEEP]
     assert differs.act is Act.DIFFERS
@@ -322,7 +342,11 @@ def test_a_field_that_does_not_fit_is_told_and_never_changed(name: str, there: F
 @pytest.mark.parametrize(
     ("permission_set", "part", "body"),
     [
-        (replace(SET, user_permissions=frozenset({"ApiEnabled"})), Part.SET, {"PermissionsEditTask": True}),
+        (
+            replace(SET, user_permissions=frozenset({"ApiEnabled"})),
+            Part.SET,
+            {"PermissionsEditTask": True},
+        ),
         (
             replace(SET, objects={**SET.objects, "Contact": ("110B", frozenset({"Read"}))}),
             Part.OBJECT,
@@ -346,7 +370,11 @@ def test_rights_that_are_too_few_only_grow(
 
 def test_the_set_is_given_to_the_user_once() -> None:
     [given] = todo(steps(blueprint(KEYED), replace(EVERYTHING, assigned=False)))
-    assert (given.part, given.name, dict(given.body)) == (Part.ASSIGNMENT, SET_NAME, {"AssigneeId": "005U"})
+    assert (given.part, given.name, dict(given.body)) == (
+        Part.ASSIGNMENT,
+        SET_NAME,
+        {"AssigneeId": "005U"},
+    )
 
 
 # -- by hand
@@ -354,7 +382,9 @@ def test_the_set_is_given_to_the_user_once() -> None:
 
 def test_what_only_an_admin_can_do_is_told_with_the_way_there(example: Mapping) -> None:
     told = {each.where: each.what for each in by_hand(example)}
-    assert "Setup > Object Manager > Lead > Fields & Relationships > Map Lead Fields > Contact" in told
+    assert (
+        "Setup > Object Manager > Lead > Fields & Relationships > Map Lead Fields > Contact" in told
+    )
     assert any("Email Opt Out" in what for what in told.values())
     assert not any("External Client App" in where for where in told)
     assert any("External Client App" in each.where for each in by_hand(example, app=True))
@@ -366,5 +396,7 @@ def test_what_only_an_admin_can_do_is_told_with_the_way_there(example: Mapping) 
 def test_a_task_type_that_the_org_lacks_is_left_to_an_admin(
     example: Mapping, values: tuple[str, ...], told: bool
 ) -> None:
-    facts = {"Task": SObjectFacts("Task", {"Type": FieldFacts("Type", "picklist", 255, picklist=values)})}
+    facts = {
+        "Task": SObjectFacts("Task", {"Type": FieldFacts("Type", "picklist", 255, picklist=values)})
+    }
     assert any("Task's Type" in each.what for each in by_hand(example, facts)) is told

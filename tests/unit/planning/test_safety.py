@@ -9,19 +9,27 @@ from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, 
 from sfsync.model.record import LocalId, SalesforceId
 from sfsync.planning.safety import Damage, check, check_changed, check_emptied, damage
 
-PLAN = {"object": "contact", "local_id": LocalId(1), "salesforce_id": SalesforceId("003000000000001AAA")}
+PLAN = {
+    "object": "contact",
+    "local_id": LocalId(1),
+    "salesforce_id": SalesforceId("003000000000001AAA"),
+}
 
 
 def test_deletions_on_either_side_and_blanked_values_are_damage() -> None:
     blank = FieldDecision("title", "CTO", "CTO", None, None, Side.REMOTE, "changed there")
     assert damage(RowPlan(**PLAN, local_action=LocalAction.SOFT_DELETE)) == Damage(deleted=1)
     assert damage(RowPlan(**PLAN, org_action=OrgAction.DELETE)) == Damage(deleted=1)
-    assert damage(RowPlan(**PLAN, local_action=LocalAction.UPDATE, decisions=(blank,))) == Damage(blanked=1)
+    assert damage(RowPlan(**PLAN, local_action=LocalAction.UPDATE, decisions=(blank,))) == Damage(
+        blanked=1
+    )
 
 
 def test_a_person_who_lives_on_elsewhere_is_no_damage() -> None:
     plan = RowPlan(
-        **PLAN, local_action=LocalAction.SOFT_DELETE, successor_id=SalesforceId("003000000000002AAA")
+        **PLAN,
+        local_action=LocalAction.SOFT_DELETE,
+        successor_id=SalesforceId("003000000000002AAA"),
     )
     assert damage(plan) == Damage()
 
@@ -31,7 +39,9 @@ def test_a_few_rows_are_always_allowed() -> None:
 
 
 def test_too_much_stops_the_run_and_tells_the_figures() -> None:
-    with pytest.raises(UnsafePlan, match="delete 60 and blank 50 of 1000 rows; the limit is 100") as caught:
+    with pytest.raises(
+        UnsafePlan, match="delete 60 and blank 50 of 1000 rows; the limit is 100"
+    ) as caught:
         check("contact", Damage(deleted=60, blanked=50), rows=1000, share=0.1, at_least=20)
     assert caught.value.exit_code == 7
     assert "diff" in caught.value.hint

@@ -92,7 +92,9 @@ def test_a_row_that_is_gone_does_not_keep_the_org_from_getting_its_value_back() 
         (row("003000000000009AAA", phone="2"), there(phone="2"), undo.ANOTHER),
     ],
 )
-def test_a_record_that_is_not_there_any_more_is_left(here: Row, remote: Remote | None, why: str) -> None:
+def test_a_record_that_is_not_there_any_more_is_left(
+    here: Row, remote: Remote | None, why: str
+) -> None:
     done = back(wrote({"phone": "1"}, {"phone": "2"}), here=here, remote=remote)
     assert done.plan is None
     assert [left.why for left in done.left] == [why]
@@ -106,12 +108,16 @@ def test_a_blank_goes_back_to_blank_and_what_nobody_knows_is_left() -> None:
     )
     assert done.plan is not None
     assert done.plan.to_org == {"phone": None}
-    assert [(left.column, left.was, left.why) for left in done.left] == [("city", MISSING, undo.NOT_KNOWN)]
+    assert [(left.column, left.was, left.why) for left in done.left] == [
+        ("city", MISSING, undo.NOT_KNOWN)
+    ]
 
 
 @pytest.mark.parametrize("column", ["opted_out", "unsubscribed"])
 def test_an_opt_out_is_not_taken_back(column: str) -> None:
-    done = back(wrote({column: 0}, {column: 1}), here=row(**{column: 1}), remote=there(**{column: 1}))
+    done = back(
+        wrote({column: 0}, {column: 1}), here=row(**{column: 1}), remote=there(**{column: 1})
+    )
     assert done.plan is None
     assert [left.why for left in done.left] == [undo.CONSENT]
 

@@ -123,7 +123,9 @@ def test_a_record_that_lives_on_names_in_what(
 
 
 def test_a_deleted_record_lives_on_in_nothing_even_if_it_names_one() -> None:
-    plan = plan_row(triple(Base(VALUES), local(), remote(RemoteState.DELETED, OTHER)), CONTACT, RULES)
+    plan = plan_row(
+        triple(Base(VALUES), local(), remote(RemoteState.DELETED, OTHER)), CONTACT, RULES
+    )
     assert (plan.successor_id, plan.successor_object) == (None, "")
 
 
@@ -195,7 +197,8 @@ def test_columns_that_the_mapping_does_not_know_are_passed_over() -> None:
 
 def test_the_newest_edit_stands_by_the_two_times() -> None:
     fields = tuple(
-        replace(field, merge=Merge.NEWEST) if field.column == "title" else field for field in CONTACT.fields
+        replace(field, merge=Merge.NEWEST) if field.column == "title" else field
+        for field in CONTACT.fields
     )
     newest = replace(CONTACT, fields=fields)
     mine = replace(local(title="CEO"), edited_at="2026-01-02T00:00:00Z")
@@ -205,7 +208,7 @@ def test_the_newest_edit_stands_by_the_two_times() -> None:
     assert plan_row(triple(Base(VALUES), mine, later), newest, RULES).to_local == {"title": "CFO"}
 
 
-# -- what is owed to the record that another one lives on in ---------------------------------------------------------
+# -- what is owed to the record that another one lives on in ---------------------------------------
 OPENED, LATER = "2026-01-01T00:00:00Z", "2026-01-05T00:00:00Z"
 
 
@@ -215,7 +218,9 @@ def owed(survivor: dict[str, object] | None = None, **mine: object) -> tuple[dic
 
 
 def test_an_edit_that_cannot_be_placed_is_told_whole() -> None:
-    lost = FieldDecision("title", "CTO", "CEO", "CFO", "CFO", Side.REMOTE, "lives on", conflict=True)
+    lost = FieldDecision(
+        "title", "CTO", "CEO", "CFO", "CFO", Side.REMOTE, "lives on", conflict=True
+    )
     assert owed({"title": "CFO"}, title="CEO") == ({}, {}, (lost,))
 
 
@@ -226,7 +231,12 @@ def test_a_blank_and_an_equal_value_are_owed_to_nobody(mine: object, theirs: obj
 
 @pytest.mark.parametrize(
     ("theirs", "setting"),
-    [(None, {"opened": LATER}), (OPENED, {"opened": LATER}), (LATER, {}), ("2026-02-01T00:00:00Z", {})],
+    [
+        (None, {"opened": LATER}),
+        (OPENED, {"opened": LATER}),
+        (LATER, {}),
+        ("2026-02-01T00:00:00Z", {}),
+    ],
 )
 def test_a_later_time_goes_along(theirs: object, setting: dict[str, object]) -> None:
     assert owed({"opened": theirs}, opened=LATER)[0] == setting
@@ -266,7 +276,9 @@ def test_a_count_for_a_field_that_only_comes_down_or_is_not_there_is_kept_as_an_
     one_way = replace(
         CONTACT, fields=tuple(replace(field, direction=Direction.PULL) for field in CONTACT.fields)
     )
-    nowhere = replace(CONTACT, fields=tuple(field for field in CONTACT.fields if field.column != "clicks"))
+    nowhere = replace(
+        CONTACT, fields=tuple(field for field in CONTACT.fields if field.column != "clicks")
+    )
     ending = triple(Base(VALUES), local(clicks=8), None)
     for target in (one_way, nowhere):
         _, adding, kept = fold(ending, VALUES, CONTACT, target)

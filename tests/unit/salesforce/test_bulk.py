@@ -45,8 +45,12 @@ def uploaded(table: _Table) -> list[dict[str, str]]:
 
 
 def test_null_and_blank_are_said_and_what_is_not_said_is_left_alone() -> None:
-    table = _Table.of([update(1, ADA, Title=None, Phone=""), update(2, ADA[:-1] + "C", Active=True)])
-    assert table.csv().decode() == (f"Id,Title,Phone,Active\n{ADA},#N/A,#N/A,\n{ADA[:-1]}C,,,true\n")
+    table = _Table.of(
+        [update(1, ADA, Title=None, Phone=""), update(2, ADA[:-1] + "C", Active=True)]
+    )
+    assert table.csv().decode() == (
+        f"Id,Title,Phone,Active\n{ADA},#N/A,#N/A,\n{ADA[:-1]}C,,,true\n"
+    )
     assert table.job["operation"] == "update"
     assert table.job["lineEnding"] == "LF"
 
@@ -75,8 +79,13 @@ def test_any_text_comes_through_the_csv(text: str) -> None:
     assert row["LastName"] == (text or "#N/A")
 
 
-@given(st.lists(st.fixed_dictionaries({"LastName": values, "Title": values}), max_size=12), st.randoms())
-def test_shuffled_results_find_their_inserts(people: list[dict[str, Any]], rng: random.Random) -> None:
+@given(
+    st.lists(st.fixed_dictionaries({"LastName": values, "Title": values}), max_size=12),
+    st.randoms(),
+)
+def test_shuffled_results_find_their_inserts(
+    people: list[dict[str, Any]], rng: random.Random
+) -> None:
     writes = [create(ref, **fields) for ref, fields in enumerate(people)]
     if not writes:
         return
@@ -93,14 +102,21 @@ def test_shuffled_results_find_their_inserts(people: list[dict[str, Any]], rng: 
     for row in rows:
         same = [write.ref for write in writes if cell(write.fields["LastName"]) == row["LastName"]]
         (mine,) = [
-            ref for ref, outcome in told.items() if getattr(outcome, "salesforce_id", "") == row["sf__Id"]
+            ref
+            for ref, outcome in told.items()
+            if getattr(outcome, "salesforce_id", "") == row["sf__Id"]
         ]
         assert mine in same
 
 
 def test_results_of_updates_and_upserts_are_known_by_id_and_key() -> None:
     table = _Table.of([update(1, ADA, Title="x")])
-    row = {"sf__Id": "", "sf__Error": "UNABLE_TO_LOCK_ROW:busy:--", "Id": ADA[:15], "Title": "other"}
+    row = {
+        "sf__Id": "",
+        "sf__Error": "UNABLE_TO_LOCK_ROW:busy:--",
+        "Id": ADA[:15],
+        "Title": "other",
+    }
     assert table.settle(row, _failure) == [Deferred(1, "UNABLE_TO_LOCK_ROW", "busy")]
     keyed = _Table.of([create(2, "Key-1", LastName="A")])
     done = {"sf__Id": ADA, "sf__Created": "false", "Ext__c": "KEY-1", "LastName": "A"}
@@ -129,12 +145,19 @@ def test_a_result_of_nobody_is_nothing() -> None:
             "Email: invalid: a:b",
             ("Email", "Phone"),
         ),
-        ("STRING_TOO_LONG:Title: data value too large", "STRING_TOO_LONG", "Title: data value too large", ()),
+        (
+            "STRING_TOO_LONG:Title: data value too large",
+            "STRING_TOO_LONG",
+            "Title: data value too large",
+            (),
+        ),
         ("something else", "", "something else", ()),
         ("", "", "", ()),
     ],
 )
-def test_what_an_error_cell_says(text: str, code: str, message: str, fields: tuple[str, ...]) -> None:
+def test_what_an_error_cell_says(
+    text: str, code: str, message: str, fields: tuple[str, ...]
+) -> None:
     told = refusal_of(text)
     assert (told.code, told.message, told.fields) == (code, message, fields)
 
@@ -148,7 +171,9 @@ def test_a_failed_row_keeps_the_orgs_words_and_the_record_it_names() -> None:
 
 def test_a_record_that_is_gone_counts_as_deleted() -> None:
     delete = OrgWrite(1, OrgAction.DELETE, "Contact", {}, ADA)
-    assert _failure(delete, {"sf__Error": "ENTITY_IS_DELETED:entity is deleted:--"}) == Accepted(1, ADA)
+    assert _failure(delete, {"sf__Error": "ENTITY_IS_DELETED:entity is deleted:--"}) == Accepted(
+        1, ADA
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +189,9 @@ def test_records_are_counted_whatever_the_line_ends(content: bytes, count: int) 
     assert _count(content) == count
 
 
-@pytest.mark.parametrize("content", [b'"Id","Name"\n"1","a', b'"Id","Name"\n"1"', b'"Id"\n"1","2"\n'])
+@pytest.mark.parametrize(
+    "content", [b'"Id","Name"\n"1","a', b'"Id","Name"\n"1"', b'"Id"\n"1","2"\n']
+)
 def test_a_csv_that_breaks_off_is_noticed(content: bytes) -> None:
     with pytest.raises(CallFailed):
         _count(content)

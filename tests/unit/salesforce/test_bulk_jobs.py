@@ -52,7 +52,9 @@ def as_json(**told: Any) -> Answer:
 
 def as_csv(text: str, **headers: str) -> Answer:
     return Answer(
-        200, text.encode(), {**CSV, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        200,
+        text.encode(),
+        {**CSV, **{name.replace("_", "-"): value for name, value in headers.items()}},
     )
 
 
@@ -84,12 +86,15 @@ def ingest_job(results: dict[str, str], **info: Any) -> Script:
 def updates(count: int) -> list[OrgWrite]:
     ids = [SalesforceId(f"003{ref:012d}AAA") for ref in range(count)]
     return [
-        OrgWrite(ref, OrgAction.UPDATE, "Contact", {"Title": f"T{ref}"}, ids[ref]) for ref in range(count)
+        OrgWrite(ref, OrgAction.UPDATE, "Contact", {"Title": f"T{ref}"}, ids[ref])
+        for ref in range(count)
     ]
 
 
 def inserts(count: int) -> list[OrgWrite]:
-    return [OrgWrite(ref, OrgAction.CREATE, "Contact", {"LastName": f"N{ref}"}) for ref in range(count)]
+    return [
+        OrgWrite(ref, OrgAction.CREATE, "Contact", {"LastName": f"N{ref}"}) for ref in range(count)
+    ]
 
 
 def ended(outcomes: list[Outcome], writes: list[OrgWrite]) -> list[str]:
@@ -98,7 +103,7 @@ def ended(outcomes: list[Outcome], writes: list[OrgWrite]) -> list[str]:
     return [type(outcome).__name__ for outcome in sorted(outcomes, key=lambda outcome: outcome.ref)]
 
 
-# -- reading -----------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 def test_pages_are_fetched_by_locator_to_their_end(bulk: Callable[..., tuple[Bulk, Web]]) -> None:
     pages = [
         as_csv('"Id"\n"1"\n"2"\n', Sforce_Locator="MTAw", Sforce_NumberOfRecords="2"),
@@ -107,7 +112,10 @@ def test_pages_are_fetched_by_locator_to_their_end(bulk: Callable[..., tuple[Bul
     made, web = bulk(query_job(*pages, processed=3))
     rows = [row for some in made.query("SELECT Id FROM Contact", everything=True) for row in some]
     assert [row["Id"] for row in rows] == ["1", "2", "3"]
-    assert json.loads(web.asked[0].body) == {"operation": "queryAll", "query": "SELECT Id FROM Contact"}
+    assert json.loads(web.asked[0].body) == {
+        "operation": "queryAll",
+        "query": "SELECT Id FROM Contact",
+    }
     assert web.asked[-1].path.endswith("&locator=MTAw")
 
 
@@ -123,7 +131,9 @@ def test_a_page_that_is_not_whole_is_fetched_again(
     bulk: Callable[..., tuple[Bulk, Web]], broken: Answer
 ) -> None:
     whole = as_csv(
-        '\ufeff"Id","Name"\r\n"1","a"\r\n"2","b\r\nc"\r\n', Sforce_NumberOfRecords="2", Sforce_Locator="null"
+        '\ufeff"Id","Name"\r\n"1","a"\r\n"2","b\r\nc"\r\n',
+        Sforce_NumberOfRecords="2",
+        Sforce_Locator="null",
     )
     made, _ = bulk(query_job(broken, whole, processed=2))
     (rows,) = made.query("SELECT Id, Name FROM Contact", everything=False)
@@ -159,13 +169,15 @@ def test_a_job_that_never_ends_is_left_to_itself(bulk: Callable[..., tuple[Bulk,
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"id": 5}'])
-def test_a_job_without_a_name_is_refused(bulk: Callable[..., tuple[Bulk, Web]], body: bytes) -> None:
+def test_a_job_without_a_name_is_refused(
+    bulk: Callable[..., tuple[Bulk, Web]], body: bytes
+) -> None:
     made, _ = bulk(lambda _: Answer(200, body))
     with pytest.raises(ProtocolError):
         made.query("SELECT Id FROM Contact", everything=False)
 
 
-# -- writing -----------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 def test_updates_that_all_passed_need_no_results(bulk: Callable[..., tuple[Bulk, Web]]) -> None:
     made, web = bulk(ingest_job({}, numberRecordsProcessed=3, numberRecordsFailed=0))
     writes = updates(3)
@@ -177,7 +189,9 @@ def test_updates_that_all_passed_need_no_results(bulk: Callable[..., tuple[Bulk,
     assert upload.body.startswith(b"Id,Title\n003000000000000AAA,T0\n")
 
 
-def test_failed_and_unprocessed_rows_are_both_accounted_for(bulk: Callable[..., tuple[Bulk, Web]]) -> None:
+def test_failed_and_unprocessed_rows_are_both_accounted_for(
+    bulk: Callable[..., tuple[Bulk, Web]],
+) -> None:
     writes = updates(4)
     ids = [write.salesforce_id for write in writes]
     results = {
@@ -186,7 +200,13 @@ def test_failed_and_unprocessed_rows_are_both_accounted_for(bulk: Callable[..., 
         "successfulResults": f'"sf__Id","sf__Created","Id","Title"\n"{ids[2]}","false","{ids[2]}","T2"\n"{ids[0]}","false","{ids[0]}","T0"\n',
     }
     made, _ = bulk(
-        ingest_job(results, state="Failed", numberRecordsProcessed=3, numberRecordsFailed=1, errorMessage="x")
+        ingest_job(
+            results,
+            state="Failed",
+            numberRecordsProcessed=3,
+            numberRecordsFailed=1,
+            errorMessage="x",
+        )
     )
     outcomes = made.ingest(writes)
     assert ended(outcomes, writes) == ["Accepted", "Rejected", "Accepted", "Deferred"]
@@ -230,10 +250,14 @@ def test_a_job_that_does_not_end_leaves_its_rows_unknown(
     assert sum(asked.method == "PATCH" for asked in web.asked) == 1
 
 
-def test_a_refused_upload_is_given_up_and_nothing_done(bulk: Callable[..., tuple[Bulk, Web]]) -> None:
+def test_a_refused_upload_is_given_up_and_nothing_done(
+    bulk: Callable[..., tuple[Bulk, Web]],
+) -> None:
     def script(asked: Asked) -> Answer:
         if asked.method == "PUT":
-            return Answer(400, b'[{"errorCode":"INVALIDJOBSTATE","message":"Found multiple contents"}]')
+            return Answer(
+                400, b'[{"errorCode":"INVALIDJOBSTATE","message":"Found multiple contents"}]'
+            )
         return as_json(state="Open")
 
     made, web = bulk(script)
@@ -245,7 +269,9 @@ def test_a_refused_upload_is_given_up_and_nothing_done(bulk: Callable[..., tuple
 
 
 def test_a_refused_job_is_told_by_an_error(bulk: Callable[..., tuple[Bulk, Web]]) -> None:
-    made, web = bulk(lambda _: Answer(400, b'[{"errorCode":"INVALIDENTITY","message":"not supported"}]'))
+    made, web = bulk(
+        lambda _: Answer(400, b'[{"errorCode":"INVALIDENTITY","message":"not supported"}]')
+    )
     with pytest.raises(CallRefused):
         made.ingest(inserts(1))
     assert len(web.asked) == 1
@@ -274,7 +300,9 @@ def test_a_close_whose_answer_is_lost_is_asked_after(bulk: Callable[..., tuple[B
     assert sum(asked.method == "PATCH" for asked in web.asked) == 1
 
 
-def test_a_close_that_never_arrives_leaves_the_rows_unknown(bulk: Callable[..., tuple[Bulk, Web]]) -> None:
+def test_a_close_that_never_arrives_leaves_the_rows_unknown(
+    bulk: Callable[..., tuple[Bulk, Web]],
+) -> None:
     def script(asked: Asked) -> Answer | None:
         if asked.method == "PATCH":
             return None

@@ -30,7 +30,11 @@ from sfsync.salesforce.retry import Patience
 
 ADA = SalesforceId("0035500001H9cakAAB")
 BOB = SalesforceId("003000000000002AAA")
-LOCKED = {"statusCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access", "fields": []}
+LOCKED = {
+    "statusCode": "UNABLE_TO_LOCK_ROW",
+    "message": "unable to obtain exclusive access",
+    "fields": [],
+}
 OK = {"id": ADA, "success": True, "errors": []}
 
 
@@ -70,7 +74,10 @@ def named(answer: Any, body: Any) -> Any:
     if not isinstance(answer, list) or len(answer) != len(records):
         return answer
     pairs = zip(answer, records, strict=True)
-    return [{**told, "id": record["id"]} if told is OK and "id" in record else told for told, record in pairs]
+    return [
+        {**told, "id": record["id"]} if told is OK and "id" in record else told
+        for told, record in pairs
+    ]
 
 
 def update(ref: int, record_id: str = "", **fields: Any) -> OrgWrite:
@@ -87,7 +94,9 @@ def create(ref: int, key: str = "", **fields: Any) -> OrgWrite:
     return OrgWrite(ref, OrgAction.CREATE, "Contact", fields, None, "Ext__c" if key else "", key)
 
 
-def sent_through(writes: list[OrgWrite], reply: Callable[[str, Any], Any]) -> tuple[dict[int, Outcome], Wire]:
+def sent_through(
+    writes: list[OrgWrite], reply: Callable[[str, Any], Any]
+) -> tuple[dict[int, Outcome], Wire]:
     wire = Wire(reply)
     outcomes: list[Outcome] = []
     Collections(cast("Connection", wire), outcomes).apply(writes)
@@ -96,10 +105,13 @@ def sent_through(writes: list[OrgWrite], reply: Callable[[str, Any], Any]) -> tu
 
 
 def failed(code: str, message: str = "no", **more: Any) -> dict[str, Any]:
-    return {"success": False, "errors": [{"statusCode": code, "message": message, "fields": [], **more}]}
+    return {
+        "success": False,
+        "errors": [{"statusCode": code, "message": message, "fields": [], **more}],
+    }
 
 
-# -- what travels together ---------------------------------------------------------------------------------------
+# -- what travels together -------------------------------------------------------------------------
 def test_only_writes_of_one_kind_travel_together() -> None:
     lead = OrgWrite(3, OrgAction.UPDATE, "Lead", {}, BOB)
     delete = OrgWrite(4, OrgAction.DELETE, "Contact", {}, ADA)
@@ -108,7 +120,8 @@ def test_only_writes_of_one_kind_travel_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "write", [OrgWrite(1, OrgAction.NONE, "Contact", {}), OrgWrite(1, OrgAction.UPDATE, "Contact", {})]
+    "write",
+    [OrgWrite(1, OrgAction.NONE, "Contact", {}), OrgWrite(1, OrgAction.UPDATE, "Contact", {})],
 )
 def test_a_write_that_cannot_be_meant_is_a_mistake(write: OrgWrite) -> None:
     with pytest.raises(ValueError):
@@ -158,13 +171,18 @@ def test_requests_as_the_reference_has_them() -> None:
     upsert = request_of([create(1, "k/1", LastName="A")])
     assert (upsert.method, upsert.path) == ("PATCH", "composite/sobjects/Contact/Ext__c")
     assert upsert.body is not None
-    assert upsert.body["records"] == [{"attributes": {"type": "Contact"}, "LastName": "A", "Ext__c": "k/1"}]
+    assert upsert.body["records"] == [
+        {"attributes": {"type": "Contact"}, "LastName": "A", "Ext__c": "k/1"}
+    ]
     assert request_of([create(1, LastName="A")]).method == "POST"
     delete = request_of([OrgWrite(1, OrgAction.DELETE, "Contact", {}, ADA)])
-    assert (delete.method, delete.path) == ("DELETE", f"composite/sobjects?ids={ADA}&allOrNone=false")
+    assert (delete.method, delete.path) == (
+        "DELETE",
+        f"composite/sobjects?ids={ADA}&allOrNone=false",
+    )
 
 
-# -- what an answer means ----------------------------------------------------------------------------------------
+# -- what an answer means --------------------------------------------------------------------------
 def test_ids_are_kept_in_their_long_form() -> None:
     told = outcome_of(create(1), {"id": ADA[:15], "success": True, "errors": []})
     assert told == Accepted(1, ADA, created=True)
@@ -214,7 +232,9 @@ def test_an_answer_that_makes_no_sense_is_never_success(item: Any) -> None:
 @pytest.mark.parametrize("key", ["duplicateResut", "duplicateResult"])
 def test_a_duplicate_rule_names_the_record_that_is_there(key: str) -> None:
     result = {
-        "matchResults": [{"matchRecords": [{"record": {"attributes": {"type": "Contact"}, "Id": ADA[:15]}}]}]
+        "matchResults": [
+            {"matchRecords": [{"record": {"attributes": {"type": "Contact"}, "Id": ADA[:15]}}]}
+        ]
     }
     told = outcome_of(create(1), failed("DUPLICATES_DETECTED", **{key: result}))
     assert isinstance(told, Rejected)
@@ -225,7 +245,10 @@ def test_a_match_of_another_object_or_several_is_no_match() -> None:
     def rule(*records: tuple[str, str]) -> Refusal:
         found = [{"record": {"attributes": {"type": kind}, "Id": each}} for kind, each in records]
         return Refusal(
-            "DUPLICATES_DETECTED", "", (), {"duplicateResut": {"matchResults": [{"matchRecords": found}]}}
+            "DUPLICATES_DETECTED",
+            "",
+            (),
+            {"duplicateResut": {"matchResults": [{"matchRecords": found}]}},
         )
 
     assert matched_id(rule(("Lead", BOB)), "Contact") is None
@@ -237,10 +260,13 @@ def test_a_match_of_another_object_or_several_is_no_match() -> None:
 def test_a_unique_field_names_the_record_in_its_text() -> None:
     text = f"duplicate value found: Ext__c duplicates value on record with id: {ADA[:15]}"
     assert matched_id(Refusal("DUPLICATE_VALUE", text), "Contact") == ADA
-    assert matched_id(Refusal("DUPLICATE_VALUE", "duplicate value found: <unknown>"), "Contact") is None
+    assert (
+        matched_id(Refusal("DUPLICATE_VALUE", "duplicate value found: <unknown>"), "Contact")
+        is None
+    )
 
 
-# -- whole calls -------------------------------------------------------------------------------------------------
+# -- whole calls -----------------------------------------------------------------------------------
 def test_records_are_matched_by_position() -> None:
     told, wire = sent_through(
         [update(1), update(2), update(3)], lambda *_: [OK, failed("STRING_TOO_LONG"), OK]
@@ -311,7 +337,9 @@ def test_a_login_that_ends_is_told_by_an_error() -> None:
 
 
 def test_locked_records_are_sent_again_and_then_deferred() -> None:
-    told, wire = sent_through([update(1), update(2)], lambda *_: [OK, failed("UNABLE_TO_LOCK_ROW")][-1:] * 2)
+    told, wire = sent_through(
+        [update(1), update(2)], lambda *_: [OK, failed("UNABLE_TO_LOCK_ROW")][-1:] * 2
+    )
     assert told[1] == Deferred(1, "UNABLE_TO_LOCK_ROW", "no")
     assert len(wire.sent) == 4
 
@@ -341,7 +369,7 @@ def test_locked_records_are_sent_again_in_small_requests() -> None:
     assert len(wire.sent[1][2]["compositeRequest"]) == 4
 
 
-# -- requests refused as a whole ---------------------------------------------------------------------------------
+# -- requests refused as a whole -------------------------------------------------------------------
 def spoilt_by(bad: set[int], code: str = "JSON_PARSER_ERROR") -> Callable[[str, Any], Any]:
     """An org that refuses a whole request with any bad record in it."""
 
@@ -354,7 +382,9 @@ def spoilt_by(bad: set[int], code: str = "JSON_PARSER_ERROR") -> Callable[[str, 
         if path == "composite":
             answers = [one(part["body"]) for part in body["compositeRequest"]]
             return {
-                "compositeResponse": [{"httpStatusCode": status, "body": told} for status, told in answers]
+                "compositeResponse": [
+                    {"httpStatusCode": status, "body": told} for status, told in answers
+                ]
             }
         status, told = one(body)
         if status == 200:
@@ -368,7 +398,9 @@ def spoilt_by(bad: set[int], code: str = "JSON_PARSER_ERROR") -> Callable[[str, 
 def test_the_records_that_spoil_a_request_are_found_and_the_others_pass(bad: set[int]) -> None:
     told, wire = sent_through([update(ref, Title=str(ref)) for ref in range(200)], spoilt_by(bad))
     assert {ref for ref, outcome in told.items() if isinstance(outcome, Rejected)} == bad
-    assert {ref for ref, outcome in told.items() if isinstance(outcome, Accepted)} == set(range(200)) - bad
+    assert {ref for ref, outcome in told.items() if isinstance(outcome, Accepted)} == set(
+        range(200)
+    ) - bad
     assert len(wire.sent) <= 1 + 4 * len(bad)
 
 
@@ -388,7 +420,9 @@ def test_an_unknown_field_refuses_only_the_records_that_hold_it() -> None:
             )
         return [OK] * len(body["records"])
 
-    told, wire = sent_through([update(1, Title="x"), update(2, Gone__c="y"), update(3, Title="z")], reply)
+    told, wire = sent_through(
+        [update(1, Title="x"), update(2, Gone__c="y"), update(3, Title="z")], reply
+    )
     assert [type(told[ref]).__name__ for ref in (1, 2, 3)] == ["Accepted", "Rejected", "Accepted"]
     assert len(wire.sent) == 2
 
@@ -403,7 +437,8 @@ def test_an_unknown_key_field_refuses_all_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(500, Unknown), (503, Accepted), (403, Deferred), (0, Unknown), (404, Rejected)]
+    ("status", "kind"),
+    [(500, Unknown), (503, Accepted), (403, Deferred), (0, Unknown), (404, Rejected)],
 )
 def test_an_inner_request_that_fails_by_itself(status: int, kind: type[Outcome]) -> None:
     code = "NOT_FOUND" if status == 404 else "X"
@@ -433,11 +468,18 @@ def test_a_refusal_of_the_user_stops_everything() -> None:
 
 
 def test_an_org_that_takes_fewer_together_gets_them_one_by_one() -> None:
-    too_many = {"errorCode": "LIMIT_EXCEEDED", "message": "The request can't contain more than 1 operations."}
+    too_many = {
+        "errorCode": "LIMIT_EXCEEDED",
+        "message": "The request can't contain more than 1 operations.",
+    }
 
     def reply(path: str, body: Any) -> Any:
         if path == "composite":
-            return {"compositeResponse": [{"httpStatusCode": 400, "body": [too_many], "referenceId": None}]}
+            return {
+                "compositeResponse": [
+                    {"httpStatusCode": 400, "body": [too_many], "referenceId": None}
+                ]
+            }
         return [OK] * len(body["records"])
 
     told, wire = sent_through([update(ref) for ref in range(2_000)], reply)
@@ -453,6 +495,8 @@ def test_results_that_name_other_records_than_were_sent_are_not_believed() -> No
     assert all(isinstance(outcome, Unknown) for outcome in told.values())
 
 
-@pytest.mark.parametrize("item", [{}, {"errorCode": "X", "message": "no"}, {"success": "yes", "id": ADA}])
+@pytest.mark.parametrize(
+    "item", [{}, {"errorCode": "X", "message": "no"}, {"success": "yes", "id": ADA}]
+)
 def test_a_result_that_does_not_say_whether_it_was_done_is_unknown(item: dict[str, Any]) -> None:
     assert isinstance(outcome_of(update(1, ADA), item), Unknown)

@@ -29,7 +29,12 @@ def told(code: str, message: str = "words") -> list[dict[str, object]]:
         (404, told("NOT_FOUND"), CallRefused, None),
         (403, None, CallRefused, None),
         (403, told("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), BudgetSpent, None),
-        (403, told("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded"), CallFailed, False),
+        (
+            403,
+            told("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded"),
+            CallFailed,
+            False,
+        ),
         (429, told("REQUEST_LIMIT_EXCEEDED", "Too many requests"), CallFailed, False),
         (503, None, CallFailed, False),
         (503, told("SERVER_UNAVAILABLE"), CallFailed, False),
@@ -80,7 +85,11 @@ def test_no_shape_of_a_body_makes_it_fail(body: object) -> None:
         (401, told("INVALID_SESSION_ID", "Session expired or invalid"), True),
         (401, None, True),
         (403, None, True),
-        (400, {"exceptionCode": "InvalidSessionId", "exceptionMessage": "Invalid session id"}, True),
+        (
+            400,
+            {"exceptionCode": "InvalidSessionId", "exceptionMessage": "Invalid session id"},
+            True,
+        ),
         (400, told("InvalidSessionId"), True),
         (400, told("INVALID_FIELD"), False),
         (403, told("INSUFFICIENT_ACCESS"), False),
@@ -92,7 +101,11 @@ def test_when_a_new_access_token_is_needed(status: int, body: object, ended: boo
 
 
 @pytest.mark.parametrize(
-    "words", ["This session is not valid for use with the REST API", "Connected app is not attached to Agent"]
+    "words",
+    [
+        "This session is not valid for use with the REST API",
+        "Connected app is not attached to Agent",
+    ],
 )
 def test_texts_that_never_heal_end_the_login_at_once(words: str) -> None:
     with pytest.raises(GrantRevoked):
@@ -103,7 +116,11 @@ def test_texts_that_never_heal_end_the_login_at_once(words: str) -> None:
     ("code", "words", "repeat"),
     [
         ("UNABLE_TO_LOCK_ROW", "", Repeat.LATER),
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "x: UNABLE_TO_LOCK_ROW, unable to obtain", Repeat.LATER),
+        (
+            "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+            "x: UNABLE_TO_LOCK_ROW, unable to obtain",
+            Repeat.LATER,
+        ),
         ("CANNOT_EXECUTE_FLOW_TRIGGER", "x: UNABLE_TO_LOCK_ROW, unable to obtain", Repeat.LATER),
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "a trigger says no", Repeat.NEVER),
         ("ALL_OR_NONE_OPERATION_ROLLED_BACK", "", Repeat.LATER),

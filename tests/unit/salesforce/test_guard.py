@@ -75,7 +75,9 @@ class Wire:
         answers = [{"httpStatusCode": status, "body": told}]
         for each in others:
             last = each["body"]["records"][0]["attributes"]["type"]
-            count = int(last.removeprefix("@{guard.records[").removesuffix("].attributes.type}")) + 1
+            count = (
+                int(last.removeprefix("@{guard.records[").removesuffix("].attributes.type}")) + 1
+            )
             fine = status == 200 and count <= len(told["records"])
             answers.append(
                 {"httpStatusCode": 200, "body": self._done(each["body"])}
@@ -136,7 +138,10 @@ SEEN = {"SystemModstamp": READ_AT, "Title": "Old"}
 
 def test_the_question_stays_under_the_length_of_an_address() -> None:
     names = {f"A_Field_With_A_Very_Long_Name_Of_Forty_{number:02d}__c": "x" for number in range(60)}
-    for writes in ([guarded(ref) for ref in range(2_000)], [guarded(ref, **names) for ref in range(2_000)]):
+    for writes in (
+        [guarded(ref) for ref in range(2_000)],
+        [guarded(ref, **names) for ref in range(2_000)],
+    ):
         together = list(calls(chunks(writes, 200), root=Wire.root))
         lengths = [len(guard.address(Wire.root, guard.statement(each))) for each in together]
         assert max(lengths) <= guard.MAX_ADDRESS
@@ -193,7 +198,9 @@ def test_a_text_that_looks_like_a_reference_is_asked_about_apart() -> None:
 
 @pytest.mark.parametrize("room", [5, 1])
 def test_a_question_that_names_no_column_refuses_those_who_write_to_it(room: int) -> None:
-    column = [{"errorCode": "INVALID_FIELD", "message": "No such column 'Gone__c' on entity 'Contact'"}]
+    column = [
+        {"errorCode": "INVALID_FIELD", "message": "No such column 'Gone__c' on entity 'Contact'"}
+    ]
 
     class Narrower(Wire):
         def write(self, path: str, *, method: str, body: Any = None) -> Any:
@@ -211,7 +218,10 @@ def test_a_question_that_names_no_column_refuses_those_who_write_to_it(room: int
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_question_that_fails_leaves_everything_undone(status: int) -> None:
-    told = sent(Wire(question=(status, [{"errorCode": "UNKNOWN", "message": "?"}])), [guarded(1), guarded(2)])
+    told = sent(
+        Wire(question=(status, [{"errorCode": "UNKNOWN", "message": "?"}])),
+        [guarded(1), guarded(2)],
+    )
     assert all(isinstance(outcome, Deferred) for outcome in told.values())
 
 
@@ -228,7 +238,10 @@ class Literal(Wire):
         if not named.startswith("@{"):
             return super()._done(body)
         self.written += [] if self.whole else [record["id"] for record in others]
-        refused = {"statusCode": "INVALID_TYPE", "message": f"sObject type '{named}' is not supported."}
+        refused = {
+            "statusCode": "INVALID_TYPE",
+            "message": f"sObject type '{named}' is not supported.",
+        }
         done = [{"id": each["id"], "success": True, "errors": []} for each in others]
         return [{"success": False, "errors": [refused]}, *done]
 
@@ -245,7 +258,9 @@ def test_an_org_that_follows_no_reference_there_is_asked_apart_and_every_write_i
     whole: bool,
 ) -> None:
     wire, outcomes = Literal(whole=whole), list[Outcome]()
-    Collections(cast("Connection", wire), outcomes).apply([guarded(ref, Title="New") for ref in range(1, 4)])
+    Collections(cast("Connection", wire), outcomes).apply(
+        [guarded(ref, Title="New") for ref in range(1, 4)]
+    )
     assert sorted(outcome.ref for outcome in outcomes) == [1, 2, 3]
     assert all(isinstance(outcome, Accepted) for outcome in outcomes)
     assert len(wire.written) == len(set(wire.written)) == 3

@@ -7,7 +7,15 @@ import json
 import zipfile
 from xml.etree import ElementTree as ET
 
-from sfsync.planning.provision import Blueprint, FieldGrant, Found, NewField, ObjectGrant, Part, steps
+from sfsync.planning.provision import (
+    Blueprint,
+    FieldGrant,
+    Found,
+    NewField,
+    ObjectGrant,
+    Part,
+    steps,
+)
 from sfsync.salesforce.metadata import NAMESPACE, package_files, source_files, zipped
 
 WANTED = Blueprint(
@@ -16,7 +24,10 @@ WANTED = Blueprint(
         NewField("Lead", "K__c", "Text", frozenset(), length=255, is_key=True),
     ),
     objects=(ObjectGrant("Lead", create=True, edit=True), ObjectGrant("Account")),
-    grants=(FieldGrant("Contact", "A_B__c", edit=True), FieldGrant("Contact", "AccountId", edit=False)),
+    grants=(
+        FieldGrant("Contact", "A_B__c", edit=True),
+        FieldGrant("Contact", "AccountId", edit=False),
+    ),
 )
 
 
@@ -74,7 +85,9 @@ def test_the_package_names_its_parts_and_the_same_mapping_gives_the_same_bytes()
     assert content == zipped(package_files(WANTED, "66.0"))
     with zipfile.ZipFile(io.BytesIO(content)) as package:
         assert package.namelist()[0] == "package.xml"
-        members = [each.text for each in read(package.read("package.xml")).iter(f"{{{NAMESPACE}}}members")]
+        members = [
+            each.text for each in read(package.read("package.xml")).iter(f"{{{NAMESPACE}}}members")
+        ]
     assert members == ["Contact.A_B__c", "Lead.K__c", "PenguinMails_Sync"]
 
 
@@ -93,8 +106,13 @@ def test_the_files_say_what_the_calls_say() -> None:
         each["field"]: each["editable"]
         for each in map(told, root.findall(f"{{{NAMESPACE}}}fieldPermissions"))
     }
-    assert fields == {body["Field"]: str(body["PermissionsEdit"]).lower() for body in bodies[Part.GRANT]}
-    objects = {each["object"]: each for each in map(told, root.findall(f"{{{NAMESPACE}}}objectPermissions"))}
+    assert fields == {
+        body["Field"]: str(body["PermissionsEdit"]).lower() for body in bodies[Part.GRANT]
+    }
+    objects = {
+        each["object"]: each
+        for each in map(told, root.findall(f"{{{NAMESPACE}}}objectPermissions"))
+    }
     for body in bodies[Part.OBJECT]:
         allowed = objects.pop(str(body["SobjectType"]))
         for right in ("Read", "Create", "Edit", "Delete"):

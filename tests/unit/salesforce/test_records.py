@@ -31,7 +31,9 @@ def test_a_parent_that_was_not_told_gives_nothing() -> None:
 
 
 def test_records_without_parents_lose_their_attributes_only() -> None:
-    assert Flattener(["Id"])([{"attributes": ATTRIBUTES, "Id": "1", "N": 5.0}]) == [{"Id": "1", "N": 5.0}]
+    assert Flattener(["Id"])([{"attributes": ATTRIBUTES, "Id": "1", "N": 5.0}]) == [
+        {"Id": "1", "N": 5.0}
+    ]
 
 
 @pytest.mark.parametrize("record", [{}, {"Id": None}, {"Name": "x"}])

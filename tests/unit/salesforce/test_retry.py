@@ -9,7 +9,14 @@ import stamina
 
 from sfsync.errors import BudgetSpent, GrantRevoked, ProtocolError
 from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal
-from sfsync.salesforce.retry import Patience, read_again, reading, while_locked, write_again, writing
+from sfsync.salesforce.retry import (
+    Patience,
+    read_again,
+    reading,
+    while_locked,
+    write_again,
+    writing,
+)
 
 PATIENT = Patience()
 
@@ -72,7 +79,9 @@ def test_what_does_not_heal_is_not_repeated(error: Exception) -> None:
     assert write_again(error) is False
 
 
-@pytest.mark.parametrize(("asked", "answer"), [(None, True), (2.0, 2.0), (120.0, 120.0), (86_400.0, False)])
+@pytest.mark.parametrize(
+    ("asked", "answer"), [(None, True), (2.0, 2.0), (120.0, 120.0), (86_400.0, False)]
+)
 def test_a_wait_that_the_org_asks_for_is_obeyed_within_reason(
     asked: float | None, answer: bool | float
 ) -> None:

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from sfsync.errors import AuthError, BudgetSpent, UsageError
-from sfsync.mapping.schema import ActivityMap, FieldMap, FieldType, Mapping, MissingPerson, ObjectMap
+from sfsync.mapping.schema import (
+    ActivityMap,
+    FieldMap,
+    FieldType,
+    Mapping,
+    MissingPerson,
+    ObjectMap,
+)
 from sfsync.planning.provision import (
     SET_NAME,
     Act,
@@ -30,7 +37,8 @@ LEAD = ObjectMap(
     external_id="PenguinMails_Id__c",
 )  # fmt: skip
 MAPPING = Mapping(
-    {"lead": LEAD}, ActivityMap(fields=(("Type", "Email"),), missing_person=MissingPerson.QUARANTINE)
+    {"lead": LEAD},
+    ActivityMap(fields=(("Type", "Email"),), missing_person=MissingPerson.QUARANTINE),
 )
 WANTED = blueprint(MAPPING)
 BARE = Found({}, "005U", "sync@example.com")
@@ -66,7 +74,11 @@ def carried_out(rule: Rule = lambda *_: None, found: Found = BARE) -> tuple[Wire
 
 
 def told(results: list[Result], status: Status) -> dict[str, str]:
-    return {f"{each.step.part}:{each.step.name}": each.message for each in results if each.status is status}
+    return {
+        f"{each.step.part}:{each.step.name}": each.message
+        for each in results
+        if each.status is status
+    }
 
 
 def test_everything_is_made_in_few_calls_and_in_order() -> None:
@@ -128,7 +140,9 @@ def test_without_the_permission_set_nothing_of_it_is_tried() -> None:
 
 @pytest.mark.parametrize("code", ["DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"])
 def test_what_somebody_made_meanwhile_is_there(code: str) -> None:
-    _, results = carried_out(lambda _m, path, _b: refused(code) if path.startswith("tooling/") else None)
+    _, results = carried_out(
+        lambda _m, path, _b: refused(code) if path.startswith("tooling/") else None
+    )
     assert told(results, Status.FAILED) == told(results, Status.SKIPPED) == {}
     assert "it was there already" in told(results, Status.DONE).values()
 
@@ -136,8 +150,12 @@ def test_what_somebody_made_meanwhile_is_there(code: str) -> None:
 @pytest.mark.parametrize(
     "failure", [CallFailed("the connection broke off"), BudgetSpent("spent"), AuthError("ended")]
 )
-def test_a_connection_that_is_lost_ends_the_run_and_what_was_done_is_told(failure: Exception) -> None:
-    wire, results = carried_out(lambda _m, path, _b: failure if path.endswith("ObjectPermissions/") else None)
+def test_a_connection_that_is_lost_ends_the_run_and_what_was_done_is_told(
+    failure: Exception,
+) -> None:
+    wire, results = carried_out(
+        lambda _m, path, _b: failure if path.endswith("ObjectPermissions/") else None
+    )
     assert len(told(results, Status.DONE)) == 3
     assert list(told(results, Status.FAILED)) == ["object permission:Lead"]
     assert "run again" in told(results, Status.SKIPPED)[f"assignment:{SET_NAME}"]
@@ -176,7 +194,9 @@ def test_a_custom_field_that_is_refused_is_a_failure_and_the_others_are_done() -
 
 def test_an_answer_that_is_too_short_leaves_nothing_unsaid() -> None:
     _, results = carried_out(lambda _m, path, _b: [] if path == "composite/sobjects" else None)
-    assert {each.message for each in results if each.step.part is Part.GRANT} == {"the org told no result"}
+    assert {each.message for each in results if each.step.part is Part.GRANT} == {
+        "the org told no result"
+    }
 
 
 def test_rights_that_are_too_few_are_changed_in_place() -> None:
@@ -190,7 +210,10 @@ def test_rights_that_are_too_few_are_changed_in_place() -> None:
     assert told(results, Status.FAILED) == told(results, Status.SKIPPED) == {}
     patched = {path: body for method, path, body in wire.sent if method == "PATCH"}
     assert patched["sobjects/PermissionSet/0PS9"] == {"PermissionsEditTask": True}
-    assert patched["sobjects/ObjectPermissions/110L"] == {"PermissionsCreate": True, "PermissionsEdit": True}
+    assert patched["sobjects/ObjectPermissions/110L"] == {
+        "PermissionsCreate": True,
+        "PermissionsEdit": True,
+    }
     [record] = patched["composite/sobjects"]["records"]
     assert (record["id"], record["PermissionsEdit"]) == ("01kE", True)
     assert not any("Assignment" in path for _, path, _ in wire.sent)
@@ -221,12 +244,16 @@ class Side(Wire):
 
     def _keep(self, sobject: str, body: dict[str, Any]) -> None:
         kept = self.rows.setdefault(sobject, [])
-        kept.append({**body, "Id": "0PS1" if sobject == "PermissionSet" else f"{sobject}{len(kept)}"})
+        kept.append(
+            {**body, "Id": "0PS1" if sobject == "PermissionSet" else f"{sobject}{len(kept)}"}
+        )
 
     def read(self, path: str, **_: Any) -> Any:
         self.asked.append(path)
         if path.startswith("tooling/query"):
-            return self._answer([self._listed(row["FullName"]) for row in self.rows.get("CustomField", [])])
+            return self._answer(
+                [self._listed(row["FullName"]) for row in self.rows.get("CustomField", [])]
+            )
         number = int(path.rpartition("CustomField")[2])
         return self.rows["CustomField"][number]
 
@@ -249,7 +276,9 @@ class Side(Wire):
             sobject = statement.partition(" FROM ")[2].partition(" ")[0]
             rows = self.rows.get(sobject, [])
             if sobject == "User":
-                rows = [row for row in rows if row["Id"] in statement or row["Username"] in statement]
+                rows = [
+                    row for row in rows if row["Id"] in statement or row["Username"] in statement
+                ]
             yield Page(rows, len(rows), "")
 
 
@@ -263,7 +292,9 @@ def test_a_second_run_finds_everything_and_sends_nothing() -> None:
     side = Side()
     first = looked(side)
     assert (first.permission_set, first.assigned, first.fields) == (None, False, {})
-    assert {each.status for each in OrgSetup(side).carry_out(steps(WANTED, first), first)} == {Status.DONE}  # type: ignore[arg-type]
+    assert {each.status for each in OrgSetup(side).carry_out(steps(WANTED, first), first)} == {
+        Status.DONE
+    }  # type: ignore[arg-type]
     sent = len(side.sent)
     second = looked(side)
     assert second.assigned
@@ -272,7 +303,9 @@ def test_a_second_run_finds_everything_and_sends_nothing() -> None:
 
 
 def test_an_interrupted_run_is_finished_by_the_next() -> None:
-    broken: dict[str, Exception] = {"sobjects/ObjectPermissions/": CallFailed("the connection broke off")}
+    broken: dict[str, Exception] = {
+        "sobjects/ObjectPermissions/": CallFailed("the connection broke off")
+    }
     side = Side(lambda _m, path, _b: broken.get(path))
     before = looked(side)
     OrgSetup(side).carry_out(steps(WANTED, before), before)  # type: ignore[arg-type]
@@ -295,7 +328,9 @@ def test_a_field_that_nobody_here_may_see_is_looked_at_in_the_setup() -> None:
 
 def test_a_field_of_a_package_with_the_same_name_is_another_field() -> None:
     side = Side()
-    side._keep("CustomField", {"FullName": "Lead.PenguinMails_N__c", "Metadata": {"type": "Number"}})
+    side._keep(
+        "CustomField", {"FullName": "Lead.PenguinMails_N__c", "Metadata": {"type": "Number"}}
+    )
     listed = side._listed
     side._listed = lambda name: listed(name) | {"NamespacePrefix": "acme"}  # type: ignore[method-assign]
     assert looked(side).fields == {}

@@ -51,7 +51,10 @@ def test_text_is_quoted_as_simple_salesforce_quotes_it(text: str) -> None:
         (12, "12"),
         (1.5, "1.5"),
         (date(2026, 1, 20), "2026-01-20"),
-        (datetime(2026, 1, 20, 11, 0, 0, 999, timezone(timedelta(hours=1))), "2026-01-20T10:00:00Z"),
+        (
+            datetime(2026, 1, 20, 11, 0, 0, 999, timezone(timedelta(hours=1))),
+            "2026-01-20T10:00:00Z",
+        ),
     ],
 )
 def test_other_values_are_written_as_the_reference_says(value: object, literal: str) -> None:
@@ -60,22 +63,38 @@ def test_other_values_are_written_as_the_reference_says(value: object, literal: 
 
 @pytest.mark.parametrize(
     "value",
-    ["a\0b", "\ud800", "x" * 4_001, float("nan"), float("inf"), datetime(2026, 1, 20), object(), ["a"], b"a"],
+    [
+        "a\0b",
+        "\ud800",
+        "x" * 4_001,
+        float("nan"),
+        float("inf"),
+        datetime(2026, 1, 20),
+        object(),
+        ["a"],
+        b"a",
+    ],
 )
 def test_what_no_query_can_hold_is_refused(value: object) -> None:
     with pytest.raises(ValueError):
         soql.quoted(value)
 
 
-@pytest.mark.parametrize("name", ["", "1a", "a b", "a'", "Id FROM Contact--", "a..b", "a.", "Konto_ü"])
+@pytest.mark.parametrize(
+    "name", ["", "1a", "a b", "a'", "Id FROM Contact--", "a..b", "a.", "Konto_ü"]
+)
 def test_what_is_no_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError):
         soql.named(name)
 
 
 def test_a_statement_is_put_together_in_order() -> None:
-    text = soql.select("Contact", ["Id", "Account.Name"], "IsDeleted = true", ["SystemModstamp", "Id"])
-    assert text == ("SELECT Id,Account.Name FROM Contact WHERE IsDeleted = true ORDER BY SystemModstamp,Id")
+    text = soql.select(
+        "Contact", ["Id", "Account.Name"], "IsDeleted = true", ["SystemModstamp", "Id"]
+    )
+    assert text == (
+        "SELECT Id,Account.Name FROM Contact WHERE IsDeleted = true ORDER BY SystemModstamp,Id"
+    )
 
 
 @given(st.lists(sendable, max_size=60))
@@ -87,7 +106,9 @@ def test_every_value_is_asked_for_exactly_once(values: list[str]) -> None:
 
 def test_long_lists_are_cut_so_that_each_address_is_short_enough() -> None:
     emails = [f"somebody.{number}@a-rather-long-company-name.example" for number in range(2_000)]
-    statements = list(soql.selects_in("Contact", ["Id", "Email"], "Email", emails, also="IsDeleted = false"))
+    statements = list(
+        soql.selects_in("Contact", ["Id", "Email"], "Email", emails, also="IsDeleted = false")
+    )
     assert all(len(quote(text, safe="")) <= soql.MAX_QUERY_BYTES for text in statements)
     assert len(statements) < 15
     assert all(text.endswith(") AND IsDeleted = false") for text in statements)
@@ -95,7 +116,13 @@ def test_long_lists_are_cut_so_that_each_address_is_short_enough() -> None:
 
 def test_five_queries_hold_two_thousand_ids() -> None:
     ids = [f"003{number:012d}AAA" for number in range(2_000)]
-    fields = ["Id", "IsDeleted", "MasterRecordId", "SystemModstamp", *(f"Custom_{n}__c" for n in range(12))]
+    fields = [
+        "Id",
+        "IsDeleted",
+        "MasterRecordId",
+        "SystemModstamp",
+        *(f"Custom_{n}__c" for n in range(12)),
+    ]
     assert len(list(soql.selects_in("Contact", fields, "Id", ids))) == 5
 
 

@@ -34,7 +34,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "AssignmentRule": [{"Name": "Europe"}],
     "TaskStatus": [{"ApiName": "Completed", "IsClosed": True}],
 }  # fmt: skip
-LIMITS = {"DailyApiRequests": {"Max": 100, "Remaining": 60}, "DataStorageMB": {"Max": 5, "Remaining": 2}}
+LIMITS = {
+    "DailyApiRequests": {"Max": 100, "Remaining": 60},
+    "DataStorageMB": {"Max": 5, "Remaining": 2},
+}
 REFUSED = {"errorCode": "INVALID_TYPE", "message": "sObject type is not supported."}
 
 
@@ -42,7 +45,10 @@ class Org:
     """Answers as an org does; ``refuses`` names what this user may not ask, by a part of the path."""
 
     def __init__(
-        self, *refuses: str, versions: tuple[str, ...] = ("66.0", "67.0"), code: str = "INVALID_TYPE"
+        self,
+        *refuses: str,
+        versions: tuple[str, ...] = ("66.0", "67.0"),
+        code: str = "INVALID_TYPE",
     ) -> None:
         self.refuses, self.versions, self.code = refuses, versions, code
 
@@ -51,7 +57,9 @@ class Org:
             status, body = 200, [{"version": version} for version in self.versions]
         elif asked.path.endswith("/composite") and "composite" not in self.refuses:
             told = [self.one(each["url"]) for each in json.loads(asked.body)["compositeRequest"]]
-            answers = [{"httpStatusCode": status, "body": body, "httpHeaders": {}} for status, body in told]
+            answers = [
+                {"httpStatusCode": status, "body": body, "httpHeaders": {}} for status, body in told
+            ]
             status, body = 200, {"compositeResponse": answers}
         else:
             status, body = self.one(asked.path)
@@ -68,7 +76,14 @@ class Org:
         sobject = path.partition(" FROM ")[2].partition(" ")[0]
         rows = ROWS.get(sobject, [])
         if sobject == "CustomField":
-            rows = [{"Id": "00N", "TableEnumOrId": "Contact", "DeveloperName": "X", "NamespacePrefix": None}]
+            rows = [
+                {
+                    "Id": "00N",
+                    "TableEnumOrId": "Contact",
+                    "DeveloperName": "X",
+                    "NamespacePrefix": None,
+                }
+            ]
         return 200, {"totalSize": len(rows), "done": True, "records": rows}
 
 
@@ -77,7 +92,11 @@ def look(org: Callable[[Asked], Answer]) -> tuple[OrgFacts, list[str]]:
         session = OrgSession(web.token(), lambda token: token)
         connection = Connection(session, api_version="66.0", patience=Patience(tries=1))
         facts = survey(
-            connection, ["Contact"], ["Contact.X__c", "Contact.Y__c"], user_id="005U", now=lambda: NOW
+            connection,
+            ["Contact"],
+            ["Contact.X__c", "Contact.Y__c"],
+            user_id="005U",
+            now=lambda: NOW,
         )
         return facts, [asked.path.partition("?")[0].partition("v66.0/")[2] for asked in web.asked]
 

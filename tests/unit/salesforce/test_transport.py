@@ -46,15 +46,19 @@ def no_refresh(_stale: Token) -> Token:
     raise NotLoggedIn("no login", hint="sfsync login")
 
 
-def session_for(web: Web, refresh: Callable[[Token], Token] = no_refresh, **options: Any) -> OrgSession:
+def session_for(
+    web: Web, refresh: Callable[[Token], Token] = no_refresh, **options: Any
+) -> OrgSession:
     return OrgSession(web.token(), refresh, **options)
 
 
 def get(session: OrgSession, path: str = "/services/data/v67.0/limits") -> requests.Response:
-    return session.request("GET", f"https://{session.token.instance_url.removeprefix('http://')}{path}")
+    return session.request(
+        "GET", f"https://{session.token.instance_url.removeprefix('http://')}{path}"
+    )
 
 
-# -- what is sent ------------------------------------------------------------------------------------------------
+# -- what is sent ----------------------------------------------------------------------------------
 def test_every_call_is_tagged_and_never_reassigns_leads(serve: Serve) -> None:
     web = serve(lambda _: Answer())
     Connection(session_for(web)).read("limits")
@@ -117,7 +121,7 @@ def test_a_redirect_is_refused_and_the_login_not_sent(serve: Serve, status: int)
     assert other.asked == []
 
 
-# -- a login that ends -------------------------------------------------------------------------------------------
+# -- a login that ends -----------------------------------------------------------------------------
 def renewing(web: Web) -> tuple[Callable[[Token], Token], list[str]]:
     stale: list[str] = []
 
@@ -132,14 +136,20 @@ def renewing(web: Web) -> tuple[Callable[[Token], Token], list[str]]:
     "ended",
     [
         ENDED,
-        Answer(400, b'{"exceptionCode":"InvalidSessionId","exceptionMessage":"Invalid session id"}'),
+        Answer(
+            400, b'{"exceptionCode":"InvalidSessionId","exceptionMessage":"Invalid session id"}'
+        ),
         Answer(401, b"<html>please log in</html>", {"Content-Type": "text/html"}),
         Answer(403, b"<html>please log in</html>", {"Content-Type": "text/html"}),
         Answer(401, b""),
     ],
 )
-def test_an_ended_session_is_renewed_once_and_the_call_replayed(serve: Serve, ended: Answer) -> None:
-    web = serve(lambda asked: Answer() if asked.headers["authorization"] == "Bearer secret-2" else ended)
+def test_an_ended_session_is_renewed_once_and_the_call_replayed(
+    serve: Serve, ended: Answer
+) -> None:
+    web = serve(
+        lambda asked: Answer() if asked.headers["authorization"] == "Bearer secret-2" else ended
+    )
     refresh, stale = renewing(web)
     session = session_for(web, refresh)
     connection = Connection(session)
@@ -206,11 +216,17 @@ def test_the_login_shows_itself_nowhere(serve: Serve, caplog: pytest.LogCaptureF
     session = session_for(web)
     with pytest.raises(OrgUnavailable) as caught:
         get(session)
-    for shown in (repr(session), repr(session.auth), str(caught.value), caught.value.hint, caplog.text):
+    for shown in (
+        repr(session),
+        repr(session.auth),
+        str(caught.value),
+        caught.value.hint,
+        caplog.text,
+    ):
         assert "secret" not in shown
 
 
-# -- what comes back ---------------------------------------------------------------------------------------------
+# -- what comes back -------------------------------------------------------------------------------
 def test_calls_bytes_usage_and_the_orgs_clock_are_kept(serve: Serve) -> None:
     headers = {"Sforce-Limit-Info": "api-usage=97/15000", "Date": "Tue, 20 Jan 2026 10:00:00 GMT"}
     packed = gzip.compress(b'{"x": "' + b"a" * 10_000 + b'"}')
@@ -255,11 +271,13 @@ def test_the_days_limit_ends_the_run(serve: Serve) -> None:
     assert len(web.asked) == 1
 
 
-# -- how it fails ------------------------------------------------------------------------------------------------
+# -- how it fails ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("status", [200, 503])
 def test_a_page_of_html_is_trouble_and_never_shown(serve: Serve, status: int) -> None:
     web = serve(
-        lambda _: Answer(status, b"<html>maintenance</html>", {"Content-Type": "text/html; charset=utf-8"})
+        lambda _: Answer(
+            status, b"<html>maintenance</html>", {"Content-Type": "text/html; charset=utf-8"}
+        )
     )
     with pytest.raises(CallFailed) as caught:
         get(session_for(web))
@@ -275,12 +293,26 @@ def test_a_page_of_html_is_trouble_and_never_shown(serve: Serve, status: int) ->
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "soon"}, None),
         ({}, None),
-        ({"Retry-After": "Tue, 20 Jan 2026 10:00:05 GMT", "Date": "Tue, 20 Jan 2026 10:00:00 GMT"}, 5.0),
-        ({"Retry-After": "Tue, 20 Jan 2026 09:00:00 GMT", "Date": "Tue, 20 Jan 2026 10:00:00 GMT"}, None),
+        (
+            {
+                "Retry-After": "Tue, 20 Jan 2026 10:00:05 GMT",
+                "Date": "Tue, 20 Jan 2026 10:00:00 GMT",
+            },
+            5.0,
+        ),
+        (
+            {
+                "Retry-After": "Tue, 20 Jan 2026 09:00:00 GMT",
+                "Date": "Tue, 20 Jan 2026 10:00:00 GMT",
+            },
+            None,
+        ),
         ({"Retry-After": "Tue, 20 Jan 2026 10:00:05 GMT", "Date": "yesterday"}, None),
     ],
 )
-def test_how_long_the_org_asks_us_to_wait(serve: Serve, told: dict[str, str], seconds: float | None) -> None:
+def test_how_long_the_org_asks_us_to_wait(
+    serve: Serve, told: dict[str, str], seconds: float | None
+) -> None:
     web = serve(lambda _: Answer(429, b"[]", told))
     with pytest.raises(CallFailed) as caught:
         get(session_for(web))
@@ -315,7 +347,9 @@ def test_an_answer_that_stops_short_of_its_length_is_noticed(serve: Serve) -> No
 def test_an_answer_without_length_that_stops_short_is_noticed_by_its_json(serve: Serve) -> None:
     count = iter(range(9))
     web = serve(
-        lambda _: Answer(200, b'{"x": 1', announced=-1) if next(count) == 0 else Answer(200, b'{"x": 1}')
+        lambda _: (
+            Answer(200, b'{"x": 1', announced=-1) if next(count) == 0 else Answer(200, b'{"x": 1}')
+        )
     )
     assert Connection(session_for(web), patience=_QUICK).read("limits") == {"x": 1}
     assert len(web.asked) == 2
@@ -336,7 +370,11 @@ def test_an_answer_that_trickles_is_not_waited_for_for_ever(serve: Serve) -> Non
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_flood_is_stopped(serve: Serve, packed: bool) -> None:
     body = b"x" * 3_000_000
-    answer = Answer(200, gzip.compress(body), {"Content-Encoding": "gzip"}) if packed else Answer(200, body)
+    answer = (
+        Answer(200, gzip.compress(body), {"Content-Encoding": "gzip"})
+        if packed
+        else Answer(200, body)
+    )
     web = serve(lambda _: answer)
     with pytest.raises(ProtocolError, match="more than"):
         get(session_for(web, max_body_bytes=1_000_000))
@@ -393,11 +431,20 @@ def test_a_connection_that_is_not_secure_is_not_tried_again(serve: Serve) -> Non
 
 def test_an_org_that_takes_fewer_queries_together_gets_them_one_by_one(serve: Serve) -> None:
     too_many = [
-        {"errorCode": "LIMIT_EXCEEDED", "message": "The request can't contain more than 1 operations."}
+        {
+            "errorCode": "LIMIT_EXCEEDED",
+            "message": "The request can't contain more than 1 operations.",
+        }
     ]
-    refused = {"compositeResponse": [{"httpStatusCode": 400, "body": too_many, "referenceId": None}]}
+    refused = {
+        "compositeResponse": [{"httpStatusCode": 400, "body": too_many, "referenceId": None}]
+    }
     page = b'{"records": [{"Id": "1"}], "totalSize": 1, "done": true}'
-    web = serve(lambda asked: Answer(200, json.dumps(refused).encode() if asked.method == "POST" else page))
-    pages = Connection(session_for(web)).pages([f"SELECT Id FROM Contact WHERE Id = '{n}'" for n in range(7)])
+    web = serve(
+        lambda asked: Answer(200, json.dumps(refused).encode() if asked.method == "POST" else page)
+    )
+    pages = Connection(session_for(web)).pages(
+        [f"SELECT Id FROM Contact WHERE Id = '{n}'" for n in range(7)]
+    )
     assert len(list(pages)) == 7
     assert [asked.method for asked in web.asked] == ["POST"] + ["GET"] * 7
