@@ -120,7 +120,7 @@ def told(began: float, **figures: float) -> dict[str, float]:
 
 def serve(contacts: int) -> None:
     """An org, until standard input ends."""
-    from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+    from local_org.server import LocalOrg, LocalOrgConfig
 
     config = LocalOrgConfig(
         contacts=contacts,

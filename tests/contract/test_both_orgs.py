@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import stamina
 
+from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.engine.ports import Org
 from sfsync.errors import OrgRefused, OrgUnavailable
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.mapping.check import narrow, narrow_activities
 from sfsync.mapping.project import Projection
 from sfsync.mapping.schema import ActivityMap

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import stamina
 
+from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.engine.ports import Org
 from sfsync.errors import (
     BudgetSpent,
@@ -17,7 +18,6 @@ from sfsync.errors import (
     ProtocolError,
     SfsyncError,
 )
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.mapping.schema import ActivityMap
 from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite

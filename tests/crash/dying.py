@@ -20,13 +20,13 @@ from urllib.parse import unquote, urlsplit
 import requests
 from urllib3 import HTTPResponse
 
+from local_org.server import LocalOrg
 from sfsync import failpoints
 from sfsync.cli import sync as verbs
 from sfsync.cli import wiring
 from sfsync.cli.command import Answer, Cli, perform
 from sfsync.config import load_config
 from sfsync.engine import pull, push, push_activity
-from sfsync.local_org.server import LocalOrg
 from sfsync.mirror import staging
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.token import Token

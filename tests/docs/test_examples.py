@@ -17,10 +17,10 @@ import yaml
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from local_org.faults import read_fault
 from sfsync.cli.app import app
 from sfsync.config import example_config, load_config
 from sfsync.intake.files import read_events
-from sfsync.local_org.faults import read_fault
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent
 from tests.docs.pages import DOCS, PAGES, ROOT, SITE, all_blocks, blocks

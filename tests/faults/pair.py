@@ -21,6 +21,9 @@ from typing import Any
 import pytest
 from requests.adapters import BaseAdapter
 
+from local_org.actions import Actor
+from local_org.reading import whole_record
+from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.config import load_config
 from sfsync.engine.ports import Limits, Org
 from sfsync.engine.pull import pull
@@ -29,9 +32,6 @@ from sfsync.engine.push_activity import keep, push_activity
 from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
-from sfsync.local_org.actions import Actor
-from sfsync.local_org.reading import whole_record
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.mapping.coerce import from_org
 from sfsync.mapping.schema import Mapping, ObjectMap
 from sfsync.mirror.store import SqliteMirror

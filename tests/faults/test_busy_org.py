@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from local_org.schema import Field, SObjectType
+from local_org.settings import ValidationRule
 from sfsync.engine.ports import Changes, Org
 from sfsync.errors import OrgRefused, WrongOrg
-from sfsync.local_org.schema import Field, SObjectType
-from sfsync.local_org.settings import ValidationRule
 from sfsync.model.event import EventType
 from tests.faults.day import tried
 from tests.faults.pair import Opener, Pair, addresses, event, telling

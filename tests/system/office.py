@@ -25,8 +25,8 @@ from urllib.parse import quote
 
 import requests
 
-from sfsync.local_org.oauth_grants import App
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+from local_org.oauth_grants import App
+from local_org.server import LocalOrg, LocalOrgConfig
 
 SFSYNC = str(Path(sys.executable).with_name("sfsync"))
 CLIENT = "office"

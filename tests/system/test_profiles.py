@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sfsync.local_org.oauth_grants import App
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+from local_org.oauth_grants import App
+from local_org.server import LocalOrg, LocalOrgConfig
 from tests.system.office import CLIENT
 from tests.trouble.desk import Desk, open_desk
 

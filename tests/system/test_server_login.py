@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from local_org.oauth_grants import App
 from sfsync.auth.unattended import new_key
 from sfsync.cli import wiring
-from sfsync.local_org.oauth_grants import App
 from tests.system.office import CLIENT
 from tests.trouble.desk import Desk, open_desk
 

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from local_org.oauth_grants import App
+from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync import failpoints
 from sfsync.cli.app import run as run_command_line
 from sfsync.cli.streams import stand_ready
 from sfsync.config import load_config
-from sfsync.local_org.oauth_grants import App
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 from tests.faults.pair import differences, task_key
 from tests.system.office import CLIENT, Office, Ran, environment, free_port, visit
 

@@ -21,7 +21,7 @@ from sfsync.cli.command import Answer, Cli, command, perform
 from sfsync.errors import SfsyncError, UsageError
 
 if TYPE_CHECKING:
-    from sfsync.local_org.server import LocalOrg
+    from local_org.server import LocalOrg
 
 PANEL = "Try it"
 
@@ -85,7 +85,7 @@ def local_org(
       sfsync local-org --port 0 --contacts 5000 --auto-approve
       sfsync local-org --bare
     """
-    from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+    from local_org.server import LocalOrg, LocalOrgConfig
 
     org = LocalOrg(
         LocalOrgConfig(
@@ -137,7 +137,7 @@ def demo(
     Log in, pull, turn events into Tasks, edit both sides, see the conflict, sync, follow deletions,
     merges and converted leads, and end with a sync that has nothing to do.
     """
-    from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+    from local_org.server import LocalOrg, LocalOrgConfig
 
     place = _fresh_folder(folder)
     with LocalOrg(

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sfsync.local_org.actions import Actor
-from sfsync.local_org.server import LocalOrg
+from local_org.actions import Actor
+from local_org.server import LocalOrg
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent, EventType, match_key
 

@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from sfsync.local_org.faults import Fault, read_fault
-from sfsync.local_org.server import LocalOrg
+from local_org.faults import Fault, read_fault
+from local_org.server import LocalOrg
 
 GIVEN_UP_SECONDS = 0.1
 """How long to wait for an answer that will never come."""

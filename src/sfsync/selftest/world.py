@@ -21,6 +21,9 @@ from typing import Any, Self
 
 import stamina
 
+from local_org.refusal import Refusal
+from local_org.server import LocalOrg, LocalOrgConfig
+from local_org.snapshot import Snapshot
 from sfsync.config import Config, example_config, load_config
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
@@ -30,9 +33,6 @@ from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
 from sfsync.engine.verify import verify
 from sfsync.errors import SfsyncError
-from sfsync.local_org.refusal import Refusal
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
-from sfsync.local_org.snapshot import Snapshot
 from sfsync.mapping.schema import Mapping as ObjectMapping
 from sfsync.mapping.schema import Merge
 from sfsync.mirror.store import SqliteMirror

@@ -9,13 +9,13 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from local_org.oauth import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID
+from local_org.oauth_grants import App
+from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.auth.grants import Grants
 from sfsync.auth.login import Login
 from sfsync.auth.loopback import redirect_uri
 from sfsync.errors import GrantRevoked, LoginRefused
-from sfsync.local_org.oauth import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID
-from sfsync.local_org.oauth_grants import App
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+from local_org.server import LocalOrg, LocalOrgConfig
 
 
 class Rest:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sfsync.local_org.refusal import Refusal
+from local_org.refusal import Refusal
 
 
 def shown(rest, path):

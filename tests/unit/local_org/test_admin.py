@@ -3,9 +3,9 @@
 import pytest
 from starlette.testclient import TestClient
 
-from sfsync.local_org import definitions
-from sfsync.local_org.server import INTEGRATION_USER, LocalOrg, LocalOrgConfig
-from sfsync.local_org.standard import Provisioned, custom_fields
+from local_org import definitions
+from local_org.server import INTEGRATION_USER, LocalOrg, LocalOrgConfig
+from local_org.standard import Provisioned, custom_fields
 
 OPENS = {"type": "Number", "label": "Opens", "precision": 9, "scale": 0}
 KEY = {"type": "Text", "label": "Key", "length": 64, "externalId": True, "unique": True}

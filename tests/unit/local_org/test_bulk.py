@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from sfsync.local_org.bulk import Bulk, BulkSettings
-from sfsync.local_org.objects import Clock, OrgState
-from sfsync.local_org.refusal import Refusal
-from sfsync.local_org.routes import Api
-from sfsync.local_org.transport import Call, JobFault, no_row_fault
-from sfsync.local_org.writes import Writer, create
+from local_org.bulk import Bulk, BulkSettings
+from local_org.objects import Clock, OrgState
+from local_org.refusal import Refusal
+from local_org.routes import Api
+from local_org.transport import Call, JobFault, no_row_fault
+from local_org.writes import Writer, create
 
 BASE = "/services/data/v65.0/jobs"
 KEY = "PenguinMails_Event_Id__c"

@@ -5,8 +5,8 @@ import time
 import pytest
 import requests
 
-from sfsync.local_org.faults import NAMES, FaultPlan, read_fault
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+from local_org.faults import NAMES, FaultPlan, read_fault
+from local_org.server import LocalOrg, LocalOrgConfig
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +197,6 @@ def test_a_plan_that_makes_no_sense(served, line, words):
 
 
 def test_every_fault_is_in_the_modules_text():
-    from sfsync.local_org import faults
+    from local_org import faults
 
     assert all(f"``{name}``" in (faults.__doc__ or "") for name in NAMES)

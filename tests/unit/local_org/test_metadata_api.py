@@ -7,9 +7,9 @@ import zipfile
 
 import pytest
 
-from sfsync.local_org import metadata_package
-from sfsync.local_org.metadata_package import PackageUnreadable, read
-from sfsync.local_org.server import INTEGRATION_USER
+from local_org import metadata_package
+from local_org.metadata_package import PackageUnreadable, read
+from local_org.server import INTEGRATION_USER
 from tests.unit.local_org.test_admin import User, bare  # noqa: F401
 
 NS = 'xmlns="http://soap.sforce.com/2006/04/metadata"'

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfsync.local_org import ids, moments, periods, values
-from sfsync.local_org.objects import Clock, Index, ModstampLog, OrgState
-from sfsync.local_org.refusal import Refusal
-from sfsync.local_org.schema import Field
+from local_org import ids, moments, periods, values
+from local_org.objects import Clock, Index, ModstampLog, OrgState
+from local_org.refusal import Refusal
+from local_org.schema import Field
 
 SHORT_IDS = st.text(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", min_size=15, max_size=15

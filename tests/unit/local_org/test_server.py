@@ -7,8 +7,8 @@ import sys
 import pytest
 import requests
 
-from sfsync.local_org import __main__ as command
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+from local_org import __main__ as command
+from local_org.server import LocalOrg, LocalOrgConfig
 
 
 def test_start_answer_stop():
@@ -127,7 +127,7 @@ def test_the_command_serves_until_interrupted(tmp_path):
         "--no-task-external-id",
     ]
     with subprocess.Popen(
-        [sys.executable, "-m", "sfsync.local_org", *arguments],
+        [sys.executable, "-m", "local_org", *arguments],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

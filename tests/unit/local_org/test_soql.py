@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sfsync.local_org import soql
-from sfsync.local_org.server import LocalOrg, LocalOrgConfig
+from local_org import soql
+from local_org.server import LocalOrg, LocalOrgConfig
 
 PEOPLE = [
     {

@@ -1,4 +1,4 @@
-"""``python -m sfsync.local_org``: serve a local org until interrupted."""
+"""``python -m local_org``: serve a local org until interrupted."""
 
 import argparse
 import json
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m sfsync.local_org", description="A small Salesforce on this computer."
+        prog="python -m local_org", description="A small Salesforce on this computer."
     )
     parser.add_argument(
         "--port", type=int, default=8080, help="where to listen on 127.0.0.1; 0 takes a free port"
