@@ -34,7 +34,8 @@ from sfsync.cli import command as cli_command
 from sfsync.cli.app import app
 from sfsync.cli.demo import demo
 from sfsync.cli.settings import OTHER_VARIABLES
-from sfsync.mapping import parse_objects, parse_rules, schema, shapes
+from sfsync.mapping import parse_objects, parse_rules, shapes
+from sfsync.model import mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -304,10 +305,10 @@ def _word_list(words: tuple[str, ...]) -> str:
 
 def merge_table() -> str:
     """What each merge makes of two edits, and which types it suits."""
-    if sorted(_MERGES) != sorted(schema.Merge):
+    if sorted(_MERGES) != sorted(mapping.Merge):
         raise SystemExit("docs/generate.py: the merges and their descriptions differ")
     lines = []
-    for merge in schema.Merge:
+    for merge in mapping.Merge:
         types = ", ".join(f"`{one}`" for one in parse_objects.MERGE_TYPES.get(merge, ())) or "any"
         lines.append(f"| `{merge}` | {types} | {_MERGES[merge]} |")
     return "\n".join(

@@ -18,10 +18,10 @@ from sfsync.engine.push import push
 from sfsync.engine.push_activity import keep, push_activity
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
-from sfsync.mapping.schema import FieldMap, Mapping, Merge, ObjectMap
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import iso
 from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.mapping import FieldMap, Merge, ObjectMap, SyncMapping
 from sfsync.model.outcome import RunReport
 from tests.fakes import FakeOrg
 
@@ -38,13 +38,13 @@ def fast_folder() -> str | None:
     return str(memory) if memory.is_dir() and os.access(memory, os.W_OK) else None
 
 
-def with_object(mapping: Mapping, name: str, **changed: Any) -> Mapping:
+def with_object(mapping: SyncMapping, name: str, **changed: Any) -> SyncMapping:
     """The mapping with something about one object changed."""
     objects = {**mapping.objects, name: replace(mapping.objects[name], **changed)}
     return replace(mapping, objects=objects)
 
 
-def with_merge(mapping: Mapping, name: str, column: str, merge: Merge) -> Mapping:
+def with_merge(mapping: SyncMapping, name: str, column: str, merge: Merge) -> SyncMapping:
     """The mapping with another merge for one field."""
     fields = tuple(
         replace(each, merge=merge) if each.column == column else each
@@ -53,13 +53,13 @@ def with_merge(mapping: Mapping, name: str, column: str, merge: Merge) -> Mappin
     return with_object(mapping, name, fields=fields)
 
 
-def without_field(mapping: Mapping, name: str, *columns: str) -> Mapping:
+def without_field(mapping: SyncMapping, name: str, *columns: str) -> SyncMapping:
     """The mapping with fields left out."""
     kept = tuple(each for each in mapping.objects[name].fields if each.column not in columns)
     return with_object(mapping, name, fields=kept)
 
 
-def without_keys(mapping: Mapping) -> Mapping:
+def without_keys(mapping: SyncMapping) -> SyncMapping:
     """The mapping for an org that has no external ids."""
     for name in mapping.objects:
         mapping = with_object(mapping, name, external_id="")
@@ -77,7 +77,7 @@ class Sides:
 
     path: Path
     org: FakeOrg = field(default_factory=FakeOrg)
-    mapping: Mapping = MAPPING
+    mapping: SyncMapping = MAPPING
     limits: Limits = field(default_factory=Limits)
     now: datetime = datetime(2026, 1, 20, 10, tzinfo=UTC)
     reports: list[RunReport] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Sides:
             self._mirror.prepare(self.mapping)
         return self._mirror
 
-    def reopen(self, mapping: Mapping | None = None) -> None:
+    def reopen(self, mapping: SyncMapping | None = None) -> None:
         """The process is gone; the next one opens the file anew, perhaps with another configuration."""
         self.mapping = mapping or self.mapping
         self.close()

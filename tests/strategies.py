@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from sfsync.mapping.schema import (
+from sfsync.model.mapping import (
     Action,
     Direction,
     FieldMap,

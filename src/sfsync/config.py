@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from sfsync.document.problems import Path as KeyPath
+from sfsync.document.problems import Places, Problems, Spot, shown, suggestion
 from sfsync.errors import ConfigError
 from sfsync.mapping.parse import SECTIONS, counted, read_mapping
-from sfsync.mapping.place import Path as KeyPath
-from sfsync.mapping.place import Places, Problems, Spot, shown, suggestion
-from sfsync.mapping.schema import Mapping as DataMapping
 from sfsync.mapping.shapes import Shape, section, shaped
 from sfsync.model.limits import Limits
+from sfsync.model.mapping import SyncMapping
 
 FILE_NAME: Final = "sfsync.yaml"
 ENV_CONFIG: Final = "SFSYNC_CONFIG"
@@ -78,7 +78,7 @@ class Config:
 
     org: OrgSettings
     mirror_path: Path
-    mapping: DataMapping
+    mapping: SyncMapping
     limits: Limits
     source: Path
     digest: str

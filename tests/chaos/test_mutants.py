@@ -12,8 +12,9 @@ from sfsync.engine.run import Run
 from sfsync.mirror import records
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.change import OrgWrite
+from sfsync.model.journal import WriteIntent
 from sfsync.model.outcome import ObjectReport
-from sfsync.planning.pending import PendingWrite, StageSummary
+from sfsync.model.stage import StageSummary
 from sfsync.salesforce import retry
 from sfsync.selftest.schedule import draw
 from sfsync.selftest.world import World
@@ -64,7 +65,7 @@ def test_a_create_that_is_repeated_though_it_may_have_arrived(
 def test_a_base_that_moves_before_the_reply(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = SqliteMirror.journal
 
-    def too_early(mirror: SqliteMirror, writes: Sequence[PendingWrite]) -> list[OrgWrite]:
+    def too_early(mirror: SqliteMirror, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
         sent = journal(mirror, writes)
         database: Any = mirror._database
         with database.transaction():

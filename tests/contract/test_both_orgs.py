@@ -15,8 +15,8 @@ from sfsync.engine.ports import Org
 from sfsync.errors import OrgRefused, OrgUnavailable
 from sfsync.mapping.check import narrow, narrow_activities
 from sfsync.mapping.project import Projection
-from sfsync.mapping.schema import ActivityMap
 from sfsync.model.change import OrgAction, OrgWrite
+from sfsync.model.mapping import ActivityMap
 from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import RemoteState, SalesforceId
 from sfsync.model.token import Token

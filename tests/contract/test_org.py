@@ -18,9 +18,9 @@ from sfsync.errors import (
     ProtocolError,
     SfsyncError,
 )
-from sfsync.mapping.schema import ActivityMap
 from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite
+from sfsync.model.mapping import ActivityMap
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId
 from sfsync.model.token import Token

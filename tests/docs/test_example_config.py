@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sfsync.config import Config, example_config, load_config
-from sfsync.mapping.schema import Action, Direction, Merge, OncePer, RecordEvent
 from sfsync.model.event import EventType
+from sfsync.model.mapping import Action, Direction, Merge, OncePer, RecordEvent
 
 CONTACT = {
     "Email": "email",

@@ -33,9 +33,9 @@ from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
 from sfsync.mapping.coerce import from_org
-from sfsync.mapping.schema import Mapping, ObjectMap
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import RunReport
 from sfsync.model.token import Token
 from sfsync.salesforce.bulk import Polling
@@ -51,7 +51,7 @@ Row = dict[str, Any]
 
 
 @functools.cache
-def example() -> tuple[Mapping, Limits]:
+def example() -> tuple[SyncMapping, Limits]:
     """The mapping and the brakes of the example configuration."""
     config = load_config(EXAMPLE, {"SFSYNC_CLIENT_ID": "none"})
     return config.mapping, config.limits
@@ -75,7 +75,7 @@ class Pair:
 
     local: LocalOrg
     mirror: SqliteMirror
-    mapping: Mapping
+    mapping: SyncMapping
     limits: Limits
     bulk: bool = False
     url: str = ""

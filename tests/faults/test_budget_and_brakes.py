@@ -10,8 +10,8 @@ import pytest
 
 from sfsync.engine.ports import Batching, Org
 from sfsync.errors import BudgetSpent, UnsafePlan, WrongOrg
-from sfsync.mapping.schema import Mapping
 from sfsync.model.event import EventType
+from sfsync.model.mapping import SyncMapping
 from tests.faults.day import a_day, tried
 from tests.faults.pair import Opener, Pair, addresses, event, telling
 
@@ -202,7 +202,7 @@ def test_another_org_behind_the_login_is_refused_before_anything_is_asked(
     assert pair.here() == here
 
 
-def mapped_otherwise(mapping: Mapping, column: str, remote: str) -> Mapping:
+def mapped_otherwise(mapping: SyncMapping, column: str, remote: str) -> SyncMapping:
     """The contact's column taken from another field."""
     contact = mapping.objects["contact"]
     fields = tuple(

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfsync.mapping.schema import Direction, Merge
 from sfsync.model.change import OrgAction, RowPlan, Side
+from sfsync.model.mapping import Direction, Merge
 from sfsync.model.record import MISSING, Base, Triple
 from sfsync.planning.merge import merge_field
 from sfsync.planning.planner import plan_row

@@ -24,21 +24,21 @@ from sfsync.cli.wiring import (
     token_store,
 )
 from sfsync.config import Config
-from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
-from sfsync.mapping.schema import FieldType
-from sfsync.planning.checkup import (
+from sfsync.diagnosis.findings import (
     FileFacts,
     Finding,
     LoginFacts,
     MachineFacts,
-    OrgFacts,
     Wanted,
     changes,
     findings,
 )
-from sfsync.planning.provision import custom_fields, objects_of
+from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
+from sfsync.model.facts import OrgFacts
+from sfsync.model.mapping import FieldType
+from sfsync.provisioning.blueprint import custom_fields, objects_of
+from sfsync.salesforce.org_facts import survey
 from sfsync.salesforce.retry import Patience
-from sfsync.salesforce.survey import survey
 
 if TYPE_CHECKING:
     from sfsync.mirror.store import SqliteMirror

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from sfsync.cli.checkup import Checkup
     from sfsync.config import Config
-    from sfsync.mapping.check import SObjectFacts
+    from sfsync.diagnosis.findings import Finding
     from sfsync.mirror.store import SqliteMirror
-    from sfsync.planning.checkup import Finding
-    from sfsync.planning.provision import Blueprint, ByHand, Found, Step
+    from sfsync.model.facts import SObjectFacts
+    from sfsync.provisioning.blueprint import Blueprint, ByHand, Found, Step
     from sfsync.salesforce.org import SalesforceOrg
     from sfsync.salesforce.setup import OrgSetup, Result
 
@@ -55,7 +55,7 @@ def check(
     """
     from sfsync.cli.checkup import check_up, repair
     from sfsync.cli.wiring import local_now
-    from sfsync.planning.checkup import errors_in
+    from sfsync.diagnosis.findings import errors_in
 
     mended: list[str] = []
 
@@ -219,7 +219,7 @@ def setup(
 def _written(
     config: Config, sfdx: Path | None, package: Path | None, *, dry_run: bool, replace: bool
 ) -> Answer:
-    from sfsync.planning.provision import blueprint, by_hand
+    from sfsync.provisioning.blueprint import blueprint, by_hand
     from sfsync.salesforce.metadata import PROJECT_FILE, package_files, source_files, zipped
 
     wanted, version = blueprint(config.mapping), config.org.api_version
@@ -291,7 +291,14 @@ def _write(path: Path, content: bytes) -> None:
 # -- setup in the org
 def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> Answer:
     from sfsync.cli.wiring import connect, login, new_run_id, open_mirror, token_store
-    from sfsync.planning.provision import blueprint, by_hand, custom_fields, objects_of, steps, todo
+    from sfsync.provisioning.blueprint import (
+        blueprint,
+        by_hand,
+        custom_fields,
+        objects_of,
+        steps,
+        todo,
+    )
     from sfsync.salesforce.setup import OrgSetup
 
     with open_mirror(cli, config) as mirror:
@@ -375,7 +382,7 @@ def _carried_out(
     cli: Cli, at_work: OrgSetup, planned: Sequence[Step], found: Found
 ) -> list[Result]:
     """Field permissions travel together, and are told together."""
-    from sfsync.planning.provision import Part
+    from sfsync.provisioning.blueprint import Part
     from sfsync.salesforce.setup import Status
 
     def tell(result: Result) -> None:
@@ -409,7 +416,7 @@ def _answer(
     calls: int,
     username: str,
 ) -> Answer:
-    from sfsync.planning.provision import Act
+    from sfsync.provisioning.blueprint import Act
     from sfsync.salesforce.setup import Status
 
     done = [each for each in results if each.status is Status.DONE]
@@ -494,7 +501,7 @@ def _show_plan(console: Console, planned: Sequence[Step], wanted: Blueprint) -> 
     """What is to be made, part by part; what is there already is counted."""
     from rich.text import Text
 
-    from sfsync.planning.provision import Act, Part
+    from sfsync.provisioning.blueprint import Act, Part
 
     part = ""
     for step in planned:
@@ -526,7 +533,7 @@ def _show_grants(console: Console, planned: Sequence[Step]) -> None:
     """Field permissions, an object a line for each right."""
     from rich.text import Text
 
-    from sfsync.planning.provision import Part, todo
+    from sfsync.provisioning.blueprint import Part, todo
 
     lines: dict[tuple[str, str], list[str]] = {}
     for step in todo(planned):

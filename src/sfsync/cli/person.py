@@ -38,7 +38,7 @@ def explain(
       sfsync explain 003A0000001AbCd --json
     """  # fmt: skip
     from sfsync.cli.wiring import configuration, open_mirror
-    from sfsync.planning.story import matched, next_push, origins, timeline
+    from sfsync.planning.provenance import matched, next_push, origins, timeline
 
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:

@@ -93,7 +93,7 @@ def _row(cli: Cli, config: Config, name: str) -> dict[str, Any]:
     from sfsync.auth.unattended import Way
     from sfsync.cli.wiring import LOGIN_WAY, TOKEN_STORE
     from sfsync.config import load_config
-    from sfsync.mirror.glance import Glance, glance
+    from sfsync.mirror.overview import Glance, glance
 
     row: dict[str, Any] = {
         "name": name,
@@ -168,7 +168,7 @@ def use(
 
 def _refuse_strange(cli: Cli, config: Config, name: str) -> None:
     """Stop at a profile that nothing knows: it is a slip more often than a wish."""
-    from sfsync.mapping.place import suggestion
+    from sfsync.document.problems import suggestion
 
     known = _names(cli, replace(config, profile="default"))
     if name not in known and not config.mirror_path.exists():

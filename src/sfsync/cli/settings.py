@@ -172,7 +172,7 @@ def check(cli: Cli) -> Answer:
 
 def _strange_variables(cli: Cli) -> list[str]:
     """Variables that begin as ours do and mean nothing: a slip in a name would else never be noticed."""
-    from sfsync.mapping.place import nearest
+    from sfsync.document.problems import nearest
 
     known = [*option_variables(), *OTHER_VARIABLES, *_FOR_TESTS]
     strange = sorted(

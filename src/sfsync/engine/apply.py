@@ -13,19 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from sfsync.engine.follow import commit
 from sfsync.engine.pull import count
 from sfsync.engine.push import FETCH, brake, fetched, in_form, preview, send, settle_overtaken
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.schema import ObjectMap, RecordEvent
+from sfsync.engine.survivors import commit
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.event import match_key
+from sfsync.model.mapping import ObjectMap, RecordEvent
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import SalesforceId
+from sfsync.model.record import Row, SalesforceId
 from sfsync.planning import safety
-from sfsync.planning.moved import Moved, carried_out, moved
-from sfsync.planning.pending import Row
+from sfsync.planning.drift import Moved, carried_out, moved
 from sfsync.planning.planfile import Planned
 
 LISTED = 1_000

@@ -10,8 +10,8 @@ from sfsync.engine.pull import read
 from sfsync.engine.push import readable, stage_fresh
 from sfsync.engine.run import Run
 from sfsync.mapping.project import Projection
-from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import OrgAction, RowPlan
+from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Triple
 from sfsync.planning.planfile import Planned

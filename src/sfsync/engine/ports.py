@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from sfsync.mapping.check import SObjectFacts
-from sfsync.mapping.project import RawRecord
-from sfsync.mapping.schema import ActivityMap, Mapping, ObjectMap
+from sfsync.model.activity import Effect, Person
 from sfsync.model.change import OrgWrite, RowPlan
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
+from sfsync.model.facts import SObjectFacts
+from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
 from sfsync.model.limits import Limits as Limits  # noqa: PLC0414  # the verbs take their brakes from here
+from sfsync.model.mapping import ActivityMap, ObjectMap, SyncMapping
 from sfsync.model.outcome import ObjectReport, Outcome
-from sfsync.model.record import LocalId, Remote, SalesforceId, Triple
+from sfsync.model.record import LocalId, RawRecord, Remote, Row, SalesforceId, Triple
+from sfsync.model.stage import StageSummary
 from sfsync.model.traffic import Batching as Batching  # noqa: PLC0414  # the verbs take these from here
 from sfsync.model.traffic import Changes as Changes  # noqa: PLC0414
 from sfsync.model.traffic import Usage as Usage  # noqa: PLC0414
-from sfsync.planning.activity import Effect, Person
-from sfsync.planning.pending import InDoubt, PendingWrite, QueuedTask, Row, StageSummary
 
 
 class Org(Protocol):
@@ -145,7 +145,7 @@ class Stage(Protocol):
 class Mirror(Protocol):
     """The SQLite side."""
 
-    def prepare(self, mapping: Mapping) -> tuple[str, ...]:
+    def prepare(self, mapping: SyncMapping) -> tuple[str, ...]:
         """Make tables, columns and triggers fit the mapping.
 
         Returns:
@@ -249,7 +249,7 @@ class Mirror(Protocol):
         """This row is that record: found by address or external id. They never agreed on anything yet."""
         ...
 
-    def journal(self, writes: Sequence[PendingWrite]) -> list[OrgWrite]:
+    def journal(self, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
         """Keep what is about to be sent, durably; the returned writes carry their ``ref``."""
         ...
 
@@ -264,14 +264,14 @@ class Mirror(Protocol):
         """
         ...
 
-    def in_doubt(self, object_name: str) -> list[InDoubt]:
+    def in_doubt(self, object_name: str) -> list[JournaledWrite]:
         """Journaled writes without an outcome."""
         ...
 
     # -- undo --------------------------------------------------------------------------------------
     def written(
         self, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
-    ) -> Iterator[list[InDoubt]]:
+    ) -> Iterator[list[JournaledWrite]]:
         """The accepted writes of a run, record by record, each record's oldest first.
 
         Of these records, or of all where ``ids`` is ``None``. The caller may commit between any two

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import filterfalse
 
-from sfsync.engine.follow import commit
 from sfsync.engine.ports import Changes, Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
+from sfsync.engine.survivors import commit
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection
-from sfsync.mapping.schema import Action, ObjectMap, RecordEvent, SyncRules
 from sfsync.model.change import LocalAction, RowPlan
 from sfsync.model.cursor import Watermark
+from sfsync.model.mapping import Action, ObjectMap, RecordEvent, SyncRules
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Remote, RemoteState
+from sfsync.model.stage import StageSummary
 from sfsync.planning import safety
-from sfsync.planning.pending import StageSummary
 from sfsync.planning.planner import plan_row
 
 LOOK_UP = 2000

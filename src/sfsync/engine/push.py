@@ -19,24 +19,34 @@ from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from operator import itemgetter
 
-from sfsync.engine.company import HINT as COMPANY_HINT
-from sfsync.engine.company import Linking, link
-from sfsync.engine.follow import commit
+from sfsync.engine.account_lookup import HINT as COMPANY_HINT
+from sfsync.engine.account_lookup import Linking, link
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import forget_jobs, recover
 from sfsync.engine.run import UNDONE, Run, batched, end_where_told
+from sfsync.engine.survivors import commit
 from sfsync.failpoints import reach
 from sfsync.mapping.coerce import canonical, from_org
-from sfsync.mapping.project import Projection, RawRecord, canonical_values, reader, to_org_fields
-from sfsync.mapping.schema import FieldType, ObjectMap
+from sfsync.mapping.project import Projection, canonical_values, reader, to_org_fields
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
 from sfsync.model.event import match_key
+from sfsync.model.journal import WriteIntent
+from sfsync.model.mapping import FieldType, ObjectMap
 from sfsync.model.outcome import MOVED, Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
-from sfsync.model.record import MISSING, Local, LocalId, Remote, RemoteState, SalesforceId, Triple
+from sfsync.model.record import (
+    MISSING,
+    Local,
+    LocalId,
+    RawRecord,
+    Remote,
+    RemoteState,
+    Row,
+    SalesforceId,
+    Triple,
+)
 from sfsync.planning import safety
 from sfsync.planning.identity import choose
-from sfsync.planning.late import overtaken, put_back
-from sfsync.planning.pending import PendingWrite, Row
+from sfsync.planning.lost_update import overtaken, put_back
 from sfsync.planning.planner import plan_row
 
 LOOKUP = 1000
@@ -459,7 +469,7 @@ def _written(
 ) -> tuple[dict[LocalId | None, Outcome], list[Overtaken]]:
     """What became of each row of a batch, journaled before it is sent, settled after; and what is left to do."""
     writes = run.mirror.journal(
-        [PendingWrite(_write(run, object_map, plan, linking), plan) for plan in outgoing]
+        [WriteIntent(_write(run, object_map, plan, linking), plan) for plan in outgoing]
     )
     reach("push.journaled")
     planned = {write.ref: plan for write, plan in zip(writes, outgoing, strict=True)}

@@ -17,15 +17,16 @@ from sfsync.engine.push import FETCH, LOOKUP, push
 from sfsync.engine.recover import finish_jobs, forget_jobs, well_before
 from sfsync.engine.run import UNDONE, Run, batched, end_where_told
 from sfsync.failpoints import reach
-from sfsync.mapping.project import Projection, RawRecord
-from sfsync.mapping.schema import ActivityMap, ObjectMap, RecordEvent, SyncRules
+from sfsync.mapping.project import Projection
 from sfsync.mapping.template import who_field
+from sfsync.model.activity import Effect, Person
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.event import EmailEvent, match_key
+from sfsync.model.journal import QueuedTask
+from sfsync.model.mapping import ActivityMap, ObjectMap, RecordEvent, SyncRules
 from sfsync.model.outcome import Accepted, ActivityReport, Deferred, Outcome, Rejected, Unknown
-from sfsync.model.record import SalesforceId, Triple
-from sfsync.planning.activity import Effect, Person, Situation, once_keys, plan_event
-from sfsync.planning.pending import QueuedTask
+from sfsync.model.record import RawRecord, SalesforceId, Triple
+from sfsync.planning.activity import Situation, once_keys, plan_event
 from sfsync.planning.planner import plan_row
 
 KEEP = 1000

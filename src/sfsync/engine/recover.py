@@ -20,15 +20,15 @@ from datetime import timedelta
 from sfsync.engine.run import Run, batched
 from sfsync.failpoints import reach
 from sfsync.mapping.coerce import from_org
-from sfsync.mapping.project import Projection, RawRecord, salesforce_id
-from sfsync.mapping.schema import FieldType, ObjectMap
+from sfsync.mapping.project import Projection
 from sfsync.model.change import FieldDecision, OrgAction, OrgWrite, Side
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import match_key
+from sfsync.model.journal import JournaledWrite
+from sfsync.model.mapping import FieldType, ObjectMap
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Unknown
-from sfsync.model.record import Remote, RemoteState, SalesforceId
-from sfsync.planning.doubt import happened, holds_all, unproven
-from sfsync.planning.pending import InDoubt
+from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, salesforce_id
+from sfsync.planning.unanswered import happened, holds_all, unproven
 
 FETCH = 2000
 LOOKUP = 300
@@ -95,7 +95,7 @@ def recover(run: Run, object_map: ObjectMap) -> int:
 
 
 def _written(
-    run: Run, object_map: ObjectMap, projection: Projection, doubts: Iterable[InDoubt]
+    run: Run, object_map: ObjectMap, projection: Projection, doubts: Iterable[JournaledWrite]
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for chunk in batched((doubt for doubt in doubts if doubt.salesforce_id), FETCH):
@@ -109,7 +109,7 @@ def _written(
     return outcomes
 
 
-def _verdict(run: Run, doubt: InDoubt, remote: Remote | None) -> Outcome:
+def _verdict(run: Run, doubt: JournaledWrite, remote: Remote | None) -> Outcome:
     ours = doubt.salesforce_id or SalesforceId("")
     if doubt.action == OrgAction.DELETE:
         gone = remote is None or remote.state is not RemoteState.PRESENT
@@ -139,12 +139,12 @@ def _verdict(run: Run, doubt: InDoubt, remote: Remote | None) -> Outcome:
     return Accepted(doubt.ref, ours, late=late)
 
 
-def _not_done(doubt: InDoubt) -> Outcome:
+def _not_done(doubt: JournaledWrite) -> Outcome:
     return Deferred(doubt.ref, "NOT_DONE", "an earlier write did not arrive")
 
 
 def _created(
-    run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[InDoubt]
+    run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[JournaledWrite]
 ) -> list[Outcome]:
     """Creates: found again by the external id they carried, else by address, else by all that was sent.
 
@@ -216,7 +216,7 @@ def _by_key(
 
 
 def _by_values(
-    run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[InDoubt]
+    run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[JournaledWrite]
 ) -> dict[int, SalesforceId]:
     """Creates that carried no key at all: a record made since that holds everything that was sent."""
     name = object_map.by_remote.get("LastName")
@@ -244,7 +244,7 @@ def _same(
     run: Run,
     object_map: ObjectMap,
     projection: Projection,
-    doubt: InDoubt,
+    doubt: JournaledWrite,
     made: Sequence[RawRecord],
     taken: set[SalesforceId],
 ) -> SalesforceId | None:

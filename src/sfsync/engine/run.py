@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Mapping as Mapped
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -21,10 +20,11 @@ from sfsync.errors import (
     UsageError,
     WrongOrg,
 )
-from sfsync.mapping.check import Problem, SObjectFacts, narrow, narrow_activities
+from sfsync.mapping.check import Problem, narrow, narrow_activities
 from sfsync.mapping.project import Projection
-from sfsync.mapping.schema import Mapping, ObjectMap
 from sfsync.model.budget import Budget
+from sfsync.model.facts import SObjectFacts
+from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import Deferred, Outcome, RunReport
 from sfsync.model.record import SalesforceId
 
@@ -48,7 +48,7 @@ class Run:
 
     org: Org
     mirror: Mirror
-    mapping: Mapping
+    mapping: SyncMapping
     limits: Limits
     report: RunReport
     now: Clock
@@ -58,10 +58,10 @@ class Run:
     fresh: set[str] = field(default_factory=set)
     converted: dict[str, SalesforceId] = field(default_factory=dict)
     checkpoint: Callable[[], None] = lambda: None
-    _usable: Mapping | None = None
+    _usable: SyncMapping | None = None
 
     @property
-    def usable(self) -> Mapping:
+    def usable(self) -> SyncMapping:
         """The mapping, less what this org does not have or this user may not write; asked once a run."""
         if self._usable is None:
             self._usable = self._narrowed()
@@ -141,7 +141,7 @@ class Run:
         """Ask the org again what its objects are like, at the next need."""
         self._usable = None
 
-    def _narrowed(self) -> Mapping:
+    def _narrowed(self) -> SyncMapping:
         objects = {}
         for name, object_map in self.mapping.objects.items():
             objects[name], problems = narrow(object_map, self._facts(object_map.sobject))
@@ -168,7 +168,7 @@ class Run:
 UNDONE = (AuthError, BudgetSpent, OrgRefused, OrgUnavailable)
 """What ``Org.apply`` raises where the org has certainly done nothing: its writes are in no doubt."""
 
-_ENDS: Mapped[str, type[SfsyncError]] = {
+_ENDS: Mapping[str, type[SfsyncError]] = {
     each.slug: each for each in (BudgetSpent, GrantRevoked, NotLoggedIn)
 }
 

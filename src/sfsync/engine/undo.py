@@ -19,7 +19,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
-from sfsync.engine.aside import Aside
 from sfsync.engine.push import (
     FETCH,
     ROUNDS,
@@ -33,12 +32,13 @@ from sfsync.engine.push import (
 )
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.schema import ObjectMap
+from sfsync.engine.spool import Aside
 from sfsync.model.change import OrgAction, RowPlan
+from sfsync.model.journal import JournaledWrite
+from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import SalesforceId
 from sfsync.planning import safety
-from sfsync.planning.pending import InDoubt
 from sfsync.planning.undo import Left, PutBack, put_back
 
 LISTED = 1_000
@@ -135,7 +135,9 @@ def _plan_object(run: Run, object_map: ObjectMap, undoing: Undoing) -> None:
     undoing.calls += run.org.batching(writes).calls_for(writes) if writes else 0
 
 
-def _updates(groups: Sequence[Sequence[InDoubt]], undoing: Undoing) -> Iterator[Sequence[InDoubt]]:
+def _updates(
+    groups: Sequence[Sequence[JournaledWrite]], undoing: Undoing
+) -> Iterator[Sequence[JournaledWrite]]:
     """The records that the run changed; those it made or deleted are noted."""
     for writes in groups:
         first, actions = writes[0], {write.action for write in writes}
@@ -149,7 +151,7 @@ def _updates(groups: Sequence[Sequence[InDoubt]], undoing: Undoing) -> Iterator[
 
 
 def _judged(
-    run: Run, object_map: ObjectMap, groups: Iterator[Sequence[InDoubt]], run_id: str
+    run: Run, object_map: ObjectMap, groups: Iterator[Sequence[JournaledWrite]], run_id: str
 ) -> Iterator[PutBack]:
     changed = list(groups)
     now = fetched(

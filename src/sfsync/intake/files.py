@@ -17,13 +17,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
+from sfsync.document.problems import nearest, shown, suggestion
 from sfsync.errors import InputError
 from sfsync.intake.lines import BadLine, Line, Row, bad, read_lines, read_rows
 from sfsync.mapping.coerce import CONVERTERS
-from sfsync.mapping.place import nearest, shown, suggestion
-from sfsync.mapping.schema import ObjectMap
 from sfsync.model.cursor import iso
 from sfsync.model.event import EmailEvent, EventType, derived_id
+from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import Value
 
 Source: TypeAlias = Path | BinaryIO

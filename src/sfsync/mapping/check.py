@@ -5,85 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from sfsync.mapping.place import nearest
-from sfsync.mapping.schema import ActivityMap, Direction, FieldMap, FieldType, ObjectMap
+from sfsync.document.problems import nearest
 from sfsync.mapping.template import DATE_FIELDS, alone, literal, who_field
-
-
-@dataclass(frozen=True, slots=True)
-class FieldFacts:
-    """One field as the org describes it to this user.
-
-    Attributes:
-        type: Salesforce's own word: ``string``, ``double``, ``picklist``, ``reference``...
-        length: in characters; 0 where it has none.
-        picklist: the active values; empty where it is no picklist.
-        restricted: whether other values than these are refused.
-        required: no default, not nillable, createable: a create must bring it.
-        calculated: a formula, a roll-up or a number that Salesforce counts by itself: nobody writes
-        it.
-        permissionable: whether a permission on this field decides who sees it.
-
-    Source: REST API Developer Guide, sObject Describe; salesforce-facts §7.
-    """
-
-    name: str
-    type: str
-    length: int = 0
-    createable: bool = True
-    updateable: bool = True
-    nillable: bool = True
-    external_id: bool = False
-    id_lookup: bool = False
-    unique: bool = False
-    filterable: bool = True
-    required: bool = False
-    restricted: bool = False
-    picklist: tuple[str, ...] = ()
-    relationship: str = ""
-    calculated: bool = False
-    permissionable: bool = True
-
-    def as_dict(self) -> dict[str, Any]:
-        """For keeping it between runs."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class SObjectFacts:
-    """One object as the org describes it to this user. A field that is hidden is simply not there.
-
-    Attributes:
-        createable: whether this user may create its records; likewise the others.
-    """
-
-    name: str
-    fields: Mapping[str, FieldFacts]
-    createable: bool = True
-    updateable: bool = True
-    deletable: bool = True
-
-    def as_dict(self) -> dict[str, Any]:
-        """For keeping it between runs."""
-        fields = [facts.as_dict() for facts in self.fields.values()]
-        return {"name": self.name, "fields": fields} | {
-            name: getattr(self, name) for name in _RIGHTS
-        }
-
-    @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> SObjectFacts:
-        """The reverse of ``as_dict``; what an older sfsync did not keep has its default."""
-        facts = [
-            FieldFacts(**{**entry, "picklist": tuple(entry["picklist"])})
-            for entry in stored["fields"]
-        ]
-        rights = {name: bool(stored[name]) for name in _RIGHTS if name in stored}
-        return cls(stored["name"], {entry.name: entry for entry in facts}, **rights)
-
-
-_RIGHTS: Final = ("createable", "updateable", "deletable")
+from sfsync.model.facts import FieldFacts, SObjectFacts
+from sfsync.model.mapping import ActivityMap, Direction, FieldMap, FieldType, ObjectMap
 
 
 class Severity(StrEnum):

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, TypeAlias
 
-from sfsync.mapping.schema import FieldType
 from sfsync.model.cursor import iso
+from sfsync.model.mapping import FieldType
 from sfsync.model.record import Value
 
 Convert: TypeAlias = Callable[[Any], Value]

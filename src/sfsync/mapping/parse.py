@@ -1,4 +1,4 @@
-"""The configuration's sections on data, as plain values -> ``Mapping``; every mistake at once, with its place.
+"""The configuration's sections on data, as plain values -> ``SyncMapping``; every mistake at once, with its place.
 
 YAML and files are ``config``'s business: here a document is dicts, lists and scalars, and
 ``Places`` knows the lines. ``shapes`` says what a section looks like, the ``parse_*`` modules what
@@ -7,17 +7,17 @@ its entries mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingABC
+from collections.abc import Mapping
 from typing import Any, Final
 
+from sfsync.document.problems import Places, Problems
 from sfsync.errors import ConfigError
 from sfsync.mapping.parse_activities import read_activities
 from sfsync.mapping.parse_objects import object_drafts
 from sfsync.mapping.parse_rules import rule_shapes, sync_rules
-from sfsync.mapping.place import Places, Problems
-from sfsync.mapping.schema import (
+from sfsync.model.mapping import (
     ActivityMap,
-    Mapping,
+    SyncMapping,
 )
 
 SECTIONS: Final = ("objects", "activities", "sync_rules")
@@ -29,7 +29,7 @@ def counted(mistakes: int) -> str:
     return "1 mistake" if mistakes == 1 else f"{mistakes} mistakes"
 
 
-def parse_mapping(document: MappingABC[str, Any], places: Places | None = None) -> Mapping:
+def parse_mapping(document: Mapping[str, Any], places: Places | None = None) -> SyncMapping:
     """Make a mapping of the sections ``objects``, ``activities`` and ``sync_rules``.
 
     Args:
@@ -46,7 +46,7 @@ def parse_mapping(document: MappingABC[str, Any], places: Places | None = None) 
     return mapping
 
 
-def read_mapping(document: MappingABC[str, Any], problems: Problems) -> Mapping:
+def read_mapping(document: Mapping[str, Any], problems: Problems) -> SyncMapping:
     """``parse_mapping`` for a caller with mistakes of its own; worth something only while there are none."""
     rules = rule_shapes(document, problems)
     drafts = object_drafts(document, rules, problems)
@@ -57,4 +57,4 @@ def read_mapping(document: MappingABC[str, Any], problems: Problems) -> Mapping:
         for name, shape in rules.items()
         if name in drafts
     }
-    return Mapping(objects, activities or ActivityMap(types=()), parsed)
+    return SyncMapping(objects, activities or ActivityMap(types=()), parsed)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingABC
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from sfsync.document.problems import Path, Problems, nearest, shown, suggestion
 from sfsync.mapping.parse_objects import Draft
-from sfsync.mapping.place import Path, Problems, nearest, shown, suggestion
-from sfsync.mapping.schema import (
-    ActivityMap,
-    MissingPerson,
-)
 from sfsync.mapping.shapes import (
     REMOTE_NAME,
     ActivitiesShape,
@@ -19,10 +15,14 @@ from sfsync.mapping.shapes import (
 )
 from sfsync.mapping.template import NAMES, segments
 from sfsync.model.event import EventType
+from sfsync.model.mapping import (
+    ActivityMap,
+    MissingPerson,
+)
 
 
 def read_activities(
-    document: MappingABC[str, Any], drafts: MappingABC[str, Draft], problems: Problems
+    document: Mapping[str, Any], drafts: Mapping[str, Draft], problems: Problems
 ) -> ActivityMap | None:
     """The section ``activities``; ``None`` where the file has none."""
     if "activities" not in document:
@@ -70,7 +70,7 @@ def _check_timezone(name: str, path: Path, problems: Problems) -> None:
 
 
 def _missing_person(
-    stated: MissingPerson | None, drafts: MappingABC[str, Draft], problems: Problems
+    stated: MissingPerson | None, drafts: Mapping[str, Draft], problems: Problems
 ) -> MissingPerson:
     wanted = {MissingPerson.CREATE_CONTACT: "contact", MissingPerson.CREATE_LEAD: "lead"}
     if stated is None:
@@ -84,7 +84,7 @@ def _missing_person(
 
 
 def _task_fields(
-    raw: MappingABC[str, Any], external_id: str, path: Path, problems: Problems
+    raw: Mapping[str, Any], external_id: str, path: Path, problems: Problems
 ) -> tuple[tuple[str, str], ...]:
     fields: list[tuple[str, str]] = []
     for name, template in raw.items():

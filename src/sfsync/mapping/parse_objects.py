@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from collections.abc import Mapping as MappingABC
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sfsync.mapping.place import Path, Problems, shown, suggestion
-from sfsync.mapping.schema import (
-    Direction,
-    FieldMap,
-    FieldType,
-    Merge,
-    ObjectMap,
-)
+from sfsync.document.problems import Path, Problems, shown, suggestion
 from sfsync.mapping.shapes import (
     REMOTE_NAME,
     SOBJECTS,
@@ -25,6 +17,13 @@ from sfsync.mapping.shapes import (
     RulesShape,
     section,
     shaped,
+)
+from sfsync.model.mapping import (
+    Direction,
+    FieldMap,
+    FieldType,
+    Merge,
+    ObjectMap,
 )
 
 TABLES: Final = {"contact": "contacts", "lead": "leads"}
@@ -61,7 +60,7 @@ class Draft:
 
 
 def object_drafts(
-    document: MappingABC[str, Any], rules: MappingABC[str, RulesShape], problems: Problems
+    document: Mapping[str, Any], rules: Mapping[str, RulesShape], problems: Problems
 ) -> dict[str, Draft]:
     """The section ``objects``, a Contact before a Lead; ``rules`` give the default merge."""
     entries = section(document, "objects", problems)

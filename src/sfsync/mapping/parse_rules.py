@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingABC
+from collections.abc import Mapping
 from typing import Any, Final
 
+from sfsync.document.problems import Path, Problems, shown, suggestion
 from sfsync.mapping.coerce import canonical
 from sfsync.mapping.parse_activities import check_template
 from sfsync.mapping.parse_objects import GENERAL_MERGES, Draft, hint_for_column
-from sfsync.mapping.place import Path, Problems, shown, suggestion
-from sfsync.mapping.schema import (
-    Action,
-    ActivityMap,
-    Direction,
-    EventRule,
-    FieldMap,
-    FieldType,
-    Merge,
-    RecordEvent,
-    RecordRule,
-    SyncRules,
-)
 from sfsync.mapping.shapes import (
     SOBJECTS,
     EventRuleShape,
@@ -32,6 +20,18 @@ from sfsync.mapping.shapes import (
 )
 from sfsync.mapping.template import EVENT_NAMES
 from sfsync.model.event import EventType
+from sfsync.model.mapping import (
+    Action,
+    ActivityMap,
+    Direction,
+    EventRule,
+    FieldMap,
+    FieldType,
+    Merge,
+    RecordEvent,
+    RecordRule,
+    SyncRules,
+)
 from sfsync.model.record import Value
 
 FREQUENCIES: Final = ("real_time", "hourly_batch", "daily_batch", "manual")
@@ -52,7 +52,7 @@ _DIRECTIONS: Final = {
 }
 
 
-def rule_shapes(document: MappingABC[str, Any], problems: Problems) -> dict[str, RulesShape]:
+def rule_shapes(document: Mapping[str, Any], problems: Problems) -> dict[str, RulesShape]:
     """The rules by object, before what they say is looked at."""
     entries = section(document, "sync_rules", problems)
     by_key = {f"{name}_sync": name for name in SOBJECTS}

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 from sfsync.mapping.coerce import CONVERTERS, Convert
-from sfsync.mapping.schema import FieldMap, FieldType, ObjectMap
-from sfsync.model.record import Remote, RemoteState, SalesforceId, Value
-
-RawRecord: TypeAlias = Mapping[str, Any]
-"""``{field: value}`` as the org sent it: JSON values from REST, text from Bulk; parents under dotted names."""
+from sfsync.model.mapping import FieldMap, FieldType, ObjectMap
+from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, Value, salesforce_id
 
 _SYSTEM_FIELDS = ("Id", "IsDeleted", "MasterRecordId", "SystemModstamp")
 _LEAD_FIELDS = ("IsConverted", "ConvertedContactId")
@@ -184,26 +181,6 @@ def canonical_values(
             except ValueError as error:
                 bad[column] = str(error)
     return good, bad
-
-
-_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-
-
-def salesforce_id(text: str) -> SalesforceId:
-    """An Id in its 18-character form, which is safe where case is not kept.
-
-    Source: salesforce-facts §7.5.
-
-    >>> salesforce_id("0035500001H9cak")
-    '0035500001H9cakAAB'
-    """
-    if len(text) != 15:
-        return SalesforceId(text)
-    groups = (text[start : start + 5] for start in (0, 5, 10))
-    suffix = (
-        sum(1 << bit for bit, char in enumerate(group) if "A" <= char <= "Z") for group in groups
-    )
-    return SalesforceId(text + "".join(_CHECKSUM[index] for index in suffix))
 
 
 def _is_true(raw: Any) -> bool:

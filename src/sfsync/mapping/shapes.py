@@ -7,15 +7,15 @@ next. What the entries mean together is for the ``parse_*`` modules.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as MappingABC
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 from pydantic_core import ErrorDetails
 
-from sfsync.mapping.place import Path, Problems, label_of, shown, suggestion
-from sfsync.mapping.schema import (
+from sfsync.document.problems import Path, Problems, label_of, shown, suggestion
+from sfsync.model.mapping import (
     Direction,
     FieldType,
     Merge,
@@ -178,7 +178,7 @@ _EXPECTED: Final = {
 }
 
 
-def section(document: MappingABC[str, Any], key: str, problems: Problems) -> dict[str, Any]:
+def section(document: Mapping[str, Any], key: str, problems: Problems) -> dict[str, Any]:
     """A top-level section; empty where it is missing or, told, of another kind."""
     raw = document.get(key)
     if isinstance(raw, dict):

@@ -15,9 +15,9 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from sfsync.mapping.place import suggestion
-from sfsync.mapping.schema import ActivityMap
+from sfsync.document.problems import suggestion
 from sfsync.model.event import EmailEvent
+from sfsync.model.mapping import ActivityMap
 from sfsync.model.record import SalesforceId, Value
 
 EVENT_NAMES: Final = (

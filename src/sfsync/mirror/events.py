@@ -11,15 +11,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sfsync.mapping.schema import Merge
-from sfsync.mirror import forget, quarantine, records
+from sfsync.mirror import purge, quarantine, records
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable
+from sfsync.model.activity import Effect, Person
 from sfsync.model.event import EmailEvent, EventType, match_key
+from sfsync.model.journal import QueuedTask
+from sfsync.model.mapping import Merge
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import LocalId, SalesforceId, Value
-from sfsync.planning.activity import Effect, Person
-from sfsync.planning.pending import QueuedTask
 
 PAGE = 1_000
 MARKS = 500
@@ -51,7 +51,7 @@ class Events:
     def keep(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
         """Store events durably, once per id. Returns ``(new, duplicates)``."""
         now = self._database.now()
-        forgotten = forget.Forgotten(self._database)
+        forgotten = purge.Forgotten(self._database)
         if forgotten:
             events = [forgotten.without_person(event) for event in events]
         with self._database.transaction(edits=True):
@@ -77,7 +77,7 @@ class Events:
                 self._database.run(
                     "UPDATE events SET state = 'handled', note = ? WHERE state = 'new' AND match_key = ''"
                     " AND note = '' AND email = ''",
-                    [forget.PURGED],
+                    [purge.PURGED],
                 )
         return new, len(events) - new
 

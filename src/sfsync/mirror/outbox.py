@@ -15,10 +15,10 @@ from sfsync.mirror import conflicts, quarantine, records
 from sfsync.mirror.database import Database
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.change import LocalAction, OrgAction, OrgWrite, RowPlan
+from sfsync.model.journal import JournaledWrite, WriteIntent
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.plan_json import plan_from_json, plan_to_json
 from sfsync.model.record import MISSING, LocalId, SalesforceId, Value
-from sfsync.planning.pending import InDoubt, PendingWrite
-from sfsync.planning.stored import as_stored, from_stored
 
 ALREADY_LINKED = "ALREADY_LINKED"
 
@@ -39,12 +39,12 @@ class Outbox:
         self._run_id = run_id
 
     # -- before ------------------------------------------------------------------------------------
-    def journal(self, writes: Sequence[PendingWrite]) -> list[OrgWrite]:
+    def journal(self, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
         """Keep what is about to be sent; the returned writes carry their ``ref``."""
         with self._database.transaction():
             return [replace(pending.write, ref=self._keep(pending)) for pending in writes]
 
-    def _keep(self, pending: PendingWrite) -> int:
+    def _keep(self, pending: WriteIntent) -> int:
         plan, database = pending.plan, self._database
         table = self._tables[plan.object]
         edit = database.value(f"SELECT _edit FROM {table.base} WHERE id = ?", [plan.local_id])
@@ -59,7 +59,7 @@ class Outbox:
                 pending.write.action.value,
                 json.dumps(before(plan)),
                 json.dumps(dict(plan.to_org)),
-                json.dumps(as_stored(plan)),
+                json.dumps(plan_to_json(plan)),
                 edit or 0,
                 database.now(),
             ],
@@ -83,7 +83,7 @@ class Outbox:
         match outcome:
             case Accepted():
                 self._accept(
-                    table, local_id, action, from_stored(self._database.parsed(kept[3])), outcome
+                    table, local_id, action, plan_from_json(self._database.parsed(kept[3])), outcome
                 )
             case Rejected():
                 self._close(outcome.ref, "rejected", f"{outcome.code}: {outcome.message}")
@@ -179,7 +179,7 @@ class Outbox:
         )
         quarantine.put_aside(self._database, refusal, self._run_id)
 
-    def in_doubt(self, object_name: str) -> list[InDoubt]:
+    def in_doubt(self, object_name: str) -> list[JournaledWrite]:
         """Journaled writes without an outcome, oldest first."""
         found = self._database.rows(
             "SELECT ref, object, person_id, salesforce_id, action, before, after, sent_at FROM _outbox"
@@ -188,7 +188,9 @@ class Outbox:
         )
         read = self._database.parsed
         return [
-            InDoubt(ref, name, LocalId(person), linked, action, read(was), read(sent), sent_at)
+            JournaledWrite(
+                ref, name, LocalId(person), linked, action, read(was), read(sent), sent_at
+            )
             for ref, name, person, linked, action, was, sent, sent_at in found
         ]
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sfsync.errors import UsageError
-from sfsync.mapping.schema import Merge
 from sfsync.mirror import conflicts, quarantine
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import ALL, MappedTable, read_back, spelled
 from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
-from sfsync.model.record import MISSING, Base, Local, LocalId, SalesforceId, Value, Values
-from sfsync.planning.pending import Row
+from sfsync.model.mapping import Merge
+from sfsync.model.record import MISSING, Base, Local, LocalId, Row, SalesforceId, Value, Values
 
 TIDIED = "tidied"
 """The rule of a decision that brings a value into canonical form: nothing new came in."""

@@ -8,13 +8,14 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sfsync.mapping.check import SObjectFacts, narrow
-from sfsync.mapping.schema import ObjectMap
+from sfsync.mapping.check import narrow
 from sfsync.mirror import records
 from sfsync.mirror.database import Database
 from sfsync.mirror.tables import MappedTable
+from sfsync.model.facts import SObjectFacts
+from sfsync.model.journal import JournaledWrite
+from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import LocalId, SalesforceId
-from sfsync.planning.pending import InDoubt
 
 GOOD = ("ok", "partial")
 """How a run ends that did its work; some records may be in quarantine."""
@@ -66,7 +67,7 @@ def last_good(database: Database) -> str | None:
     return found or None
 
 
-def sent_by(database: Database, run_id: str) -> list[InDoubt]:
+def sent_by(database: Database, run_id: str) -> list[JournaledWrite]:
     """What a run wrote to the org and the org accepted, the latest first."""
     found = database.rows(
         f"SELECT {_WRITE} FROM _outbox WHERE run_id = ? AND state = 'accepted' ORDER BY ref DESC",
@@ -79,17 +80,17 @@ _WRITE = "ref, object, person_id, salesforce_id, action, before, after, sent_at"
 _PAGE = 1_000
 
 
-def _write(database: Database, row: Sequence[Any]) -> InDoubt:
+def _write(database: Database, row: Sequence[Any]) -> JournaledWrite:
     ref, name, person, linked, action, was, now, sent_at = row
     read = database.parsed
-    return InDoubt(
+    return JournaledWrite(
         ref, name, LocalId(person), SalesforceId(linked), action, read(was), read(now), sent_at
     )
 
 
 def written(
     database: Database, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
-) -> Iterator[list[InDoubt]]:
+) -> Iterator[list[JournaledWrite]]:
     """What ``undo`` puts back: the accepted writes of a run, record by record, each record's oldest first.
 
     Args:

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sfsync.mapping.schema import Merge, ObjectMap
 from sfsync.mirror import records
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable, differs
+from sfsync.model.mapping import Merge, ObjectMap
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import LocalId, Remote, RemoteState, SalesforceId, Triple, Value
-from sfsync.planning.pending import Row, StageSummary
+from sfsync.model.record import LocalId, Remote, RemoteState, Row, SalesforceId, Triple, Value
+from sfsync.model.stage import StageSummary
 
 CHUNK = 20_000
 """Staged records a transaction when what is plain is settled."""

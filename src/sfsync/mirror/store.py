@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Mapping as MappingABC
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sfsync.errors import MirrorError, WrongOrg
-from sfsync.mapping.check import SObjectFacts
-from sfsync.mapping.schema import Mapping, ObjectMap
 from sfsync.mirror import (
     conflicts,
-    forget,
-    health,
-    people,
+    diagnostics,
+    imports,
+    person_history,
+    purge,
     quarantine,
     records,
     runs,
-    stories,
     tables,
 )
 from sfsync.mirror.database import Clock, Database, quoted
@@ -32,13 +29,15 @@ from sfsync.mirror.outbox import Outbox
 from sfsync.mirror.staging import SqliteStage
 from sfsync.mirror.tables import MappedTable
 from sfsync.mirror.tokens import Tokens
+from sfsync.model.activity import Effect, Person
 from sfsync.model.change import OrgWrite, RowPlan, Side
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
+from sfsync.model.facts import SObjectFacts
+from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
+from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import Outcome
-from sfsync.model.record import LocalId, Remote, SalesforceId, Values
-from sfsync.planning.activity import Effect, Person
-from sfsync.planning.pending import InDoubt, PendingWrite, QueuedTask, Row
+from sfsync.model.record import LocalId, Remote, Row, SalesforceId, Values
 
 PAGE = 1_000
 
@@ -95,7 +94,7 @@ class SqliteMirror:
         return self._tables[object_name]
 
     # -- what the mirror is ------------------------------------------------------------------------
-    def prepare(self, mapping: Mapping) -> tuple[str, ...]:
+    def prepare(self, mapping: SyncMapping) -> tuple[str, ...]:
         """Make tables, columns and triggers fit the mapping; nothing is written where they do.
 
         Returns:
@@ -193,7 +192,7 @@ class SqliteMirror:
             with self._database.transaction():
                 tables.tidy(self._database, table)
 
-    def finish_run(self, run_id: str, status: str, report: MappingABC[str, Any]) -> None:
+    def finish_run(self, run_id: str, status: str, report: Mapping[str, Any]) -> None:
         """A run is over: how it ended, and its report."""
         runs.finish(self._database, run_id, status, report)
 
@@ -201,13 +200,13 @@ class SqliteMirror:
         """The last runs, the latest first, each with its report."""
         return runs.listed(self._database, limit)
 
-    def sent_by(self, run_id: str) -> list[InDoubt]:
+    def sent_by(self, run_id: str) -> list[JournaledWrite]:
         """What a run wrote to the org and the org accepted, the latest first."""
         return runs.sent_by(self._database, run_id)
 
     def written(
         self, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
-    ) -> Iterator[list[InDoubt]]:
+    ) -> Iterator[list[JournaledWrite]]:
         """The accepted writes of a run, record by record, each record's oldest first; of these records, or all."""
         return runs.written(self._database, run_id, object_name, ids)
 
@@ -234,7 +233,7 @@ class SqliteMirror:
     # -- how it is ---------------------------------------------------------------------------------
     def damage(self) -> str:
         """What SQLite's own quick check finds; empty for nothing."""
-        return health.damage(self._database)
+        return diagnostics.damage(self._database)
 
     def journal_mode(self) -> str:
         """``delete``, or ``wal`` where another tool has changed it."""
@@ -246,15 +245,15 @@ class SqliteMirror:
 
     def usual_calls(self) -> int | None:
         """API calls of a usual run: the middle one of the last good ones."""
-        return health.usual_calls(self._database)
+        return diagnostics.usual_calls(self._database)
 
     def widest(self, object_name: str) -> dict[str, int]:
         """Characters of the longest text in each column."""
-        return health.widest(self._database, self._table(object_name))
+        return diagnostics.widest(self._database, self._table(object_name))
 
     def distinct(self, object_name: str, column: str, *, limit: int = 200) -> tuple[str, ...]:
         """The values of a column, each once."""
-        return health.distinct(self._database, self._table(object_name), column, limit)
+        return diagnostics.distinct(self._database, self._table(object_name), column, limit)
 
     # -- pull --------------------------------------------------------------------------------------
     def watermark(self, object_name: str, columns: Sequence[str]) -> Watermark | None:
@@ -386,7 +385,7 @@ class SqliteMirror:
                 [salesforce_id, local_id],
             )
 
-    def journal(self, writes: Sequence[PendingWrite]) -> list[OrgWrite]:
+    def journal(self, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
         """Keep what is about to be sent, durably; the returned writes carry their ``ref``."""
         return self._outbox.journal(writes)
 
@@ -402,7 +401,7 @@ class SqliteMirror:
         if outcomes:
             self._outbox.settle(outcomes)
 
-    def in_doubt(self, object_name: str) -> list[InDoubt]:
+    def in_doubt(self, object_name: str) -> list[JournaledWrite]:
         """Journaled writes without an outcome."""
         return self._outbox.in_doubt(object_name)
 
@@ -512,30 +511,30 @@ class SqliteMirror:
         self, object_name: str, rows: Iterable[Values], *, source: str = "", run_id: str = ""
     ) -> dict[str, int]:
         """Take records from a file in, in one transaction. Returns ``created``, ``updated``, ``unchanged``."""
-        return people.import_rows(
+        return imports.import_rows(
             self._database, self._table(object_name), rows, source, run_id or self._run_id
         )
 
     def write_edits(self, object_name: str, local_id: LocalId, values: Values) -> bool:
         """Write columns of a row as an edit made here; whether there is such a row."""
-        return people.write_edits(self._database, self._table(object_name), local_id, values)
+        return imports.write_edits(self._database, self._table(object_name), local_id, values)
 
     def story(self, who: str) -> dict[str, Any]:
-        """Everything the mirror knows of a person, for ``explain``; see ``stories.story``."""
-        return stories.story(self._database, list(self._tables.values()), who)
+        """Everything the mirror knows of a person, for ``explain``; see ``person_history.story``."""
+        return person_history.story(self._database, list(self._tables.values()), who)
 
     def purge(self, email: str, *, dry_run: bool = False) -> dict[str, Any]:
-        """Remove a person from the mirror and its journal; see ``forget.purge``."""
-        return forget.purge(self._database, list(self._tables.values()), email, dry_run=dry_run)
+        """Remove a person from the mirror and its journal; see ``purge.purge``."""
+        return purge.purge(self._database, list(self._tables.values()), email, dry_run=dry_run)
 
     def unsent_consent(self, email: str) -> list[str]:
         """Why purging this person now would lose an opt-out, or a write whose outcome is not known."""
-        return forget.unsent_consent(self._database, list(self._tables.values()), email)
+        return purge.unsent_consent(self._database, list(self._tables.values()), email)
 
     def readmit(self, email: str, *, dry_run: bool = False) -> bool:
         """Let a purged address in again; whether it had been purged."""
-        return forget.readmit(self._database, email, dry_run=dry_run)
+        return purge.readmit(self._database, email, dry_run=dry_run)
 
     def forgotten(self, object_name: str) -> Callable[[Remote], bool] | None:
         """Tells records of purged people, who are not brought in anew; ``None`` where nobody was purged."""
-        return forget.strangers(self._database, self._table(object_name))
+        return purge.strangers(self._database, self._table(object_name))

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sfsync.errors import ConfigError, MirrorError
-from sfsync.mapping.schema import FieldMap, FieldType, Mapping, ObjectMap
 from sfsync.mirror.database import Database, quoted
+from sfsync.model.mapping import FieldMap, FieldType, ObjectMap, SyncMapping
 
 ALL = "*"
 """``_unmet`` of a row whose two sides never met."""
@@ -169,7 +169,7 @@ def read_back(text: str) -> set[str]:
 
 
 # -- fitting ---------------------------------------------------------------------------------------
-def fit(database: Database, mapping: Mapping) -> tuple[str, ...]:
+def fit(database: Database, mapping: SyncMapping) -> tuple[str, ...]:
     """Make every mapped table fit; nothing is written where all of them do.
 
     Returns:

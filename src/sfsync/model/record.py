@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Final, Literal, NewType, TypeAlias
+from typing import Any, Final, Literal, NewType, TypeAlias
 
 LocalId = NewType("LocalId", int)
 """A row's ``id`` in the mirror; it never passes for a Salesforce Id."""
@@ -104,3 +104,36 @@ class Triple:
     base: Base | None
     local: Local | None
     remote: Remote | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the mirror beside what was last agreed; ``base`` is ``None`` where the sides never met."""
+
+    local: Local
+    base: Base | None
+    salesforce_id: SalesforceId | None
+
+
+RawRecord: TypeAlias = Mapping[str, Any]
+"""``{field: value}`` as the org sent it: JSON values from REST, text from Bulk; parents under dotted names."""
+
+
+_CHECKSUM: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def salesforce_id(text: str) -> SalesforceId:
+    """An Id in its 18-character form, which is safe where case is not kept.
+
+    Source: salesforce-facts §7.5.
+
+    >>> salesforce_id("0035500001H9cak")
+    '0035500001H9cakAAB'
+    """
+    if len(text) != 15:
+        return SalesforceId(text)
+    groups = (text[start : start + 5] for start in (0, 5, 10))
+    suffix = (
+        sum(1 << bit for bit, char in enumerate(group) if "A" <= char <= "Z") for group in groups
+    )
+    return SalesforceId(text + "".join(_CHECKSUM[index] for index in suffix))

@@ -11,7 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sfsync.mapping.schema import (
+from sfsync.mapping.template import render_task, render_value
+from sfsync.model.activity import Effect, Person, TaskDraft
+from sfsync.model.event import EmailEvent, match_key
+from sfsync.model.mapping import (
     Action,
     ActivityMap,
     EventRule,
@@ -22,61 +25,8 @@ from sfsync.mapping.schema import (
     OncePer,
     SyncRules,
 )
-from sfsync.mapping.template import render_task, render_value
-from sfsync.model.event import EmailEvent, match_key
-from sfsync.model.record import LocalId, SalesforceId, Value
+from sfsync.model.record import Value
 from sfsync.planning.identity import choose
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A row of the mirror that has an event's address.
-
-    Attributes:
-        values: the row's mapped columns.
-    """
-
-    object: str
-    local_id: LocalId
-    salesforce_id: SalesforceId | None
-    values: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TaskDraft:
-    """A Task to be created, all but its person's Salesforce Id.
-
-    Attributes:
-        key: unique for ever; the event's id, or one for the campaign's first.
-        subject: for people who read ``activities``.
-        fields: ``{sf_field: JSON value}``.
-    """
-
-    key: str
-    subject: str
-    fields: Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What handling one event does to the mirror.
-
-    Attributes:
-        person: whom it is about; ``None`` where the event goes to quarantine.
-        new_person: a row to insert first (object, column -> value), where nobody has the address.
-        set_values: column -> value to write.
-        add_values: column -> how much to add.
-        task: the Task to queue, if any.
-        problem: ``(code, message, hint)`` for quarantine.
-    """
-
-    event: EmailEvent
-    person: Person | None = None
-    new_person: tuple[str, Mapping[str, Value]] | None = None
-    set_values: Mapping[str, Value] = field(default_factory=dict)
-    add_values: Mapping[str, int] = field(default_factory=dict)
-    task: TaskDraft | None = None
-    problem: tuple[str, str, str] | None = None
 
 
 @dataclass(slots=True)

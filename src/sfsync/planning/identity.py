@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sfsync.mapping.schema import OnMultiple
+from sfsync.model.mapping import OnMultiple
 
 Match = TypeVar("Match")
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from sfsync.errors import InputError
 from sfsync.model.change import RowPlan
+from sfsync.model.plan_json import plan_from_json, whole
 from sfsync.model.record import Local, LocalId, Remote, RemoteState, SalesforceId, Triple
-from sfsync.planning.stored import from_stored, whole
 
 SCHEMA = "sfsync-plan/1"
 _RECORDS = '"records": ['
@@ -108,7 +108,7 @@ def _record(line: str, before: str, place: str) -> tuple[str, Planned]:
         raise InputError(f"{place}: the plan was changed here after it was made", hint=_HINT)
     try:
         stored = json.loads(text)
-        return check, (_triple(stored), from_stored(stored))
+        return check, (_triple(stored), plan_from_json(stored))
     except (ValueError, TypeError, LookupError, AttributeError):
         raise InputError(f"{place}: this record cannot be read", hint=_HINT) from None
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sfsync.mapping.schema import (
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
+from sfsync.model.mapping import (
     Action,
     Merge,
     ObjectMap,
@@ -19,7 +20,6 @@ from sfsync.mapping.schema import (
     RecordEvent,
     SyncRules,
 )
-from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
 from sfsync.model.record import MISSING, Base, Local, Missing, Remote, RemoteState, Triple, Value
 from sfsync.planning.merge import ONLY_HERE, merge_field
 from sfsync.planning.policy import Contest

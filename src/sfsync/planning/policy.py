@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sfsync.mapping.schema import Merge
 from sfsync.model.change import Side
+from sfsync.model.mapping import Merge
 from sfsync.model.record import MISSING, Missing, Value
 
 

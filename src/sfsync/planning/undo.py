@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sfsync.mapping.schema import Merge, ObjectMap
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
+from sfsync.model.journal import JournaledWrite
+from sfsync.model.mapping import Merge, ObjectMap
 from sfsync.model.record import (
     MISSING,
     Local,
@@ -18,10 +19,10 @@ from sfsync.model.record import (
     Missing,
     Remote,
     RemoteState,
+    Row,
     SalesforceId,
     Value,
 )
-from sfsync.planning.pending import InDoubt, Row
 
 CHANGED_SINCE = "changed in Salesforce since"
 NOT_KNOWN = "what it held before is not known"
@@ -60,7 +61,7 @@ class PutBack:
 
 
 def put_back(
-    writes: Sequence[InDoubt],
+    writes: Sequence[JournaledWrite],
     row: Row | None,
     remote: Remote | None,
     object_map: ObjectMap,
@@ -101,7 +102,7 @@ def _holds(row: Row | None, column: str, written: Value) -> bool:
     return row is not None and row.local.values.get(column) == written
 
 
-def before_and_after(writes: Iterable[InDoubt]) -> tuple[dict[str, Value], dict[str, Value]]:
+def before_and_after(writes: Iterable[JournaledWrite]) -> tuple[dict[str, Value], dict[str, Value]]:
     """What a record held before the first of these writes, and what the last one left."""
     was: dict[str, Value] = {}
     wrote: dict[str, Value] = {}
@@ -145,7 +146,7 @@ def _decision(
 
 
 def _plan(
-    first: InDoubt,
+    first: JournaledWrite,
     record: SalesforceId,
     moved: Sequence[FieldDecision],
     row: Row | None,

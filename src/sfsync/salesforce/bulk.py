@@ -27,14 +27,14 @@ import requests
 
 from sfsync.errors import ProtocolError, SfsyncError
 from sfsync.failpoints import reach
-from sfsync.mapping.project import salesforce_id
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
-from sfsync.salesforce.ahead import Ahead
+from sfsync.model.record import salesforce_id
 from sfsync.salesforce.budget import BULK_PAGE, REST_PAGE, bulk_ingest_calls
 from sfsync.salesforce.composite import matched_id
 from sfsync.salesforce.connect import Connection
 from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal, Repeat
+from sfsync.salesforce.prefetch import Ahead
 from sfsync.salesforce.retry import reading, writing
 
 log = logging.getLogger(__name__)

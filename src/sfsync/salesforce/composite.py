@@ -18,10 +18,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sfsync.errors import ProtocolError
-from sfsync.mapping.project import salesforce_id
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected, Unknown
-from sfsync.model.record import SalesforceId
+from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.salesforce import guard
 from sfsync.salesforce.budget import COLLECTION, COMPOSITE_COLLECTIONS
 from sfsync.salesforce.connect import TOO_MANY, Connection, inner_answers

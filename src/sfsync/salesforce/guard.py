@@ -23,9 +23,8 @@ from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
-from sfsync.mapping.project import salesforce_id
 from sfsync.model.change import OrgWrite
-from sfsync.model.record import SalesforceId
+from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.salesforce import soql
 
 REFERENCE_ID = "guard"

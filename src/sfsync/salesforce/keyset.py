@@ -16,10 +16,10 @@ from typing import Any
 
 from sfsync.errors import ProtocolError
 from sfsync.salesforce import soql
-from sfsync.salesforce.ahead import Ahead
 from sfsync.salesforce.bulk import Bulk, JobFailed
 from sfsync.salesforce.connect import Connection, Page
 from sfsync.salesforce.faults import CallRefused
+from sfsync.salesforce.prefetch import Ahead
 from sfsync.salesforce.records import Flattener
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from sfsync.planning.provision import SET_DESCRIPTION, SET_LABEL, SET_NAME, Blueprint, NewField
+from sfsync.provisioning.blueprint import SET_DESCRIPTION, SET_LABEL, SET_NAME, Blueprint, NewField
 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 SOURCE_ROOT = "force-app/main/default"

@@ -15,14 +15,13 @@ from datetime import datetime
 from typing import Any
 
 from sfsync.errors import OrgRefused, ProtocolError, SfsyncError
-from sfsync.mapping.check import FieldFacts, SObjectFacts
-from sfsync.mapping.project import salesforce_id
-from sfsync.mapping.schema import ActivityMap
 from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgWrite
 from sfsync.model.cursor import Watermark
+from sfsync.model.facts import FieldFacts, SObjectFacts
+from sfsync.model.mapping import ActivityMap
 from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome
-from sfsync.model.record import SalesforceId
+from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching, Changes, Usage
 from sfsync.salesforce import guard, soql

@@ -17,8 +17,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from sfsync.errors import OrgRefused, ProtocolError, SfsyncError, UsageError
-from sfsync.mapping.check import SObjectFacts
-from sfsync.planning.provision import (
+from sfsync.model.facts import SObjectFacts
+from sfsync.provisioning.blueprint import (
     ACTIVITY,
     SET_NAME,
     Act,

@@ -41,9 +41,9 @@ from sfsync.failpoints import reach
 from sfsync.model.budget import Budget
 from sfsync.model.token import Token
 from sfsync.model.traffic import Usage
-from sfsync.salesforce.ahead import RenewalNeededError, is_ahead
 from sfsync.salesforce.budget import usage
 from sfsync.salesforce.faults import CallFailed, error_of, session_ended
+from sfsync.salesforce.prefetch import RenewalNeededError, is_ahead
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from local_org.reading import whole_record
 from sfsync.mapping.project import canonical_values, reader
-from sfsync.mapping.schema import ObjectMap
 from sfsync.model.event import match_key
+from sfsync.model.mapping import ObjectMap
 from sfsync.selftest.people import SOBJECTS, TYPED
 
 if TYPE_CHECKING:

@@ -33,10 +33,9 @@ from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
 from sfsync.engine.verify import verify
 from sfsync.errors import SfsyncError
-from sfsync.mapping.schema import Mapping as ObjectMapping
-from sfsync.mapping.schema import Merge
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import iso
+from sfsync.model.mapping import Merge, SyncMapping
 from sfsync.model.outcome import RunReport
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching
@@ -85,8 +84,8 @@ class Stage:
     """One scene's start, to come back to."""
 
     org: LocalOrg
-    mapping: ObjectMapping
-    usable: ObjectMapping
+    mapping: SyncMapping
+    usable: SyncMapping
     snapshot: Snapshot
     mirror: bytes
 
@@ -497,7 +496,7 @@ def _configuration() -> Config:
 
 
 @cache
-def _mapping(*, keyed: bool) -> ObjectMapping:
+def _mapping(*, keyed: bool) -> SyncMapping:
     """The example's mapping, with one field to be decided by hand and one by time."""
     mapping = _configuration().mapping
     contact = mapping.objects["contact"]

@@ -8,8 +8,8 @@ import pytest
 
 from sfsync.engine.ports import Limits
 from sfsync.errors import OrgUnavailable, UnsafePlan
-from sfsync.mapping.schema import OnLocalDelete, OnMultiple
 from sfsync.model.change import OrgAction
+from sfsync.model.mapping import OnLocalDelete, OnMultiple
 from tests.sides import MAPPING, Sides, with_object
 
 CLICKS = "PenguinMails_Total_Clicks__c"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sfsync.mapping.schema import MissingPerson
 from sfsync.model.event import EventType
+from sfsync.model.mapping import MissingPerson
 from tests.sides import MAPPING, Sides, event, without_keys
 
 CLICKS = "PenguinMails_Total_Clicks__c"

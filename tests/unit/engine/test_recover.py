@@ -8,8 +8,8 @@ import pytest
 
 from sfsync.engine.verify import verify
 from sfsync.errors import OrgUnavailable
-from sfsync.mapping.schema import OnLocalDelete
 from sfsync.model.event import EventType
+from sfsync.model.mapping import OnLocalDelete
 from tests.sides import MAPPING, Sides, event, with_object, without_keys
 
 CLICKS = "PenguinMails_Total_Clicks__c"

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sfsync.errors import InputError
 from sfsync.intake.files import read_events, read_records
 from sfsync.intake.lines import BadLine
-from sfsync.mapping.schema import Direction, FieldMap, FieldType, Merge, ObjectMap
 from sfsync.model.event import EmailEvent, EventType, derived_id
+from sfsync.model.mapping import Direction, FieldMap, FieldType, Merge, ObjectMap
 
 NOW = "2026-11-23T12:00:00Z"
 GOOD = {

@@ -8,17 +8,16 @@ from dataclasses import replace
 import pytest
 
 from sfsync.mapping.check import (
-    FieldFacts,
     Problem,
     Severity,
-    SObjectFacts,
     check_activities,
     check_object,
     errors_in,
     narrow,
     narrow_activities,
 )
-from sfsync.mapping.schema import (
+from sfsync.model.facts import FieldFacts, SObjectFacts
+from sfsync.model.mapping import (
     ActivityMap,
     Direction,
     FieldMap,

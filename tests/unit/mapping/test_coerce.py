@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.mapping.coerce import canonical, from_org, to_org
-from sfsync.mapping.schema import FieldType
+from sfsync.model.mapping import FieldType
 
 T = FieldType
 SCRIPTS = st.sampled_from(

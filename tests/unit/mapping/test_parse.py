@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sfsync.config import example_config, load_config, parse_yaml
 from sfsync.errors import ConfigError
 from sfsync.mapping.parse import parse_mapping
-from sfsync.mapping.schema import (
+from sfsync.model.event import EventType
+from sfsync.model.mapping import (
     Action,
     Direction,
     FieldType,
@@ -21,7 +22,6 @@ from sfsync.mapping.schema import (
     OnMissing,
     RecordEvent,
 )
-from sfsync.model.event import EventType
 
 EXAMPLE = example_config()
 ENVIRON = {"SFSYNC_CLIENT_ID": "abc"}

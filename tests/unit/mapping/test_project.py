@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sfsync.mapping.project import Projection, canonical_values, salesforce_id, to_org_fields
-from sfsync.mapping.schema import Direction, FieldMap, FieldType, Merge, ObjectMap
-from sfsync.model.record import RemoteState
+from sfsync.mapping.project import Projection, canonical_values, to_org_fields
+from sfsync.model.mapping import Direction, FieldMap, FieldType, Merge, ObjectMap
+from sfsync.model.record import RemoteState, salesforce_id
 
 ID = "003000000000001AAA"
 OTHER = "003000000000002AAA"

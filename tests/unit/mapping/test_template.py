@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfsync.mapping.schema import ActivityMap
 from sfsync.mapping.template import (
     NAMES,
     alone,
@@ -18,6 +17,7 @@ from sfsync.mapping.template import (
     who_field,
 )
 from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.mapping import ActivityMap
 from sfsync.model.record import SalesforceId
 
 WHO = SalesforceId("003000000000001AAA")

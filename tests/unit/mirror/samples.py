@@ -9,25 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sfsync.mapping.schema import (
+from sfsync.mirror.store import SqliteMirror
+from sfsync.model.change import RowPlan
+from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.journal import WriteIntent
+from sfsync.model.mapping import (
     Action,
     ActivityMap,
     Direction,
     FieldMap,
     FieldType,
-    Mapping,
     Merge,
     ObjectMap,
     OnLocalDelete,
     RecordEvent,
     RecordRule,
+    SyncMapping,
     SyncRules,
 )
-from sfsync.mirror.store import SqliteMirror
-from sfsync.model.change import RowPlan
-from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.record import Remote, RemoteState, SalesforceId, Triple
-from sfsync.planning.pending import PendingWrite
 from sfsync.planning.planner import plan_row
 
 NOW = "2026-01-20T10:00:00Z"
@@ -78,8 +78,8 @@ PULLED = tuple(field.column for field in CONTACT.fields if field.pulls)
 PUSHED = tuple(field.column for field in CONTACT.fields if field.pushes)
 
 
-def mapping(*objects: ObjectMap) -> Mapping:
-    return Mapping({one.name: one for one in objects or (CONTACT, LEAD)}, ActivityMap())
+def mapping(*objects: ObjectMap) -> SyncMapping:
+    return SyncMapping({one.name: one for one in objects or (CONTACT, LEAD)}, ActivityMap())
 
 
 def open_mirror(path: Path, *objects: ObjectMap, **options: Any) -> SqliteMirror:
@@ -160,7 +160,7 @@ def journal(mirror: SqliteMirror, *plans: RowPlan) -> list[int]:
     from sfsync.model.change import OrgWrite
 
     pending = [
-        PendingWrite(
+        WriteIntent(
             OrgWrite(0, plan.org_action, "Contact", dict(plan.to_org), plan.salesforce_id), plan
         )
         for plan in plans

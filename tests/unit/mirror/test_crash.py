@@ -21,7 +21,8 @@ import os, sys
 from pathlib import Path
 from sfsync.mirror import staging
 from sfsync.mirror.database import Database
-from sfsync.planning.activity import Effect, Person
+from sfsync.model.activity import Effect
+from sfsync.model.activity import Person
 from tests.unit.mirror.samples import *
 
 staging.CHUNK = 20

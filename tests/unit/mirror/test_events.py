@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sfsync.mirror.store import SqliteMirror
+from sfsync.model.activity import Effect, Person, TaskDraft
 from sfsync.model.event import match_key
 from sfsync.model.outcome import Accepted, Deferred, Rejected, Unknown
 from sfsync.model.record import LocalId, SalesforceId
-from sfsync.planning.activity import Effect, Person, TaskDraft
 from tests.unit.mirror.samples import LEAD, PUSHED, edit, event, lead, look, one, pull, remote, sid
 
 TASK = SalesforceId("00T000000000001AAA")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sfsync.mirror import staging
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.record import LocalId, Remote, RemoteState, SalesforceId, Triple
-from sfsync.planning.pending import StageSummary
+from sfsync.model.stage import StageSummary
 from sfsync.planning.planner import plan_row
 from tests.unit.mirror.samples import (
     CONTACT,

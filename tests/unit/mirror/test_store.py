@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sfsync.errors import MirrorBusy, MirrorError, UsageError, WrongOrg
-from sfsync.mapping.check import FieldFacts, SObjectFacts
-from sfsync.mapping.schema import FieldMap
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import Watermark
+from sfsync.model.facts import FieldFacts, SObjectFacts
+from sfsync.model.mapping import FieldMap
 from sfsync.model.record import LocalId
 from tests.unit.mirror.samples import (
     CONTACT,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sfsync.errors import ConfigError, MirrorError
-from sfsync.mapping.schema import Direction, FieldMap, FieldType, ObjectMap
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import Watermark
+from sfsync.model.mapping import Direction, FieldMap, FieldType, ObjectMap
 from sfsync.model.record import LocalId
 from tests.unit.mirror.samples import (
     CONTACT,

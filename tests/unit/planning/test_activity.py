@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfsync.mapping.schema import (
+from sfsync.model.activity import Person
+from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.mapping import (
     Action,
     ActivityMap,
     EventRule,
@@ -17,9 +19,8 @@ from sfsync.mapping.schema import (
     OnMultiple,
     SyncRules,
 )
-from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.record import LocalId, SalesforceId
-from sfsync.planning.activity import Person, Situation, campaign_key, plan_event, task_key
+from sfsync.planning.activity import Situation, campaign_key, plan_event, task_key
 from tests.unit.planning.test_planner import CONTACT, VALUES
 
 RULES = SyncRules(

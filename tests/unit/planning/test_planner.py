@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sfsync.mapping.schema import (
+from sfsync.model.change import LocalAction, OrgAction, Side
+from sfsync.model.mapping import (
     Direction,
     FieldMap,
     FieldType,
@@ -13,7 +14,6 @@ from sfsync.mapping.schema import (
     OnLocalDelete,
     SyncRules,
 )
-from sfsync.model.change import LocalAction, OrgAction, Side
 from sfsync.model.record import (
     MISSING,
     Base,

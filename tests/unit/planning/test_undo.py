@@ -5,17 +5,26 @@ from __future__ import annotations
 import pytest
 
 from sfsync.model.change import LocalAction, OrgAction
-from sfsync.model.record import MISSING, Base, Local, LocalId, Remote, RemoteState, SalesforceId
+from sfsync.model.journal import JournaledWrite
+from sfsync.model.record import (
+    MISSING,
+    Base,
+    Local,
+    LocalId,
+    Remote,
+    RemoteState,
+    Row,
+    SalesforceId,
+)
 from sfsync.planning import undo
-from sfsync.planning.pending import InDoubt, Row
 from tests.sides import MAPPING
 
 CONTACT = MAPPING.objects["contact"]
 RECORD = SalesforceId("0035f0000000001AAA")
 
 
-def wrote(before: dict, after: dict, ref: int = 1) -> InDoubt:
-    return InDoubt(ref, "contact", LocalId(1), RECORD, "update", before, after, "")
+def wrote(before: dict, after: dict, ref: int = 1) -> JournaledWrite:
+    return JournaledWrite(ref, "contact", LocalId(1), RECORD, "update", before, after, "")
 
 
 def row(linked: str | None = RECORD, **values: object) -> Row:
@@ -26,7 +35,7 @@ def there(state: RemoteState = RemoteState.PRESENT, **values: object) -> Remote:
     return Remote(RECORD, values, state, modified_at="2026-01-20T10:00:00Z")
 
 
-def back(*writes: InDoubt, here: Row | None, remote: Remote | None) -> undo.PutBack:
+def back(*writes: JournaledWrite, here: Row | None, remote: Remote | None) -> undo.PutBack:
     return undo.put_back(writes, here, remote, CONTACT, "run-1")
 
 

@@ -7,7 +7,7 @@ import json
 import zipfile
 from xml.etree import ElementTree as ET
 
-from sfsync.planning.provision import (
+from sfsync.provisioning.blueprint import (
     Blueprint,
     FieldGrant,
     Found,

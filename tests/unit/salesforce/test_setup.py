@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from sfsync.errors import AuthError, BudgetSpent, UsageError
-from sfsync.mapping.schema import (
+from sfsync.model.mapping import (
     ActivityMap,
     FieldMap,
     FieldType,
-    Mapping,
     MissingPerson,
     ObjectMap,
+    SyncMapping,
 )
-from sfsync.planning.provision import (
+from sfsync.provisioning.blueprint import (
     SET_NAME,
     Act,
     Found,
@@ -36,7 +36,7 @@ LEAD = ObjectMap(
     (FieldMap("Email", "email"), FieldMap("PenguinMails_N__c", "n", FieldType.INTEGER)),
     external_id="PenguinMails_Id__c",
 )  # fmt: skip
-MAPPING = Mapping(
+MAPPING = SyncMapping(
     {"lead": LEAD},
     ActivityMap(fields=(("Type", "Email"),), missing_person=MissingPerson.QUARANTINE),
 )

@@ -11,22 +11,21 @@ from typing import Any
 import pytest
 
 from sfsync.config import example_config, load_config
-from sfsync.mapping.check import FieldFacts, Severity, SObjectFacts
-from sfsync.mapping.schema import Direction, FieldMap, FieldType, Mapping, OnLocalDelete
-from sfsync.model.limits import Limits
-from sfsync.planning.checkup import (
+from sfsync.diagnosis.findings import (
     Area,
     FileFacts,
     Finding,
     LoginFacts,
     MachineFacts,
-    OrgFacts,
-    UserFacts,
     Wanted,
     Who,
     errors_in,
     findings,
 )
+from sfsync.mapping.check import Severity
+from sfsync.model.facts import FieldFacts, OrgFacts, SObjectFacts, UserFacts
+from sfsync.model.limits import Limits
+from sfsync.model.mapping import Direction, FieldMap, FieldType, OnLocalDelete, SyncMapping
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 TYPES = {
@@ -40,18 +39,18 @@ TYPES = {
 
 
 @pytest.fixture(scope="module")
-def mapping(tmp_path_factory: pytest.TempPathFactory) -> Mapping:
+def mapping(tmp_path_factory: pytest.TempPathFactory) -> SyncMapping:
     path = tmp_path_factory.mktemp("config") / "sfsync.yaml"
     path.write_text(example_config(), encoding="utf-8")
     return load_config(Path(path), {"SFSYNC_CLIENT_ID": "3MVG9"}).mapping
 
 
 @pytest.fixture(scope="module")
-def wanted(mapping: Mapping) -> Wanted:
+def wanted(mapping: SyncMapping) -> Wanted:
     return Wanted(mapping, Limits(), "66.0")
 
 
-def described(mapping: Mapping) -> dict[str, SObjectFacts]:
+def described(mapping: SyncMapping) -> dict[str, SObjectFacts]:
     """An org in which everything is as the mapping would have it."""
     told: dict[str, SObjectFacts] = {}
     for object_map in mapping.objects.values():
@@ -75,7 +74,7 @@ def described(mapping: Mapping) -> dict[str, SObjectFacts]:
 
 
 @pytest.fixture
-def org(mapping: Mapping) -> OrgFacts:
+def org(mapping: SyncMapping) -> OrgFacts:
     return OrgFacts(
         asked=True,
         versions=("65.0", "66.0", "67.0"),

@@ -12,10 +12,9 @@ from dataclasses import replace
 
 from sfsync.engine.run import Run
 from sfsync.mapping.project import Projection
-from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import RowPlan
-from sfsync.model.record import RemoteState, SalesforceId, Triple
-from sfsync.planning.pending import Row
+from sfsync.model.mapping import ObjectMap
+from sfsync.model.record import RemoteState, Row, SalesforceId, Triple
 from sfsync.planning.planner import fold, lost_edits, plan_row
 
 CONTACT = "contact"

@@ -17,20 +17,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sfsync.mapping.check import (
-    SETUP,
-    Problem,
-    Severity,
-    SObjectFacts,
-    check_activities,
-    check_object,
-)
-from sfsync.mapping.place import nearest
-from sfsync.mapping.schema import FieldType, OnLocalDelete
-from sfsync.mapping.schema import Mapping as DataMapping
+from sfsync.document.problems import nearest
+from sfsync.mapping.check import SETUP, Problem, Severity, check_activities, check_object
 from sfsync.mapping.template import literal
+from sfsync.model.facts import OrgFacts, SObjectFacts
 from sfsync.model.limits import Limits
-from sfsync.planning.provision import ACTIVITY, OWN, makes_parents
+from sfsync.model.mapping import FieldType, OnLocalDelete, SyncMapping
+from sfsync.provisioning.blueprint import ACTIVITY, OWN, makes_parents
 
 RECORDS_PER_MB: Final = 512
 """A Contact, Lead or Task takes 2 KB of data storage. Source: salesforce-facts §9."""
@@ -120,55 +113,6 @@ class LoginFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class UserFacts:
-    """Who sfsync is in the org.
-
-    Attributes:
-        permissions: ``ModifyAllData`` and so on, as far as asked for; ``None`` where that is not
-            told.
-    """
-
-    username: str = ""
-    profile: str = ""
-    permissions: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OrgFacts:
-    """What the org told; ``None`` for what it would not.
-
-    Attributes:
-        asked: whether it answered; without it nothing follows from what is missing here.
-        trouble: why it could not be asked at all, and what to do.
-        versions: of its API, ``66.0``.
-        access: sharing defaults, ``{"Contact": "Private"}``, in Salesforce's words.
-        objects: as described to this user; one that is missing here is hidden.
-        existing: full names of those custom fields of the mapping that are there, hidden ones too.
-        statuses: of Task, with whether it counts as closed.
-        duplicate_rules: ``(object, name)`` of active ones.
-        api_left: ``(left, of)`` of the day's calls; likewise ``storage_mb``.
-        skew: how far this machine's clock is ahead.
-    """
-
-    asked: bool = False
-    trouble: tuple[str, str] | None = None
-    versions: tuple[str, ...] = ()
-    name: str = ""
-    edition: str = ""
-    is_sandbox: bool | None = None
-    access: Mapping[str, str] = field(default_factory=dict)
-    user: UserFacts | None = None
-    objects: Mapping[str, SObjectFacts] = field(default_factory=dict)
-    existing: frozenset[str] | None = None
-    statuses: Mapping[str, bool] | None = None
-    duplicate_rules: tuple[tuple[str, str], ...] | None = None
-    lead_assignment: tuple[str, ...] | None = None
-    api_left: tuple[int, int] | None = None
-    storage_mb: tuple[int, int] | None = None
-    skew: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class FileFacts:
     """One file or folder that sfsync trusts.
 
@@ -221,7 +165,7 @@ class MachineFacts:
 class Wanted:
     """What the configuration asks for."""
 
-    mapping: DataMapping
+    mapping: SyncMapping
     limits: Limits
     api_version: str
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -23,8 +24,7 @@ from sfsync.errors import (
     RetriableError,
     SfsyncError,
 )
-from sfsync.mapping.check import SObjectFacts
-from sfsync.planning.checkup import OrgFacts, UserFacts
+from sfsync.model.facts import OrgFacts, SObjectFacts, UserFacts
 from sfsync.salesforce import soql
 from sfsync.salesforce.connect import Connection, inner_answers
 from sfsync.salesforce.org import sobject_facts
@@ -157,13 +157,11 @@ def _answers(connection: Connection, paths: Mapping[str, str]) -> dict[str, Any]
         )
         found = inner_answers(told, len(requests))
     except OrgRefused:
-        return {
-            name: _tried(lambda path=path: connection.read(path)) for name, path in paths.items()
-        }  # type: ignore[misc]
+        return {name: _tried(partial(connection.read, path)) for name, path in paths.items()}
     return {
         name: body if status == 200 else None
         for name, (status, body) in zip(paths, found, strict=True)
-    }  # fmt: skip
+    }
 
 
 def _tried(ask: Callable[[], Any]) -> Any:

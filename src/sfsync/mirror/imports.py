@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sfsync.mirror import forget, records
+from sfsync.mirror import purge, records
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.event import match_key
@@ -32,7 +32,7 @@ def import_rows(
         ``purged``.
     """
     counts = Counter({"created": 0, "updated": 0, "unchanged": 0})
-    forgotten = forget.Forgotten(database)
+    forgotten = purge.Forgotten(database)
     with database.transaction(edits=True):
         for values in rows:
             key = match_key(str(values.get(table.object_map.match_on) or ""))

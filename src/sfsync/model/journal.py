@@ -9,40 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfsync.model.change import OrgWrite, RowPlan
-from sfsync.model.record import Base, Local, LocalId, SalesforceId, Value
+from sfsync.model.record import LocalId, SalesforceId, Value
 
 
 @dataclass(frozen=True, slots=True)
-class StageSummary:
-    """What the staged records mean for the mirror, counted by SQL before anything is applied.
-
-    Attributes:
-        new: records the mirror has no row for, and no unlinked row with their address.
-        changed: rows untouched here whose record differs.
-        equal: rows that are as staged.
-        contested: everything that needs a decision: edited here, deleted, merged, converted,
-        matched by address.
-        blanked: of ``changed``, those that lose a value they had.
-    """
-
-    new: int
-    changed: int
-    equal: int
-    contested: int
-    blanked: int
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the mirror beside what was last agreed; ``base`` is ``None`` where the sides never met."""
-
-    local: Local
-    base: Base | None
-    salesforce_id: SalesforceId | None
-
-
-@dataclass(frozen=True, slots=True)
-class PendingWrite:
+class WriteIntent:
     """A write about to leave: what is sent, and what it was judged against.
 
     Attributes:
@@ -55,7 +26,7 @@ class PendingWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class InDoubt:
+class JournaledWrite:
     """A journaled write whose outcome was never settled: a crash, or a lost reply.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 
-from sfsync.mapping.schema import FieldType
 from sfsync.mirror import runs
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable
+from sfsync.model.mapping import FieldType
 
 MOST_RUNS = 20
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from sfsync.errors import GrantRevoked
-from sfsync.salesforce.ahead import Ahead, RenewalNeededError, is_ahead
+from sfsync.salesforce.prefetch import Ahead, RenewalNeededError, is_ahead
 
 
 def test_a_call_is_under_way_before_its_result_is_wanted() -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from sfsync.model.change import RowPlan
-from sfsync.planning.stored import from_stored, whole
+from sfsync.model.plan_json import plan_from_json, whole
 
 
 class Aside:
@@ -38,4 +38,4 @@ class Aside:
     def __iter__(self) -> Iterator[RowPlan]:
         self._file.seek(0)
         for line in self._file:
-            yield from_stored(json.loads(line))
+            yield plan_from_json(json.loads(line))

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
-from sfsync.model.record import LocalId, Remote, RemoteState, SalesforceId, Triple, Value
-from sfsync.planning.pending import Row
+from sfsync.model.record import LocalId, Remote, RemoteState, Row, SalesforceId, Triple, Value
 
 
 @dataclass(frozen=True, slots=True)

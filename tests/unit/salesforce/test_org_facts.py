@@ -11,10 +11,10 @@ from urllib.parse import unquote_plus
 import pytest
 
 from sfsync.errors import OrgRefused
-from sfsync.planning.checkup import OrgFacts, UserFacts
+from sfsync.model.facts import OrgFacts, UserFacts
 from sfsync.salesforce.connect import Connection
+from sfsync.salesforce.org_facts import survey
 from sfsync.salesforce.retry import Patience
-from sfsync.salesforce.survey import survey
 from sfsync.salesforce.transport import OrgSession
 from tests.unit.salesforce.web import Answer, Asked, Web
 

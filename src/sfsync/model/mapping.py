@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping as MappingABC
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -153,12 +153,12 @@ class ObjectMap:
     opt_out: tuple[str, ...] = ()
 
     @cached_property
-    def by_column(self) -> MappingABC[str, FieldMap]:
+    def by_column(self) -> Mapping[str, FieldMap]:
         """The fields by the mirror's column."""
         return {field_map.column: field_map for field_map in self.fields}
 
     @cached_property
-    def by_remote(self) -> MappingABC[str, FieldMap]:
+    def by_remote(self) -> Mapping[str, FieldMap]:
         """The fields by the org's name."""
         return {field_map.remote: field_map for field_map in self.fields}
 
@@ -250,16 +250,16 @@ class ActivityMap:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class SyncMapping:
     """Everything the configuration says about data: objects, activities, rules.
 
     ``objects`` is ordered: what stands first goes first when somebody is looked for (a Contact
         before a Lead).
     """
 
-    objects: MappingABC[str, ObjectMap]
+    objects: Mapping[str, ObjectMap]
     activities: ActivityMap
-    rules: MappingABC[str, SyncRules] = field(default_factory=dict)
+    rules: Mapping[str, SyncRules] = field(default_factory=dict)
 
     def rules_for(self, object_name: str) -> SyncRules:
         """The object's rules; an object without any takes no part."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sfsync.mapping.schema import ObjectMap
+from sfsync.model.mapping import ObjectMap
 
 UNKNOWN = "not known: it came before sfsync kept a journal"
 _ORDER = ("arrived", "imported", "event", "lives on", "pulled", "conflict", "sent")

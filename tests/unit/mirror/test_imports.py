@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sfsync.mirror.store import SqliteMirror
+from sfsync.model.activity import Effect, Person, TaskDraft
 from sfsync.model.event import EventType
 from sfsync.model.outcome import Accepted, Rejected
 from sfsync.model.record import LocalId, Remote
-from sfsync.planning.activity import Effect, Person, TaskDraft
 from tests.unit.mirror.samples import (
     PUSHED,
     edit,

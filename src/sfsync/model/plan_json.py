@@ -12,7 +12,7 @@ _MISSING_MARK = {"missing": True}
 _OFTEN_BLANK = ("skip", "reason", "successor_id", "successor_object", "edited_at", "modified_at")
 
 
-def as_stored(plan: RowPlan) -> dict[str, Any]:
+def plan_to_json(plan: RowPlan) -> dict[str, Any]:
     """What settling needs of a plan."""
     return {
         "object": plan.object,
@@ -26,9 +26,9 @@ def as_stored(plan: RowPlan) -> dict[str, Any]:
         "decisions": [
             [
                 d.column,
-                value_stored(d.base),
-                value_stored(d.local),
-                value_stored(d.remote),
+                value_to_json(d.base),
+                value_to_json(d.local),
+                value_to_json(d.remote),
                 d.value,
                 d.winner.value,
                 d.rule,
@@ -41,11 +41,13 @@ def as_stored(plan: RowPlan) -> dict[str, Any]:
 
 def whole(plan: RowPlan) -> dict[str, Any]:
     """All of a plan, for one that is carried out later."""
-    return as_stored(plan) | {name: kept for name in _OFTEN_BLANK if (kept := getattr(plan, name))}
+    return plan_to_json(plan) | {
+        name: kept for name in _OFTEN_BLANK if (kept := getattr(plan, name))
+    }
 
 
-def from_stored(stored: Mapping[str, Any]) -> RowPlan:
-    """The reverse of ``as_stored`` and of ``whole``."""
+def plan_from_json(stored: Mapping[str, Any]) -> RowPlan:
+    """The reverse of ``plan_to_json`` and of ``whole``."""
     return RowPlan(
         object=stored["object"],
         local_id=stored["local_id"],
@@ -55,9 +57,9 @@ def from_stored(stored: Mapping[str, Any]) -> RowPlan:
         decisions=tuple(
             FieldDecision(
                 column,
-                value_read(base),
-                value_read(local),
-                value_read(remote),
+                value_from_json(base),
+                value_from_json(local),
+                value_from_json(remote),
                 value,
                 Side(winner),
                 rule,
@@ -72,11 +74,11 @@ def from_stored(stored: Mapping[str, Any]) -> RowPlan:
     )
 
 
-def value_stored(value: Value | Missing) -> Any:
+def value_to_json(value: Value | Missing) -> Any:
     """A value, or the mark for none."""
     return _MISSING_MARK if value is MISSING else value
 
 
-def value_read(stored: Any) -> Value | Missing:
-    """The reverse of ``value_stored``."""
+def value_from_json(stored: Any) -> Value | Missing:
+    """The reverse of ``value_to_json``."""
     return MISSING if stored == _MISSING_MARK else stored

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sfsync.mapping.schema import Direction, OnMissing
+from sfsync.model.mapping import Direction, OnMissing
 from tests.sides import MAPPING, Sides, with_object
 
 ADA = "ada@x.example"

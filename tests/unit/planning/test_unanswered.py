@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfsync.planning.doubt import happened
+from sfsync.planning.unanswered import happened
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sfsync.mirror import records, stories
+from sfsync.mirror import person_history, records
 from sfsync.mirror.database import Database, in_our_words, quoted
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.event import EmailEvent, EventType, match_key
@@ -103,7 +103,7 @@ def readmit(database: Database, email: str, *, dry_run: bool = False) -> bool:
 def unsent_consent(database: Database, tables: Sequence[MappedTable], email: str) -> list[str]:
     """Why purging this person now would lose an opt-out, or a write whose outcome is not known."""
     told = []
-    for table, local_id in stories.people(database, tables, email):
+    for table, local_id in person_history.people(database, tables, email):
         row = records.find(database, table, "r.id = ?", [local_id])
         if row is None:
             continue
@@ -192,7 +192,7 @@ def _rewrite(database: Database) -> None:
 
 def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[str, Any]:
     counts: Counter[str] = Counter()
-    people = stories.people(database, tables, key)
+    people = person_history.people(database, tables, key)
     keys, linked = {key}, set()
     for table, local_id in people:
         found = database.row(

@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 
 from sfsync.config import example_config, load_config
-from sfsync.mapping.check import FieldFacts, SObjectFacts
-from sfsync.mapping.schema import (
+from sfsync.model.facts import FieldFacts, SObjectFacts
+from sfsync.model.mapping import (
     ActivityMap,
     Direction,
     FieldMap,
     FieldType,
-    Mapping,
     Merge,
     MissingPerson,
     ObjectMap,
     OnLocalDelete,
     OnMissing,
+    SyncMapping,
     SyncRules,
 )
-from sfsync.planning.provision import (
+from sfsync.provisioning.blueprint import (
     SET_NAME,
     Act,
     Found,
@@ -45,8 +45,8 @@ TASK = ActivityMap(
 )
 
 
-def mapping(*objects: ObjectMap, activities: ActivityMap = TASK, **rules: SyncRules) -> Mapping:
-    return Mapping({each.name: each for each in objects}, activities, rules)
+def mapping(*objects: ObjectMap, activities: ActivityMap = TASK, **rules: SyncRules) -> SyncMapping:
+    return SyncMapping({each.name: each for each in objects}, activities, rules)
 
 
 def contact(*fields: FieldMap, **changes: object) -> ObjectMap:
@@ -59,7 +59,7 @@ def one_field(field: FieldMap) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Mapping:
+def example(tmp_path_factory: pytest.TempPathFactory) -> SyncMapping:
     path = tmp_path_factory.mktemp("config") / "sfsync.yaml"
     path.write_text(example_config(), encoding="utf-8")
     return load_config(Path(path), {"SFSYNC_CLIENT_ID": "3MVG9"}).mapping
@@ -68,7 +68,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Mapping:
 # -- fields
 
 
-def test_the_example_needs_one_set_on_both_and_a_key_for_each(example: Mapping) -> None:
+def test_the_example_needs_one_set_on_both_and_a_key_for_each(example: SyncMapping) -> None:
     wanted = blueprint(example)
     names = {
         table: {new.name for new in wanted.fields if new.table == table}
@@ -177,7 +177,7 @@ def test_an_orgs_own_field_is_never_made_only_opened_and_told_where_it_is_missin
 # -- rights
 
 
-def rights(wanted: Mapping) -> dict[str, tuple[str, ...]]:
+def rights(wanted: SyncMapping) -> dict[str, tuple[str, ...]]:
     return {grant.sobject: grant.rights for grant in blueprint(wanted).objects}
 
 
@@ -380,7 +380,7 @@ def test_the_set_is_given_to_the_user_once() -> None:
 # -- by hand
 
 
-def test_what_only_an_admin_can_do_is_told_with_the_way_there(example: Mapping) -> None:
+def test_what_only_an_admin_can_do_is_told_with_the_way_there(example: SyncMapping) -> None:
     told = {each.where: each.what for each in by_hand(example)}
     assert (
         "Setup > Object Manager > Lead > Fields & Relationships > Map Lead Fields > Contact" in told
@@ -394,7 +394,7 @@ def test_what_only_an_admin_can_do_is_told_with_the_way_there(example: Mapping) 
     ("values", "told"), [(("Call", "Email"), False), (("Call", "E-Mail"), True), ((), False)]
 )
 def test_a_task_type_that_the_org_lacks_is_left_to_an_admin(
-    example: Mapping, values: tuple[str, ...], told: bool
+    example: SyncMapping, values: tuple[str, ...], told: bool
 ) -> None:
     facts = {
         "Task": SObjectFacts("Task", {"Type": FieldFacts("Type", "picklist", 255, picklist=values)})

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sfsync.mapping.schema import ObjectMap
 from sfsync.model.change import FieldDecision, OrgAction, RowPlan, Side
+from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import MISSING, Remote, Value
 from sfsync.planning.merge import merge_field
 from sfsync.planning.policy import Contest

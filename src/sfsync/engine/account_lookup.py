@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.schema import ObjectMap, OnMissing
 from sfsync.model.change import OrgAction, OrgWrite, RowPlan
+from sfsync.model.mapping import ObjectMap, OnMissing
 from sfsync.model.outcome import Accepted, Rejected
 from sfsync.model.record import LocalId, SalesforceId
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sfsync.mapping.check import SUITED, SObjectFacts
-from sfsync.mapping.place import nearest
-from sfsync.mapping.schema import (
+from sfsync.document.problems import nearest
+from sfsync.mapping.check import SUITED
+from sfsync.model.facts import SObjectFacts
+from sfsync.model.mapping import (
     ActivityMap,
     FieldMap,
     FieldType,
@@ -27,8 +28,8 @@ from sfsync.mapping.schema import (
     ObjectMap,
     OnLocalDelete,
     OnMissing,
+    SyncMapping,
 )
-from sfsync.mapping.schema import Mapping as DataMapping
 
 SET_NAME: Final = "PenguinMails_Sync"
 SET_LABEL: Final = "PenguinMails Sync"
@@ -190,7 +191,7 @@ class Blueprint:
 
 
 def blueprint(
-    mapping: DataMapping,
+    mapping: SyncMapping,
     described: Mapping[str, SObjectFacts] | None = None,
     existing: Iterable[str] | None = None,
 ) -> Blueprint:
@@ -225,7 +226,7 @@ def blueprint(
     )
 
 
-def makes_parents(mapping: DataMapping) -> str:
+def makes_parents(mapping: SyncMapping) -> str:
     """The object whose records a push makes to link others to them, ``Account``; empty where it makes none."""
     for name, object_map in mapping.objects.items():
         linked = object_map.linked
@@ -234,7 +235,7 @@ def makes_parents(mapping: DataMapping) -> str:
     return ""
 
 
-def objects_of(mapping: DataMapping) -> list[str]:
+def objects_of(mapping: SyncMapping) -> list[str]:
     """The org's objects that a mapping reads or writes records of."""
     names = {object_map.sobject for object_map in mapping.objects.values()}
     return sorted(
@@ -242,7 +243,7 @@ def objects_of(mapping: DataMapping) -> list[str]:
     )
 
 
-def custom_fields(mapping: DataMapping) -> list[str]:
+def custom_fields(mapping: SyncMapping) -> list[str]:
     """Full names of all custom fields of the org's own that the mapping names, and of those made beside them."""
     named = {new.full_name: new for new in _fields_of(mapping)}
     return sorted({*named, *(twin.full_name for twin in _twins(mapping, named))})
@@ -263,7 +264,7 @@ _CUSTOM = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*__c")
 """A custom field of the org's own; one of a package has a prefix and another ``__`` in its name."""
 
 
-def _fields_of(mapping: DataMapping) -> Iterator[NewField]:
+def _fields_of(mapping: SyncMapping) -> Iterator[NewField]:
     for object_map in mapping.objects.values():
         for field_map in object_map.fields:
             if _is_own(field_map.remote) and field_map.remote != object_map.external_id:
@@ -307,7 +308,7 @@ def _key(table: str, name: str, description: str) -> NewField:
     )
 
 
-def _twins(mapping: DataMapping, fields: Mapping[str, NewField]) -> list[NewField]:
+def _twins(mapping: SyncMapping, fields: Mapping[str, NewField]) -> list[NewField]:
     """A Lead's fields on Contact too, where that is synced, so that a conversion has somewhere to carry them.
 
     Source: Salesforce Help, "Map Custom Lead Fields" (only fields of one type can be mapped).
@@ -372,7 +373,7 @@ def permission_name(sobject: str, field_name: str) -> str:
     return "" if hidden_from_nobody else field_name
 
 
-def _object_grants(mapping: DataMapping) -> Iterator[ObjectGrant]:
+def _object_grants(mapping: SyncMapping) -> Iterator[ObjectGrant]:
     wanted: dict[str, ObjectGrant] = {}
     for object_map in mapping.objects.values():
         parents = [
@@ -396,7 +397,7 @@ def _object_grants(mapping: DataMapping) -> Iterator[ObjectGrant]:
 
 
 def _field_grants(
-    mapping: DataMapping, known: Mapping[str, SObjectFacts]
+    mapping: SyncMapping, known: Mapping[str, SObjectFacts]
 ) -> tuple[FieldGrant, ...]:
     grants: dict[str, FieldGrant] = {}
     for wanted in (*_mapped_grants(mapping), *_task_grants(mapping.activities)):
@@ -415,7 +416,7 @@ def _field_grants(
     return tuple(sorted(grants.values(), key=lambda grant: grant.full_name))
 
 
-def _mapped_grants(mapping: DataMapping) -> Iterator[FieldGrant]:
+def _mapped_grants(mapping: SyncMapping) -> Iterator[FieldGrant]:
     for name, object_map in mapping.objects.items():
         pushes = mapping.rules_for(name).pushes
         for field_map in object_map.fields:
@@ -653,7 +654,7 @@ def _assignment_step(found: Found) -> Step:
 
 # -- what only a person can do ---------------------------------------------------------------------
 def by_hand(
-    mapping: DataMapping, described: Mapping[str, SObjectFacts] | None = None, *, app: bool = False
+    mapping: SyncMapping, described: Mapping[str, SObjectFacts] | None = None, *, app: bool = False
 ) -> list[ByHand]:
     """What is left to an admin.
 
@@ -708,7 +709,7 @@ def _picklist_values(activities: ActivityMap, facts: SObjectFacts | None) -> lis
     ]
 
 
-def _layouts(mapping: DataMapping) -> list[ByHand]:
+def _layouts(mapping: SyncMapping) -> list[ByHand]:
     tables = [
         object_map.sobject
         for object_map in mapping.objects.values()

@@ -1,0 +1,1 @@
+"""What an org needs so that a mapping works there: a blueprint of fields and permissions. Pure."""
