@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from sfsync.document.problems import Path as KeyPath
-from sfsync.document.problems import Places, Problems, Spot, shown, suggestion
+from sfsync.document.problems import Position, Positions, Problems, shown, suggestion
 from sfsync.errors import ConfigError
 from sfsync.mapping.parse import SECTIONS, counted, read_mapping
 from sfsync.mapping.shapes import Shape, section, shaped
@@ -179,14 +179,14 @@ def settings(config: Config) -> list[Setting]:
         in_profile = ("profiles", config.profile, *path)
         stands = in_profile if _at(document, in_profile) is not None else path
         told = _at(document, stands)
-        line = problems.places.of(stands)[0] if told is not None else 0
+        line = problems.positions.of(stands)[0] if told is not None else 0
         name = config.profile if stands is in_profile else ""
         own.append(Setting(_dotted(path), value, line, name, _variables(told)))
     rest = {
         key: document[key] for key in document if key not in ("org", "mirror", "profiles", "limits")
     }
     own += [
-        Setting(_dotted(path), value, problems.places.of(path)[0], "", _variables(value))
+        Setting(_dotted(path), value, problems.positions.of(path)[0], "", _variables(value))
         for path, value in _leaves({**rest, "limits": document.get("limits", {})})
     ]
     stated = {setting.key for setting in own}
@@ -306,7 +306,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _raise_if_any(problems: Problems, told: str) -> None:
     if problems:
-        raise ConfigError(f"{told} has {counted(len(problems))}", problems=problems.told())
+        raise ConfigError(f"{told} has {counted(len(problems))}", problems=problems.messages())
 
 
 def example_config() -> str:
@@ -343,21 +343,21 @@ def decoded(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         text = data[: error.start].decode("utf-8", "replace")
         raise _broken(
-            name, _spot_after(text), "this is not UTF-8; save the file as UTF-8"
+            name, _position_after(text), "this is not UTF-8; save the file as UTF-8"
         ) from error
     control = _CONTROL.search(text)
     if control:
         told = f"control character U+{ord(control.group()):04X}; is this a text file?"
-        raise _broken(name, _spot_after(text[: control.start()]), told)
+        raise _broken(name, _position_after(text[: control.start()]), told)
     return text
 
 
-def _spot_after(text: str) -> Spot:
+def _position_after(text: str) -> Position:
     return text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1
 
 
-def _broken(name: str, spot: Spot, sentence: str) -> ConfigError:
-    line = f"{name}:{spot[0]}:{spot[1]} {sentence}"
+def _broken(name: str, position: Position, sentence: str) -> ConfigError:
+    line = f"{name}:{position[0]}:{position[1]} {sentence}"
     return ConfigError(f"{name} cannot be read as YAML", problems=(line,))
 
 
@@ -381,7 +381,7 @@ def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Problems]:
     return document, builder.problems
 
 
-def _mark(mark: Any) -> Spot:
+def _mark(mark: Any) -> Position:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
@@ -398,9 +398,9 @@ class _Builder:
     """Builds plain values from the parser's events; nothing of YAML's own object construction is used."""
 
     def __init__(self, name: str) -> None:
-        self._keys: dict[KeyPath, Spot] = {}
-        self._values: dict[KeyPath, Spot] = {}
-        self.problems = Problems(Places(name, self._keys, self._values))
+        self._keys: dict[KeyPath, Position] = {}
+        self._values: dict[KeyPath, Position] = {}
+        self.problems = Problems(Positions(name, self._keys, self._values))
         self.is_broken = False
         self._events: Iterator[Any] = iter(())
 
@@ -425,16 +425,18 @@ class _Builder:
         return document
 
     def _node(self, event: Any, path: KeyPath) -> Any:
-        spot = _mark(event.start_mark)
-        self._values.setdefault(path, spot)
+        position = _mark(event.start_mark)
+        self._values.setdefault(path, position)
         if isinstance(event, yaml.AliasEvent):
-            self.problems.at(spot, f"*{event.anchor}: aliases are not read; write the value itself")
+            self.problems.at(
+                position, f"*{event.anchor}: aliases are not read; write the value itself"
+            )
             self.is_broken = True
             return None
         if event.anchor is not None:
-            self.problems.at(spot, f"&{event.anchor}: anchors are not read")
+            self.problems.at(position, f"&{event.anchor}: anchors are not read")
         if event.tag is not None and event.tag != "!":
-            self.problems.at(spot, f"{event.tag}: tags are not read")
+            self.problems.at(position, f"{event.tag}: tags are not read")
         if len(path) > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
         if isinstance(event, yaml.MappingStartEvent):
@@ -454,33 +456,37 @@ class _Builder:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._key(event, path)
             where = (*path, key)
-            spot = _mark(event.start_mark)
+            position = _mark(event.start_mark)
             if key in entries:
                 first = self._keys[where]
                 self.problems.at(
-                    spot, f"{key}: stands here twice, first in line {first[0]}, column {first[1]}"
+                    position,
+                    f"{key}: stands here twice, first in line {first[0]}, column {first[1]}",
                 )
-                where = (*path, f"{key}\0{spot}")  # read on, without touching the first one's place
-            self._keys[where] = spot
+                where = (
+                    *path,
+                    f"{key}\0{position}",
+                )  # read on, without touching the first one's place
+            self._keys[where] = position
             value = self._node(next(self._events), where)
             entries.setdefault(key, value)
         return entries
 
     def _key(self, event: Any, path: KeyPath) -> str:
-        spot = _mark(event.start_mark)
+        position = _mark(event.start_mark)
         if not isinstance(event, yaml.ScalarEvent):
-            self.problems.at(spot, "a key has to be a word")
+            self.problems.at(position, "a key has to be a word")
             self.is_broken = True
-            self._node(event, (*path, f"\0{spot}"))
-            return f"\0{spot}"
+            self._node(event, (*path, f"\0{position}"))
+            return f"\0{position}"
         if event.anchor is not None or (event.tag is not None and event.tag != "!"):
-            self.problems.at(spot, "anchors and tags are not read")
+            self.problems.at(position, "anchors and tags are not read")
         if event.value == "<<" and not event.style:
-            self.problems.at(spot, "<<: merge keys are not read; write the values themselves")
+            self.problems.at(position, "<<: merge keys are not read; write the values themselves")
             self.is_broken = True
         elif not isinstance(_scalar(event), str):
             self.problems.at(
-                spot, f"{event.value or 'nothing'}: a key has to be a word; put it in quotes"
+                position, f"{event.value or 'nothing'}: a key has to be a word; put it in quotes"
             )
             self.is_broken = True
         return str(event.value)

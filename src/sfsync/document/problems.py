@@ -13,7 +13,7 @@ from typing import TypeAlias
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and list positions from the top of the file down."""
 
-Spot: TypeAlias = tuple[int, int]
+Position: TypeAlias = tuple[int, int]
 """Line and column, both counted from 1."""
 
 MOST_PROBLEMS = 100
@@ -21,7 +21,7 @@ MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Positions:
     """Line and column of every key and every value of one file.
 
     Attributes:
@@ -29,10 +29,10 @@ class Places:
     """
 
     source: str = ""
-    keys: Mapping[Path, Spot] = field(default_factory=dict)
-    values: Mapping[Path, Spot] = field(default_factory=dict)
+    keys: Mapping[Path, Position] = field(default_factory=dict)
+    values: Mapping[Path, Position] = field(default_factory=dict)
 
-    def of(self, path: Path, *, at_key: bool = False) -> Spot:
+    def of(self, path: Path, *, at_key: bool = False) -> Position:
         """Where the value (or the key) stands; for a path that is not in the file, its nearest parent's key."""
         first, second = (self.keys, self.values) if at_key else (self.values, self.keys)
         if path in first or path in second:
@@ -47,9 +47,9 @@ class Places:
 class Problems:
     """Collects mistakes; nothing is raised before all of them are known."""
 
-    def __init__(self, places: Places | None = None) -> None:
-        self.places = places or Places()
-        self._found: dict[tuple[Spot, str], None] = {}  # as a set that keeps its order
+    def __init__(self, positions: Positions | None = None) -> None:
+        self.positions = positions or Positions()
+        self._found: dict[tuple[Position, str], None] = {}  # as a set that keeps its order
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -66,24 +66,25 @@ class Problems:
             at_key: point to the key rather than to its value.
             label: what to call it, where the path's last key would not do.
         """
-        self.at(self.places.of(path, at_key=at_key), f"{label or label_of(path)}: {sentence}")
+        self.at(self.positions.of(path, at_key=at_key), f"{label or label_of(path)}: {sentence}")
 
-    def at(self, spot: Spot, sentence: str) -> None:
+    def at(self, position: Position, sentence: str) -> None:
         """Keep one mistake at a place already known, once."""
-        self._found[(spot, sentence)] = None
+        self._found[(position, sentence)] = None
 
-    def told(self) -> tuple[str, ...]:
+    def messages(self) -> tuple[str, ...]:
         """Every mistake as ``sfsync.yaml:14:7 Emial: …``, in the file's order."""
         lines = [
-            self._line(spot, sentence) for spot, sentence in sorted(self._found)[:MOST_PROBLEMS]
+            self._line(position, sentence)
+            for position, sentence in sorted(self._found)[:MOST_PROBLEMS]
         ]
         more = len(self._found) - len(lines)
         return (*lines, f"and {more} more") if more > 0 else tuple(lines)
 
-    def _line(self, spot: Spot, sentence: str) -> str:
+    def _line(self, position: Position, sentence: str) -> str:
         return (
-            f"{self.places.source}:{spot[0]}:{spot[1]} {sentence}"
-            if self.places.source
+            f"{self.positions.source}:{position[0]}:{position[1]} {sentence}"
+            if self.positions.source
             else sentence
         )
 

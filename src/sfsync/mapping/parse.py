@@ -1,8 +1,8 @@
 """The configuration's sections on data, as plain values -> ``SyncMapping``; every mistake at once, with its place.
 
 YAML and files are ``config``'s business: here a document is dicts, lists and scalars, and
-``Places`` knows the lines. ``shapes`` says what a section looks like, the ``parse_*`` modules what
-its entries mean.
+``Positions`` knows the lines. ``shapes`` says what a section looks like, the ``parse_*`` modules
+what its entries mean.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sfsync.document.problems import Places, Problems
+from sfsync.document.problems import Positions, Problems
 from sfsync.errors import ConfigError
 from sfsync.mapping.parse_activities import read_activities
 from sfsync.mapping.parse_objects import object_drafts
@@ -29,20 +29,20 @@ def counted(mistakes: int) -> str:
     return "1 mistake" if mistakes == 1 else f"{mistakes} mistakes"
 
 
-def parse_mapping(document: Mapping[str, Any], places: Places | None = None) -> SyncMapping:
+def parse_mapping(document: Mapping[str, Any], positions: Positions | None = None) -> SyncMapping:
     """Make a mapping of the sections ``objects``, ``activities`` and ``sync_rules``.
 
     Args:
         document: plain values; other keys are not looked at.
-        places: where in the file each key and value stands.
+        positions: where in the file each key and value stands.
 
     Raises:
         ConfigError: with every mistake in ``problems``.
     """
-    problems = Problems(places)
+    problems = Problems(positions)
     mapping = read_mapping(document, problems)
     if problems:
-        raise ConfigError(f"the mapping has {counted(len(problems))}", problems=problems.told())
+        raise ConfigError(f"the mapping has {counted(len(problems))}", problems=problems.messages())
     return mapping
 
 

@@ -799,7 +799,7 @@ def test_rules_are_read_in_the_words_of_the_seed() -> None:
 def load_config_text(text: str):
     document, problems = parse_yaml(text, "sfsync.yaml")
     assert not problems
-    return parse_mapping(document, problems.places)
+    return parse_mapping(document, problems.positions)
 
 
 @pytest.mark.parametrize(
