@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yaml
-
 from sfsync.document.problems import Path as KeyPath
-from sfsync.document.problems import Position, Positions, Problems, shown, suggestion
+from sfsync.document.problems import Problems, shown, suggestion
+from sfsync.document.shapes import Shape, section, shaped
+from sfsync.document.yaml_reader import decoded, parse_yaml
 from sfsync.errors import ConfigError
-from sfsync.mapping.parse import SECTIONS, counted, read_mapping
-from sfsync.mapping.shapes import Shape, section, shaped
+from sfsync.mapping.parse import SECTIONS, read_mapping
 from sfsync.model.limits import Limits
 from sfsync.model.mapping import SyncMapping
 
@@ -35,7 +34,6 @@ ENV_CONFIG: Final = "SFSYNC_CONFIG"
 EXAMPLE_NAME: Final = "config.example.yaml"
 DEFAULT_PROFILE: Final = "default"
 MAX_BYTES: Final = 1024 * 1024
-MAX_DEPTH: Final = 20
 OLDEST_API: Final = 52
 """Source: salesforce-facts §2.1 (upsert's reply body from v46, the duplicate rule header from v52)."""
 
@@ -136,7 +134,7 @@ def load_config(path: Path, environ: Mapping[str, str], profile: str | None = No
     raw = _without_others(document, name)
     expanded = _expanded(raw, environ, problems)
     config = _config(expanded, path, hashlib.sha256(data).hexdigest(), environ, problems, name)
-    _raise_if_any(problems, str(path))
+    problems.raise_if_any(str(path))
     return replace(config, variables=tuple(dict.fromkeys(_variables(raw))))
 
 
@@ -304,11 +302,6 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _raise_if_any(problems: Problems, told: str) -> None:
-    if problems:
-        raise ConfigError(f"{told} has {counted(len(problems))}", problems=problems.messages())
-
-
 def example_config() -> str:
     """The commented example that ``sfsync init`` writes."""
     packaged = resources.files("sfsync").joinpath(EXAMPLE_NAME)
@@ -316,199 +309,6 @@ def example_config() -> str:
         return packaged.read_text(encoding="utf-8")
     checkout = Path(__file__).resolve().parents[2] / EXAMPLE_NAME
     return checkout.read_text(encoding="utf-8")
-
-
-# -- YAML, the strict part of it -------------------------------------------------------------------
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(
-    r"[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][-+]?[0-9]+)?"
-)
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE = frozenset({"true", "True", "TRUE"})
-_FALSE = frozenset({"false", "False", "FALSE"})
-
-
-def decoded(data: bytes, name: str) -> str:
-    """The file's text.
-
-    Raises:
-        ConfigError: it is no UTF-8 text; the place is told.
-    """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _broken(name, (1, 1), "this is UTF-16; save the file as UTF-8")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        text = data[: error.start].decode("utf-8", "replace")
-        raise _broken(
-            name, _position_after(text), "this is not UTF-8; save the file as UTF-8"
-        ) from error
-    control = _CONTROL.search(text)
-    if control:
-        told = f"control character U+{ord(control.group()):04X}; is this a text file?"
-        raise _broken(name, _position_after(text[: control.start()]), told)
-    return text
-
-
-def _position_after(text: str) -> Position:
-    return text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1
-
-
-def _broken(name: str, position: Position, sentence: str) -> ConfigError:
-    line = f"{name}:{position[0]}:{position[1]} {sentence}"
-    return ConfigError(f"{name} cannot be read as YAML", problems=(line,))
-
-
-def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Problems]:
-    """One YAML mapping as plain values, with what is wrong so far and where everything stands.
-
-    Raises:
-        ConfigError: for a mistake after which nothing can be read for what it means.
-    """
-    builder = _Builder(name)
-    try:
-        document = builder.build(yaml.parse(text, Loader=_LOADER))
-    except yaml.MarkedYAMLError as error:
-        raise _broken(
-            name, _mark(error.problem_mark or error.context_mark), _syntax(error, text)
-        ) from error
-    except yaml.YAMLError as error:
-        raise _broken(name, (1, 1), " ".join(str(error).split())) from error
-    if builder.is_broken:
-        _raise_if_any(builder.problems, name)
-    return document, builder.problems
-
-
-def _mark(mark: Any) -> Position:
-    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
-
-
-def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
-    start = error.problem_mark.line if error.problem_mark else 0
-    line = "".join(text.split("\n")[start : start + 1])  # the mark may lie beyond the last line
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return "a tab cannot indent YAML; use blanks"
-    problem = error.problem or "this is no YAML"
-    return f"{error.context}, {problem}" if error.context else problem
-
-
-class _Builder:
-    """Builds plain values from the parser's events; nothing of YAML's own object construction is used."""
-
-    def __init__(self, name: str) -> None:
-        self._keys: dict[KeyPath, Position] = {}
-        self._values: dict[KeyPath, Position] = {}
-        self.problems = Problems(Positions(name, self._keys, self._values))
-        self.is_broken = False
-        self._events: Iterator[Any] = iter(())
-
-    def build(self, events: Iterator[Any]) -> dict[str, Any]:
-        """The first document; it has to be a mapping, and the only one."""
-        self._events = events
-        document: Any = None
-        for documents, event in enumerate(
-            event for event in events if isinstance(event, yaml.DocumentStartEvent)
-        ):
-            if documents:
-                self.problems.at(
-                    _mark(event.start_mark), "a second document starts here; one file holds one"
-                )
-                break
-            document = self._node(next(self._events), ())
-        if not isinstance(document, dict):
-            found = "the file is empty" if document is None else f"found {shown(document)}"
-            self.problems.at((1, 1), f"{found}; expected the keys org, mirror, objects …")
-            self.is_broken = True
-            return {}
-        return document
-
-    def _node(self, event: Any, path: KeyPath) -> Any:
-        position = _mark(event.start_mark)
-        self._values.setdefault(path, position)
-        if isinstance(event, yaml.AliasEvent):
-            self.problems.at(
-                position, f"*{event.anchor}: aliases are not read; write the value itself"
-            )
-            self.is_broken = True
-            return None
-        if event.anchor is not None:
-            self.problems.at(position, f"&{event.anchor}: anchors are not read")
-        if event.tag is not None and event.tag != "!":
-            self.problems.at(position, f"{event.tag}: tags are not read")
-        if len(path) > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
-        if isinstance(event, yaml.MappingStartEvent):
-            return self._mapping(path)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(path)
-        return _scalar(event)
-
-    def _sequence(self, path: KeyPath) -> list[Any]:
-        items: list[Any] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            items.append(self._node(event, (*path, len(items))))
-        return items
-
-    def _mapping(self, path: KeyPath) -> dict[str, Any]:
-        entries: dict[str, Any] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            key = self._key(event, path)
-            where = (*path, key)
-            position = _mark(event.start_mark)
-            if key in entries:
-                first = self._keys[where]
-                self.problems.at(
-                    position,
-                    f"{key}: stands here twice, first in line {first[0]}, column {first[1]}",
-                )
-                where = (
-                    *path,
-                    f"{key}\0{position}",
-                )  # read on, without touching the first one's place
-            self._keys[where] = position
-            value = self._node(next(self._events), where)
-            entries.setdefault(key, value)
-        return entries
-
-    def _key(self, event: Any, path: KeyPath) -> str:
-        position = _mark(event.start_mark)
-        if not isinstance(event, yaml.ScalarEvent):
-            self.problems.at(position, "a key has to be a word")
-            self.is_broken = True
-            self._node(event, (*path, f"\0{position}"))
-            return f"\0{position}"
-        if event.anchor is not None or (event.tag is not None and event.tag != "!"):
-            self.problems.at(position, "anchors and tags are not read")
-        if event.value == "<<" and not event.style:
-            self.problems.at(position, "<<: merge keys are not read; write the values themselves")
-            self.is_broken = True
-        elif not isinstance(_scalar(event), str):
-            self.problems.at(
-                position, f"{event.value or 'nothing'}: a key has to be a word; put it in quotes"
-            )
-            self.is_broken = True
-        return str(event.value)
-
-
-def _scalar(event: Any) -> Any:
-    """A scalar by the JSON schema of YAML 1.2: what looks like anything else is text."""
-    value: str = event.value
-    if event.style:  # quoted, or a block of text
-        return value
-    if value in _NULLS:
-        return None
-    if value in _TRUE:
-        return True
-    if value in _FALSE:
-        return False
-    if len(value) <= 40:
-        if _INTEGER.fullmatch(value):
-            return int(value)
-        if any(digit in value for digit in "0123456789") and _FLOAT.fullmatch(value):
-            return float(value)
-    return value
 
 
 # -- the environment -------------------------------------------------------------------------------

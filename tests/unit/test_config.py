@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfsync.config import MAX_BYTES, decoded, example_config, find_config, load_config, parse_yaml
+from sfsync.config import MAX_BYTES, example_config, find_config, load_config
+from sfsync.document.yaml_reader import decoded, parse_yaml
 from sfsync.errors import ConfigError
 from sfsync.model.limits import Limits
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeAlias
 
+from sfsync.errors import ConfigError
+
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and list positions from the top of the file down."""
 
@@ -72,21 +74,34 @@ class Problems:
         """Keep one mistake at a place already known, once."""
         self._found[(position, sentence)] = None
 
+    def raise_if_any(self, subject: str) -> None:
+        """End the reading here, where there are mistakes.
+
+        Args:
+            subject: what has them: ``sfsync.yaml``.
+
+        Raises:
+            ConfigError: with every mistake in ``problems``.
+        """
+        if not self:
+            return
+        count = "1 mistake" if len(self) == 1 else f"{len(self)} mistakes"
+        raise ConfigError(f"{subject} has {count}", problems=self.messages())
+
     def messages(self) -> tuple[str, ...]:
         """Every mistake as ``sfsync.yaml:14:7 Emial: …``, in the file's order."""
-        lines = [
-            self._line(position, sentence)
-            for position, sentence in sorted(self._found)[:MOST_PROBLEMS]
-        ]
-        more = len(self._found) - len(lines)
-        return (*lines, f"and {more} more") if more > 0 else tuple(lines)
+        first = sorted(self._found)[:MOST_PROBLEMS]
+        lines = [self._line(position, sentence) for position, sentence in first]
+        more = len(self) - len(lines)
+        if more:
+            lines.append(f"and {more} more")
+        return tuple(lines)
 
     def _line(self, position: Position, sentence: str) -> str:
-        return (
-            f"{self.positions.source}:{position[0]}:{position[1]} {sentence}"
-            if self.positions.source
-            else sentence
-        )
+        if not self.positions.source:
+            return sentence
+        line, column = position
+        return f"{self.positions.source}:{line}:{column} {sentence}"
 
 
 def label_of(path: Path) -> str:

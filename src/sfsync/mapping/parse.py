@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sfsync.document.problems import Positions, Problems
-from sfsync.errors import ConfigError
 from sfsync.mapping.parse_activities import read_activities
 from sfsync.mapping.parse_objects import object_drafts
 from sfsync.mapping.parse_rules import rule_shapes, sync_rules
@@ -22,11 +21,6 @@ from sfsync.model.mapping import (
 
 SECTIONS: Final = ("objects", "activities", "sync_rules")
 """The top-level keys read here; ``org``, ``mirror`` and ``limits`` are ``config``'s."""
-
-
-def counted(mistakes: int) -> str:
-    """``1 mistake``, ``3 mistakes``."""
-    return "1 mistake" if mistakes == 1 else f"{mistakes} mistakes"
 
 
 def parse_mapping(document: Mapping[str, Any], positions: Positions | None = None) -> SyncMapping:
@@ -41,8 +35,7 @@ def parse_mapping(document: Mapping[str, Any], positions: Positions | None = Non
     """
     problems = Problems(positions)
     mapping = read_mapping(document, problems)
-    if problems:
-        raise ConfigError(f"the mapping has {counted(len(problems))}", problems=problems.messages())
+    problems.raise_if_any("the mapping")
     return mapping
 
 

@@ -7,12 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from sfsync.document.problems import Path, Problems, nearest, shown, suggestion
+from sfsync.document.shapes import shaped
 from sfsync.mapping.parse_objects import Draft
-from sfsync.mapping.shapes import (
-    REMOTE_NAME,
-    ActivitiesShape,
-    shaped,
-)
+from sfsync.mapping.shapes import REMOTE_NAME, ActivitiesShape
 from sfsync.mapping.template import NAMES, segments
 from sfsync.model.event import EventType
 from sfsync.model.mapping import (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sfsync.document.problems import Path, Problems, shown, suggestion
+from sfsync.document.shapes import section, shaped
 from sfsync.mapping.shapes import (
     REMOTE_NAME,
     SOBJECTS,
@@ -15,8 +16,6 @@ from sfsync.mapping.shapes import (
     FieldShape,
     ObjectShape,
     RulesShape,
-    section,
-    shaped,
 )
 from sfsync.model.mapping import (
     Direction,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sfsync.document.problems import Path, Problems, shown, suggestion
+from sfsync.document.shapes import section, shaped
 from sfsync.mapping.coerce import canonical
 from sfsync.mapping.parse_activities import check_template
 from sfsync.mapping.parse_objects import GENERAL_MERGES, Draft, hint_for_column
@@ -15,8 +16,6 @@ from sfsync.mapping.shapes import (
     RecordRuleShape,
     RuleDirection,
     RulesShape,
-    section,
-    shaped,
 )
 from sfsync.mapping.template import EVENT_NAMES
 from sfsync.model.event import EventType
