@@ -30,10 +30,10 @@ from typer.testing import CliRunner
 
 from sfsync import config, errors
 from sfsync.auth.refusals import troubleshooting
-from sfsync.cli import command as cli_command
+from sfsync.cli import invocation, options
 from sfsync.cli.app import app
 from sfsync.cli.demo import demo
-from sfsync.cli.settings import OTHER_VARIABLES
+from sfsync.cli.variables import OTHER_VARIABLES
 from sfsync.mapping import parse_objects, parse_rules, shapes
 from sfsync.model import mapping
 
@@ -119,7 +119,9 @@ def command_reference() -> str:
     shared: dict[str, Any] = {}
     for name, found, parameters in commands():
         own = [
-            one for one in parameters if getattr(one, "rich_help_panel", None) != cli_command.PANEL
+            one
+            for one in parameters
+            if getattr(one, "rich_help_panel", None) != options.COMMON_PANEL
         ]
         shared |= {one.name: one for one in parameters if one not in own}
         section = sections.setdefault(str(found.rich_help_panel), [])
@@ -479,14 +481,14 @@ def _played() -> str:
             highlight=False, markup=False, emoji=False, legacy_windows=False,
         )  # fmt: skip
 
-    before = cli_command._console  # noqa: SLF001
-    cli_command._console = console  # noqa: SLF001
+    before = invocation._console  # noqa: SLF001
+    invocation._console = console  # noqa: SLF001
     try:
         with tempfile.TemporaryDirectory() as folder:
-            cli = cli_command.Cli("demo", environ=dict(os.environ))
+            cli = invocation.Cli("demo", environ=dict(os.environ))
             demo(cli, folder=Path(folder) / "sfsync-demo")
     finally:
-        cli_command._console = before  # noqa: SLF001
+        invocation._console = before  # noqa: SLF001
     return heard.getvalue()
 
 

@@ -1,9 +1,9 @@
 """Every error a user of sfsync can meet: what happened, what to do next, and the exit code it ends in.
 
 Grouped by what happens next, not by where it was raised. Foreign exceptions are translated into
-these at their adapter; one boundary in ``cli/app.py`` prints them. The table in the documentation
-is made from this tree. Records that Salesforce refuses are values (``model.outcome.Rejected``),
-never exceptions.
+these at their adapter; one boundary, ``cli/error_boundary.py``, prints them. The table in the
+documentation is made from this tree. Records that Salesforce refuses are values
+(``model.outcome.Rejected``), never exceptions.
 """
 
 from __future__ import annotations

@@ -22,9 +22,14 @@ from urllib3 import HTTPResponse
 
 from local_org.server import LocalOrg
 from sfsync import failpoints
-from sfsync.cli import sync as verbs
 from sfsync.cli import wiring
-from sfsync.cli.command import Answer, Cli, perform
+from sfsync.cli.answer import Answer
+from sfsync.cli.error_boundary import perform
+from sfsync.cli.invocation import Cli
+from sfsync.cli.pull import pull as pull_command
+from sfsync.cli.push import push as push_command
+from sfsync.cli.push_activity import push_activity as push_activity_command
+from sfsync.cli.sync import sync as sync_command
 from sfsync.config import load_config
 from sfsync.engine import pull, push, push_activity
 from sfsync.mirror import staging
@@ -187,18 +192,18 @@ class Program:
 
     @staticmethod
     def _pull(cli: Cli, *flags: str) -> Answer:
-        return verbs.pull(cli, full="--full" in flags)
+        return pull_command(cli, full="--full" in flags)
 
     @staticmethod
     def _push(cli: Cli) -> Answer:
-        return verbs.push(cli)
+        return push_command(cli)
 
     def _activity(self, cli: Cli, *files: str) -> Answer:
-        return verbs.push_activity(cli, self.scene.office.folder / files[0] if files else None)
+        return push_activity_command(cli, self.scene.office.folder / files[0] if files else None)
 
     @staticmethod
     def _sync(cli: Cli) -> Answer:
-        return verbs.sync(cli)
+        return sync_command(cli)
 
     @contextmanager
     def _alive(self, life: Life) -> Iterator[None]:

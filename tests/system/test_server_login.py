@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from local_org.oauth_grants import App
 from sfsync.auth.unattended import new_key
-from sfsync.cli import wiring
+from sfsync.cli import clock
 from tests.system.office import CLIENT
 from tests.trouble.desk import Desk, open_desk
 
@@ -168,7 +168,7 @@ def test_a_wrong_audience_is_told(desk: Desk, own_key: Path) -> None:
 
 def test_a_statement_of_a_clock_that_is_behind_is_told(desk: Desk, own_key: Path) -> None:
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    with mock.patch.object(wiring, "local_now", return_value=an_hour_ago):
+    with mock.patch.object(clock, "local_now", return_value=an_hour_ago):
         ran = by_key(desk, own_key)
     assert ran.code == 4
     assert "clock" in first_error(ran)["message"] + first_error(ran)["hint"]

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sfsync.cli import wiring
-from sfsync.cli.when import Here, parse_when
+from sfsync.cli import clock
+from sfsync.cli.clock import LocalZone
+from sfsync.cli.since import parse_when
 from sfsync.errors import UsageError
 from sfsync.mapping.template import local_date
 from tests.system.office import event
@@ -43,7 +44,7 @@ def machine_in(zone: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def machine_ahead(by: timedelta, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine whose clock is wrong by so much."""
     with monkeypatch.context() as patched:
-        patched.setattr(wiring, "local_now", lambda: datetime.now(UTC) + by)
+        patched.setattr(clock, "local_now", lambda: datetime.now(UTC) + by)
         yield
 
 
@@ -109,7 +110,7 @@ def test_a_day_begins_where_the_machine_is_by_the_rules_of_that_day(
             "2026-07-20T12:00:00+00:00",
             "2026-10-26T12:00:00+00:00",
         ):
-            now = datetime.fromisoformat(now_text).astimezone(Here())
+            now = datetime.fromisoformat(now_text).astimezone(LocalZone())
             for day in ("2025-07-01", "2025-12-01", "2025-03-30", "2025-10-26", "2024-02-29"):
                 wanted = (
                     datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(machine)).astimezone(UTC)
@@ -123,7 +124,7 @@ def test_a_day_begins_where_the_machine_is_by_the_rules_of_that_day(
 
 def test_so_many_hours_ago_are_hours_that_have_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     with machine_in("Europe/Berlin", monkeypatch):
-        morning_after = datetime(2026, 10, 25, 9, 0, tzinfo=UTC).astimezone(Here())
+        morning_after = datetime(2026, 10, 25, 9, 0, tzinfo=UTC).astimezone(LocalZone())
         assert parse_when("12h", morning_after) == "2026-10-24T21:00:00Z"
         assert parse_when("1d", morning_after) == "2026-10-24T09:00:00Z"
         assert parse_when("today", morning_after) == "2026-10-24T22:00:00Z"
@@ -199,7 +200,7 @@ def test_a_clock_that_jumps_back_in_the_middle_of_a_run_takes_nothing_back(
     line = event("email_replied", desk.row(ours)["email"], f"jump-{place}")
     (desk.folder / "events.jsonl").write_text(json.dumps(line) + "\n")
     off = [timedelta()]
-    monkeypatch.setattr(wiring, "local_now", lambda: datetime.now(UTC) + off[0])
+    monkeypatch.setattr(clock, "local_now", lambda: datetime.now(UTC) + off[0])
     command = ["push-activity", "events.jsonl"] if place.startswith("activity") else ["sync"]
     with at(place, lambda: off.append(off.pop() - timedelta(hours=1))):
         assert desk.inside(*command).code == 0, desk.said[-2:]

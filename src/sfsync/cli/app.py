@@ -1,4 +1,4 @@
-"""The application: all commands together, and how a wrong command line is answered."""
+"""The application: every command in the order of the help page, and how a wrong command line is answered."""
 
 from __future__ import annotations
 
@@ -9,21 +9,44 @@ from typing import Annotated
 
 import typer
 
-from sfsync.cli import (
-    data,
-    demo,
-    login,
-    org,
-    past,
-    person,
-    profiles,
-    review,
-    schedule,
-    selftest,
-    settings,
-    sync,
-)
-from sfsync.cli.command import Cli, Commands, short, write_document
+from sfsync.cli.answer import write_document
+from sfsync.cli.apply import apply
+from sfsync.cli.command import Commands, command
+from sfsync.cli.config_check import check_config
+from sfsync.cli.config_path import config_path
+from sfsync.cli.config_show import show_config
+from sfsync.cli.conflicts import conflicts
+from sfsync.cli.demo import demo
+from sfsync.cli.diff import diff
+from sfsync.cli.explain import explain
+from sfsync.cli.history import history
+from sfsync.cli.import_file import import_file
+from sfsync.cli.init import init
+from sfsync.cli.invocation import Cli
+from sfsync.cli.local_org import local_org
+from sfsync.cli.login import login
+from sfsync.cli.logout import logout
+from sfsync.cli.org_check import check_org
+from sfsync.cli.org_setup import set_up_org
+from sfsync.cli.pause import pause, resume
+from sfsync.cli.profile_list import list_profiles
+from sfsync.cli.profile_remove import remove_profile
+from sfsync.cli.profile_use import use_profile
+from sfsync.cli.pull import pull
+from sfsync.cli.purge import purge
+from sfsync.cli.push import push
+from sfsync.cli.push_activity import push_activity
+from sfsync.cli.quarantine import quarantine, retry
+from sfsync.cli.schedule import schedule
+from sfsync.cli.selftest import selftest
+from sfsync.cli.status import status
+from sfsync.cli.sync import sync
+from sfsync.cli.text import short
+from sfsync.cli.undo import undo
+from sfsync.cli.verify import verify
+from sfsync.cli.whoami import whoami
+
+_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="sfsync",
@@ -33,7 +56,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP_OPTIONS,
 )
 
 
@@ -58,21 +81,72 @@ def options(
     """Keep the PenguinMails email platform and a Salesforce org in step."""
 
 
-for module in (
-    data,
-    settings,
-    login,
-    profiles,
-    org,
-    sync,
-    review,
-    past,
-    person,
-    schedule,
-    demo,
-    selftest,
-):
-    module.register(app)
+def _group(name: str, text: str) -> typer.Typer:
+    """A command that has commands of its own, as ``sfsync config`` has."""
+    return typer.Typer(
+        name=name,
+        cls=Commands,
+        help=text,
+        no_args_is_help=True,
+        context_settings=_HELP_OPTIONS,
+    )
+
+
+config = _group("config", "Which settings count, and where each came from.")
+profile = _group("profile", "Several orgs from one configuration.")
+org = _group("org", "See what an org lacks for this mapping, and make it.")
+
+# Panel by panel, in the order of the help page. Groups stand at the end of their panels there.
+START = "Start"
+command(app, "init", panel=START)(init)
+command(app, "import", panel=START)(import_file)
+command(config, "show", panel=START, full_name="config show")(show_config)
+command(config, "path", panel=START, full_name="config path")(config_path)
+command(config, "check", panel=START, full_name="config check")(check_config)
+app.add_typer(config, rich_help_panel=START)
+
+LOGIN = "Login"
+command(app, "login", panel=LOGIN)(login)
+command(app, "logout", panel=LOGIN)(logout)
+command(app, "whoami", panel=LOGIN)(whoami)
+command(profile, "list", panel=LOGIN, full_name="profile list")(list_profiles)
+command(profile, "use", panel=LOGIN, full_name="profile use")(use_profile)
+command(profile, "remove", panel=LOGIN, full_name="profile remove")(remove_profile)
+app.add_typer(profile, rich_help_panel=LOGIN)
+
+ORG = "Org"
+command(org, "check", panel=ORG, full_name="org check")(check_org)
+command(org, "setup", panel=ORG, full_name="org setup")(set_up_org)
+app.add_typer(org, rich_help_panel=ORG)
+command(app, "doctor", panel=ORG)(check_org)
+
+SYNC = "Sync"
+command(app, "sync", panel=SYNC)(sync)
+command(app, "pull", panel=SYNC)(pull)
+command(app, "push", panel=SYNC)(push)
+command(app, "push-activity", panel=SYNC)(push_activity)
+command(app, "diff", panel=SYNC)(diff)
+command(app, "apply", panel=SYNC)(apply)
+
+REVIEW = "Review"
+command(app, "status", panel=REVIEW)(status)
+command(app, "conflicts", panel=REVIEW)(conflicts)
+command(app, "quarantine", panel=REVIEW)(quarantine)
+command(app, "retry", panel=REVIEW)(retry)
+command(app, "verify", panel=REVIEW)(verify)
+command(app, "pause", panel=REVIEW)(pause)
+command(app, "resume", panel=REVIEW)(resume)
+command(app, "history", panel=REVIEW)(history)
+command(app, "undo", panel=REVIEW)(undo)
+command(app, "explain", panel=REVIEW)(explain)
+command(app, "purge", panel=REVIEW)(purge)
+
+command(app, "schedule", panel=SYNC)(schedule)
+
+TRY_IT = "Try it"
+command(app, "demo", panel=TRY_IT)(demo)
+command(app, "local-org", panel=TRY_IT)(local_org)
+command(app, "selftest", panel=TRY_IT)(selftest)
 
 
 _AFTER_THE_COMMAND = (

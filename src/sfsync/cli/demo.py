@@ -1,4 +1,4 @@
-"""demo and local-org: the whole job without an account."""
+"""demo: the whole job on an embedded local org, without an account."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import base64
 import json
 import secrets
 import sqlite3
-import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,111 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfsync.cli.command import Answer, Cli, command, perform
+from sfsync.cli.answer import Answer
+from sfsync.cli.error_boundary import perform
+from sfsync.cli.invocation import Cli
 from sfsync.errors import SfsyncError, UsageError
 
 if TYPE_CHECKING:
     from local_org.server import LocalOrg
-
-PANEL = "Try it"
-
-
-def local_org(
-    cli: Cli,
-    *,
-    port: Annotated[
-        int,
-        typer.Option(
-            min=0, max=65535, metavar="PORT", help="Where to listen; 0 for any free port."
-        ),
-    ] = 8700,
-    seed: Annotated[
-        int, typer.Option(help="The sample people; the same number gives the same ones.")
-    ] = 7,
-    contacts: Annotated[int, typer.Option(min=0, help="How many sample contacts.")] = 60,
-    leads: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="How many sample leads.", show_default="five twelfths of the contacts"
-        ),
-    ] = None,
-    latency: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long each answer waits.")
-    ] = 0.0,
-    faults: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A fault plan, as JSON (docs/local-org.md).")
-    ] = None,
-    state: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the org in this file between runs.")
-    ] = None,
-    auto_approve: Annotated[
-        bool, typer.Option("--auto-approve", help="Skip the login and Allow pages.")
-    ] = False,
-    no_custom_fields: Annotated[
-        bool, typer.Option("--no-custom-fields", help="An org without PenguinMails' fields.")
-    ] = False,
-    no_task_external_id: Annotated[
-        bool, typer.Option("--no-task-external-id", help="An org without the Task's external id.")
-    ] = False,
-    hide_opt_out: Annotated[
-        bool,
-        typer.Option("--hide-opt-out", help="An org that hides HasOptedOutOfEmail from this user."),
-    ] = False,
-    bare: Annotated[
-        bool,
-        typer.Option(
-            "--bare", help="An org nobody has prepared: no fields, no permissions for them."
-        ),
-    ] = False,
-    rotate_refresh_tokens: Annotated[
-        bool,
-        typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token."),
-    ] = False,
-) -> Answer:
-    """Serve a small Salesforce on this machine, for trying things and for tests. Ctrl-C ends it.
-
-    Examples:
-      sfsync local-org
-      sfsync local-org --port 0 --contacts 5000 --auto-approve
-      sfsync local-org --bare
-    """
-    from local_org.server import LocalOrg, LocalOrgConfig
-
-    org = LocalOrg(
-        LocalOrgConfig(
-            port=port, seed=seed, contacts=contacts, leads=leads, latency_seconds=latency, faults=_plan(faults),
-            state_file=state, auto_approve=auto_approve, custom_fields=not no_custom_fields,
-            task_external_id=not no_task_external_id, hide_opt_out=hide_opt_out, bare=bare,
-            rotate_refresh_tokens=rotate_refresh_tokens,
-        )
-    )  # fmt: skip
-    try:
-        with org:
-            if cli.as_json:
-                sys.stdout.write(json.dumps({"url": org.url}) + "\n")
-                sys.stdout.flush()
-            else:
-                cli.out.print(f"A local Salesforce org at {org.url} (Ctrl-C ends it)")
-                line = (
-                    f"  sfsync init --login-url {org.url} --client-id sfsync-local && sfsync login"
-                )
-                cli.out.print(line, soft_wrap=True)
-            while True:  # an Event broken off by a signal can be between two states of its lock
-                time.sleep(0.5)
-    except OSError as error:
-        raise UsageError(
-            f"port {port} cannot be used: {error.strerror}", hint="Take another with --port."
-        ) from error
-
-
-def _plan(path: Path | None) -> tuple[dict[str, Any], ...]:
-    if path is None:
-        return ()
-    try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is no fault plan: {error}") from error
-    return tuple(plan if isinstance(plan, list) else [plan])
 
 
 def demo(
@@ -183,8 +83,9 @@ class Show:
     # -- steps
     def log_in(self) -> None:
         """init, login through the real loopback flow, whoami."""
-        from sfsync.cli.data import init
-        from sfsync.cli.login import login, whoami
+        from sfsync.cli.init import init
+        from sfsync.cli.login import login
+        from sfsync.cli.whoami import whoami
 
         self.title("Log in", "authorization code + PKCE, back over http://localhost")
         self.run("init", lambda cli: init(cli, login_url=self.org.url, client_id="sfsync-local"))
@@ -193,14 +94,14 @@ class Show:
 
     def first_pull(self) -> None:
         """Everything comes into the mirror."""
-        from sfsync.cli.sync import pull
+        from sfsync.cli.pull import pull
 
         self.title("Pull contacts and leads into the mirror", "one SQLite file")
         self.run("pull", pull)
 
     def activity(self) -> None:
         """Events become Tasks."""
-        from sfsync.cli.sync import push_activity
+        from sfsync.cli.push_activity import push_activity
 
         events = self._events()
         file = self.place / "events.jsonl"
@@ -215,7 +116,7 @@ class Show:
 
     def again(self) -> None:
         """The same file once more does nothing."""
-        from sfsync.cli.sync import push_activity
+        from sfsync.cli.push_activity import push_activity
 
         self.title("Hand in the same file again", "an event counts once, for ever")
         before = len(self.org.state.table("Task").rows)
@@ -227,8 +128,9 @@ class Show:
 
     def both_sides(self) -> None:
         """An edit on each side, and a conflict settled by rule."""
-        from sfsync.cli.review import conflicts
-        from sfsync.cli.sync import diff, sync
+        from sfsync.cli.conflicts import conflicts
+        from sfsync.cli.diff import diff
+        from sfsync.cli.sync import sync
 
         ada, bob = self.people(2)
         self.title(
@@ -256,7 +158,8 @@ class Show:
 
     def consent(self) -> None:
         """An opt-out is never undone by a sync."""
-        from sfsync.cli.sync import push_activity, sync
+        from sfsync.cli.push_activity import push_activity
+        from sfsync.cli.sync import sync
 
         who = self.people(3)[2]
         email = self.mirror_row(who)["email"]
@@ -279,7 +182,8 @@ class Show:
 
     def follow(self) -> None:
         """A deletion, a merge and a converted lead."""
-        from sfsync.cli.sync import push_activity, sync
+        from sfsync.cli.push_activity import push_activity
+        from sfsync.cli.sync import sync
 
         _, _, _, gone, loser, master = self.people(6)
         lead = self.leads(1)[0]
@@ -452,9 +356,3 @@ def _visit(url: str) -> None:
         browser.trust_env = False
         browser.headers["Sec-Fetch-Mode"] = "navigate"
         browser.get(url, timeout=10)
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "demo", panel=PANEL)(demo)
-    command(app, "local-org", panel=PANEL)(local_org)

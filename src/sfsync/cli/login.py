@@ -1,15 +1,16 @@
-"""login, logout, whoami."""
+"""login: in the browser, or on a server by a private key or the app's secret."""
 
 from __future__ import annotations
 
 import select
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sfsync.cli.command import Answer, Cli, command
+from sfsync.cli.answer import Answer
+from sfsync.cli.invocation import Cli
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from sfsync.auth.login import Login
     from sfsync.auth.unattended import Way
     from sfsync.config import Config
-    from sfsync.mirror.store import SqliteMirror
     from sfsync.model.token import Token
-
-PANEL = "Login"
 
 
 def login(
@@ -146,16 +144,11 @@ def _logged_in(
     from dataclasses import replace
 
     from sfsync.auth.unattended import Kind, unattended
-    from sfsync.cli.wiring import (
-        LOGIN_WAY,
-        TOKEN_STORE,
-        app_grants,
-        configuration,
-        local_now,
-        open_mirror,
-    )
-    from sfsync.cli.wiring import login as login_for
-    from sfsync.cli.wiring import token_store as choose
+    from sfsync.cli.clock import local_now
+    from sfsync.cli.stored_login import LOGIN_WAY, TOKEN_STORE, app_grants
+    from sfsync.cli.stored_login import login as login_for
+    from sfsync.cli.stored_login import token_store as choose
+    from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:
@@ -217,7 +210,7 @@ def _pasted(seconds: float) -> str | None:
 def _new_key(path: Path) -> Answer:
     """Make a key and its certificate, and tell what an admin does with it."""
     from sfsync.auth.unattended import new_key
-    from sfsync.cli.wiring import local_now
+    from sfsync.cli.clock import local_now
 
     certificate = new_key(path.expanduser(), "sfsync", local_now())
     for_an_admin = (
@@ -236,89 +229,3 @@ def _new_key(path: Path) -> Answer:
             console.print(f"{number}. {step}")
 
     return Answer({"key": str(path), "certificate": str(certificate), "next": steps}, show)
-
-
-def logout(cli: Cli) -> Answer:
-    """End the login at Salesforce and forget it here."""
-    from sfsync.cli.wiring import configuration, open_mirror
-
-    config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
-        revoked = ended(cli, config, mirror)
-    warning = "Salesforce could not be asked: the login may live on there until it expires"
-    return Answer(
-        {"revoked": revoked},
-        lambda console: console.print("Logged out."),
-        warnings=() if revoked else (warning,),
-    )
-
-
-def ended(cli: Cli, config: Config, mirror: SqliteMirror) -> bool:
-    """End the profile's login and what is remembered of it; whether Salesforce confirmed.
-
-    Raises:
-        NotLoggedIn: there is none.
-    """
-    from sfsync.cli.wiring import LOGIN_RENEWED, LOGIN_WAY, token_store
-    from sfsync.cli.wiring import login as login_for
-
-    revoked = login_for(cli, config, mirror, token_store(cli, mirror)).logout()
-    for note in (LOGIN_WAY, LOGIN_RENEWED):
-        mirror.keep_note(note, "")
-    return revoked
-
-
-def whoami(cli: Cli) -> Answer:
-    """Show who is logged in, to which org, how, and where the login is kept."""
-    from sfsync.cli.wiring import configuration, live_token, login_facts, open_mirror, token_store
-    from sfsync.cli.wiring import login as login_for
-
-    config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
-        store = token_store(cli, mirror)
-        held = login_for(cli, config, mirror, store)
-        live_token(held, mirror)
-        who = held.whoami()
-        instance = held.current().instance_url
-        facts, warnings = login_facts(mirror)
-    data: dict[str, Any] = {
-        "username": who.username,
-        "display_name": who.display_name,
-        "user_id": who.user_id,
-        "org_id": who.org_id,
-        "instance_url": instance,
-        "token_store": store.name,
-        **facts,
-    }
-
-    def show(console: Console) -> None:
-        console.print(f"{who.display_name} <{who.username}>")
-        console.print(
-            f"org {who.org_id} at {instance}; login kept in the {store.name}", soft_wrap=True
-        )
-        console.print(told_login(facts))
-
-    return Answer(data, show, warnings=warnings)
-
-
-def told_login(facts: dict[str, Any]) -> str:
-    """How the login was made and when it was last renewed, in a sentence.
-
-    >>> told_login({"login": "jwt", "login_renewed_at": "2026-01-20T10:00:00Z", "login_idle_days": 1})
-    'login by a signed key, last renewed 1 day ago'
-    """
-    how = {
-        "browser": "in the browser",
-        "jwt": "by a signed key",
-        "client-credentials": "by the app's secret",
-    }
-    days = facts["login_idle_days"]
-    when = {None: "", 0: ", last renewed today", 1: ", last renewed 1 day ago"}
-    return f"login {how[facts['login']]}{when.get(days, f', last renewed {days} days ago')}"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "login", panel=PANEL)(login)
-    command(app, "logout", panel=PANEL)(logout)
-    command(app, "whoami", panel=PANEL)(whoami)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-    from sfsync.cli.command import Cli
+    from sfsync.cli.invocation import Cli
 
 
 class Bars:

@@ -5,28 +5,25 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfsync.cli.command import Answer, Cli, command
-from sfsync.cli.sync import DryRun
-from sfsync.errors import SfsyncError, UsageError
+from sfsync.cli.answer import Answer
+from sfsync.cli.invocation import Cli
+from sfsync.cli.options import DryRun
+from sfsync.cli.schedule_install import CRONTAB, Clock, Plan, carry_out
+from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sfsync.cli.timetable import Every, Job
+    from sfsync.cli.schedule_formats import Every, Job
     from sfsync.config import Config
 
-PANEL = "Sync"
 
 FILES = {
     "SFSYNC_TOKEN_KEY_FILE": "sfsync-token-key",
@@ -39,33 +36,6 @@ SECRETS = {
     "SFSYNC_CLIENT_SECRET": "SFSYNC_CLIENT_SECRET_FILE",
 }
 """Variables that hold a secret itself: they are never written into a schedule."""
-
-
-class Clock(StrEnum):
-    """Who runs it."""
-
-    CRON = "cron"
-    SYSTEMD = "systemd"
-    LAUNCHD = "launchd"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to stand where, so that the job runs.
-
-    Attributes:
-        texts: file -> its text; for cron the one line, under an empty name.
-        start, stop: the commands that put it to work and take it away.
-        hints: what a person has to know.
-    """
-
-    texts: Mapping[Path, str]
-    start: tuple[tuple[str, ...], ...] = ()
-    stop: tuple[tuple[str, ...], ...] = ()
-    hints: tuple[str, ...] = ()
-
-
-CRONTAB = Path("crontab")
 
 
 def schedule(
@@ -113,7 +83,7 @@ def schedule(
       sfsync schedule systemd --every 15m --install
       sfsync schedule systemd --uninstall
     """
-    from sfsync.cli.timetable import Every, job_name
+    from sfsync.cli.schedule_formats import Every, job_name
     from sfsync.cli.wiring import configuration, mirror_path
 
     if install and uninstall:
@@ -131,7 +101,7 @@ def schedule(
         cli, job
     )
     monitor = _monitor(cli, config, job)
-    changed = _carry_out(
+    changed = carry_out(
         cli, clock, job, plan, install=install, uninstall=uninstall, dry_run=dry_run
     )
     data: dict[str, Any] = {
@@ -157,14 +127,13 @@ def schedule(
     )
 
 
-# -- the job ---------------------------------------------------------------------------------------
 def _ruled(config: Config) -> Every:
     """What the rules say: the shortest interval among the objects.
 
     Raises:
         UsageError: they ask for no batch.
     """
-    from sfsync.cli.timetable import batch
+    from sfsync.cli.schedule_formats import batch
 
     wanted = [batch(rules.frequency, rules.fallback) for rules in config.mapping.rules.values()]
     asked = [every for every in wanted if every is not None]
@@ -201,7 +170,7 @@ def _source(config: Config) -> Path:
 
 
 def _job(cli: Cli, config: Config, name: str, folder: Path, every: Every, *, system: bool) -> Job:
-    from sfsync.cli.timetable import Job
+    from sfsync.cli.schedule_formats import Job
 
     profile = [] if config.profile == "default" else ["--profile", config.profile]
     words = [
@@ -239,15 +208,14 @@ def _left_out(cli: Cli) -> tuple[str, ...]:
     )
 
 
-# -- what stands where -----------------------------------------------------------------------------
 def _for_cron(cli: Cli, job: Job) -> Plan:
-    from sfsync.cli.timetable import cron_line
+    from sfsync.cli.schedule_formats import cron_line
 
     return Plan({CRONTAB: cron_line(job, _files(cli))})
 
 
 def _for_systemd(cli: Cli, job: Job) -> Plan:
-    from sfsync.cli.timetable import service, timer
+    from sfsync.cli.schedule_formats import service, timer
 
     own = Path(cli.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
     folder = Path("/etc/systemd/system") if job.user else own
@@ -268,7 +236,7 @@ def _for_systemd(cli: Cli, job: Job) -> Plan:
 
 
 def _for_launchd(cli: Cli, job: Job) -> Plan:
-    from sfsync.cli.timetable import agent
+    from sfsync.cli.schedule_formats import agent
 
     path = Path.home() / "Library" / "LaunchAgents" / f"{job.name}.plist"
     domain = f"gui/{os.getuid()}"
@@ -277,109 +245,6 @@ def _for_launchd(cli: Cli, job: Job) -> Plan:
         start=(("launchctl", "bootstrap", domain, str(path)),),
         stop=(("launchctl", "bootout", f"{domain}/{job.name}"),),
     )
-
-
-# -- doing it --------------------------------------------------------------------------------------
-def _carry_out(
-    cli: Cli, clock: Clock, job: Job, plan: Plan, *, install: bool, uninstall: bool, dry_run: bool
-) -> bool:
-    """Install it or take it away, as asked; whether that changes anything."""
-    if not (install or uninstall):
-        return False
-    if clock is Clock.CRON:
-        return _into_crontab(job, plan.texts[CRONTAB] if install else None, dry_run=dry_run)
-    if uninstall:
-        return _removed(plan, dry_run=dry_run)
-    return _installed(cli, job, plan, dry_run=dry_run)
-
-
-def _into_crontab(job: Job, line: str | None, *, dry_run: bool) -> bool:
-    from sfsync.cli.timetable import in_crontab
-
-    listed = _ran("crontab", "-l", check=False)
-    before = listed.stdout if listed.returncode == 0 else ""  # 1: there is none yet
-    after = in_crontab(before, job.name, line)
-    if after == before:
-        return False
-    if not dry_run:
-        _ran("crontab", "-", given=after)
-    return True
-
-
-def _installed(cli: Cli, job: Job, plan: Plan, *, dry_run: bool) -> bool:
-    stale = {path: text for path, text in plan.texts.items() if _text_of(path) != text}
-    for path in stale:
-        _refuse_if_anothers(path, job)
-    if dry_run or not stale:
-        return bool(stale)
-    for path, text in stale.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
-    try:
-        for words in plan.start:
-            _ran(*words)
-    except SfsyncError:
-        for path in stale:  # so that the next --install does not take it for done
-            path.unlink()
-        raise
-    cli.say("In place, and started.")
-    return True
-
-
-def _removed(plan: Plan, *, dry_run: bool) -> bool:
-    there = [path for path in plan.texts if path.exists()]
-    if there and not dry_run:
-        for words in plan.stop:
-            _ran(*words, check=False)
-        for path in there:
-            path.unlink()
-    return bool(there)
-
-
-def _text_of(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-
-
-def _refuse_if_anothers(path: Path, job: Job) -> None:
-    """A unit of the same name that runs another configuration is somebody's: it is not written over.
-
-    Raises:
-        UsageError: there is one.
-    """
-    there = _text_of(path)
-    if (
-        there
-        and path.suffix in {".service", ".plist"}
-        and job.command[job.command.index("--config") + 1] not in there
-    ):
-        raise UsageError(
-            f"{path} runs another configuration", hint="Choose another --name for this one."
-        )
-
-
-def _ran(
-    *words: str, given: str | None = None, check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    """Run a program of the system's.
-
-    Raises:
-        SfsyncError: it is not there, or it failed; in its own words.
-    """
-    if shutil.which(words[0]) is None:
-        raise SfsyncError(
-            f"there is no {words[0]} on this machine",
-            hint="Leave out --install: what has to stand where is printed.",
-        )
-    done = subprocess.run(
-        words, input=given, capture_output=True, text=True, check=False, timeout=60
-    )
-    if check and done.returncode != 0:
-        raise SfsyncError(f"{' '.join(words)} failed: {(done.stderr or done.stdout).strip()}")
-    return done
 
 
 def _shown(
@@ -411,8 +276,3 @@ def _shown(
             )
 
     return show
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command."""
-    command(app, "schedule", panel=PANEL)(schedule)

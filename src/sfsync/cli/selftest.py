@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfsync.cli.command import Answer, Cli, command
+from sfsync.cli.answer import Answer
+from sfsync.cli.invocation import Cli
 from sfsync.cli.progress import Bars
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from sfsync.selftest.chaos import Failure, Tally
 
-PANEL = "Try it"
+
 SECONDS = 60.0
 
 
@@ -163,8 +164,3 @@ def _show(console: Console, tally: Tally, data: Mapping[str, Any]) -> None:
     for number, told in enumerate(failure.log, 1):
         line(f"  {number:>3}. {told}")
     line(f"Play it again: {replay(failure.seed)}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command."""
-    command(app, "selftest", panel=PANEL)(selftest)

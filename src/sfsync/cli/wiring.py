@@ -5,56 +5,29 @@ Everything here is imported when a command runs, never for ``--help``.
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sfsync import failpoints
-from sfsync.cli.command import Cli
+from sfsync.cli.clock import new_run_id, now
+from sfsync.cli.invocation import Cli
 from sfsync.cli.progress import Bars
-from sfsync.cli.when import Here
-from sfsync.config import DEFAULT_PROFILE, Config, find_config, is_profile_name, load_config
+from sfsync.cli.stored_login import live_token, login, token_store
+from sfsync.config import Config, find_config, is_profile_name, load_config
 from sfsync.engine.ports import Silent
 from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
-from sfsync.errors import OrgUnavailable, SfsyncError, UsageError
-from sfsync.model.cursor import iso
+from sfsync.errors import SfsyncError, UsageError
 from sfsync.model.outcome import RunReport
 
 if TYPE_CHECKING:
-    from sfsync.auth.grants import Grants
-    from sfsync.auth.keychain import TokenStore
-    from sfsync.auth.login import Login
     from sfsync.mirror.store import SqliteMirror
-    from sfsync.model.token import Token
     from sfsync.salesforce.org import SalesforceOrg
-
-TOKEN_STORE = "token_store"  # noqa: S105  the name of a note, not a secret
-LOGIN_WAY = "login_way"
-LOGIN_RENEWED = "login_renewed_at"
-RENEW_AFTER_DAYS = 7
-IDLE_WARNING_DAYS = 20
-
-
-def now() -> str:
-    """The wall clock, ``2026-01-20T10:00:00Z``."""
-    return iso(local_now())
-
-
-def local_now() -> datetime:
-    """The wall clock in this machine's time zone."""
-    return datetime.now(Here())  # noqa: TID251  the one place where the clock is read
-
-
-def new_run_id() -> str:
-    """A run's name: when it began, and enough chance to be the only one."""
-    return f"{now().replace('-', '').replace(':', '')}-{secrets.token_hex(3)}"
 
 
 def configuration(cli: Cli) -> Config:
@@ -116,111 +89,6 @@ def open_mirror(cli: Cli, config: Config) -> Iterator[SqliteMirror]:
     with SqliteMirror(mirror_path(cli, config), now=now) as mirror:
         mirror.prepare(config.mapping)
         yield mirror
-
-
-def token_store(
-    cli: Cli, mirror: SqliteMirror, wanted: str | None = None, *, probe: bool = False
-) -> TokenStore:
-    """Where the login is kept: as asked for, else as remembered, else the first place that works."""
-    from sfsync.auth.keychain import EncryptedStore, KeyringStore, choose_store, find_key
-
-    environ = cli.environ
-
-    def database() -> TokenStore | None:
-        key = find_key(
-            key=environ.get("SFSYNC_TOKEN_KEY"),
-            key_file=_path(environ, "SFSYNC_TOKEN_KEY_FILE"),
-            credentials_directory=_path(environ, "CREDENTIALS_DIRECTORY"),
-        )
-        return EncryptedStore(mirror.tokens, key) if key else None
-
-    chosen = wanted or environ.get("SFSYNC_TOKEN_STORE") or mirror.note(TOKEN_STORE) or None
-    return choose_store(chosen, keyring=KeyringStore(environ), database=database, probe=probe)
-
-
-def _path(environ: Mapping[str, str], name: str) -> Path | None:
-    return Path(environ[name]) if environ.get(name) else None
-
-
-def login(cli: Cli, config: Config, mirror: SqliteMirror, store: TokenStore) -> Login:
-    """The profile's login: to be made, asked about, renewed in the way it was made, or ended."""
-    from sfsync.auth.login import Login
-    from sfsync.auth.unattended import Way, renewal
-
-    grants = app_grants(cli, config)
-    lock = mirror.path.with_name(mirror.path.name + ".login.lock")
-    way = Way.from_note(mirror.note(LOGIN_WAY))
-    return Login(
-        grants, store, login_name(cli, mirror), lock, expected_org=mirror.pinned_org(),
-        renew=renewal(way, grants, local_now), kept=partial(_note_renewal, mirror),
-    )  # fmt: skip
-
-
-def app_grants(cli: Cli, config: Config) -> Grants:
-    """The app at its login host, with its secret where it has one."""
-    from sfsync.auth.grants import Grants
-    from sfsync.auth.unattended import client_secret
-
-    return Grants(
-        config.org.login_url, config.org.client_id, client_secret=client_secret(cli.environ)
-    )
-
-
-def _note_renewal(mirror: SqliteMirror, _token: Token) -> None:
-    """When it was; for people, so a mirror that is busy just now does not end a login that works."""
-    with suppress(SfsyncError):
-        mirror.keep_note(LOGIN_RENEWED, now())
-
-
-def idle_days(mirror: SqliteMirror) -> int | None:
-    """Days since the login was made or renewed; ``None`` where there is none or it is not known."""
-    kept = mirror.note(LOGIN_RENEWED)
-    try:
-        return (local_now() - datetime.fromisoformat(kept)).days if kept else None
-    except (ValueError, TypeError):
-        return None
-
-
-def login_facts(mirror: SqliteMirror) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """How the login was made and when it was last renewed, out of the mirror; and a warning where it may end."""
-    from sfsync.auth.unattended import Kind, Way
-
-    kind, days = Way.from_note(mirror.note(LOGIN_WAY)).kind, idle_days(mirror)
-    facts = {
-        "login": kind.value,
-        "login_renewed_at": mirror.note(LOGIN_RENEWED) or None,
-        "login_idle_days": days,
-    }
-    if kind is not Kind.BROWSER or days is None or days < IDLE_WARNING_DAYS:
-        return facts, ()
-    return facts, (
-        f"the login was last renewed {days} days ago; unused for 30 days it may end: `sfsync whoami` renews it",
-    )
-
-
-def live_token(held: Login, mirror: SqliteMirror) -> Token:
-    """The stored login, renewed beforehand where nobody has for a week.
-
-    A session that is always in use is never refused, so its refresh token would never be used, and
-    would end for idleness after 30 days in the middle of a healthy schedule.
-
-    Raises:
-        AuthError: there is no working login.
-
-    Source: salesforce-facts §1.5 (sliding idle limit of refresh tokens; use extends a session).
-    """
-    token = held.current()
-    if token.refresh_token and (idle_days(mirror) or 0) >= RENEW_AFTER_DAYS:
-        with suppress(
-            OrgUnavailable
-        ):  # not sent, or turned away before it counted: the session still holds
-            return held.refresher().fresh(token.access_token)
-    return token
-
-
-def login_name(cli: Cli, mirror: SqliteMirror) -> str:
-    """What the login is kept under: the profile and the mirror it belongs to, so that two projects differ."""
-    return f"{cli.profile or DEFAULT_PROFILE}:{mirror.key}"
 
 
 def connect(cli: Cli, config: Config, mirror: SqliteMirror) -> tuple[SalesforceOrg, str]:

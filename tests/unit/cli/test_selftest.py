@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sfsync.cli import selftest as module
-from sfsync.cli.command import Cli, perform
+from sfsync.cli.error_boundary import perform
+from sfsync.cli.invocation import Cli
 from sfsync.selftest import world as worlds
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sfsync.cli.app import run
-from sfsync.cli.settings import OTHER_VARIABLES, option_variables
+from sfsync.cli.variables import OTHER_VARIABLES, option_variables
 
 
 @pytest.fixture

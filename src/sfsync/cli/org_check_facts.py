@@ -11,18 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfsync.cli.command import Cli
-from sfsync.cli.wiring import (
-    LOGIN_RENEWED,
-    LOGIN_WAY,
-    configuration,
-    connect,
-    local_now,
-    login,
-    mirror_path,
-    open_mirror,
-    token_store,
-)
+from sfsync.cli import clock
+from sfsync.cli.invocation import Cli
+from sfsync.cli.stored_login import LOGIN_RENEWED, LOGIN_WAY, login, token_store
+from sfsync.cli.wiring import configuration, connect, mirror_path, open_mirror
 from sfsync.config import Config
 from sfsync.diagnosis.findings import (
     FileFacts,
@@ -149,7 +141,7 @@ def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
                 objects_of(mapping),
                 custom_fields(mapping),
                 user_id=found.login.user_id,
-                now=local_now,
+                now=clock.local_now,
             )
     except SfsyncError as error:
         found.org = OrgFacts(trouble=(error.message, error.hint))
@@ -172,7 +164,7 @@ def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...])
             sqlite=version,
             journal=mirror.journal_mode(),
             files=files,
-            lock=(held[0], _time(held[1]) or local_now()) if held else None,
+            lock=(held[0], _time(held[1]) or clock.local_now()) if held else None,
             last_good_run=_time(told["last_good_run"]),
             usual_calls=mirror.usual_calls(),
             paused_since=str(told["paused_since"] or ""),
@@ -250,11 +242,9 @@ def repair(cli: Cli, found: Checkup, mirror: SqliteMirror | None, *, dry_run: bo
         if name in found.machine.remembered and changes(found.machine.remembered[name], facts)
     }
     if stale and mirror is not None:
-        from sfsync.cli.wiring import new_run_id
-
         try:
             if not dry_run:
-                with mirror.lock(new_run_id(), cli.command):
+                with mirror.lock(clock.new_run_id(), cli.command):
                     for facts in stale.values():
                         mirror.keep_facts(facts)
             done += [f"noted what {name} is like in the org now" for name in stale]

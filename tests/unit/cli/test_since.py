@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sfsync.cli.when import parse_when
+from sfsync.cli.since import parse_when
 from sfsync.errors import UsageError
 
 NOON = datetime(2026, 1, 20, 12, 0, tzinfo=UTC)

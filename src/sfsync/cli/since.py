@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 
 from sfsync.errors import UsageError
 from sfsync.model.cursor import iso
@@ -14,28 +14,12 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
+
 _AGO = re.compile(r"([0-9]{1,5})\s*([mhdw])")
+
 _FORMS = "2026-01-20, 2026-01-20T10:00, 7d, 12h, 30m, 2w, today, yesterday"
+
 _OLDEST = 1970
-
-
-class Here(tzinfo):
-    """This machine's time zone with its rules: a day in July begins in summer time, also when asked in winter."""
-
-    def utcoffset(self, at: datetime | None) -> timedelta | None:
-        """As the system says for that moment."""
-        return None if at is None else at.replace(tzinfo=None).astimezone().utcoffset()
-
-    def dst(self, at: datetime | None) -> None:
-        """Not told apart."""
-
-    def tzname(self, at: datetime | None) -> str | None:
-        """As the system calls it at that moment."""
-        return None if at is None else at.replace(tzinfo=None).astimezone().tzname()
-
-    def fromutc(self, at: datetime) -> datetime:
-        """That moment's time of day here."""
-        return at.replace(tzinfo=UTC).astimezone().replace(tzinfo=self)
 
 
 def parse_when(text: str, now: datetime) -> str:

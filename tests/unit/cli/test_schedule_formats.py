@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfsync.cli.timetable import Every, Job, agent, cron_line, in_crontab, job_name, service, timer
+from sfsync.cli.schedule_formats import (
+    Every,
+    Job,
+    agent,
+    cron_line,
+    in_crontab,
+    job_name,
+    service,
+    timer,
+)
 from sfsync.errors import UsageError
 
 ODD = '/opt/pen guin\'s/50% $HOME "x"\\y'

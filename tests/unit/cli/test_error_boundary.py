@@ -1,15 +1,15 @@
-"""What all commands share: one error boundary, one way to answer, one way to stop."""
+"""Where errors end: one document or one sentence for each, and its exit code."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 
 import pytest
 
-from sfsync.cli.command import Answer, Cli, perform, visible
-from sfsync.cli.signals import Interrupted, Stop
+from sfsync.cli.answer import Answer
+from sfsync.cli.error_boundary import perform
+from sfsync.cli.invocation import Cli
+from sfsync.cli.signals import Interrupted
 from sfsync.errors import ConfigError, NotLoggedIn, SfsyncError
 
 pytestmark = pytest.mark.usefixtures("at_a_terminal")
@@ -92,57 +92,3 @@ def test_the_text_of_a_foreign_error_may_hold_data_and_is_not_shown(
 ) -> None:
     answered(raising(ZeroDivisionError("ada@example.com")), as_json=False)
     assert "ada@example.com" not in capsys.readouterr().err
-
-
-def test_control_characters_of_data_are_shown_not_obeyed() -> None:
-    assert visible("a\x1b[31mb\x9bc\x07\r") == "a\\x1b[31mb\\x9bc\\x07\\x0d"
-    assert visible("two\nlines\tkept") == "two\nlines\tkept"
-
-
-def test_a_command_that_waits_is_interrupted_where_it_is() -> None:
-    with Stop(), pytest.raises(Interrupted) as stopped:
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert stopped.value.exit_code == 143
-
-
-def test_a_run_that_writes_goes_on_to_its_next_checkpoint() -> None:
-    with Stop() as stop:
-        stop.draining = True
-        stop.checkpoint()
-        os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(Interrupted) as stopped:
-            stop.checkpoint()
-    assert stopped.value.exit_code == 130
-
-
-def test_asked_twice_it_ends_at_once() -> None:
-    with Stop() as stop:
-        stop.draining = True
-        os.kill(os.getpid(), signal.SIGTERM)
-        with pytest.raises(Interrupted):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def test_draining_does_not_last_for_ever() -> None:
-    with Stop(drain_seconds=0.01) as stop:
-        stop.draining = True
-        os.kill(os.getpid(), signal.SIGTERM)
-        with pytest.raises(Interrupted):
-            signal.pause()
-
-
-def test_the_signals_are_as_before_afterwards() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with Stop():
-        pass
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_the_end_of_the_terminal_is_a_request_to_stop_unless_nohup_says_otherwise() -> None:
-    with Stop(), pytest.raises(Interrupted) as stopped:
-        os.kill(os.getpid(), signal.SIGHUP)
-    assert stopped.value.exit_code == 129
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with Stop():
-        os.kill(os.getpid(), signal.SIGHUP)
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -1,86 +1,20 @@
-"""Reports and plans as text for people. Tables fit 80 columns; data is never taken for markup."""
+"""Plans for people, record by record and field by field, and the same as JSON documents."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from sfsync.cli.command import one_line
+from sfsync.cli.layout import cell, table
+from sfsync.cli.text import one_line
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan
-from sfsync.model.outcome import ObjectReport, RunReport
 from sfsync.model.record import MISSING
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_COUNTS = ("created", "updated", "unchanged", "deleted", "conflicts", "quarantined")
-_CUT = 28
-
-
-def cell(value: object, *, width: int = _CUT) -> Text:
-    """One value in a table: blank for null, cut to ``width``, control characters shown."""
-    if value is MISSING:
-        return Text("-", style="dim")
-    if value is None:
-        return Text("(blank)", style="dim")
-    text = one_line(str(value))
-    return Text(text if len(text) <= width else text[: width - 1] + "…")
-
-
-def table(*columns: str) -> Table:
-    """A quiet table."""
-    made = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1), collapse_padding=True
-    )
-    for column in columns:
-        made.add_column(column, justify="right" if column in _COUNTS else "left", overflow="fold")
-    return made
-
-
-def rows_table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int = _CUT
-) -> Table:
-    """Rows of a query, as a table."""
-    made = table(*columns)
-    for row in rows:
-        made.add_row(*(cell(row.get(column), width=width) for column in columns))
-    return made
-
-
-def show_report(console: Console, report: RunReport) -> None:
-    """What a run did: a line per verb and object that moved, events, then the cost."""
-    made = table("", *_COUNTS)
-    for verb, reports in (("pull", report.pull), ("push", report.push)):
-        for name, counts in reports.items():
-            if any(counts.as_dict().values()):
-                made.add_row(f"{verb} {name}", *_figures(counts))
-    if made.row_count:
-        console.print(made)
-    activity = report.activity
-    if activity is not None and any(activity.as_dict().values()):
-        console.print(
-            f"activity: {activity.events} new events, {activity.tasks} tasks, {activity.duplicates} duplicates,"
-            f" {activity.quarantined} quarantined"
-            + (f", {activity.waiting} waiting" if activity.waiting else "")
-        )
-    elif not made.row_count:
-        console.print("Nothing to do: both sides are as they should be.")
-    how = sorted(set(report.transport.values()))
-    console.print(
-        f"{report.api_calls} API calls{' by ' + ', '.join(how) if how else ''},"
-        f" {report.bytes_in / 1024:,.0f} KB, {report.seconds:.1f} s"
-        + (" (dry run: nothing was written)" if report.dry_run else ""),
-        style="dim",
-    )
-
-
-def _figures(counts: ObjectReport) -> list[Text]:
-    numbers = counts.as_dict()
-    return [Text(str(numbers[name]), style="" if numbers[name] else "dim") for name in _COUNTS]
 
 
 def title_of(plan: RowPlan) -> str:

@@ -1,4 +1,4 @@
-"""org check (and doctor), org setup: what is missing in an org, and making it."""
+"""org setup: make the fields and the permission set that the mapping needs."""
 
 from __future__ import annotations
 
@@ -6,180 +6,29 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sfsync.cli.command import Answer, Cli, Commands, command, one_line
-from sfsync.cli.sync import DryRun, counted
+from sfsync.cli.answer import Answer
+from sfsync.cli.invocation import Cli
+from sfsync.cli.layout import INDENT, print_beside
+from sfsync.cli.options import DryRun
+from sfsync.cli.text import counted, one_line
 from sfsync.errors import OrgRefused, SfsyncError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sfsync.cli.checkup import Checkup
     from sfsync.config import Config
-    from sfsync.diagnosis.findings import Finding
     from sfsync.mirror.store import SqliteMirror
     from sfsync.model.facts import SObjectFacts
     from sfsync.provisioning.blueprint import Blueprint, ByHand, Found, Step
     from sfsync.salesforce.org import SalesforceOrg
     from sfsync.salesforce.setup import OrgSetup, Result
 
-PANEL = "Org"
-_INDENT = 9
-_WIDEST = 96
-_STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
-
-# -- check -----------------------------------------------------------------------------------------
-def check(
-    cli: Cli,
-    *,
-    fix: Annotated[
-        bool,
-        typer.Option(
-            "--fix", help="Mend what is sfsync's own: file modes, what it remembers of the org."
-        ),
-    ] = False,
-    dry_run: DryRun = False,
-) -> Answer:
-    """Look at the login, the org, the mapping and this machine, and tell what is missing and who can mend it.
-
-    Takes about five API calls and changes nothing. Exits 1 where something has to be mended before
-    a sync works.
-
-    Examples:
-      sfsync org check
-      sfsync doctor --fix --dry-run
-    """
-    from sfsync.cli.checkup import check_up, repair
-    from sfsync.cli.wiring import local_now
-    from sfsync.diagnosis.findings import errors_in
-
-    mended: list[str] = []
-
-    def repairs(found: Checkup, mirror: SqliteMirror | None) -> None:
-        mended.extend(repair(cli, found, mirror, dry_run=dry_run))
-
-    found = check_up(cli, repairs if fix else None)
-    told = found.findings(local_now())
-    counts = {
-        kind: sum(each.severity == kind for each in told) for kind in ("error", "warning", "note")
-    }
-    data = {
-        "findings": [finding.as_dict() for finding in told],
-        "counts": counts,
-        "mended": [] if dry_run else mended,
-        "would_mend": mended if dry_run else [],
-        "org": _org_document(found),
-        "api_calls": found.calls,
-    }
-
-    def show(console: Console) -> None:
-        _show_head(console, found)
-        _show_findings(console, told)
-        for sentence in mended:
-            console.print(one_line(f"{'would have ' if dry_run else ''}{sentence}"), soft_wrap=True)
-        numbers = ", ".join(counted(number, kind) for kind, number in counts.items() if number)
-        console.print(
-            f"{numbers or 'Everything is as it should be'}; {counted(found.calls, 'API call')}."
-        )
-
-    failed = bool(errors_in(told))
-    return Answer(data, show, exit_code=1 if failed else 0, outcome="problems" if failed else "ok")
-
-
-def _org_document(found: Checkup) -> dict[str, Any]:
-    from sfsync.model.cursor import iso
-
-    org, login = found.org, found.login
-    return {
-        "org_id": login.org_id or None,
-        "name": org.name or None,
-        "edition": org.edition or None,
-        "is_sandbox": org.is_sandbox,
-        "username": org.user.username if org.user else None,
-        "api_version": found.wanted.api_version,
-        "newest_api_version": org.versions[-1] if org.versions else None,
-        "token_store": login.store or None,
-        "login": login.way or None,
-        "login_renewed_at": iso(login.renewed_at) if login.renewed_at else None,
-        "api_calls_left": org.api_left[0] if org.api_left else None,
-        "storage_mb_left": org.storage_mb[0] if org.storage_mb else None,
-    }
-
-
-def _show_head(console: Console, found: Checkup) -> None:
-    org, login = found.org, found.login
-    if login.trouble is None and login.store:
-        who = org.user.username if org.user and org.user.username else login.user_id
-        console.print(
-            one_line(
-                f"{who} at {login.instance_url}, login by {login.way}, kept in the {login.store}"
-            ),
-            soft_wrap=True,
-        )
-    if org.name:
-        kind = f"{org.edition}{', sandbox' if org.is_sandbox else ''}"
-        console.print(
-            one_line(f"{org.name} ({kind}), API version {found.wanted.api_version}"), soft_wrap=True
-        )
-    left = [f"{org.api_left[0]:,} of {org.api_left[1]:,} API calls"] if org.api_left else []
-    left += (
-        [f"{org.storage_mb[0]:,} of {org.storage_mb[1]:,} MB of data storage"]
-        if org.storage_mb
-        else []
-    )
-    if left:
-        console.print(f"left: {' and '.join(left)}")
-
-
-def _show_findings(console: Console, told: Sequence[Finding]) -> None:
-    """By area; a remedy that several in a row share is said once, after the last."""
-    from rich.text import Text
-
-    area = ""
-    for number, finding in enumerate(told):
-        if finding.area != area:
-            area = finding.area
-            console.print()
-            console.print(Text(area, style="bold"))
-        kind = finding.severity.value
-        what = f"{finding.subject}: {finding.what}" if finding.subject else finding.what
-        _show(
-            console,
-            Text(f"{kind:<{_INDENT}}", style=_STYLES[kind]),
-            f"{what}{f'; {finding.why}' if finding.why else ''}",
-        )
-        following = told[number + 1] if number + 1 < len(told) else None
-        shared = following is not None and (following.area, following.severity, following.remedy, following.who) == (
-            finding.area, finding.severity, finding.remedy, finding.who,
-        )  # fmt: skip
-        if finding.remedy and not shared:
-            first, *lines = finding.remedy.splitlines()
-            _show(console, Text(" " * _INDENT), f"-> {finding.who}: {first}", style="dim")
-            for line in lines:  # commands to copy, as they are
-                console.print(Text(" " * _INDENT + one_line(line), style="dim"), soft_wrap=True)
-    console.print()
-
-
-def _show(console: Console, head: Any, sentence: str, *, style: str = "") -> None:
-    """A sentence beside its head, wrapped under itself."""
-    from rich.text import Text
-
-    width = max(min(console.width, _WIDEST) - _INDENT, 30)
-    lines = Text(one_line(sentence)).wrap(console, width)
-    for number, line in enumerate(lines):
-        line.rstrip()
-        console.print(
-            Text.assemble(head if number == 0 else " " * _INDENT, (line.plain, style)),
-            soft_wrap=True,
-        )
-
-
-# -- setup -----------------------------------------------------------------------------------------
-def setup(
+def set_up_org(
     cli: Cli,
     *,
     dry_run: DryRun = False,
@@ -205,92 +54,21 @@ def setup(
       sfsync org setup --user sync@example.com
       sfsync org setup --sfdx salesforce
     """
+    from sfsync.cli.org_setup_files import written
     from sfsync.cli.wiring import configuration
 
     if sfdx and package:
         raise UsageError("--sfdx and --package are two forms of the same", hint="Choose one.")
     config = configuration(cli)
     if sfdx or package:
-        return _written(config, sfdx, package, dry_run=dry_run, replace=yes)
+        return written(config, sfdx, package, dry_run=dry_run, replace=yes)
     return _made(cli, config, user, dry_run=dry_run, yes=yes)
 
 
-# -- setup as files
-def _written(
-    config: Config, sfdx: Path | None, package: Path | None, *, dry_run: bool, replace: bool
-) -> Answer:
-    from sfsync.provisioning.blueprint import blueprint, by_hand
-    from sfsync.salesforce.metadata import PROJECT_FILE, package_files, source_files, zipped
-
-    wanted, version = blueprint(config.mapping), config.org.api_version
-    if package:
-        files = {package: zipped(package_files(wanted, version))}
-        deploy = f"sf project deploy start --metadata-dir {package} --single-package"
-    else:
-        folder = sfdx or Path()
-        files = {folder / name: content for name, content in source_files(wanted, version).items()}
-        if (folder / PROJECT_FILE).exists():
-            del files[folder / PROJECT_FILE]  # an admin's own project: it keeps its own settings
-        deploy = "sf project deploy start --source-dir force-app"
-    changed = _changed(files, replace=replace)
-    if not dry_run:
-        for path in changed:
-            _write(path, files[path])
-    left = by_hand(config.mapping, app=True)
-    data = {
-        "written": [str(path) for path in changed],
-        "unchanged": [str(path) for path in files if path not in changed],
-        "deploy": deploy,
-        "assign": "sf org assign permset --name PenguinMails_Sync",
-        "by_hand": [each.as_dict() for each in left],
-        "dry_run": dry_run,
-    }
-
-    def show(console: Console) -> None:
-        for path in changed:
-            console.print(f"{'would write' if dry_run else 'wrote'} {path}", soft_wrap=True)
-        if not changed:
-            console.print("The files are there already, as they should be.")
-        console.print("An admin deploys it, and gives the permission set to sfsync's user:")
-        console.print(f"  {deploy}", soft_wrap=True)
-        console.print(f"  {data['assign']} --on-behalf-of USERNAME", soft_wrap=True)
-        _show_by_hand(console, left)
-
-    return Answer(data, show)
-
-
-def _changed(files: Mapping[Path, bytes], *, replace: bool) -> list[Path]:
-    """Those that are not there yet, or differ.
-
-    Raises:
-        UsageError: one differs, and nobody said that it may be replaced.
-    """
-    changed = []
-    for path, content in files.items():
-        try:
-            there = path.read_bytes() if path.exists() else None
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-        if there is not None and there != content and not replace:
-            raise UsageError(
-                f"{path} is there, and says something else", hint="Replace it with --yes."
-            )
-        if there != content:
-            changed.append(path)
-    return changed
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-
-
-# -- setup in the org
 def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> Answer:
-    from sfsync.cli.wiring import connect, login, new_run_id, open_mirror, token_store
+    from sfsync.cli.clock import new_run_id
+    from sfsync.cli.stored_login import login, token_store
+    from sfsync.cli.wiring import connect, open_mirror
     from sfsync.provisioning.blueprint import (
         blueprint,
         by_hand,
@@ -458,7 +236,7 @@ def _answer(
             console.print("Everything is there already: nothing was changed.")
         else:
             _show_results(console, done, undone, username)
-        _show_by_hand(console, left)
+        show_by_hand(console, left)
         if results:
             console.print(
                 "Then `sfsync org check`; in another profile's mirror: `sfsync org check --fix`.",
@@ -516,7 +294,7 @@ def _show_plan(console: Console, planned: Sequence[Step], wanted: Blueprint) -> 
                     f"{part}{'' if part in ('permission set', 'assignment') else 's'}", style="bold"
                 )
             )
-        _show(console, Text(f"{_VERBS[step.act]:<{_INDENT}}"), f"{step.name}: {step.told}")
+        print_beside(console, Text(f"{_VERBS[step.act]:<{INDENT}}"), f"{step.name}: {step.told}")
     if planned[-1].act is Act.KEEP:
         _show_grants(console, planned)
     kept = sum(step.act is Act.KEEP for step in planned)
@@ -543,28 +321,18 @@ def _show_grants(console: Console, planned: Sequence[Step]) -> None:
     if lines:
         console.print(Text("field permissions", style="bold"))
     for (sobject, right), names in lines.items():
-        _show(console, Text(f"{'open':<{_INDENT}}"), f"{sobject}, {right}: {', '.join(names)}")
+        print_beside(
+            console, Text(f"{'open':<{INDENT}}"), f"{sobject}, {right}: {', '.join(names)}"
+        )
 
 
-def _show_by_hand(console: Console, left: Sequence[ByHand]) -> None:
+def show_by_hand(console: Console, left: Sequence[ByHand]) -> None:
+    """What only an admin can do, each with where and why."""
     from rich.text import Text
 
     if left:
         console.print("Left for an admin, in Salesforce's own pages:")
     for each in left:
-        _show(console, Text(f"{'-':>{_INDENT - 1}} "), f"{each.what}: {each.where} ({each.why})")
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer(
-        name="org",
-        cls=Commands,
-        help="See what an org lacks for this mapping, and make it.",
-        no_args_is_help=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    command(group, "check", panel=PANEL, told_as="org check")(check)
-    command(group, "setup", panel=PANEL, told_as="org setup")(setup)
-    app.add_typer(group, rich_help_panel=PANEL)
-    command(app, "doctor", panel=PANEL)(check)
+        print_beside(
+            console, Text(f"{'-':>{INDENT - 1}} "), f"{each.what}: {each.where} ({each.why})"
+        )

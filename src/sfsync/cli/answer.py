@@ -1,0 +1,81 @@
+"""What a command answers: text on stdout, or one JSON document, also where it fails."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sfsync.cli.invocation import Cli
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+SCHEMA = "sfsync/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command has to say.
+
+    Attributes:
+        data: for ``--json``.
+        show: draws the same for people.
+        exit_code: 0, or what contract §2 says for this outcome.
+    """
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    show: Callable[[Console], None] = lambda _console: None
+    exit_code: int = 0
+    run_id: str | None = None
+    warnings: tuple[str, ...] = ()
+    errors: tuple[Mapping[str, Any], ...] = ()
+    outcome: str = ""
+
+    @property
+    def status(self) -> str:
+        """The outcome in a word; from the exit code where the command says no other."""
+        return self.outcome or {0: "ok", 3: "partial"}.get(self.exit_code, "failed")
+
+
+def respond(cli: Cli, answer: Answer) -> int:
+    """Print the answer."""
+    if cli.as_json:
+        write_document(
+            cli, answer.status, answer.exit_code, answer.data, run_id=answer.run_id,
+            warnings=answer.warnings, errors=answer.errors,
+        )  # fmt: skip
+        return answer.exit_code
+    if not cli.quiet:
+        answer.show(cli.out)
+    for warning in answer.warnings:
+        cli.say(f"warning: {warning}", style="yellow")
+    return answer.exit_code
+
+
+def write_document(
+    cli: Cli,
+    status: str,
+    exit_code: int,
+    data: Mapping[str, Any],
+    *,
+    run_id: str | None = None,
+    warnings: tuple[str, ...] = (),
+    errors: tuple[Mapping[str, Any], ...] = (),
+) -> None:
+    """The one JSON document of a command, on stdout."""
+    document = {
+        "schema": SCHEMA,
+        "command": cli.command,
+        "status": status,
+        "exit_code": exit_code,
+        "run_id": run_id,
+        "data": data,
+        "warnings": list(warnings),
+        "errors": list(errors),
+    }
+    sys.stdout.write(json.dumps(document, ensure_ascii=True, default=str) + "\n")
+    sys.stdout.flush()

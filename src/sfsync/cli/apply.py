@@ -1,0 +1,138 @@
+"""apply: do what a kept plan says and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from sfsync.cli.answer import Answer
+from sfsync.cli.invocation import Cli
+from sfsync.cli.options import DryRun, MassChange, SkipIfLocked
+from sfsync.cli.run_report import PARTIAL, reported, unless_locked
+from sfsync.cli.text import counted
+from sfsync.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sfsync.cli.wiring import Session
+    from sfsync.engine.apply import Applied
+    from sfsync.planning.planfile import Header
+
+
+def apply(
+    cli: Cli,
+    plan: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What `sfsync diff --out FILE` wrote.")
+    ],
+    *,
+    dry_run: DryRun = False,
+    allow_mass_change: MassChange = False,
+    skip_if_locked: SkipIfLocked = False,
+) -> Answer:
+    """Do what a kept plan says and nothing else.
+
+    A record that moved since, on either side, is left and told, field by field: exit code 3.
+    Applying a plan twice writes nothing the second time.
+
+    Examples:
+      sfsync diff --out plan.json
+      sfsync apply plan.json --dry-run
+      sfsync apply plan.json
+    """
+    from sfsync.cli.wiring import working
+    from sfsync.engine.apply import apply as run_apply
+    from sfsync.planning.planfile import header_of, records
+
+    with _plan_file(plan) as file:
+        header = header_of(file.readline(), str(plan))
+        with unless_locked(skip=skip_if_locked) as answers:
+            with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
+                _refuse_other(header, session, plan)
+                applied = run_apply(session.run, lambda: records(_from_the_start(file), str(plan)))
+            answers.append(_applied(session, applied))
+    return answers[0]
+
+
+@contextmanager
+def _plan_file(path: Path) -> Iterator[TextIO]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield file
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: this is no plan of sfsync's", hint="Make it with `sfsync diff --out`."
+        ) from None
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: there is no such file", hint="Make it with `sfsync diff --out`."
+        ) from None
+    except IsADirectoryError:
+        raise InputError(
+            f"{path} is a folder", hint="Name the file that `sfsync diff --out` wrote."
+        ) from None
+
+
+def _from_the_start(file: TextIO) -> TextIO:
+    file.seek(0)
+    return file
+
+
+def _refuse_other(header: Header, session: Session, path: Path) -> None:
+    """Stop where the plan was made for something else.
+
+    Raises:
+        InputError: another org, another mirror, or another mapping.
+    """
+    for what, meant, here in (
+        ("org", header.org_id, session.org_id),
+        ("mirror", header.mirror, session.mirror.key),
+        ("mapping", header.mapping, session.config.mapping.fingerprint),
+    ):
+        if meant != here:
+            raise InputError(
+                f"{path}: the plan was made for another {what} ({meant}; here it is {here})",
+                hint="Make it anew with `sfsync diff --out`.",
+            )
+
+
+def _applied(session: Session, applied: Applied) -> Answer:
+    from dataclasses import asdict
+
+    answer = reported(session)
+    data = {**answer.data, "plan": asdict(applied)}
+
+    def show(console: Console) -> None:
+        from sfsync.cli.layout import cell, table
+
+        made = table("left as it is", "side", "what", "was", "now")
+        for each in applied.fields:
+            who = each.salesforce_id or f"{each.object} {each.local_id}"
+            made.add_row(
+                cell(who, width=18),
+                each.side,
+                cell(each.what, width=14),
+                cell(each.was, width=15),
+                cell(each.now, width=15),
+            )
+        if applied.fields:
+            console.print(made)
+        if applied.done:
+            console.print(
+                f"{counted(applied.done, 'record')} of the plan are as it wants them already."
+            )
+        answer.show(console)
+
+    told = (
+        (f"{counted(applied.moved, 'record')} moved since the plan was made, and left",)
+        if applied.moved
+        else ()
+    )
+    return Answer(
+        data, show, exit_code=PARTIAL if applied.moved else answer.exit_code, run_id=answer.run_id,
+        warnings=(*answer.warnings, *told),
+    )  # fmt: skip

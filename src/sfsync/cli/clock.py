@@ -1,0 +1,42 @@
+"""The wall clock, which is read here and nowhere else, and the names of runs made of it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from sfsync.model.cursor import iso
+
+
+class LocalZone(tzinfo):
+    """This machine's time zone with its rules: a day in July begins in summer time, also when asked in winter."""
+
+    def utcoffset(self, at: datetime | None) -> timedelta | None:
+        """As the system says for that moment."""
+        return None if at is None else at.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, at: datetime | None) -> None:
+        """Not told apart."""
+
+    def tzname(self, at: datetime | None) -> str | None:
+        """As the system calls it at that moment."""
+        return None if at is None else at.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, at: datetime) -> datetime:
+        """That moment's time of day here."""
+        return at.replace(tzinfo=UTC).astimezone().replace(tzinfo=self)
+
+
+def now() -> str:
+    """The wall clock, ``2026-01-20T10:00:00Z``."""
+    return iso(local_now())
+
+
+def local_now() -> datetime:
+    """The wall clock in this machine's time zone."""
+    return datetime.now(LocalZone())  # noqa: TID251  the one place where the clock is read
+
+
+def new_run_id() -> str:
+    """A run's name: when it began, and enough chance to be the only one."""
+    return f"{now().replace('-', '').replace(':', '')}-{secrets.token_hex(3)}"

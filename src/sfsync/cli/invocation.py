@@ -1,0 +1,77 @@
+"""One call of the command line: the options that every command takes, and the ways to speak to people."""
+
+from __future__ import annotations
+
+import os
+import typing
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfsync.cli.signals import Stop
+from sfsync.cli.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(slots=True)
+class Cli:
+    """The options that every command takes, and the ways to speak to people.
+
+    Attributes:
+        profile: as asked for; once the configuration is read, the one that counts.
+        origins: for each option that was given where: ``--json``, or ``$SFSYNC_JSON``.
+    """
+
+    command: str
+    config: Path | None = None
+    profile: str | None = None
+    as_json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    origins: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)  # noqa: TID251  the top reads it, once
+    open_browser: Callable[[str], bool] | None = None
+    stop: Stop = field(default_factory=Stop)
+    _out: Any = None
+    _err: Any = None
+
+    @property
+    def out(self) -> Console:
+        """stdout: data."""
+        if self._out is None:
+            self._out = _console(stderr=False)
+        return typing.cast("Console", self._out)
+
+    @property
+    def err(self) -> Console:
+        """stderr: messages and progress."""
+        if self._err is None:
+            self._err = _console(stderr=True)
+        return typing.cast("Console", self._err)
+
+    def say(self, message: str, *, style: str = "") -> None:
+        """A line for people on stderr; silent with ``--quiet`` and ``--json``."""
+        if not (self.quiet or self.as_json):
+            from rich.text import Text
+
+            self.tell(Text(visible(message), style=style), soft_wrap=False)
+
+    def tell(self, text: object, *, soft_wrap: bool = True) -> None:
+        """Something on stderr, where anybody can be told: a full or broken stderr never ends a run."""
+        with suppress(OSError):
+            self.err.print(text, soft_wrap=soft_wrap)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody watches who wants bars: on a terminal, and without NO_COLOR."""
+        return not (self.quiet or self.as_json) and self.err.is_terminal and not self.err.no_color
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)

@@ -1,0 +1,104 @@
+"""profile remove: end a profile's login; its mirror is deleted only on request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sfsync.cli.answer import Answer
+from sfsync.cli.invocation import Cli
+from sfsync.cli.options import DryRun
+from sfsync.cli.profile_use import choose, refuse_unknown
+from sfsync.errors import NotLoggedIn, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+_SIDECARS = ("", "-journal", "-wal", "-shm", ".lock", ".login.lock")
+
+
+def remove_profile(
+    cli: Cli,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile.")],
+    *,
+    delete_mirror: Annotated[
+        bool,
+        typer.Option(
+            "--delete-mirror", help="Delete its mirror too, with every edit that was not sent."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
+) -> Answer:
+    """End a profile's login at Salesforce and forget it here; its mirror is deleted only on request.
+
+    Examples:
+      sfsync profile remove sandbox
+      sfsync profile remove sandbox --delete-mirror
+    """
+    from sfsync.cli.clock import new_run_id
+    from sfsync.cli.logout import ended
+    from sfsync.cli.wiring import configuration, open_mirror
+    from sfsync.config import chosen_profile, profile_file
+
+    cli.profile = name
+    config = configuration(cli)
+    refuse_unknown(cli, config, name)
+    files = (
+        [path for path in _mirror_files(config.mirror_path) if path.exists()]
+        if delete_mirror
+        else []
+    )
+    if files and not (yes or dry_run):
+        _ask(cli, config.mirror_path)
+    revoked: bool | None = None
+    if config.mirror_path.exists() and not dry_run:
+        with open_mirror(cli, config) as mirror, mirror.lock(new_run_id(), cli.command):
+            try:
+                revoked = ended(cli, config, mirror)
+            except NotLoggedIn:
+                revoked = None
+        for path in _mirror_files(config.mirror_path) if delete_mirror else ():
+            path.unlink(missing_ok=True)
+    if not dry_run and chosen_profile(config.source) == name:
+        choose(profile_file(config.source), "")
+    told = "the login may live on at Salesforce until it expires: it could not be asked"
+    stays = f"sfsync.yaml still has a section for {name}; take it out there"
+    warnings = ((told,) if revoked is False else ()) + ((stays,) if name in config.profiles else ())
+    data = {
+        "profile": name,
+        "revoked": revoked,
+        "deleted": [str(path) for path in files],
+        "dry_run": dry_run,
+    }
+
+    def show(console: Console) -> None:
+        ended_login = "Logged out" if revoked is not None else "There was no login"
+        console.print(f"Would log out {name}." if dry_run else f"{ended_login} of {name}.")
+        for path in files:
+            console.print(f"{'would delete' if dry_run else 'deleted'} {path}", soft_wrap=True)
+        if not delete_mirror and config.mirror_path.exists():
+            console.print(f"Its mirror stays: {config.mirror_path}", soft_wrap=True)
+
+    return Answer(data, show, warnings=warnings)
+
+
+def _mirror_files(mirror: Path) -> list[Path]:
+    """The mirror and what lies beside it."""
+    return [mirror.with_name(mirror.name + beside) for beside in _SIDECARS]
+
+
+def _ask(cli: Cli, mirror: Path) -> None:
+    """Nothing is deleted that a person has not said yes to."""
+    import sys
+
+    if cli.as_json or not sys.stdin.isatty():
+        raise UsageError(
+            "--delete-mirror needs a yes, and nobody can be asked here", hint="Add --yes."
+        )
+    cli.tell(f"Delete {mirror} with all that is in it, edits that were not sent too? [y/N]")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("nothing was deleted, and the login stays", hint="Answer y to do it.")
