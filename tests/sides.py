@@ -128,12 +128,12 @@ class Sides:
         try:
             if not report.dry_run:
                 run.check_org(ORG_ID)
-                self.mirror.begin_run(report.run_id, report.command)
+                self.mirror.runs.begin(report.run_id, report.command)
             job(run)
         finally:
             report.api_calls = len(self.org.calls) - before
         if not report.dry_run:
-            self.mirror.finish_run(report.run_id, "ok", report.as_dict())
+            self.mirror.runs.finish(report.run_id, "ok", report.as_dict())
         return report
 
     def pull(self, *, full: bool = False, since: str | None = None, **options: Any) -> RunReport:
@@ -154,7 +154,7 @@ class Sides:
 
     def keep(self, *events: EmailEvent) -> None:
         """Events come in; nothing is sent yet."""
-        self.mirror.keep_events(events, source="test")
+        self.mirror.events.keep(events, source="test")
 
     def sync_until_quiet(self, at_most: int = 3) -> RunReport:
         """Sync until a run writes nothing on either side; the last run."""

@@ -10,7 +10,7 @@ import pytest
 from sfsync.engine import pull as pulling
 from sfsync.engine.run import Run
 from sfsync.mirror import records
-from sfsync.mirror.store import SqliteMirror
+from sfsync.mirror.outbox import Outbox
 from sfsync.model.change import OrgWrite
 from sfsync.model.journal import WriteIntent
 from sfsync.model.outcome import ObjectReport
@@ -48,7 +48,9 @@ def test_a_watermark_that_moves_before_the_rows_are_stored(
 
     def too_early(run: Run, reading: pulling.Reading, summary: StageSummary) -> ObjectReport:
         if reading.complete:
-            run.mirror.advance(reading.object_map.name, reading.as_of, pulling._pulled(reading))
+            run.mirror.state.advance_watermark(
+                reading.object_map.name, reading.as_of, pulling._pulled(reading)
+            )
         return settle(run, reading, summary)
 
     monkeypatch.setattr(pulling, "settle", too_early)
@@ -63,20 +65,20 @@ def test_a_create_that_is_repeated_though_it_may_have_arrived(
 
 
 def test_a_base_that_moves_before_the_reply(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = SqliteMirror.journal
+    journal = Outbox.journal
 
-    def too_early(mirror: SqliteMirror, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
-        sent = journal(mirror, writes)
-        database: Any = mirror._database
-        with database.transaction():
+    def too_early(outbox: Outbox, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
+        sent = journal(outbox, writes)
+        context: Any = outbox._context
+        with context.database.transaction():
             for each in writes:
-                plan, table = each.plan, mirror._table(each.plan.object)
+                plan, table = each.plan, context.table(each.plan.object)
                 if plan.local_id is not None and plan.salesforce_id is not None:
                     values = {**plan.new_base, **plan.to_org}
                     records.agree(
-                        database, table, plan.local_id, values, records.held_columns(plan)
+                        context.database, table, plan.local_id, values, records.held_columns(plan)
                     )
         return sent
 
-    monkeypatch.setattr(SqliteMirror, "journal", too_early)
+    monkeypatch.setattr(Outbox, "journal", too_early)
     assert {"equal", "typed", "counters"} & set(caught(world)[1])

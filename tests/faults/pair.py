@@ -94,7 +94,7 @@ class Pair:
         self.runs += 1
         report = RunReport(f"run-{self.runs}", "test")
         self.mirror.prepare(self.mapping)
-        self.mirror.begin_run(report.run_id, "test")
+        self.mirror.runs.begin(report.run_id, "test")
         org = self.connected()
         seen: Org = self.between(org) if self.between else org
         run = Run(

@@ -517,7 +517,7 @@ def test_a_field_that_we_write_is_changed_by_an_admin(
     assert all(error is None or isinstance(error, OrgRefused) for error in errors), errors
     assert all(row["total_clicks"] is not None or counted[row["id"]] is None for row in pair.rows())
     back[0]()
-    pair.mirror.retry()
+    pair.mirror.quarantine.retry()
     pair.converge()
     story.all_equal()
     assert story.there["Title"] == "Here"
@@ -538,7 +538,7 @@ def test_a_picklist_value_that_tasks_have_is_retired(story: Story) -> None:
     told = {row["code"] for row in pair.sql("SELECT code FROM quarantine WHERE state = 'open'")}
     assert told <= {"INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"}
     back[0]()
-    pair.mirror.retry()
+    pair.mirror.quarantine.retry()
     pair.converge()
     story.all_equal()
     assert story.there["Title"] == "Here"

@@ -76,7 +76,7 @@ def test_one_refused_record_stops_nobody_else(pair: Pair, code: str) -> None:
         assert report.push["contact"].skipped == 1
     assert pair.undone() == []
     pair.all_well()
-    pair.mirror.retry()
+    pair.mirror.quarantine.retry()
     pair.converge()
     assert all(titles(pair, people))
 

@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
             address,
         )
         self.typed -= {phone for (phone,) in held}
-        self.sides.mirror.import_records(table, [{"email": address, "phone": self._new_value()}])
+        self.sides.mirror.imports.store(table, [{"email": address, "phone": self._new_value()}])
 
     @rule(
         number=numbers,
@@ -398,7 +398,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def retry(self) -> None:
         self._did("retry")
-        self.sides.mirror.retry()
+        self.sides.mirror.quarantine.retry()
 
     def _run(self, verb: str) -> None:
         full = {"full": True} if verb == "full" else {}
@@ -475,7 +475,7 @@ class Machine(RuleBasedStateMachine):
 
     def _come_to_rest(self) -> None:
         self.sides.org.trouble = Trouble()
-        self.sides.mirror.retry()
+        self.sides.mirror.quarantine.retry()
         self.sides.pull(
             full=True, allow_mass_change=True
         )  # an org that has lost its last person is no accident

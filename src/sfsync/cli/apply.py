@@ -90,7 +90,7 @@ def _refuse_other(header: Header, session: Session, path: Path) -> None:
     """
     for what, meant, here in (
         ("org", header.org_id, session.org_id),
-        ("mirror", header.mirror, session.mirror.key),
+        ("mirror", header.mirror, session.mirror.state.mirror_key),
         ("mapping", header.mapping, session.config.mapping.fingerprint),
     ):
         if meant != here:

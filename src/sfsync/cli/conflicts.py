@@ -54,8 +54,8 @@ def conflicts(
                 )
             if not dry_run:
                 with mirror.lock(new_run_id(), cli.command):
-                    mirror.take(number, side)
-        rows = mirror.conflicts(limit=limit, open_only=open_only)
+                    mirror.conflicts.take(number, side)
+        rows = mirror.conflicts.listed(limit=limit, open_only=open_only)
 
     def show(console: Console) -> None:
         from sfsync.cli.layout import cell, table

@@ -98,7 +98,7 @@ def kept_in(
     from sfsync.planning.planfile import Header, lines
 
     mirror, mapping = session.mirror, session.config.mapping
-    header = Header(session.org_id, mirror.key, mapping.fingerprint, now())
+    header = Header(session.org_id, mirror.state.mirror_key, mapping.fingerprint, now())
     passed: list[Planned] = []
     part = path.with_name(f"{path.name}.part")
     try:

@@ -37,7 +37,7 @@ def explain(
 
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:
-        told = mirror.story(who)
+        told = mirror.person_history.of(who)
     for row in told["rows"]:
         object_map = config.mapping.objects[row["object"]]
         row["matched"] = matched(row, told)

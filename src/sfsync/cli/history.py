@@ -44,10 +44,10 @@ def history(
 
     with open_mirror(cli, configuration(cli)) as mirror:
         if run_id is None:
-            return _runs([_summary(run) for run in mirror.runs(limit=limit)])
+            return _runs([_summary(run) for run in mirror.runs.listed(limit=limit)])
         run = found_run(mirror, run_id)
-        page = mirror.writes_of(run["run_id"], after=after, limit=limit + 1)
-        tasks = mirror.tasks_of(run["run_id"])
+        page = mirror.outbox.history(run["run_id"], after=after, limit=limit + 1)
+        tasks = mirror.tasks.logged_by(run["run_id"])
     return _writes(_summary(run), page[:limit], tasks, more=len(page) > limit)
 
 
@@ -57,12 +57,12 @@ def found_run(mirror: SqliteMirror, run_id: str) -> dict[str, Any]:
     Raises:
         UsageError: there is none; names the nearest.
     """
-    run = mirror.run_named(run_id)
+    run = mirror.runs.find(run_id)
     if run is not None:
         return run
     from difflib import get_close_matches
 
-    near = get_close_matches(run_id, mirror.run_ids(), n=3, cutoff=0.6)
+    near = get_close_matches(run_id, mirror.runs.ids(), n=3, cutoff=0.6)
     hint = f"Did you mean {' or '.join(near)}?" if near else "`sfsync history` lists the runs."
     raise UsageError(f"there is no run {run_id!r}", hint=hint)
 

@@ -79,7 +79,7 @@ def import_file(
             for record in batch:
                 if isinstance(record, BadLine):
                     _put_aside(mirror, file.name, object_name, record)
-            for name, number in mirror.import_records(
+            for name, number in mirror.imports.store(
                 object_name, good, source=file.name, run_id=run_id
             ).items():
                 counts[name] += number
@@ -94,7 +94,7 @@ def import_file(
 
 
 def _put_aside(mirror: SqliteMirror, name: str, object_name: str, record: BadLine) -> None:
-    mirror.quarantine(
+    mirror.quarantine.put(
         kind="input",
         code="UNREADABLE_LINE",
         message=f"{name}, {record}",

@@ -159,10 +159,10 @@ def _logged_in(
         else:
             grants = app_grants(cli, config)
             token = held.server_login(lambda: unattended(way, grants, local_now()))
-        mirror.keep_note(LOGIN_WAY, replace(way, instance_url=token.instance_url).as_note())
-        mirror.keep_note(TOKEN_STORE, store.name)
-        if not mirror.pinned_org():
-            mirror.pin_org(token.org_id)
+        mirror.state.keep_note(LOGIN_WAY, replace(way, instance_url=token.instance_url).as_note())
+        mirror.state.keep_note(TOKEN_STORE, store.name)
+        if not mirror.state.pinned_org():
+            mirror.state.pin_org(token.org_id)
     data = {
         "org_id": token.org_id,
         "user_id": token.user_id,

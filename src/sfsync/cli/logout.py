@@ -38,5 +38,5 @@ def ended(cli: Cli, config: Config, mirror: SqliteMirror) -> bool:
 
     revoked = login_for(cli, config, mirror, token_store(cli, mirror)).logout()
     for note in (LOGIN_WAY, LOGIN_RENEWED):
-        mirror.keep_note(note, "")
+        mirror.state.keep_note(note, "")
     return revoked

@@ -107,7 +107,7 @@ def _login(cli: Cli, config: Config, mirror: SqliteMirror) -> LoginFacts:
         token = login(cli, config, mirror, store).current()
     except SfsyncError as error:
         return LoginFacts(trouble=(error.message, error.hint))
-    kind = Way.from_note(mirror.note(LOGIN_WAY)).kind
+    kind = Way.from_note(mirror.state.note(LOGIN_WAY)).kind
     made_at = datetime.fromtimestamp(token.issued_at / 1000, UTC) if token.issued_at else None
     return LoginFacts(
         store=store.name,
@@ -115,7 +115,7 @@ def _login(cli: Cli, config: Config, mirror: SqliteMirror) -> LoginFacts:
         scope=token.scope,
         can_renew=kind is not Kind.BROWSER or bool(token.refresh_token),
         ends_idle=kind is Kind.BROWSER,
-        renewed_at=_time(mirror.note(LOGIN_RENEWED)) or made_at,
+        renewed_at=_time(mirror.state.note(LOGIN_RENEWED)) or made_at,
         org_id=token.org_id,
         user_id=token.user_id,
         instance_url=token.instance_url,
@@ -154,25 +154,25 @@ def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...])
 
     version = sqlite3.sqlite_version_info
     try:
-        damage = mirror.damage()
+        damage = mirror.diagnostics.damage()
         if damage:
             return MachineFacts(version, files=files, damage=damage)
-        held, told = mirror.lock_holder(), mirror.status()
+        held = mirror.diagnostics.lock_holder()
         objects = config.mapping.objects
-        kept = {name: mirror.facts(name) for name in objects_of(config.mapping)}
+        kept = {name: mirror.state.facts(name) for name in objects_of(config.mapping)}
         return MachineFacts(
             sqlite=version,
-            journal=mirror.journal_mode(),
+            journal=mirror.diagnostics.journal_mode(),
             files=files,
             lock=(held[0], _time(held[1]) or clock.local_now()) if held else None,
-            last_good_run=_time(told["last_good_run"]),
-            usual_calls=mirror.usual_calls(),
-            paused_since=str(told["paused_since"] or ""),
+            last_good_run=_time(mirror.runs.last_good()),
+            usual_calls=mirror.diagnostics.usual_calls(),
+            paused_since=mirror.state.note("paused"),
             remembered={name: facts for name, facts in kept.items() if facts is not None},
             widest={
                 (name, column): longest
                 for name in objects
-                for column, longest in mirror.widest(name).items()
+                for column, longest in mirror.diagnostics.widest(name).items()
             },
         )
     except MirrorError as error:
@@ -191,7 +191,7 @@ def _restricted(found: Checkup, mirror: SqliteMirror) -> Mapping[tuple[str, str]
         for field_map in object_map.fields if facts else ():
             told = facts.fields.get(field_map.remote) if facts else None
             if told and told.restricted and field_map.pushes and field_map.type is FieldType.TEXT:
-                values[name, field_map.column] = mirror.distinct(name, field_map.column)
+                values[name, field_map.column] = mirror.diagnostics.distinct(name, field_map.column)
     return values
 
 
@@ -246,7 +246,7 @@ def repair(cli: Cli, found: Checkup, mirror: SqliteMirror | None, *, dry_run: bo
             if not dry_run:
                 with mirror.lock(clock.new_run_id(), cli.command):
                     for facts in stale.values():
-                        mirror.keep_facts(facts)
+                        mirror.state.keep_facts(facts)
             done += [f"noted what {name} is like in the org now" for name in stale]
         except MirrorBusy as busy:
             cli.say(f"not noted: {busy.message}", style="yellow")

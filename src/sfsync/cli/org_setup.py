@@ -179,8 +179,8 @@ def _carried_out(
 
 def _remember(mirror: SqliteMirror, described: Mapping[str, SObjectFacts]) -> None:
     for facts in described.values():
-        if mirror.facts(facts.name) != facts:
-            mirror.keep_facts(facts)
+        if mirror.state.facts(facts.name) != facts:
+            mirror.state.keep_facts(facts)
 
 
 def _answer(

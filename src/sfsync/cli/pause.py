@@ -13,10 +13,10 @@ def pause(cli: Cli, *, dry_run: DryRun = False) -> Answer:
     from sfsync.cli.wiring import configuration, open_mirror
 
     with open_mirror(cli, configuration(cli)) as mirror:
-        there = mirror.note("paused")
+        there = mirror.state.note("paused")
         since = there or now()
         if not dry_run:
-            mirror.keep_note("paused", since)
+            mirror.state.keep_note("paused", since)
     told = f"Paused since {since}." if there or not dry_run else "It would be paused from now on."
     return Answer(
         {"paused_since": since if there or not dry_run else None, "dry_run": dry_run},
@@ -29,9 +29,9 @@ def resume(cli: Cli, *, dry_run: DryRun = False) -> Answer:
     from sfsync.cli.wiring import configuration, open_mirror
 
     with open_mirror(cli, configuration(cli)) as mirror:
-        since = mirror.note("paused")
+        since = mirror.state.note("paused")
         if not dry_run:
-            mirror.keep_note("paused", "")
+            mirror.state.keep_note("paused", "")
     does = "It would be resumed" if dry_run else "Resumed"
     told = f"{does}; it was paused since {since}." if since else "It was not paused."
     return Answer(

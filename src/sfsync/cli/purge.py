@@ -53,25 +53,25 @@ def purge(
         open_mirror(cli, configuration(cli)) as mirror,
         nullcontext() if dry_run else mirror.lock(run_id, cli.command),
     ):
-        since = mirror.note("paused")
+        since = mirror.state.note("paused")
         if since and not dry_run:
             raise Paused(
                 f"sfsync is paused since {since}: nothing is written", hint="sfsync resume"
             )
         if readmit:
-            return _readmitted(there=mirror.readmit(email, dry_run=dry_run))
-        unsent = mirror.unsent_consent(email)
+            return _readmitted(there=mirror.purge.readmit(email, dry_run=dry_run))
+        unsent = mirror.purge.unsent_consent(email)
         if unsent and not lose_opt_out:
             raise UsageError(
                 f"nothing was removed: {'; '.join(unsent)}",
                 hint="Let it reach Salesforce with `sfsync sync`; or say --lose-opt-out.",
             )
-        told = mirror.purge(email, dry_run=True)
+        told = mirror.purge.person(email, dry_run=True)
         agreed = dry_run or yes or _asked(cli, told)
         if agreed and not dry_run:
-            mirror.begin_run(run_id, cli.command)
-            told = mirror.purge(email)
-            mirror.finish_run(run_id, "ok", {})
+            mirror.runs.begin(run_id, cli.command)
+            told = mirror.purge.person(email)
+            mirror.runs.finish(run_id, "ok", {})
     return _purged(told, dry_run=dry_run, agreed=agreed)
 
 

@@ -123,7 +123,7 @@ def _good(
             continue
         report.activity.quarantined += 1
         if not report.dry_run:
-            session.mirror.quarantine(
+            session.mirror.quarantine.put(
                 kind="input",
                 code="UNREADABLE_LINE",
                 message=f"{source}, {event}",

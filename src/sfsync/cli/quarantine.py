@@ -47,8 +47,8 @@ def quarantine(
         if ignore and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
                 _refuse_strange(mirror, ignore)
-                mirror.ignore(ignore)
-        rows = mirror.quarantined(limit=limit)
+                mirror.quarantine.ignore(ignore)
+        rows = mirror.quarantine.listed(limit=limit)
 
     def show(console: Console) -> None:
         from rich.text import Text
@@ -72,7 +72,7 @@ def quarantine(
 
 def _refuse_strange(mirror: SqliteMirror, ids: Sequence[int]) -> None:
     """Stop where a number is none of an entry that is open."""
-    there = {row["id"] for row in mirror.quarantined(limit=_ALL)} if ids else set()
+    there = {row["id"] for row in mirror.quarantine.listed(limit=_ALL)} if ids else set()
     strange = sorted(set(ids) - there)
     if strange:
         raise UsageError(
@@ -102,7 +102,9 @@ def retry(
 
     if dry_run:
         with open_mirror(cli, configuration(cli)) as mirror:
-            entries = [row for row in mirror.quarantined(limit=_ALL) if not ids or row["id"] in ids]
+            entries = [
+                row for row in mirror.quarantine.listed(limit=_ALL) if not ids or row["id"] in ids
+            ]
         return Answer(
             {"retried": 0, "would_retry": [row["id"] for row in entries]},
             lambda console: console.print(
@@ -111,7 +113,7 @@ def retry(
         )
     with working(cli) as session:
         _refuse_strange(session.mirror, ids or [])
-        count = session.mirror.retry(ids or [])
+        count = session.mirror.quarantine.retry(ids or [])
         push(session.run)
         push_activity(session.run)
     answer = reported(session)

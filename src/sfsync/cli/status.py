@@ -12,6 +12,9 @@ from sfsync.cli.invocation import Cli
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sfsync.config import Config
+    from sfsync.mirror.store import SqliteMirror
+    from sfsync.model.mapping import ObjectMap
 
 STALE = 1
 
@@ -43,8 +46,8 @@ def status(
     config = configuration(cli)
     oldest = parse_when(max_age, local_now()) if max_age else ""
     with open_mirror(cli, config) as mirror:
-        told = mirror.status()
-        told["token_store"] = mirror.note(TOKEN_STORE) or None
+        told = mirror.diagnostics.status(_sendable(config, mirror))
+        told["token_store"] = mirror.state.note(TOKEN_STORE) or None
         told["mirror"] = str(mirror.path)
         facts, warnings = login_facts(mirror) if told["token_store"] else ({}, ())
         told |= facts
@@ -75,3 +78,14 @@ def status(
         told, show, exit_code=STALE if stale else 0, warnings=(*warnings, *((warning,) if stale else ())),
         outcome="stale" if stale else "",
     )  # fmt: skip
+
+
+def _sendable(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:
+    """The mapping of objects less what the org does not have, as far as it has been asked."""
+    from sfsync.mapping.check import narrow
+
+    described = [
+        (object_map, mirror.state.facts(object_map.sobject))
+        for object_map in config.mapping.objects.values()
+    ]
+    return [narrow(object_map, facts)[0] for object_map, facts in described if facts is not None]

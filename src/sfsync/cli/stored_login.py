@@ -49,7 +49,7 @@ def token_store(
         )
         return EncryptedStore(mirror.tokens, key) if key else None
 
-    chosen = wanted or environ.get("SFSYNC_TOKEN_STORE") or mirror.note(TOKEN_STORE) or None
+    chosen = wanted or environ.get("SFSYNC_TOKEN_STORE") or mirror.state.note(TOKEN_STORE) or None
     return choose_store(chosen, keyring=KeyringStore(environ), database=database, probe=probe)
 
 
@@ -64,9 +64,9 @@ def login(cli: Cli, config: Config, mirror: SqliteMirror, store: TokenStore) -> 
 
     grants = app_grants(cli, config)
     lock = mirror.path.with_name(mirror.path.name + ".login.lock")
-    way = Way.from_note(mirror.note(LOGIN_WAY))
+    way = Way.from_note(mirror.state.note(LOGIN_WAY))
     return Login(
-        grants, store, login_name(cli, mirror), lock, expected_org=mirror.pinned_org(),
+        grants, store, login_name(cli, mirror), lock, expected_org=mirror.state.pinned_org(),
         renew=renewal(way, grants, clock.local_now), kept=partial(_note_renewal, mirror),
     )  # fmt: skip
 
@@ -84,12 +84,12 @@ def app_grants(cli: Cli, config: Config) -> Grants:
 def _note_renewal(mirror: SqliteMirror, _token: Token) -> None:
     """When it was; for people, so a mirror that is busy just now does not end a login that works."""
     with suppress(SfsyncError):
-        mirror.keep_note(LOGIN_RENEWED, clock.now())
+        mirror.state.keep_note(LOGIN_RENEWED, clock.now())
 
 
 def idle_days(mirror: SqliteMirror) -> int | None:
     """Days since the login was made or renewed; ``None`` where there is none or it is not known."""
-    kept = mirror.note(LOGIN_RENEWED)
+    kept = mirror.state.note(LOGIN_RENEWED)
     try:
         return (clock.local_now() - datetime.fromisoformat(kept)).days if kept else None
     except (ValueError, TypeError):
@@ -100,10 +100,10 @@ def login_facts(mirror: SqliteMirror) -> tuple[dict[str, Any], tuple[str, ...]]:
     """How the login was made and when it was last renewed, out of the mirror; and a warning where it may end."""
     from sfsync.auth.unattended import Kind, Way
 
-    kind, days = Way.from_note(mirror.note(LOGIN_WAY)).kind, idle_days(mirror)
+    kind, days = Way.from_note(mirror.state.note(LOGIN_WAY)).kind, idle_days(mirror)
     facts = {
         "login": kind.value,
-        "login_renewed_at": mirror.note(LOGIN_RENEWED) or None,
+        "login_renewed_at": mirror.state.note(LOGIN_RENEWED) or None,
         "login_idle_days": days,
     }
     if kind is not Kind.BROWSER or days is None or days < IDLE_WARNING_DAYS:
@@ -135,4 +135,4 @@ def live_token(held: Login, mirror: SqliteMirror) -> Token:
 
 def login_name(cli: Cli, mirror: SqliteMirror) -> str:
     """What the login is kept under: the profile and the mirror it belongs to, so that two projects differ."""
-    return f"{cli.profile or DEFAULT_PROFILE}:{mirror.key}"
+    return f"{cli.profile or DEFAULT_PROFILE}:{mirror.state.mirror_key}"

@@ -167,7 +167,7 @@ def working(
 @contextmanager
 def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
     """Keep the run in ``runs``: that it began, and how it ended."""
-    mirror.begin_run(run.report.run_id, run.report.command)
+    mirror.runs.begin(run.report.run_id, run.report.command)
     status = "failed"
     try:
         failpoints.reach("run.begun")
@@ -182,7 +182,7 @@ def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
         raise
     finally:
         run.progress.done()
-        mirror.finish_run(run.report.run_id, status, run.report.as_dict())
+        mirror.runs.finish(run.report.run_id, status, run.report.as_dict())
         failpoints.reach("run.finished")
 
 

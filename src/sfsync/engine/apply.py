@@ -124,9 +124,11 @@ def _still_standing(
 
 def _row(run: Run, object_map: ObjectMap, plan: RowPlan) -> Row | None:
     if plan.local_id is not None:
-        row = run.mirror.row(object_map.name, plan.local_id)
+        row = run.mirror.rows.by_local_id(object_map.name, plan.local_id)
     else:
-        row = run.mirror.find_row(object_map.name, plan.salesforce_id or SalesforceId(""))
+        row = run.mirror.rows.by_salesforce_id(
+            object_map.name, plan.salesforce_id or SalesforceId("")
+        )
     if row is None:
         return None
     return in_form(row, object_map)
@@ -187,7 +189,7 @@ def _placed(run: Run, plan: RowPlan) -> RowPlan:
     """A plan for a row that has just come in: what is left of it is the org's half."""
     if plan.local_action is not LocalAction.INSERT:
         return plan
-    row = run.mirror.find_row(plan.object, plan.salesforce_id or SalesforceId(""))
+    row = run.mirror.rows.by_salesforce_id(plan.object, plan.salesforce_id or SalesforceId(""))
     return replace(
         plan,
         local_id=row.local.local_id if row else None,

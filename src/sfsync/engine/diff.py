@@ -69,7 +69,7 @@ def differences(
                 cost.storage_bytes += RECORD_BYTES * (plan.org_action is OrgAction.CREATE)
                 yield triple, plan
         _add_calls(run, cost, writes, creating=creates == writes)
-    cost.tasks = run.mirror.waiting_tasks()
+    cost.tasks = run.mirror.tasks.count_waiting()
     cost.storage_bytes += RECORD_BYTES * cost.tasks
     _add_calls(run, cost, cost.tasks, creating=True)
 

@@ -17,7 +17,7 @@ from sfsync.model.event import EmailEvent
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
 from sfsync.model.limits import Limits as Limits  # noqa: PLC0414  # the verbs take their brakes from here
-from sfsync.model.mapping import ActivityMap, ObjectMap, SyncMapping
+from sfsync.model.mapping import ActivityMap, ObjectMap
 from sfsync.model.outcome import ObjectReport, Outcome
 from sfsync.model.record import LocalId, RawRecord, Remote, Row, SalesforceId, Triple
 from sfsync.model.stage import StageSummary
@@ -107,225 +107,67 @@ class Org(Protocol):
 
 
 class Stage(Protocol):
-    """Fresh records beside the mirror's rows, kept outside the database file until they are settled."""
+    """Fresh records beside the mirror's rows: ``mirror.staging.SqliteStage``."""
 
-    def add(self, records: Iterable[Remote]) -> int:
-        """Stage one page; a record staged before is replaced. Returns how many."""
-        ...
-
-    def summary(self) -> StageSummary:
-        """Count what settling would do."""
-        ...
-
-    def unstaged_ids(self) -> Iterator[SalesforceId]:
-        """Salesforce Ids of live rows that no staged record is for, in a steady order."""
-        ...
-
-    def settle_plain(self, *, insert: bool, update: bool, segment: str) -> ObjectReport:
-        """Apply, by SQL and in transactions of a bounded size, what needs no decision: ``new`` and ``changed``.
-
-        ``insert`` and ``update`` say whether the rules want it; ``segment`` names the segment new
-        rows join.
-        """
-        ...
-
-    def triples(self, *, contested_only: bool, dirty_only: bool = False) -> Iterator[Triple]:
-        """Triples in a steady order, streaming; the caller may commit between any two of them.
-
-        ``contested_only``: what ``settle_plain`` leaves. ``dirty_only``: rows edited here, with the
-        staged record as remote (``None`` where the row has no Id and no staged record its address).
-        Not rows that were
-        edited, or put in, too late to be asked for: they wait for the next run. Otherwise every
-        staged record that differs from its row, and every dirty row (``GONE`` where its record is
-        not staged).
-        """
-        ...
+    def add(self, records: Iterable[Remote]) -> int: ...
+    def summary(self) -> StageSummary: ...
+    def unstaged_ids(self) -> Iterator[SalesforceId]: ...
+    def settle_plain(self, *, insert: bool, update: bool, segment: str) -> ObjectReport: ...
+    def triples(self, *, contested_only: bool, dirty_only: bool = False) -> Iterator[Triple]: ...
 
 
-class Mirror(Protocol):
-    """The SQLite side."""
+class Rows(Protocol):
+    """The mirror's rows, each with its base beside it: ``mirror.rows.Rows``."""
 
-    def prepare(self, mapping: SyncMapping) -> tuple[str, ...]:
-        """Make tables, columns and triggers fit the mapping.
-
-        Returns:
-            The objects whose mapping changed since their last pull: they have to be read again in
-                full.
-        """
-        ...
-
-    def facts(self, sobject: str) -> SObjectFacts | None:
-        """What the org said of an object when last asked."""
-        ...
-
-    def keep_facts(self, facts: SObjectFacts) -> None:
-        """Keep it for the next run."""
-        ...
-
-    def pinned_org(self) -> str:
-        """The org id this mirror belongs to; empty before the first run."""
-        ...
-
-    def pin_org(self, org_id: str) -> None:
-        """Bind this mirror to an org, once and for all."""
-        ...
-
-    def external_key(self, object_name: str, local_id: LocalId) -> str:
-        """The external id value for a row that sfsync creates in the org; the same for ever."""
-        ...
-
-    # -- pull --------------------------------------------------------------------------------------
-    def watermark(self, object_name: str, columns: Sequence[str]) -> Watermark | None:
-        """Where the last complete pull of this object got to.
-
-        ``None`` where there was none, or where it did not read all of these columns (a field was
-        added to the mapping, or has become visible since): then everything has to be read again.
-        """
-        ...
-
-    def advance(self, object_name: str, to: Watermark, columns: Sequence[str]) -> None:
-        """Move the watermark on, never back, and remember which columns were read."""
-        ...
-
-    def staging(
-        self, object_map: ObjectMap, columns: Sequence[str]
-    ) -> AbstractContextManager[Stage]:
-        """An empty stage for one object, holding these columns; gone at the end of the block."""
-        ...
-
-    def forgotten(self, object_name: str) -> Callable[[Remote], bool] | None:
-        """Tells records of purged people, who are not brought in anew; ``None`` where nobody was purged."""
-        ...
-
-    def rows(self, object_name: str) -> int:
-        """How many live rows there are, for the brake."""
-        ...
-
-    def row(self, object_name: str, local_id: LocalId) -> Row | None:
-        """One row with its base (the row itself where nobody has edited it)."""
-        ...
-
-    def find_row(self, object_name: str, salesforce_id: SalesforceId) -> Row | None:
-        """The row of this record."""
-        ...
-
+    def by_local_id(self, object_name: str, local_id: LocalId) -> Row | None: ...
+    def by_salesforce_id(self, object_name: str, salesforce_id: SalesforceId) -> Row | None: ...
     def successor(
         self, object_name: str, salesforce_id: SalesforceId
-    ) -> tuple[str, SalesforceId] | None:
-        """What a merged or converted record lives on in, as far as the mirror has heard: object and Id."""
-        ...
+    ) -> tuple[str, SalesforceId] | None: ...
+    def external_key(self, object_name: str, local_id: LocalId) -> str: ...
+    def count(self, object_name: str) -> int: ...
+    def dirty_ids(self, object_name: str, columns: Sequence[str]) -> Iterator[SalesforceId]: ...
+    def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]: ...
+    def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None: ...
+    def link(self, object_name: str, local_id: LocalId, salesforce_id: SalesforceId) -> None: ...
 
-    def note(self, name: str) -> str:
-        """A small fact kept between runs; empty where there is none."""
-        ...
 
-    def keep_note(self, name: str, value: str) -> None:
-        """Keep it; an empty value forgets it."""
-        ...
+class Outbox(Protocol):
+    """Writes to the org, from their intent to their history: ``mirror.outbox.Outbox``."""
 
-    def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None:
-        """Apply the mirror's half of these plans (rows, base, conflicts, links, segments) in one transaction."""
-        ...
-
-    # -- push --------------------------------------------------------------------------------------
-    def dirty_ids(self, object_name: str, columns: Sequence[str]) -> Iterator[SalesforceId]:
-        """Salesforce Ids of rows where one of these columns was edited here, in a steady order.
-
-        Also of rows that were linked and never agreed on anything. Not rows in open quarantine, nor
-        rows whose only such columns are held for a person to decide, nor soft-deleted ones unless
-        the mapping deletes their records.
-        """
-        ...
-
-    def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]:
-        """Live rows without a Salesforce Id, with the value of the match column, which may be empty.
-
-        Ordered by its match key, so that the same address stands together; not rows in open
-        quarantine.
-        """
-        ...
-
-    def link(self, object_name: str, local_id: LocalId, salesforce_id: SalesforceId) -> None:
-        """This row is that record: found by address or external id. They never agreed on anything yet."""
-        ...
-
-    def journal(self, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
-        """Keep what is about to be sent, durably; the returned writes carry their ``ref``."""
-        ...
-
-    def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Settle journaled writes in one transaction.
-
-        Accepted: keep the new Id, move the base to what was sent, take the merged values into the
-        row unless
-        somebody edited it meanwhile. Rejected: quarantine. Deferred: forget the write, the row
-        stays dirty.
-        Unknown: keep it in doubt.
-        """
-        ...
-
-    def in_doubt(self, object_name: str) -> list[JournaledWrite]:
-        """Journaled writes without an outcome."""
-        ...
-
-    # -- undo --------------------------------------------------------------------------------------
-    def written(
+    def journal(self, writes: Sequence[WriteIntent]) -> list[OrgWrite]: ...
+    def settle(self, outcomes: Sequence[Outcome]) -> None: ...
+    def unsettled(self, object_name: str) -> list[JournaledWrite]: ...
+    def accepted_writes(
         self, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
-    ) -> Iterator[list[JournaledWrite]]:
-        """The accepted writes of a run, record by record, each record's oldest first.
+    ) -> Iterator[list[JournaledWrite]]: ...
 
-        Of these records, or of all where ``ids`` is ``None``. The caller may commit between any two
-        records.
-        """
-        ...
 
-    def tasks_of(self, run_id: str) -> list[SalesforceId]:
-        """Tasks that a run logged."""
-        ...
+class Events(Protocol):
+    """Email events, their people and what they did: ``mirror.events.Events``."""
 
-    # -- activity ----------------------------------------------------------------------------------
-    def known_events(self, ids: Sequence[str]) -> int:
-        """How many of these events are stored already, or stand among them twice."""
-        ...
+    def count_known(self, ids: Sequence[str]) -> int: ...
+    def keep(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]: ...
+    def unresolved_addresses(self) -> Iterator[str]: ...
+    def pending(self, limit: int) -> list[tuple[EmailEvent, tuple[Person, ...]]]: ...
+    def first_in_campaign(self, keys: Sequence[str]) -> set[str]: ...
+    def apply(self, effects: Sequence[Effect]) -> None: ...
 
-    def keep_events(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
-        """Store events durably, once per id. Returns ``(new, duplicates)``."""
-        ...
 
-    def unresolved_addresses(self) -> Iterator[str]:
-        """Match keys of events not handled yet whose person no live row has."""
-        ...
+class Tasks(Protocol):
+    """The Tasks that events become: ``mirror.tasks.Tasks``."""
 
-    def pending_events(self, limit: int) -> list[tuple[EmailEvent, tuple[Person, ...]]]:
-        """The next events to handle, oldest first, each with all rows that have its address."""
-        ...
+    def queued(self, after: int, limit: int) -> list[QueuedTask]: ...
+    def count_waiting(self) -> int: ...
+    def mark_sending(self, activity_ids: Sequence[int]) -> None: ...
+    def settle(self, outcomes: Sequence[Outcome]) -> None: ...
+    def logged_by(self, run_id: str) -> list[SalesforceId]: ...
 
-    def first_in_campaign(self, keys: Sequence[str]) -> set[str]:
-        """Which of these once-per-campaign keys are not taken yet."""
-        ...
 
-    def apply_events(self, effects: Sequence[Effect]) -> None:
-        """In one transaction: change the people's rows, queue the Tasks, mark the events as handled."""
-        ...
+class Quarantine(Protocol):
+    """What was refused: ``mirror.quarantine.Quarantine``."""
 
-    def queued_tasks(self, after: int, limit: int) -> list[QueuedTask]:
-        """Activities waiting to be sent, by ``activity_id`` after the given one."""
-        ...
-
-    def waiting_tasks(self) -> int:
-        """How many activities are still to become Tasks."""
-        ...
-
-    def mark_sending(self, activity_ids: Sequence[int]) -> None:
-        """Keep durably that these are about to be sent."""
-        ...
-
-    def settle_tasks(self, outcomes: Sequence[Outcome]) -> None:
-        """Like ``settle``, for activities; ``ref`` is the ``activity_id``."""
-        ...
-
-    # -- what people are told ----------------------------------------------------------------------
-    def quarantine(
+    def put(
         self,
         *,
         kind: str,
@@ -336,9 +178,54 @@ class Mirror(Protocol):
         local_id: LocalId | None = None,
         event_id: str = "",
         payload: str = "",
-    ) -> None:
-        """Put something aside, with the reason in the org's own words, and a hint."""
-        ...
+    ) -> None: ...
+
+
+class SyncState(Protocol):
+    """What is remembered from one run to the next: ``mirror.sync_state.SyncState``."""
+
+    def pinned_org(self) -> str: ...
+    def pin_org(self, org_id: str) -> None: ...
+    def facts(self, sobject: str) -> SObjectFacts | None: ...
+    def keep_facts(self, facts: SObjectFacts) -> None: ...
+    def watermark(self, object_name: str, columns: Sequence[str]) -> Watermark | None: ...
+    def advance_watermark(
+        self, object_name: str, to: Watermark, columns: Sequence[str]
+    ) -> None: ...
+    def note(self, name: str) -> str: ...
+    def keep_note(self, name: str, value: str) -> None: ...
+
+
+class Purge(Protocol):
+    """Knows the records of purged people again: ``mirror.purge.Purge``."""
+
+    def record_filter(self, object_name: str) -> Callable[[Remote], bool] | None: ...
+
+
+class Mirror(Protocol):
+    """The SQLite side, as far as the verbs need it: ``mirror.store.SqliteMirror``.
+
+    What each method promises stands once, at the class that is named; here are only the shapes.
+    """
+
+    @property
+    def state(self) -> SyncState: ...
+    @property
+    def rows(self) -> Rows: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def tasks(self) -> Tasks: ...
+    @property
+    def quarantine(self) -> Quarantine: ...
+    @property
+    def purge(self) -> Purge: ...
+
+    def staging(
+        self, object_map: ObjectMap, columns: Sequence[str]
+    ) -> AbstractContextManager[Stage]: ...
 
 
 class Progress(Protocol):

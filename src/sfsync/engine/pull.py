@@ -117,7 +117,7 @@ def read(
     columns = tuple(column for column, field_map in object_map.by_column.items() if field_map.pulls)
     projection = Projection(object_map, columns)
     stage = stack.enter_context(run.mirror.staging(object_map, columns))
-    mark = run.mirror.watermark(name, columns)
+    mark = run.mirror.state.watermark(name, columns)
     start = since or _start(run, mark, full=full)
     changes = run.org.changed_since(object_map.sobject, projection.remote_fields, start)
     found, missed = _stage_all(run, name, changes, projection, stage), 0
@@ -165,7 +165,7 @@ def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:
 
 def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, stage: Stage) -> int:
     found = 0
-    forgotten = run.mirror.forgotten(name)
+    forgotten = run.mirror.purge.record_filter(name)
     run.progress.start(f"Reading {name}s", changes.total)
     for page in changes.pages:
         run.checkpoint()
@@ -188,7 +188,7 @@ def guard(run: Run, reading: Reading) -> StageSummary:
         changed += plan.local_action is LocalAction.UPDATE
     if not run.allow_mass_change:
         name, limits = reading.object_map.name, run.limits
-        rows, floor = run.mirror.rows(name), limits.max_delete_rows
+        rows, floor = run.mirror.rows.count(name), limits.max_delete_rows
         safety.check_emptied(name, found=reading.found, missed=reading.missed)
         safety.check(name, found, rows=rows, share=limits.max_delete, at_least=floor)
         safety.check_changed(name, changed, rows=rows, share=limits.max_change, at_least=floor)
@@ -209,7 +209,7 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
         for plan in applied:
             count(report, plan)
     if reading.complete:
-        run.mirror.advance(reading.object_map.name, reading.as_of, _pulled(reading))
+        run.mirror.state.advance_watermark(reading.object_map.name, reading.as_of, _pulled(reading))
         reach("pull.watermark_moved")
         if reading.inserts:
             run.fresh.add(reading.object_map.name)

@@ -191,7 +191,7 @@ def stage_fresh(
     _bring_into_form(
         run, object_map, stage, held_back, report
     )  # who has no record yet, before being looked for
-    ids = run.mirror.dirty_ids(object_map.name, _pushed(object_map))
+    ids = run.mirror.rows.dirty_ids(object_map.name, _pushed(object_map))
     for chunk in batched(ids, FETCH):
         stage.add(Remote(asked, {}, RemoteState.GONE) for asked in chunk)
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
@@ -221,7 +221,7 @@ def _identify(
     kind = object_map.by_column[object_map.match_on].type
     people = (
         (match_key(str(canonical(kind, address) or "")), local_id)
-        for local_id, address in run.mirror.unlinked(object_map.name)
+        for local_id, address in run.mirror.rows.unlinked(object_map.name)
         if local_id not in held_back
     )
     same_address = (
@@ -286,7 +286,7 @@ def _stage_match(
         _hold(run, object_map, local_id, SEVERAL_MATCHES, message, held_back, report)
         return
     salesforce_id = SalesforceId(str(choice.chosen["Id"]))
-    if run.mirror.find_row(object_map.name, salesforce_id):
+    if run.mirror.rows.by_salesforce_id(object_map.name, salesforce_id):
         message = f"another row of the mirror is this person already: {salesforce_id}"
         _hold(run, object_map, local_id, SAME_PERSON, message, held_back, report)
         return
@@ -307,7 +307,7 @@ def _hold(
     held_back.add(local_id)
     report.quarantined += 1
     if not run.dry_run:
-        run.mirror.quarantine(
+        run.mirror.quarantine.put(
             kind="record",
             code=code,
             message=message,
@@ -391,7 +391,7 @@ def _bring_into_form(
             elif clean.local.values != triple.local.values:
                 tidied.append(_tidy(triple.object, triple.local, clean.local))
         if tidied and not run.dry_run:
-            run.mirror.commit(tidied)
+            run.mirror.rows.commit(tidied)
 
 
 def _guard(
@@ -421,7 +421,7 @@ def brake(run: Run, name: str, found: safety.Damage, changed: int) -> None:
         UnsafePlan: nothing was sent.
     """
     if not run.allow_mass_change:
-        rows, limits, floor = run.mirror.rows(name), run.limits, run.limits.max_delete_rows
+        rows, limits, floor = run.mirror.rows.count(name), run.limits, run.limits.max_delete_rows
         safety.check(name, found, rows=rows, share=limits.max_delete, at_least=floor)
         safety.check_changed(name, changed, rows=rows, share=limits.max_change, at_least=floor)
 
@@ -468,7 +468,7 @@ def _written(
     report: ObjectReport,
 ) -> tuple[dict[LocalId | None, Outcome], list[Overtaken]]:
     """What became of each row of a batch, journaled before it is sent, settled after; and what is left to do."""
-    writes = run.mirror.journal(
+    writes = run.mirror.outbox.journal(
         [WriteIntent(_write(run, object_map, plan, linking), plan) for plan in outgoing]
     )
     reach("push.journaled")
@@ -476,11 +476,13 @@ def _written(
     try:
         told = run.org.apply(writes)
     except UNDONE as error:
-        run.mirror.settle([Deferred(write.ref, error.slug, error.message) for write in writes])
+        run.mirror.outbox.settle(
+            [Deferred(write.ref, error.slug, error.message) for write in writes]
+        )
         raise
     outcomes = [_compared(object_map, planned[outcome.ref], _as_met(outcome)) for outcome in told]
     reach("push.sent")
-    run.mirror.settle(outcomes)
+    run.mirror.outbox.settle(outcomes)
     forget_jobs(run)
     reach("push.settled")
     run.progress.advance(len(outgoing))
@@ -549,7 +551,7 @@ def _write(run: Run, object_map: ObjectMap, plan: RowPlan, linking: Linking) -> 
     creating = plan.org_action is OrgAction.CREATE
     key = ""
     if creating and object_map.external_id and plan.local_id is not None:
-        key = run.mirror.external_key(object_map.name, plan.local_id)
+        key = run.mirror.rows.external_key(object_map.name, plan.local_id)
     return OrgWrite(
         ref=0,
         action=plan.org_action,

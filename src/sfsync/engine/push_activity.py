@@ -47,10 +47,10 @@ def keep(run: Run, events: Iterable[EmailEvent], *, source: str) -> None:
     report = _report(run)
     for batch in batched(events, KEEP):
         if run.dry_run:
-            duplicates = run.mirror.known_events([event.id for event in batch])
+            duplicates = run.mirror.events.count_known([event.id for event in batch])
             new = len(batch) - duplicates
         else:
-            new, duplicates = run.mirror.keep_events(batch, source=source)
+            new, duplicates = run.mirror.events.keep(batch, source=source)
         reach("activity.kept")
         report.events += new
         report.duplicates += duplicates
@@ -62,7 +62,7 @@ def push_activity(run: Run) -> None:
     run.refuse_if_paused()
     report = _report(run)
     if run.dry_run:
-        report.waiting = run.mirror.waiting_tasks()
+        report.waiting = run.mirror.tasks.count_waiting()
         return
     finish_jobs(run)
     bring_in_people(run)
@@ -79,7 +79,7 @@ def _report(run: Run) -> ActivityReport:
 
 def bring_in_people(run: Run) -> None:
     """Look for people whom the mirror does not know in the org, by address, Contacts before Leads."""
-    for addresses in batched(run.mirror.unresolved_addresses(), LOOKUP):
+    for addresses in batched(run.mirror.events.unresolved_addresses(), LOOKUP):
         wanted = set(addresses)
         for object_map in run.objects([]):
             if (
@@ -118,12 +118,13 @@ def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[
         new = [
             raw
             for raw in records
-            if run.mirror.find_row(object_map.name, SalesforceId(str(raw["Id"]))) is None
+            if run.mirror.rows.by_salesforce_id(object_map.name, SalesforceId(str(raw["Id"])))
+            is None
         ]
         triples = (
             Triple(object_map.name, None, None, projection.to_remote_record(raw)) for raw in new
         )
-        run.mirror.commit([plan_row(triple, object_map, rules) for triple in triples])
+        run.mirror.rows.commit([plan_row(triple, object_map, rules) for triple in triples])
     _bring_in_contacts(
         run, {key: contact for key, contact in converted.items() if key not in found}
     )
@@ -137,21 +138,25 @@ def _bring_in_contacts(run: Run, converted: Mapping[str, SalesforceId]) -> None:
         return
     columns = tuple(column for column, field_map in contacts.by_column.items() if field_map.pulls)
     projection = Projection(contacts, columns)
-    unknown = [one for one in set(converted.values()) if run.mirror.find_row(CONTACT, one) is None]
+    unknown = [
+        one
+        for one in set(converted.values())
+        if run.mirror.rows.by_salesforce_id(CONTACT, one) is None
+    ]
     for chunk in batched(sorted(unknown), FETCH):
         for page in run.org.fetch(contacts.sobject, projection.remote_fields, chunk):
             triples = (
                 Triple(CONTACT, None, None, projection.to_remote_record(raw)) for raw in page
             )
             rules = run.usable.rules_for(CONTACT)
-            run.mirror.commit([plan_row(triple, contacts, rules) for triple in triples])
+            run.mirror.rows.commit([plan_row(triple, contacts, rules) for triple in triples])
     run.converted |= converted
 
 
 def _people(run: Run, event: EmailEvent, people: tuple[Person, ...]) -> tuple[Person, ...]:
     """Who has the event's address: live rows, else the Contact that a converted Lead became."""
     contact = None if people else run.converted.get(match_key(event.email))
-    row = run.mirror.find_row(CONTACT, contact) if contact else None
+    row = run.mirror.rows.by_salesforce_id(CONTACT, contact) if contact else None
     if row is None or row.local.deleted_at:
         return people
     return (Person(CONTACT, row.local.local_id, contact, row.local.values),)
@@ -164,7 +169,7 @@ def handle_events(run: Run, report: ActivityReport) -> int:
         How many events were handled.
     """
     handled = 0
-    while waiting := run.mirror.pending_events(HANDLE):
+    while waiting := run.mirror.events.pending(HANDLE):
         run.checkpoint()
         keys = once_keys(event for event, _ in waiting)
         situation = Situation(
@@ -172,12 +177,12 @@ def handle_events(run: Run, report: ActivityReport) -> int:
             run.usable.objects,
             run.usable.activities,
             run.mapping.objects,
-            taken=set(keys) - run.mirror.first_in_campaign(keys),
+            taken=set(keys) - run.mirror.events.first_in_campaign(keys),
         )
         effects = [
             plan_event(event, _people(run, event, people), situation) for event, people in waiting
         ]
-        run.mirror.apply_events(effects)
+        run.mirror.events.apply(effects)
         reach("activity.applied")
         _count_refused(report, effects)
         handled += len(effects)
@@ -191,13 +196,13 @@ def _count_refused(report: ActivityReport, effects: Iterable[Effect]) -> None:
 def send_tasks(run: Run, report: ActivityReport) -> None:
     """Send every queued Task whose person is in Salesforce, a thousand a call."""
     activities = run.usable.activities
-    total = run.mirror.waiting_tasks()
+    total = run.mirror.tasks.count_waiting()
     batching = run.afford(total, creating=True)
     if total:
         run.report.transport["push activity"] = batching.transport
     run.progress.start("Writing tasks", total)
     after = 0
-    while queued := run.mirror.queued_tasks(after, batching.size):
+    while queued := run.mirror.tasks.queued(after, batching.size):
         run.checkpoint()
         after = queued[-1].activity_id
         ready = [task for task in queued if task.who_id]
@@ -214,13 +219,13 @@ def _put_aside_orphans(run: Run, queued: Sequence[QueuedTask], report: ActivityR
         How many there are.
     """
     orphans = [task for task in queued if not task.who_id and _is_gone(run, task)]
-    run.mirror.settle_tasks([Rejected(task.activity_id, "PERSON_GONE", _GONE) for task in orphans])
+    run.mirror.tasks.settle([Rejected(task.activity_id, "PERSON_GONE", _GONE) for task in orphans])
     report.quarantined += len(orphans)
     return len(orphans)
 
 
 def _is_gone(run: Run, task: QueuedTask) -> bool:
-    row = run.mirror.row(task.object, task.local_id)
+    row = run.mirror.rows.by_local_id(task.object, task.local_id)
     return row is None or row.local.deleted_at is not None
 
 
@@ -242,7 +247,7 @@ def _unanswered_settled(
     people = sorted({task.who_id for task in doubtful if task.who_id})
     since = well_before(min(task.sent_at for task in doubtful))
     there = run.org.find_tasks(activities, keys, people, since)
-    run.mirror.settle_tasks(
+    run.mirror.tasks.settle(
         [Accepted(task.activity_id, there[task.key]) for task in doubtful if task.key in there]
     )
     report.tasks += len(there)
@@ -254,20 +259,20 @@ def _send(
 ) -> None:
     if not tasks:
         return
-    run.mirror.mark_sending([task.activity_id for task in tasks])
+    run.mirror.tasks.mark_sending([task.activity_id for task in tasks])
     reach("activity.marked")
     by_ref = {task.activity_id: task for task in tasks}
     try:
         told = run.org.apply([_write(activities, task) for task in tasks])
     except UNDONE as error:
         undone = [Deferred(task.activity_id, error.slug, error.message) for task in tasks]
-        run.mirror.settle_tasks([_put_off(by_ref[each.ref], each) for each in undone])
+        run.mirror.tasks.settle([_put_off(by_ref[each.ref], each) for each in undone])
         raise
     outcomes = [
         _as_met(run, by_ref[outcome.ref], _own_key(activities, outcome)) for outcome in told
     ]
     reach("activity.sent")
-    run.mirror.settle_tasks(outcomes)
+    run.mirror.tasks.settle(outcomes)
     forget_jobs(run)
     reach("activity.settled")
     for outcome in outcomes:
@@ -319,7 +324,7 @@ _ENDED = {
 
 def _will_learn(run: Run, task: QueuedTask, rules: SyncRules) -> bool:
     """Whether the mirror still takes the person for a live one, and the next pull will tell it better."""
-    row = run.mirror.row(task.object, task.local_id)
+    row = run.mirror.rows.by_local_id(task.object, task.local_id)
     return (
         row is not None
         and not row.local.deleted_at

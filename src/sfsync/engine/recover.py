@@ -48,7 +48,7 @@ def well_before(sent_at: str) -> str:
 
 def note_job(run: Run, job_id: str, _writes: Sequence[OrgWrite]) -> None:
     """Keep a Bulk job's id durably, before it holds any data."""
-    run.mirror.keep_note(_JOBS, json.dumps([*_jobs(run), job_id]))
+    run.mirror.state.keep_note(_JOBS, json.dumps([*_jobs(run), job_id]))
 
 
 def finish_jobs(run: Run) -> None:
@@ -65,11 +65,11 @@ def finish_jobs(run: Run) -> None:
 def forget_jobs(run: Run) -> None:
     """All their outcomes are settled."""
     if _jobs(run):
-        run.mirror.keep_note(_JOBS, "")
+        run.mirror.state.keep_note(_JOBS, "")
 
 
 def _jobs(run: Run) -> list[str]:
-    return list(json.loads(run.mirror.note(_JOBS) or "[]"))
+    return list(json.loads(run.mirror.state.note(_JOBS) or "[]"))
 
 
 def recover(run: Run, object_map: ObjectMap) -> int:
@@ -79,7 +79,7 @@ def recover(run: Run, object_map: ObjectMap) -> int:
         How many there were.
     """
     finish_jobs(run)
-    doubts = run.mirror.in_doubt(object_map.name)
+    doubts = run.mirror.outbox.unsettled(object_map.name)
     if not doubts:
         return 0
     projection = Projection(object_map, object_map.columns)
@@ -90,7 +90,7 @@ def recover(run: Run, object_map: ObjectMap) -> int:
         *_created(run, object_map, projection, creates),
     ]
     reach("doubt.looked_up")
-    run.mirror.settle(outcomes)
+    run.mirror.outbox.settle(outcomes)
     return len(doubts)
 
 
@@ -115,7 +115,7 @@ def _verdict(run: Run, doubt: JournaledWrite, remote: Remote | None) -> Outcome:
         gone = remote is None or remote.state is not RemoteState.PRESENT
         return Accepted(doubt.ref, ours) if gone else _not_done(doubt)
     if remote is None:
-        row = run.mirror.row(doubt.object, doubt.local_id)
+        row = run.mirror.rows.by_local_id(doubt.object, doubt.local_id)
         if row is None or row.local.deleted_at:
             return _not_done(doubt)  # nothing will be sent again
         return Unknown(
@@ -154,7 +154,8 @@ def _created(
     found: dict[int, SalesforceId] = {}
     if object_map.external_id:
         keys = {
-            doubt.ref: run.mirror.external_key(object_map.name, doubt.local_id) for doubt in doubts
+            doubt.ref: run.mirror.rows.external_key(object_map.name, doubt.local_id)
+            for doubt in doubts
         }
         found |= _by_key(run, object_map, object_map.external_id, keys)
     else:
@@ -208,7 +209,7 @@ def _by_key(
         free = [
             each
             for each in ids
-            if each not in taken and run.mirror.find_row(object_map.name, each) is None
+            if each not in taken and run.mirror.rows.by_salesforce_id(object_map.name, each) is None
         ]
         if free:
             found[ref] = free[0]
@@ -256,7 +257,7 @@ def _same(
             remote.salesforce_id not in taken
             and created >= since
             and all(remote.values.get(column) == value for column, value in doubt.after.items())
-            and run.mirror.find_row(object_map.name, remote.salesforce_id) is None
+            and run.mirror.rows.by_salesforce_id(object_map.name, remote.salesforce_id) is None
         ):
             return remote.salesforce_id
     return None

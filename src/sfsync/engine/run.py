@@ -88,7 +88,7 @@ class Run:
         Raises:
             Paused: by ``sfsync pause``.
         """
-        since = self.mirror.note("paused")
+        since = self.mirror.state.note("paused")
         if since and not self.dry_run:
             raise Paused(
                 f"sfsync is paused since {since}: nothing is written", hint="sfsync resume"
@@ -100,10 +100,10 @@ class Run:
         Raises:
             WrongOrg: the login belongs to another org than the mirror.
         """
-        pinned = self.mirror.pinned_org()
+        pinned = self.mirror.state.pinned_org()
         if not pinned:
             if keep:
-                self.mirror.pin_org(org_id)
+                self.mirror.state.pin_org(org_id)
         elif pinned != org_id:
             raise WrongOrg(
                 f"this mirror belongs to the org {pinned}, but the login is for {org_id}",
@@ -153,11 +153,11 @@ class Run:
         return replace(self.mapping, objects=objects, activities=activities)
 
     def _facts(self, sobject: str) -> SObjectFacts:
-        kept = self.mirror.facts(sobject)
+        kept = self.mirror.state.facts(sobject)
         if kept is None:
             kept = self.org.describe(sobject)
             if not self.dry_run:
-                self.mirror.keep_facts(kept)
+                self.mirror.state.keep_facts(kept)
         return kept
 
     def _tell(self, problems: Iterable[Problem]) -> None:

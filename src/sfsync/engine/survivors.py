@@ -33,12 +33,12 @@ def commit(run: Run, plans: Sequence[RowPlan], *, segment: str = "") -> list[Row
         if plan.successor_id is None:
             waiting.append(plan)
             continue
-        run.mirror.commit(waiting, segment=segment)
+        run.mirror.rows.commit(waiting, segment=segment)
         followed = _followed(run, plan)
-        run.mirror.commit([followed])
+        run.mirror.rows.commit([followed])
         applied += [*waiting, followed]
         waiting = []
-    run.mirror.commit(waiting, segment=segment)
+    run.mirror.rows.commit(waiting, segment=segment)
     return applied + waiting
 
 
@@ -46,7 +46,7 @@ def _followed(run: Run, plan: RowPlan) -> RowPlan:
     """The plan with what its row owes to the record it lives on in; see ``planner.fold``."""
     if plan.local_id is None or plan.successor_id is None:
         return plan
-    row = run.mirror.row(plan.object, plan.local_id)
+    row = run.mirror.rows.by_local_id(plan.object, plan.local_id)
     if row is None:
         return plan
     triple = Triple(plan.object, row.base, row.local, None)
@@ -76,11 +76,11 @@ def _survivor(
         target = run.usable.objects.get(object_name)
         if target is None:
             return None
-        row = run.mirror.find_row(object_name, salesforce_id)
+        row = run.mirror.rows.by_salesforce_id(object_name, salesforce_id)
         if row is None:
             row, successor = _bring_in(run, target, salesforce_id)
         elif row.local.deleted_at:
-            row, successor = None, run.mirror.successor(object_name, salesforce_id)
+            row, successor = None, run.mirror.rows.successor(object_name, salesforce_id)
         else:
             successor = None
         if row is not None:
@@ -106,5 +106,7 @@ def _bring_in(
             if remote.successor_id is not None:
                 converted = remote.state is RemoteState.CONVERTED
                 return None, (CONTACT if converted else target.name, remote.successor_id)
-            run.mirror.commit([plan_row(Triple(target.name, None, None, remote), target, rules)])
-    return run.mirror.find_row(target.name, salesforce_id), None
+            run.mirror.rows.commit(
+                [plan_row(Triple(target.name, None, None, remote), target, rules)]
+            )
+    return run.mirror.rows.by_salesforce_id(target.name, salesforce_id), None

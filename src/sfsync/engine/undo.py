@@ -109,7 +109,7 @@ def plan_undo(run: Run, run_id: str, names: Sequence[str] = ()) -> Undoing:
         UnsafePlan: too much would be blanked.
     """
     run.refuse_if_paused()
-    undoing = Undoing(run_id, tasks=run.mirror.tasks_of(run_id))
+    undoing = Undoing(run_id, tasks=run.mirror.tasks.logged_by(run_id))
     try:
         for object_map in run.objects(names):
             _plan_object(run, object_map, undoing)
@@ -123,7 +123,9 @@ def _plan_object(run: Run, object_map: ObjectMap, undoing: Undoing) -> None:
     if not run.dry_run:
         recover(run, object_map)
     found, writes = safety.Damage(), 0
-    for groups in batched(run.mirror.written(undoing.run_id, object_map.name), FETCH):
+    for groups in batched(
+        run.mirror.outbox.accepted_writes(undoing.run_id, object_map.name), FETCH
+    ):
         for each in _judged(run, object_map, _updates(groups, undoing), undoing.run_id):
             undoing.leave(each.left)
             if each.plan is not None:
@@ -158,7 +160,7 @@ def _judged(
         run, object_map, [writes[0].salesforce_id or SalesforceId("") for writes in changed]
     )
     for writes in changed:
-        row = run.mirror.row(object_map.name, writes[0].local_id)
+        row = run.mirror.rows.by_local_id(object_map.name, writes[0].local_id)
         yield put_back(
             writes,
             in_form(row, object_map) if row else None,
@@ -213,7 +215,7 @@ def _anew(
 ) -> list[RowPlan]:
     """Somebody has changed these records while they were being put back: look at them once more."""
     ids = [each.salesforce_id for each in moved]
-    groups = run.mirror.written(undoing.run_id, object_map.name, ids)
+    groups = run.mirror.outbox.accepted_writes(undoing.run_id, object_map.name, ids)
     plans = []
     for each in _judged(run, object_map, iter(groups), undoing.run_id):
         undoing.leave(each.left)

@@ -9,11 +9,86 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sfsync.errors import UsageError
+from sfsync.mirror import records
+from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database
+from sfsync.mirror.tables import MappedTable
 from sfsync.model.change import FieldDecision, RowPlan, Side
 from sfsync.model.record import MISSING, LocalId, Missing, Value
 
 
+class Conflicts:
+    """What both sides had changed, as people see and decide it."""
+
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+        self._database = context.database
+
+    def listed(self, *, limit: int = 50, open_only: bool = False) -> list[dict[str, Any]]:
+        """What both sides had changed, the latest first, with both values."""
+        where = "WHERE k.state = 'open'" if open_only else ""
+        found = self._database.rows(
+            'SELECT k.id, k.object, k.person_id, k.salesforce_id, k."column",'
+            " k.base, k.local, k.remote, k.value, k.winner, k.rule, k.state, k.run_id, k.found_at,"
+            f" {self._context.address_sql()}"
+            f" FROM conflicts AS k {where} ORDER BY k.id DESC LIMIT ?",
+            [limit],
+        )
+        names = (
+            *("id", "object", "local_id", "salesforce_id", "field"),
+            *("base", "local", "remote", "value", "winner", "rule", "state", "run_id", "found_at"),
+        )
+        return [
+            dict(zip(names, row[:-1], strict=True)) | {"record": row[-1] or row[3] or str(row[2])}
+            for row in found
+        ]
+
+    def take(self, conflict_id: int, side: str) -> None:
+        """Decide a conflict: the value of ``local`` or ``remote`` stands; the next sync carries it on.
+
+        Raises:
+            UsageError: there is no such conflict, or it is settled.
+        """
+        found = self._database.row(
+            'SELECT object, person_id, "column", local, remote, state FROM conflicts WHERE id = ?',
+            [conflict_id],
+        )
+        if found is None or found[0] not in self._context.tables:
+            raise UsageError(f"there is no conflict {conflict_id}", hint="sfsync conflicts")
+        table, local_id = self._context.tables[found[0]], LocalId(found[1])
+        column, local, remote, state = found[2:]
+        if state == "settled" or column not in table.columns:
+            raise UsageError(
+                f"conflict {conflict_id} is settled already", hint="sfsync conflicts --open"
+            )
+        winner = Side(side)
+        chosen = local if winner is Side.LOCAL else remote
+        with self._database.transaction():
+            if state == "open":
+                self._take_open(table, local_id, column, remote, winner)
+            else:
+                # a policy decided it, and both sides are at rest: the other value is a new edit
+                with self._database.as_edits():
+                    records.write(self._database, table, local_id, {column: chosen})
+            self._database.run(
+                "UPDATE conflicts SET state = 'settled', winner = ?, rule = 'a person', value = ?,"
+                " settled_at = ? WHERE id = ?",
+                [winner.value, chosen, self._database.now(), conflict_id],
+            )
+
+    def _take_open(
+        self, table: MappedTable, local_id: LocalId, column: str, remote: Value, winner: Side
+    ) -> None:
+        """The base moves to the org's value: the row's own counts as the one edit there is, or takes it."""
+        records.keep_base(self._database, table, local_id)
+        if winner is Side.REMOTE:
+            records.write(self._database, table, local_id, {column: remote})
+        records.agree(self._database, table, local_id, {column: remote}, set())
+        records.prune(self._database, table, local_id)
+
+
+# -- inside a transaction of the caller's ------------------------------------------------------------
 def record(database: Database, plan: RowPlan, local_id: LocalId, run_id: str) -> None:
     """Keep a plan's conflicts, inside a transaction; settle open ones whose field is held no longer."""
     now = database.now()
@@ -94,24 +169,3 @@ def _facts(
 
 def _known(value: Value | Missing) -> Value:
     return None if value is MISSING else value
-
-
-def listed(
-    database: Database, addresses: str, *, limit: int, open_only: bool
-) -> list[dict[str, Any]]:
-    """Conflicts for people, the latest first; ``addresses`` is SQL that gives the address of ``k``'s person."""
-    where = "WHERE k.state = 'open'" if open_only else ""
-    found = database.rows(
-        'SELECT k.id, k.object, k.person_id, k.salesforce_id, k."column", k.base, k.local, k.remote, k.value,'
-        f" k.winner, k.rule, k.state, k.run_id, k.found_at, {addresses} FROM conflicts AS k {where}"
-        " ORDER BY k.id DESC LIMIT ?",
-        [limit],
-    )
-    names = (
-        *("id", "object", "local_id", "salesforce_id", "field", "base", "local", "remote", "value"),
-        *("winner", "rule", "state", "run_id", "found_at"),
-    )
-    return [
-        dict(zip(names, row[:-1], strict=True)) | {"record": row[-1] or row[3] or str(row[2])}
-        for row in found
-    ]

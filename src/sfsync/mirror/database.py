@@ -337,3 +337,12 @@ def quoted(name: str) -> str:
     "first_name"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Text as it stands between the quotes of an SQL string.
+
+    >>> literal("O'Hara")
+    "O''Hara"
+    """
+    return text.replace("'", "''")

@@ -1,4 +1,4 @@
-"""Email events and the Tasks they become.
+"""Email events: what came in, whose they are, and what they did.
 
 An event is durable before anything else happens, once per id for ever. Its effects (the person's
 row, the queued Task, the mark that it is handled) are one transaction, so it counts once whatever
@@ -8,39 +8,32 @@ is repeated. What events change in rows counts as edited here, for the org still
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from sfsync.mirror import purge, quarantine, records
-from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.address_lookup import AddressLookup, chunks, marks
+from sfsync.mirror.context import MirrorContext
+from sfsync.mirror.database import quoted
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.activity import Effect, Person
 from sfsync.model.event import EmailEvent, EventType, match_key
-from sfsync.model.journal import QueuedTask
 from sfsync.model.mapping import Merge
-from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
-from sfsync.model.record import LocalId, SalesforceId, Value
+from sfsync.model.record import LocalId, Value
 
 PAGE = 1_000
-MARKS = 500
-"""Parameters a query: SQLite takes 999 at least."""
+"""Addresses read at once."""
 
 
 class Events:
-    """Takes events in, hands them out, and keeps their Tasks.
+    """Takes events in, hands them out with their people, and applies what they do."""
 
-    Args:
-        tables: all mapped tables, by object, in the mapping's order: a Contact goes before a Lead.
-        run_id: the run that refusals are noted under.
-    """
-
-    def __init__(self, database: Database, tables: Mapping[str, MappedTable], run_id: str) -> None:
-        self._database = database
-        self._tables = tables
-        self._run_id = run_id
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+        self._database = context.database
+        self._lookup = AddressLookup(context)
 
     # -- in ----------------------------------------------------------------------------------------
-    def known(self, ids: Sequence[str]) -> int:
+    def count_known(self, ids: Sequence[str]) -> int:
         """How many of these ids are stored already, or stand among them twice."""
         stored = self._database.value(
             "SELECT count(*) FROM events WHERE id IN (SELECT value FROM json_each(?))",
@@ -87,7 +80,7 @@ class Events:
         nobody = "".join(
             f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS r WHERE {table.match('r')} = e.match_key"
             " AND r.deleted_at IS NULL)"
-            for table in self._tables.values()
+            for table in self._context.tables.values()
         )
         after = ""
         while page := self._database.rows(
@@ -95,7 +88,7 @@ class Events:
             " ORDER BY e.match_key LIMIT ?",
             [after, PAGE],
         ):
-            known = self._lived_on([found[0] for found in page])
+            known = self._lookup.survivors([found[0] for found in page])
             yield from (found[0] for found in page if found[0] not in known)
             after = page[-1][0]
 
@@ -110,71 +103,27 @@ class Events:
             [limit],
         )
         keys = sorted({row[6] for row in found} - {""})
-        people = self.people(keys)
-        people |= self._lived_on([key for key in keys if key not in people])
+        people = self._lookup.live(keys)
+        people |= self._lookup.survivors([key for key in keys if key not in people])
         return [
             (EmailEvent(row[0], EventType(row[1]), *row[2:6]), tuple(people.get(row[6], ())))
             for row in found
         ]
 
-    def people(self, keys: Sequence[str]) -> dict[str, list[Person]]:
-        """The live rows that have these addresses, in the mapping's order of objects, oldest row first."""
-        found: dict[str, list[Person]] = {}
-        for table in self._tables.values():
-            for chunk in chunks(keys):
-                rows = self._database.rows(
-                    f"SELECT {table.match()} AS key, id, salesforce_id, {table.listed()} FROM {table.name}"
-                    f" WHERE {table.match()} IN ({', '.join('?' * len(chunk))}) AND deleted_at IS NULL ORDER BY id",
-                    chunk,
-                )
-                for key, *person in rows:
-                    found.setdefault(key, []).append(_person(table, person))
-        return found
-
-    def _lived_on(self, keys: Sequence[str]) -> dict[str, list[Person]]:
-        """The live rows in which merged or converted records that had these addresses live on."""
-        found: dict[str, list[Person]] = {}
-        for table in self._tables.values():
-            for chunk in chunks(keys):
-                rows = self._database.rows(
-                    f"SELECT {table.match()}, salesforce_id FROM {table.name} AS r"
-                    f" WHERE {table.match()} IN ({', '.join('?' * len(chunk))}) AND deleted_at IS NOT NULL"
-                    " AND EXISTS (SELECT 1 FROM _links WHERE object = ? AND salesforce_id = r.salesforce_id)",
-                    [*chunk, table.object],
-                )
-                for key, salesforce_id in rows:
-                    person = self._survivor(table.object, salesforce_id)
-                    if person is not None and person not in found.setdefault(key, []):
-                        found[key].append(person)
-        return {key: people for key, people in found.items() if people}
-
-    def _survivor(self, object_name: str, salesforce_id: str) -> Person | None:
-        last = self._database.row(_FOLLOWED, [object_name, salesforce_id])
-        table = self._tables.get(last[1]) if last else None
-        if last is None or table is None:
-            return None
-        row = self._database.row(
-            f"SELECT id, salesforce_id, {table.listed()} FROM {table.name}"
-            " WHERE salesforce_id = ? AND deleted_at IS NULL",
-            [last[0]],
-        )
-        return _person(table, row) if row else None
-
     def first_in_campaign(self, keys: Sequence[str]) -> set[str]:
         """Which of these keys are no activity yet."""
         taken: set[str] = set()
         for chunk in chunks(keys):
-            marks = ", ".join("?" * len(chunk))
             taken |= {
                 row[0]
                 for row in self._database.rows(
-                    f"SELECT key FROM activities WHERE key IN ({marks})", chunk
+                    f"SELECT key FROM activities WHERE key IN ({marks(chunk)})", chunk
                 )
             }
         return set(keys) - taken
 
     # -- handled -----------------------------------------------------------------------------------
-    def apply(self, effects: Iterable[Effect]) -> None:
+    def apply(self, effects: Sequence[Effect]) -> None:
         """In one transaction: change the people's rows, queue the Tasks, mark the events as handled."""
         with self._database.transaction(edits=True):
             for effect in effects:
@@ -200,7 +149,7 @@ class Events:
         }
         if touched:
             records.note_brought(
-                database, table, local_id, "event", touched, event.id, self._run_id
+                database, table, local_id, "event", touched, event.id, self._context.run_id
             )
         if effect.task is not None:
             database.run(
@@ -233,7 +182,7 @@ class Events:
         refusal = quarantine.Refusal(
             quarantine.EVENT, code, message, hint, event_id=event.id, payload=event.email
         )
-        quarantine.put_aside(self._database, refusal, self._run_id)
+        quarantine.put_aside(self._database, refusal, self._context.run_id)
 
     def _mark(
         self,
@@ -251,10 +200,10 @@ class Events:
     def _whom(self, effect: Effect) -> tuple[MappedTable, LocalId] | None:
         """The person's row; somebody new gets one, and one alone, however many of their events come at once."""
         if effect.person is not None:
-            return self._tables[effect.person.object], effect.person.local_id
+            return self._context.tables[effect.person.object], effect.person.local_id
         if effect.new_person is None:
             return None
-        table, values = self._tables[effect.new_person[0]], effect.new_person[1]
+        table, values = self._context.tables[effect.new_person[0]], effect.new_person[1]
         found = self._database.value(
             f"SELECT id FROM {table.name} WHERE {table.match()} = ? AND deleted_at IS NULL ORDER BY id LIMIT 1",
             [match_key(effect.event.email)],
@@ -287,149 +236,3 @@ class Events:
             self._database.run(
                 f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id]
             )
-
-    # -- Tasks -------------------------------------------------------------------------------------
-    def queued(self, after: int, limit: int) -> list[QueuedTask]:
-        """Activities waiting to be sent, by ``activity_id`` after the given one."""
-        found = self._database.rows(
-            "SELECT id, key, object, person_id, fields, state, sent_at, event_id FROM activities"
-            " WHERE state IN ('queued', 'sending') AND id > ? ORDER BY id LIMIT ?",
-            [after, limit],
-        )
-        return [
-            QueuedTask(
-                number,
-                key,
-                name,
-                LocalId(person),
-                self._who(name, person, event if state == "queued" else ""),
-                self._database.parsed(fields),
-                state == "sending",
-                sent,
-            )
-            for number, key, name, person, fields, state, sent, event in found
-        ]
-
-    def _who(self, object_name: str, person_id: int, event_id: str) -> SalesforceId | None:
-        """The person's Salesforce Id now: a merged or converted record is followed to where it lives on.
-
-        Where somebody deleted the row for good, it is the one person who has the event's address
-        now; nobody where no event is named, for a Task in doubt: it may be there already, and with
-        another person is not looked for.
-        """
-        table = self._tables.get(object_name)
-        if table is None:
-            return None
-        row = self._database.row(
-            f"SELECT salesforce_id FROM {table.name} WHERE id = ?", [person_id]
-        )
-        if row is None:
-            return self._who_has_its_address(object_name, event_id)
-        linked = row[0]
-        if linked is None:
-            return None
-        found = self._database.value(_FOLLOWED, [object_name, linked])
-        return SalesforceId(found or linked)
-
-    def _who_has_its_address(self, object_name: str, event_id: str) -> SalesforceId | None:
-        key = str(
-            self._database.value("SELECT match_key FROM events WHERE id = ?", [event_id]) or ""
-        )
-        people = [
-            person for person in self.people([key]).get(key, []) if person.object == object_name
-        ]
-        return people[0].salesforce_id if len(people) == 1 else None
-
-    def waiting(self) -> int:
-        """How many activities are still to become Tasks."""
-        return int(
-            self._database.value(
-                "SELECT count(*) FROM activities WHERE state IN ('queued', 'sending')"
-            )
-        )
-
-    def mark_sending(self, activity_ids: Sequence[int]) -> None:
-        """Keep durably that these are about to be sent; the first time counts, for a look-up later."""
-        now = self._database.now()
-        with self._database.transaction(edits=True):
-            self._database.run_many(
-                "UPDATE activities SET state = 'sending', sent_at = CASE sent_at WHEN '' THEN ? ELSE sent_at END"
-                " WHERE id = ? AND state IN ('queued', 'sending')",
-                [(now, number) for number in activity_ids],
-            )
-
-    def settle_tasks(self, outcomes: Iterable[Outcome]) -> None:
-        """Accepted: done. Rejected: quarantine. Deferred: queued again. Unknown: in doubt."""
-        with self._database.transaction(edits=True):
-            for outcome in outcomes:
-                self._settle_task(outcome)
-
-    def _settle_task(self, outcome: Outcome) -> None:
-        database = self._database
-        kept = database.row(
-            "SELECT key, object, person_id, fields, state FROM activities WHERE id = ?",
-            [outcome.ref],
-        )
-        if kept is None or kept[4] == "done":
-            return
-        match outcome:
-            case Accepted():
-                database.run(
-                    "UPDATE activities SET state = 'done', task_id = ?, settled_at = ?, run_id = ?, error = ''"
-                    " WHERE id = ?",
-                    [outcome.salesforce_id, database.now(), self._run_id, outcome.ref],
-                )
-                quarantine.over_for(database, quarantine.ACTIVITY, kept[0])
-            case Rejected():
-                database.run(
-                    "UPDATE activities SET state = 'quarantined', settled_at = ?, error = ? WHERE id = ?",
-                    [database.now(), f"{outcome.code}: {outcome.message}", outcome.ref],
-                )
-                self._refuse_task(kept, outcome)
-            case Deferred():
-                database.run(
-                    "UPDATE activities SET state = 'queued', sent_at = '', error = ? WHERE id = ?",
-                    [outcome.message, outcome.ref],
-                )
-            case Unknown():
-                database.run(
-                    "UPDATE activities SET error = ? WHERE id = ?", [outcome.message, outcome.ref]
-                )
-
-    def _refuse_task(self, kept: Sequence[Value], outcome: Rejected) -> None:
-        refusal = quarantine.Refusal(
-            quarantine.ACTIVITY,
-            outcome.code,
-            outcome.message,
-            object=str(kept[1]),
-            local_id=LocalId(int(kept[2] or 0)),
-            event_id=str(kept[0]),
-            payload=str(kept[3]),
-        )
-        quarantine.put_aside(self._database, refusal, self._run_id)
-
-
-_FOLLOWED = """
-WITH RECURSIVE trail (object, salesforce_id, steps) AS (
-    SELECT ?, ?, 0
-    UNION
-    SELECT l.successor_object, l.successor_id, t.steps + 1
-    FROM _links AS l JOIN trail AS t ON l.object = t.object AND l.salesforce_id = t.salesforce_id
-    WHERE t.steps < 20
-)
-SELECT salesforce_id, object FROM trail ORDER BY steps DESC LIMIT 1
-"""
-
-
-def _person(table: MappedTable, row: Sequence[Any]) -> Person:
-    """A row as id, Salesforce Id and mapped values, as a person."""
-    local_id, salesforce_id, *values = row
-    return Person(
-        table.object, local_id, salesforce_id, dict(zip(table.columns, values, strict=True))
-    )
-
-
-def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Lists short enough for one query's parameters."""
-    for start in range(0, len(keys), MARKS):
-        yield keys[start : start + MARKS]

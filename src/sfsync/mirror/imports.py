@@ -1,4 +1,4 @@
-"""People from files, and edits to their rows. Their stories are in ``stories``, forgetting them in ``forget``."""
+"""People from files: each is an edit made here, to be pushed like any other."""
 
 from __future__ import annotations
 
@@ -6,44 +6,58 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sfsync.mirror import purge, records
+from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.event import match_key
 from sfsync.model.record import LocalId, Value, Values
 
 
-def import_rows(
-    database: Database,
-    table: MappedTable,
-    rows: Iterable[Values],
-    source: str = "",
-    run_id: str = "",
-) -> dict[str, int]:
-    """Take records from a file in, in one transaction: what is new or different is an edit like any other.
+class Imports:
+    """Takes in what files hold."""
 
-    A row is recognised by its match key; of several live rows with it the oldest is meant. Only the
-    columns that a record states are touched. Whoever was purged is not brought back.
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+        self._database = context.database
 
-    Args:
-        source: the file's name, for the story of each person.
+    def store(
+        self, object_name: str, rows: Iterable[Values], *, source: str = "", run_id: str = ""
+    ) -> dict[str, int]:
+        """Take records in, in one transaction: what is new or different is an edit like any other.
 
-    Returns:
-        How many were ``created``, ``updated`` and ``unchanged``, and, where there were any,
-        ``purged``.
-    """
-    counts = Counter({"created": 0, "updated": 0, "unchanged": 0})
-    forgotten = purge.Forgotten(database)
-    with database.transaction(edits=True):
-        for values in rows:
-            key = match_key(str(values.get(table.object_map.match_on) or ""))
-            if forgotten and key in forgotten and not records.has_address(database, table, key):
-                counts["purged"] += 1
-                continue
-            does, local_id, columns = _import_one(database, table, values)
-            counts[does] += 1
-            if columns:
-                records.note_brought(database, table, local_id, "imported", columns, source, run_id)
-    return dict(counts)
+        A row is recognised by its match key; of several live rows with it the oldest is meant. Only
+        the columns that a record states are touched. Whoever was purged is not brought back.
+
+        Args:
+            source: the file's name, for the history of each person.
+            run_id: what to note it under; the run under way where empty.
+
+        Returns:
+            How many were ``created``, ``updated`` and ``unchanged``, and, where there were any,
+            ``purged``.
+        """
+        database, table = self._database, self._context.table(object_name)
+        counts = Counter({"created": 0, "updated": 0, "unchanged": 0})
+        forgotten = purge.Forgotten(database)
+        with database.transaction(edits=True):
+            for values in rows:
+                key = match_key(str(values.get(table.object_map.match_on) or ""))
+                if forgotten and key in forgotten and not records.has_address(database, table, key):
+                    counts["purged"] += 1
+                    continue
+                action, local_id, columns = _import_one(database, table, values)
+                counts[action] += 1
+                if columns:
+                    records.note_brought(
+                        database,
+                        table,
+                        local_id,
+                        "imported",
+                        columns,
+                        source,
+                        run_id or self._context.run_id,
+                    )
+        return dict(counts)
 
 
 def _import_one(
@@ -74,11 +88,3 @@ def _import_one(
     }
     records.write(database, table, LocalId(found[0]), moved)
     return "updated" if moved else "unchanged", LocalId(found[0]), list(moved)
-
-
-def write_edits(database: Database, table: MappedTable, local_id: LocalId, values: Values) -> bool:
-    """Write columns of a row as an edit made here, to be pushed; whether there is such a row."""
-    with database.transaction(edits=True):
-        there = database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [local_id]) is not None
-        records.write(database, table, local_id, values)
-    return there

@@ -8,11 +8,14 @@ and ``explain`` read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from sfsync.mirror import conflicts, quarantine, records
-from sfsync.mirror.database import Database
+from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.change import LocalAction, OrgAction, OrgWrite, RowPlan
 from sfsync.model.journal import JournaledWrite, WriteIntent
@@ -22,37 +25,35 @@ from sfsync.model.record import MISSING, LocalId, SalesforceId, Value
 
 ALREADY_LINKED = "ALREADY_LINKED"
 
-_IN_DOUBT = "state IN ('sending', 'unknown')"
+PAGE = 1_000
+"""Records read at once."""
+
+_UNSETTLED = "state IN ('sending', 'unknown')"
+_WRITE = "ref, object, person_id, salesforce_id, action, before, after, sent_at"
 
 
 class Outbox:
-    """Keeps and settles writes.
+    """Writes to the org, from their intent to their outcome and their history."""
 
-    Args:
-        tables: all mapped tables, by object.
-        run_id: the run they belong to.
-    """
-
-    def __init__(self, database: Database, tables: Mapping[str, MappedTable], run_id: str) -> None:
-        self._database = database
-        self._tables = tables
-        self._run_id = run_id
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+        self._database = context.database
 
     # -- before ------------------------------------------------------------------------------------
     def journal(self, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
-        """Keep what is about to be sent; the returned writes carry their ``ref``."""
+        """Keep what is about to be sent, durably; the returned writes carry their ``ref``."""
         with self._database.transaction():
             return [replace(pending.write, ref=self._keep(pending)) for pending in writes]
 
     def _keep(self, pending: WriteIntent) -> int:
         plan, database = pending.plan, self._database
-        table = self._tables[plan.object]
+        table = self._context.tables[plan.object]
         edit = database.value(f"SELECT _edit FROM {table.base} WHERE id = ?", [plan.local_id])
         return database.insert(
             "INSERT INTO _outbox (run_id, object, person_id, salesforce_id, action, state, before, after, plan,"
             " edit, sent_at) VALUES (?, ?, ?, ?, ?, 'sending', ?, ?, ?, ?, ?)",
             [
-                self._run_id,
+                self._context.run_id,
                 plan.object,
                 plan.local_id,
                 pending.write.salesforce_id or plan.salesforce_id,
@@ -66,20 +67,31 @@ class Outbox:
         )
 
     # -- after -------------------------------------------------------------------------------------
-    def settle(self, outcomes: Iterable[Outcome]) -> None:
-        """Settle journaled writes in one transaction; one that is settled already stays so."""
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Settle journaled writes in one transaction; one that is settled already stays so.
+
+        Accepted: keep the new Id, move the base to what was sent, and take the merged values into
+        the row unless it was edited meanwhile. Rejected: quarantine. Deferred: forget the write,
+        the row stays dirty. Unknown: it stays unsettled.
+        """
+        if not outcomes:
+            return
         with self._database.transaction():
             for outcome in outcomes:
                 self._settle(outcome)
 
     def _settle(self, outcome: Outcome) -> None:
         kept = self._database.row(
-            f"SELECT object, person_id, action, plan, edit, after FROM _outbox WHERE ref = ? AND {_IN_DOUBT}",
+            f"SELECT object, person_id, action, plan, edit, after FROM _outbox WHERE ref = ? AND {_UNSETTLED}",
             [outcome.ref],
         )
         if kept is None:
             return
-        table, local_id, action = self._tables[kept[0]], LocalId(kept[1]), OrgAction(kept[2])
+        table, local_id, action = (
+            self._context.tables[kept[0]],
+            LocalId(kept[1]),
+            OrgAction(kept[2]),
+        )
         match outcome:
             case Accepted():
                 self._accept(
@@ -134,9 +146,9 @@ class Outbox:
         records.agree(database, table, local_id, agreed, held)
         quarantine.over(database, table.object, local_id)
         records.prune(database, table, local_id)
-        conflicts.record(database, plan, local_id, self._run_id)
+        conflicts.record(database, plan, local_id, self._context.run_id)
         if outcome.late:
-            conflicts.record(database, late, local_id, self._run_id)
+            conflicts.record(database, late, local_id, self._context.run_id)
             if outcome.seen:
                 self._correct(outcome)
 
@@ -177,21 +189,82 @@ class Outbox:
             payload=payload,
             edit=edit,
         )
-        quarantine.put_aside(self._database, refusal, self._run_id)
+        quarantine.put_aside(self._database, refusal, self._context.run_id)
 
-    def in_doubt(self, object_name: str) -> list[JournaledWrite]:
+    # -- what became of them -----------------------------------------------------------------------
+    def unsettled(self, object_name: str) -> list[JournaledWrite]:
         """Journaled writes without an outcome, oldest first."""
         found = self._database.rows(
-            "SELECT ref, object, person_id, salesforce_id, action, before, after, sent_at FROM _outbox"
-            f" WHERE object = ? AND {_IN_DOUBT} ORDER BY ref",
+            f"SELECT {_WRITE} FROM _outbox WHERE object = ? AND {_UNSETTLED} ORDER BY ref",
             [object_name],
         )
-        read = self._database.parsed
-        return [
-            JournaledWrite(
-                ref, name, LocalId(person), linked, action, read(was), read(sent), sent_at
+        return [self._write(row) for row in found]
+
+    def accepted_writes(
+        self, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
+    ) -> Iterator[list[JournaledWrite]]:
+        """What ``undo`` restores: the accepted writes of a run, record by record, each record's oldest first.
+
+        The caller may commit between any two records.
+
+        Args:
+            ids: only these records; all where ``None``.
+        """
+        chosen = "" if ids is None else " AND salesforce_id IN (SELECT value FROM json_each(:ids))"
+        of_run = (
+            "FROM _outbox WHERE run_id = :run AND object = :object AND state = 'accepted'" + chosen
+        )
+        given = {
+            "run": run_id,
+            "object": object_name,
+            "ids": json.dumps(ids or []),
+            "after": "",
+            "upto": "",
+        }
+        while upto := self._database.value(
+            f"SELECT max(salesforce_id) FROM (SELECT DISTINCT salesforce_id {of_run}"
+            f" AND salesforce_id > :after ORDER BY salesforce_id LIMIT {PAGE})",
+            given,
+        ):
+            given["upto"] = upto
+            page = self._database.rows(
+                f"SELECT {_WRITE} {of_run} AND salesforce_id > :after AND salesforce_id <= :upto"
+                " ORDER BY salesforce_id, ref",
+                given,
             )
-            for ref, name, person, linked, action, was, sent, sent_at in found
+            for _, writes in groupby(page, key=itemgetter(3)):
+                yield [self._write(row) for row in writes]
+            given["after"] = upto
+
+    def _write(self, row: Sequence[Any]) -> JournaledWrite:
+        ref, name, person, linked, action, was, now, sent_at = row
+        read = self._database.parsed
+        return JournaledWrite(
+            ref, name, LocalId(person), linked, action, read(was), read(now), sent_at
+        )
+
+    def history(self, run_id: str, *, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+        """A page of what a run sent, in the order it went, whatever became of it, from ``after`` (a ``ref``) on."""
+        found = self._database.rows(
+            f"SELECT {_WRITE}, state, settled_at, error FROM _outbox"
+            " WHERE run_id = ? AND ref > ? ORDER BY ref LIMIT ?",
+            [run_id, after, limit],
+        )
+        return [
+            {
+                "ref": row[0],
+                "object": row[1],
+                "local_id": row[2],
+                "salesforce_id": row[3],
+                "action": row[4],
+                "before": self._database.parsed(row[5]),
+                "after": self._database.parsed(row[6]),
+                "sent_at": row[7],
+                "state": row[8],
+                "settled_at": row[9] or None,
+                "error": row[10],
+            }
+            for row in found
         ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfsync.mirror import records
+from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable, read_back
 from sfsync.model.event import match_key
@@ -15,6 +16,56 @@ from sfsync.model.record import LocalId, SalesforceId, Value
 _RECORD = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
 _ROW = re.compile(r"(?:(?P<object>\w+)[ :])?(?P<id>[0-9]{1,18})")
 Person = tuple[MappedTable, LocalId]
+
+
+class PersonHistory:
+    """What ``explain`` shows."""
+
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+
+    def of(self, who: str) -> dict[str, Any]:
+        """Everything the mirror knows of a person, soft-deleted rows too.
+
+        Returns:
+            ``rows`` (each with its object, local, base, segments, its survivor), and, oldest
+            first, ``arrivals``, ``brought``, ``events``, ``activities``, ``conflicts``, ``quarantine``,
+            ``writes`` and ``links``.
+        """
+        database = self._context.database
+        found = people(database, list(self._context.tables.values()), who)
+        told: dict[str, Any] = {"email": who, "rows": [_row(database, *person) for person in found]}
+        keys = {match_key(who)} | {match_key(str(key)) for key in _addresses(database, found)}
+        told["events"] = _events(database, found, keys)
+        for name, order in (
+            *(("activities", "id"), ("conflicts", "id"), ("quarantine", "id"), ("_outbox", "ref")),
+            *(("_brought", "id"), ("_former", "until")),
+        ):
+            told[name.strip("_")] = [
+                entry
+                for table, local_id in found
+                for entry in _dicts(
+                    database, name, "object = ? AND person_id = ?", [table.object, local_id], order
+                )
+            ]
+        told["writes"] = [_write(database, entry) for entry in told.pop("outbox")]
+        for entry in told["brought"]:
+            entry["columns"] = sorted(read_back(entry["columns"]))
+        told["arrivals"] = [
+            entry for table, local_id in found for entry in _arrivals(database, table, local_id)
+        ]
+        told["links"] = [
+            entry
+            for table, local_id in found
+            for entry in _dicts(
+                database,
+                "_links",
+                f"object = ? AND salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?)",
+                [table.object, local_id],
+                "found_at",
+            )
+        ]
+        return told
 
 
 def people(database: Database, tables: Sequence[MappedTable], who: str) -> list[Person]:
@@ -76,49 +127,6 @@ def _kin(
         if name in by_name and (row := records.id_of(database, by_name[name], SalesforceId(other))):
             kin.append((by_name[name], row))
     return kin
-
-
-def story(database: Database, tables: Sequence[MappedTable], who: str) -> dict[str, Any]:
-    """Everything the mirror knows of somebody, soft-deleted rows too.
-
-    Returns:
-        ``rows`` (each with its object, local, base, segments, where it lives on), and, oldest
-        first, ``arrivals``, ``brought``, ``events``, ``activities``, ``conflicts``, ``quarantine``,
-        ``writes`` and ``links``.
-    """
-    found = people(database, tables, who)
-    told: dict[str, Any] = {"email": who, "rows": [_row(database, *person) for person in found]}
-    keys = {match_key(who)} | {match_key(str(key)) for key in _addresses(database, found)}
-    told["events"] = _events(database, found, keys)
-    for name, order in (
-        *(("activities", "id"), ("conflicts", "id"), ("quarantine", "id"), ("_outbox", "ref")),
-        *(("_brought", "id"), ("_former", "until")),
-    ):
-        told[name.strip("_")] = [
-            entry
-            for table, local_id in found
-            for entry in _dicts(
-                database, name, "object = ? AND person_id = ?", [table.object, local_id], order
-            )
-        ]
-    told["writes"] = [_write(database, entry) for entry in told.pop("outbox")]
-    for entry in told["brought"]:
-        entry["columns"] = sorted(read_back(entry["columns"]))
-    told["arrivals"] = [
-        entry for table, local_id in found for entry in _arrivals(database, table, local_id)
-    ]
-    told["links"] = [
-        entry
-        for table, local_id in found
-        for entry in _dicts(
-            database,
-            "_links",
-            f"object = ? AND salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?)",
-            [table.object, local_id],
-            "found_at",
-        )
-    ]
-    return told
 
 
 def _addresses(database: Database, found: Sequence[Person]) -> list[str]:

@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from sfsync.mirror import person_history, records
+from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, in_our_words, quoted
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.event import EmailEvent, EventType, match_key
@@ -30,6 +31,99 @@ from sfsync.model.record import Remote, Value
 
 PURGED = "purged"
 _KEY = "forget_key"
+
+
+class Purge:
+    """Forgets people, and knows them again."""
+
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+        self._database = context.database
+
+    def person(self, email: str, *, dry_run: bool = False) -> dict[str, Any]:
+        """Remove a person from the mirror and its journal, and write the file anew.
+
+        What stays has no personal data in it: the ids of events, so that none counts twice, and of
+        Tasks.
+
+        Returns:
+            ``removed`` (rows, by table), ``records`` (the Salesforce Ids, which stay there) and
+            ``mentions`` (rows of other people that hold the address in some text of theirs, which
+            are left).
+        """
+        database, tables = self._database, list(self._context.tables.values())
+        report: dict[str, Any] = {}
+        database.connection.create_function("_names", 2, names, deterministic=True)
+        try:
+            with database.wiping(), database.transaction():
+                report = _purge(database, tables, match_key(email))
+                if dry_run:
+                    _take_back()
+        except _Rehearsed:
+            return report
+        _rewrite(database)
+        return report
+
+    def readmit(self, email: str, *, dry_run: bool = False) -> bool:
+        """Let a purged address in again; whether it had been purged."""
+        database, key = self._database, _key(self._database)
+        mark = _hash(bytes.fromhex(key), match_key(email)) if key else ""
+        person = database.value("SELECT person FROM _forgotten WHERE hash = ?", [mark])
+        if person is not None and not dry_run:
+            with database.transaction():
+                database.run("DELETE FROM _forgotten WHERE person = ?", [person])
+        return person is not None
+
+    def unsent_consent(self, email: str) -> list[str]:
+        """Why purging this person now would lose an opt-out, or a write whose outcome is not known."""
+        database = self._database
+        reasons: list[str] = []
+        for table, local_id in person_history.people(
+            database, list(self._context.tables.values()), email
+        ):
+            row = records.find(database, table, "r.id = ?", [local_id])
+            if row is None:
+                continue
+            agreed = row.base.values if row.base else {}
+            reasons += [
+                f"{table.object} {local_id}: {column} is not in Salesforce yet"
+                for column in table.object_map.opt_out
+                if row.salesforce_id and row.local.values.get(column) and not agreed.get(column)
+            ]
+            unsettled = database.value(
+                "SELECT count(*) FROM _outbox WHERE object = ? AND person_id = ?"
+                " AND state IN ('sending', 'unknown')",
+                [table.object, local_id],
+            )
+            if unsettled:
+                reasons.append(f"{table.object} {local_id}: a write is in doubt")
+        waiting = database.value(
+            "SELECT count(*) FROM events WHERE match_key = ? AND state <> 'handled' AND type = ?",
+            [match_key(email), EventType.UNSUBSCRIBED.value],
+        )
+        if waiting:
+            reasons.append("an unsubscribed event is not handled yet")
+        return reasons
+
+    def record_filter(self, object_name: str) -> Callable[[Remote], bool] | None:
+        """Whether a record is of a purged person who has no row here, and so is not brought in anew.
+
+        ``None`` where nobody was purged.
+        """
+        database, table = self._database, self._context.table(object_name)
+        forgotten = Forgotten(database)
+        if not forgotten:
+            return None
+
+        def is_purged(remote: Remote) -> bool:
+            key = match_key(str(remote.values.get(table.object_map.match_on) or ""))
+            return (
+                (remote.salesforce_id in forgotten or key in forgotten)
+                and records.id_of(database, table, remote.salesforce_id) is None
+                and not (key and records.has_address(database, table, key))
+            )
+
+        return is_purged
 
 
 class Forgotten:
@@ -72,94 +166,12 @@ def _nameless(secret: bytes, name: str, key: str) -> str:
     return f"{PURGED}-{_hash(secret, name)[:32]}" if key in name.lower() else name
 
 
-def strangers(database: Database, table: MappedTable) -> Callable[[Remote], bool] | None:
-    """Tells records of purged people that have no row here; ``None`` where nobody was purged."""
-    forgotten = Forgotten(database)
-    if not forgotten:
-        return None
-
-    def is_stranger(remote: Remote) -> bool:
-        key = match_key(str(remote.values.get(table.object_map.match_on) or ""))
-        return (
-            (remote.salesforce_id in forgotten or key in forgotten)
-            and records.id_of(database, table, remote.salesforce_id) is None
-            and not (key and records.has_address(database, table, key))
-        )
-
-    return is_stranger
-
-
-def readmit(database: Database, email: str, *, dry_run: bool = False) -> bool:
-    """Let a purged address in again; whether it had been purged."""
-    key = _key(database)
-    mark = _hash(bytes.fromhex(key), match_key(email)) if key else ""
-    person = database.value("SELECT person FROM _forgotten WHERE hash = ?", [mark])
-    if person is not None and not dry_run:
-        with database.transaction():
-            database.run("DELETE FROM _forgotten WHERE person = ?", [person])
-    return person is not None
-
-
-def unsent_consent(database: Database, tables: Sequence[MappedTable], email: str) -> list[str]:
-    """Why purging this person now would lose an opt-out, or a write whose outcome is not known."""
-    told = []
-    for table, local_id in person_history.people(database, tables, email):
-        row = records.find(database, table, "r.id = ?", [local_id])
-        if row is None:
-            continue
-        agreed = row.base.values if row.base else {}
-        told += [
-            f"{table.object} {local_id}: {column} is not in Salesforce yet"
-            for column in table.object_map.opt_out
-            if row.salesforce_id and row.local.values.get(column) and not agreed.get(column)
-        ]
-        in_doubt = database.value(
-            "SELECT count(*) FROM _outbox WHERE object = ? AND person_id = ? AND state IN ('sending', 'unknown')",
-            [table.object, local_id],
-        )
-        if in_doubt:
-            told.append(f"{table.object} {local_id}: a write is in doubt")
-    waiting = database.value(
-        "SELECT count(*) FROM events WHERE match_key = ? AND state <> 'handled' AND type = ?",
-        [match_key(email), EventType.UNSUBSCRIBED.value],
-    )
-    if waiting:
-        told.append("an unsubscribed event is not handled yet")
-    return told
-
-
 class _Rehearsed(Exception):
     """Takes a rehearsal back."""
 
 
 def _take_back() -> None:
     raise _Rehearsed
-
-
-def purge(
-    database: Database, tables: Sequence[MappedTable], email: str, *, dry_run: bool = False
-) -> dict[str, Any]:
-    """Remove a person from the mirror and its journal, and write the file anew.
-
-    What stays has no personal data in it: the ids of events, so that none counts twice, and of
-        Tasks.
-
-    Returns:
-        ``removed`` (rows, by table), ``records`` (the Salesforce Ids, which stay there) and
-        ``mentions`` (rows of other people that hold the address in some text of theirs, which are
-        left).
-    """
-    told: dict[str, Any] = {}
-    database.connection.create_function("_names", 2, names, deterministic=True)
-    try:
-        with database.wiping(), database.transaction():
-            told = _purge(database, tables, match_key(email))
-            if dry_run:
-                _take_back()
-    except _Rehearsed:
-        return told
-    _rewrite(database)
-    return told
 
 
 def names(text: object, key: str) -> bool:

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database
 from sfsync.model.record import LocalId
 
 RECORD = "record"
 EVENT = "event"
 ACTIVITY = "activity"
+INPUT = "input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,125 @@ def hint_for(code: str) -> str:
     return HINTS.get(code, DEFAULT_HINT)
 
 
+_AGAIN = {
+    INPUT: "",  # the line itself is handed in again, corrected
+    RECORD: "",  # an edited row without an open entry is pushed
+    EVENT: "UPDATE events SET state = 'new', note = '' WHERE id = ? AND state = 'quarantined'",
+    # as a Task whose reply was lost: an attempt before the refused one may have arrived, so it is
+    # looked up first
+    ACTIVITY: "UPDATE activities SET state = CASE sent_at WHEN '' THEN 'queued' ELSE 'sending' END,"
+    " settled_at = '' WHERE key = ? AND state = 'quarantined'",
+}
+"""What an entry of each kind needs to be tried again, beside being settled itself."""
+
+
+class Quarantine:
+    """Entries as people see them, and what they say of them. Each call is a transaction of its own."""
+
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+        self._database = context.database
+
+    def put(
+        self,
+        *,
+        kind: str,
+        code: str,
+        message: str,
+        hint: str = "",
+        object_name: str = "",
+        local_id: LocalId | None = None,
+        event_id: str = "",
+        payload: str = "",
+    ) -> None:
+        """Put something into quarantine, with the reason in the org's own words, and a hint."""
+        entry = Refusal(kind, code, message, hint, object_name, local_id, event_id, payload)
+        with self._database.transaction():
+            if kind == RECORD and local_id is not None:
+                base = self._context.table(object_name).base
+                entry = at_this_edit(self._database, base, entry)
+            put_aside(self._database, entry, self._context.run_id)
+
+    def listed(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """What is in open quarantine, the latest first."""
+        found = self._database.rows(
+            "SELECT k.id, k.kind, k.object, k.person_id, k.event_id, k.code, k.message, k.hint,"
+            f" k.payload, k.run_id, k.quarantined_at, {self._context.address_sql()}"
+            " FROM quarantine AS k WHERE k.state = 'open'"
+            " ORDER BY k.quarantined_at DESC, k.id DESC LIMIT ?",
+            [limit],
+        )
+        return [_listed(row) for row in found]
+
+    def retry(self, ids: Sequence[int] = ()) -> int:
+        """Let entries go, so that the next push, or the next look at the events, tries again.
+
+        All where none is named.
+
+        Returns:
+            How many.
+        """
+        database = self._database
+        with database.transaction(edits=True):
+            entries = database.rows(
+                "SELECT id, kind, event_id FROM quarantine WHERE state = 'open' ORDER BY id"
+            )
+            chosen = [entry for entry in entries if not ids or entry[0] in ids]
+            again = [entry for entry in chosen if entry[1] in _AGAIN]
+            for number, kind, event_id in again:
+                if statement := _AGAIN[kind]:
+                    database.run(statement, [event_id])
+                database.run(
+                    "UPDATE quarantine SET state = 'settled', settled_at = ? WHERE id = ?",
+                    [database.now(), number],
+                )
+        return len(again)
+
+    def ignore(self, ids: Sequence[int]) -> int:
+        """Leave these for good: they are not listed again, and tried only where somebody edits the row.
+
+        Returns:
+            How many there were.
+        """
+        with self._database.transaction(edits=True):
+            return self._database.run_many(
+                "UPDATE quarantine SET state = 'ignored', settled_at = ? WHERE id = ? AND state = 'open'",
+                [(self._database.now(), number) for number in ids],
+            )
+
+
+def _listed(row: Sequence[Any]) -> dict[str, Any]:
+    (
+        number,
+        kind,
+        object_name,
+        person,
+        event_id,
+        code,
+        message,
+        hint,
+        payload,
+        run_id,
+        at,
+        address,
+    ) = row
+    return {
+        "id": number,
+        "kind": kind,
+        "object": object_name,
+        "record": address or ("" if person is None else f"{person}"),
+        "local_id": person,
+        "event_id": event_id,
+        "code": code,
+        "message": message,
+        "hint": hint,
+        "payload": payload,
+        "run_id": run_id,
+        "quarantined_at": at,
+    }
+
+
+# -- inside a transaction of the caller's ------------------------------------------------------------
 def put_aside(database: Database, refusal: Refusal, run_id: str) -> None:
     """Keep a refusal, inside a transaction; an open entry for the same thing is brought up to date."""
     entry = _open_entry(database, refusal)
@@ -138,77 +259,3 @@ def at_this_edit(database: Database, base: str, refusal: Refusal) -> Refusal:
     """The refusal with the row's edit number: only a later edit brings the row back."""
     edit = database.value(f"SELECT _edit FROM {base} WHERE id = ?", [refusal.local_id])
     return replace(refusal, edit=int(edit or 0))
-
-
-# -- for people ------------------------------------------------------------------------------------
-def listed(database: Database, addresses: str, *, limit: int) -> list[dict[str, Any]]:
-    """Open entries, the latest first; ``addresses`` is SQL that gives the address of ``k``'s person."""
-    found = database.rows(
-        "SELECT k.id, k.kind, k.object, k.person_id, k.event_id, k.code, k.message, k.hint, k.payload,"
-        f" k.run_id, k.quarantined_at, {addresses} FROM quarantine AS k WHERE k.state = 'open'"
-        " ORDER BY k.quarantined_at DESC, k.id DESC LIMIT ?",
-        [limit],
-    )
-    return [
-        {
-            "id": number,
-            "kind": kind,
-            "object": object_name,
-            "record": address or ("" if person is None else f"{person}"),
-            "local_id": person,
-            "event_id": event_id,
-            "code": code,
-            "message": message,
-            "hint": hint,
-            "payload": payload,
-            "run_id": run_id,
-            "quarantined_at": at,
-        }
-        for number, kind, object_name, person, event_id, code, message, hint, payload, run_id, at, address in found
-    ]
-
-
-def retry(database: Database, ids: Sequence[int]) -> int:
-    """Let entries go, so that the next push, or the next look at the events, tries again; all where none is named.
-
-    Returns:
-        How many.
-    """
-    with database.transaction(edits=True):
-        entries = database.rows(
-            "SELECT id, kind, event_id FROM quarantine WHERE state = 'open' ORDER BY id"
-        )
-        chosen = [entry for entry in entries if not ids or entry[0] in ids]
-        again = [entry for entry in chosen if entry[1] in _AGAIN]
-        for number, kind, event_id in again:
-            if statement := _AGAIN[kind]:
-                database.run(statement, [event_id])
-            database.run(
-                "UPDATE quarantine SET state = 'settled', settled_at = ? WHERE id = ?",
-                [database.now(), number],
-            )
-    return len(again)
-
-
-INPUT = "input"
-_AGAIN = {
-    INPUT: "",  # the line itself is handed in again, corrected
-    RECORD: "",  # an edited row without an open entry is pushed
-    EVENT: "UPDATE events SET state = 'new', note = '' WHERE id = ? AND state = 'quarantined'",
-    # as in doubt: an attempt before the refused one may have arrived, so it is looked up first
-    ACTIVITY: "UPDATE activities SET state = CASE sent_at WHEN '' THEN 'queued' ELSE 'sending' END,"
-    " settled_at = '' WHERE key = ? AND state = 'quarantined'",
-}
-
-
-def ignore(database: Database, ids: Sequence[int]) -> int:
-    """Leave these for good: they are told no more, and tried again only where somebody edits the row.
-
-    Returns:
-        How many there were.
-    """
-    with database.transaction(edits=True):
-        return database.run_many(
-            "UPDATE quarantine SET state = 'ignored', settled_at = ? WHERE id = ? AND state = 'open'",
-            [(database.now(), number) for number in ids],
-        )

@@ -1,4 +1,4 @@
-"""Local rows with their base beside them: reading them, and applying the mirror's half of a plan.
+"""Local rows with their base beside them: reading them, and writing them without losing an edit.
 
 Everything here runs inside a transaction of the caller's. Whatever a plan says, a value that
 somebody wrote after it was made is not overwritten: a column takes the plan's value only while it
@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sfsync.errors import UsageError
-from sfsync.mirror import conflicts, quarantine
-from sfsync.mirror.database import Database, quoted
+from sfsync.mirror import quarantine
+from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.tables import ALL, MappedTable, read_back, spelled
-from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
+from sfsync.model.change import FieldDecision, RowPlan, Side
 from sfsync.model.mapping import Merge
 from sfsync.model.record import MISSING, Base, Local, LocalId, Row, SalesforceId, Value, Values
-
-TIDIED = "tidied"
-"""The rule of a decision that brings a value into canonical form: nothing new came in."""
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -29,11 +25,6 @@ def row_columns(table: MappedTable, columns: Sequence[str]) -> str:
         f"r.id, r.salesforce_id, r.deleted_at, {table.listed('r', columns)},"
         f" b.id, b.deleted_at, b._edited_at, b._unmet, {table.listed('b', columns)}"
     )
-
-
-def row_width(columns: Sequence[str]) -> int:
-    """How many columns ``row_columns`` are."""
-    return 7 + 2 * len(columns)
 
 
 def read_row(found: Sequence[Value], columns: Sequence[str]) -> Row:
@@ -83,8 +74,8 @@ def dirty(table: MappedTable, columns: Sequence[str]) -> str:
     wait for a person's decision.
     """
     moved = " OR ".join(
-        f"((r.{quoted(name)} IS NOT b.{quoted(name)} OR instr(b._unmet, ',{_literal(name)},'))"
-        f" AND NOT instr(b._held, ',{_literal(name)},'))"
+        f"((r.{quoted(name)} IS NOT b.{quoted(name)} OR instr(b._unmet, ',{literal(name)},'))"
+        f" AND NOT instr(b._held, ',{literal(name)},'))"
         for name in columns
     )
     deletes = "b.deleted_at IS NULL" if table.object_map.on_local_delete == "delete" else "0"
@@ -99,7 +90,7 @@ def put_aside(table: MappedTable) -> str:
     """SQL over ``r`` and ``b``: the row is in quarantine and nobody has edited it since."""
     return (
         "EXISTS (SELECT 1 FROM quarantine AS q WHERE q.kind = 'record' AND q.state <> 'settled'"
-        f" AND q.object = '{_literal(table.object)}' AND q.person_id = r.id AND q._edit >= coalesce(b._edit, 0))"
+        f" AND q.object = '{literal(table.object)}' AND q.person_id = r.id AND q._edit >= coalesce(b._edit, 0))"
     )
 
 
@@ -109,10 +100,6 @@ def has_address(database: Database, table: MappedTable, key: str) -> bool:
         database.value(f"SELECT 1 FROM {table.name} WHERE {table.match()} = ? LIMIT 1", [key])
         is not None
     )
-
-
-def _literal(text: str) -> str:
-    return text.replace("'", "''")
 
 
 # -- writing ---------------------------------------------------------------------------------------
@@ -342,140 +329,7 @@ def note_former(database: Database, table: MappedTable, local_id: LocalId, plan:
         )
 
 
-# -- plans -----------------------------------------------------------------------------------------
-class Committer:
-    """Applies the mirror's half of plans.
-
-    Args:
-        tables: all mapped tables, by object.
-        run_id: the run that conflicts are noted under.
-    """
-
-    def __init__(self, database: Database, tables: Mapping[str, MappedTable], run_id: str) -> None:
-        self._database = database
-        self._tables = tables
-        self._run_id = run_id
-
-    def commit(self, plans: Iterable[RowPlan], segment: str) -> None:
-        """Apply them; a plan that says why it is skipped is left alone."""
-        for plan in plans:
-            if not plan.skip:
-                self._apply(self._tables[plan.object], plan, segment)
-
-    def _apply(self, table: MappedTable, plan: RowPlan, segment: str) -> None:
-        if plan.local_action is LocalAction.INSERT:
-            self._insert(table, plan, segment)
-        elif plan.local_id is not None:
-            if plan.local_action is LocalAction.SOFT_DELETE:
-                self._soft_delete(table, plan, plan.local_id)
-            else:
-                self._update(table, plan, plan.local_id)
-
-    def _insert(self, table: MappedTable, plan: RowPlan, segment: str) -> None:
-        database = self._database
-        if (
-            plan.salesforce_id is not None
-            and id_of(database, table, plan.salesforce_id) is not None
-        ):
-            return  # it came in by another way meanwhile; the next pull compares
-        local_id = insert(database, table, plan.to_local, plan.salesforce_id)
-        note_arrivals(database, table, local_id, local_id, self._run_id)
-        join_segment(database, table, local_id, segment)
-        if any(plan.to_local.get(column) != value for column, value in plan.new_base.items()):
-            keep_base(database, table, local_id)
-            agree(database, table, local_id, plan.new_base, held_columns(plan))
-        conflicts.record(database, plan, local_id, self._run_id)
-
-    def _update(self, table: MappedTable, plan: RowPlan, local_id: LocalId) -> None:
-        database = self._database
-        row = database.row(f"SELECT deleted_at FROM {table.name} WHERE id = ?", [local_id])
-        if row is None:
-            return
-        if plan.is_empty and not plan.decisions and row[0] is not None:
-            forget_base(database, table, local_id)  # gone on both sides
-            return
-        if plan.salesforce_id is not None and not self._linked(table, plan.salesforce_id, local_id):
-            return
-        keep_base(database, table, local_id)
-        if plan.local_action is LocalAction.RESTORE:
-            database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
-        note_former(database, table, local_id, plan)
-        write(database, table, local_id, plan.to_local, seen_values(plan.decisions))
-        pulled = [
-            each.column
-            for each in plan.decisions
-            if each.rule != TIDIED and each.column in plan.to_local
-        ]
-        if pulled:
-            note_brought(database, table, local_id, "pulled", pulled, "", self._run_id)
-        late = overtaken(database, table, local_id, plan)
-        agreed = {column: value for column, value in plan.new_base.items() if column not in late}
-        agree(database, table, local_id, agreed, held_columns(plan))
-        prune(database, table, local_id)
-        conflicts.record(database, plan, local_id, self._run_id)
-
-    def _linked(self, table: MappedTable, salesforce_id: SalesforceId, local_id: LocalId) -> bool:
-        return link(self._database, table, local_id, salesforce_id)
-
-    def _soft_delete(self, table: MappedTable, plan: RowPlan, local_id: LocalId) -> None:
-        database = self._database
-        database.run(
-            f"UPDATE {table.name} SET deleted_at = coalesce(deleted_at, ?) WHERE id = ?",
-            [database.now(), local_id],
-        )
-        forget_base(database, table, local_id)
-        conflicts.record(database, plan, local_id, self._run_id)
-        if plan.successor_id is not None and plan.salesforce_id is not None:
-            self._follow(table, plan, local_id, plan.salesforce_id, plan.successor_id)
-
-    def _follow(
-        self,
-        table: MappedTable,
-        plan: RowPlan,
-        local_id: LocalId,
-        salesforce_id: SalesforceId,
-        successor_id: SalesforceId,
-    ) -> None:
-        database = self._database
-        successor = self._tables.get(plan.successor_object or plan.object)
-        keep_link(
-            database, table, salesforce_id, plan.successor_object or plan.object, successor_id
-        )
-        survivor = id_of(database, successor, successor_id) if successor else None
-        if successor is None or survivor is None:
-            return  # queued Tasks follow the link when they are sent
-        move_person(database, table, local_id, successor, survivor)
-        with database.as_edits():
-            write(database, successor, survivor, plan.to_successor)
-            for column, amount in plan.add_to_successor.items():
-                name = quoted(column)
-                database.run(
-                    f"UPDATE {successor.name} SET {name} = coalesce({name}, 0) + ? WHERE id = ?",
-                    [amount, survivor],
-                )
-        owed = [*plan.to_successor, *plan.add_to_successor]
-        if owed:
-            note_brought(
-                database, successor, survivor, "lives on", owed, salesforce_id, self._run_id
-            )
-
-
-def keep_link(
-    database: Database,
-    table: MappedTable,
-    salesforce_id: SalesforceId,
-    successor_object: str,
-    successor_id: SalesforceId,
-) -> None:
-    """This record lives on in that one."""
-    reason = "merged" if successor_object == table.object else "converted"
-    database.run(
-        "INSERT OR REPLACE INTO _links (object, salesforce_id, successor_object, successor_id, reason, found_at)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        [table.object, salesforce_id, successor_object, successor_id, reason, database.now()],
-    )
-
-
+# -- what a plan saw ------------------------------------------------------------------------------
 def seen_values(decisions: Iterable[FieldDecision]) -> dict[str, Value]:
     """What the plan saw in the row, for the columns it decided."""
     return {d.column: d.local for d in decisions if d.local is not MISSING}
@@ -508,56 +362,3 @@ def overtaken(database: Database, table: MappedTable, local_id: LocalId, plan: R
 def held_columns(plan: RowPlan) -> set[str]:
     """The columns that wait for a person."""
     return {decision.column for decision in plan.decisions if decision.winner is Side.HELD}
-
-
-# -- a person decides ------------------------------------------------------------------------------
-def take(
-    database: Database, tables: Mapping[str, MappedTable], conflict_id: int, side: Side
-) -> None:
-    """Decide a conflict: the chosen side's value stands, and the next sync carries it to where it is not.
-
-    An open one: the base moves to the org's value, so that the row's own value counts as the one
-    edit there is, or the row takes the org's value and is at rest. One that a policy decided: the
-    other value is an edit made now.
-
-    Raises:
-        UsageError: there is no such conflict, or it is settled.
-    """
-    found = database.row(
-        'SELECT object, person_id, "column", local, remote, state FROM conflicts WHERE id = ?',
-        [conflict_id],
-    )
-    if found is None or found[0] not in tables:
-        raise UsageError(f"there is no conflict {conflict_id}", hint="sfsync conflicts")
-    table, local_id = tables[found[0]], LocalId(found[1])
-    column, local, remote, state = found[2:]
-    if state == "settled" or column not in table.columns:
-        raise UsageError(
-            f"conflict {conflict_id} is settled already", hint="sfsync conflicts --open"
-        )
-    chosen = local if side is Side.LOCAL else remote
-    with database.transaction():
-        if state == "open":
-            keep_base(database, table, local_id)
-            if side is Side.REMOTE:
-                write(database, table, local_id, {column: remote})
-            agree(database, table, local_id, {column: remote}, set())
-            prune(database, table, local_id)
-        else:
-            with database.as_edits():
-                write(database, table, local_id, {column: chosen})
-        database.run(
-            "UPDATE conflicts SET state = 'settled', winner = ?, rule = 'a person', value = ?, settled_at = ?"
-            " WHERE id = ?",
-            [side.value, chosen, database.now(), conflict_id],
-        )
-
-
-def addresses(tables: Iterable[MappedTable]) -> str:
-    """SQL: the address of the person that ``k.object`` and ``k.person_id`` name."""
-    cases = "".join(
-        f" WHEN '{_literal(table.object)}' THEN (SELECT r.{quoted(table.object_map.match_on)}"
-        f" FROM {table.name} AS r WHERE r.id = k.person_id)"
-        for table in tables
-    )
-    return f"CASE k.object{cases} END" if cases else "NULL"

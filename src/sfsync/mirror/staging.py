@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sfsync.mirror import records
-from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.tables import MappedTable, differs
 from sfsync.model.mapping import Merge, ObjectMap
 from sfsync.model.outcome import ObjectReport
@@ -268,7 +268,7 @@ class SqliteStage:
         database, table = self._database, self._table
         last = int(database.value("SELECT max(id) FROM _brought") or 0)
         named = " || ".join(
-            f"iif(s.{quoted(name)} IS NOT r.{quoted(name)}, '{_literal(name)},', '')"
+            f"iif(s.{quoted(name)} IS NOT r.{quoted(name)}, '{literal(name)},', '')"
             for name in self._law.pulled
         )
         count = database.run(
@@ -484,10 +484,6 @@ class SqliteStage:
         if row is None:
             return Triple(self._table.object, None, None, remote)
         return Triple(self._table.object, row.base, row.local, remote)
-
-
-def _literal(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def _absent(values: Mapping[str, Value], columns: Sequence[str]) -> str:

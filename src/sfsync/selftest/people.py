@@ -251,7 +251,7 @@ class People:
         )
         self.ledger.typed -= {phone for (phone,) in held}
         value = self.new_value()
-        self.mirror().import_records(table, [{"email": email, "phone": value}])
+        self.mirror().imports.store(table, [{"email": email, "phone": value}])
         return f"{table} {email} with phone {value}"
 
     def edit_here(self, number: int, table: str, column: str, blank: bool) -> str:
@@ -330,12 +330,12 @@ class People:
         if not found:
             return ""
         (conflict,) = found[number % len(found)]
-        self.mirror().take(conflict, side)
+        self.mirror().conflicts.take(conflict, side)
         return f"conflict {conflict}: {side}"
 
     def retry_here(self) -> str:
         """``sfsync retry``."""
-        count = self.mirror().retry()
+        count = self.mirror().quarantine.retry()
         return f"{count} entries" if count else ""
 
     def event_comes(self, address: int, kind: str, number: int) -> str:
@@ -345,7 +345,7 @@ class People:
         made = EmailEvent(
             f"evt-{number}", EventType(kind), ADDRESSES[address], at, campaign, campaign.upper()
         )
-        self.mirror().keep_events([made], source="selftest")
+        self.mirror().events.keep([made], source="selftest")
         return f"{made.id}: {kind} of {made.email}"
 
 

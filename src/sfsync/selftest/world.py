@@ -409,10 +409,10 @@ class World:
         org.on_job = partial(note_job, run)
         try:
             run.check_org(self.org.state.org_id)
-            mirror.begin_run(report.run_id, verb)
+            mirror.runs.begin(report.run_id, verb)
             VERBS[verb](run)
             self.usable = run.usable
-            mirror.finish_run(report.run_id, "ok", report.as_dict())
+            mirror.runs.finish(report.run_id, "ok", report.as_dict())
             life.hit("run.finished")
         finally:
             report.api_calls = org.usage().api_calls
@@ -467,7 +467,7 @@ class World:
         """Peace, a few runs, and the promises."""
         self.played.log.append("all is well, and sync runs until both sides are at rest")
         self.troubles.end()
-        self.mirror.retry()
+        self.mirror.quarantine.retry()
         for _ in range(RUNS_TO_REST):
             state = invariants.state_of(self)
             self.played.log.append(f"  {self.run('sync')}")

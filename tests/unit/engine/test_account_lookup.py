@@ -82,7 +82,7 @@ def test_once_the_account_is_there_a_retry_links_it(skipping: Sides) -> None:
     type_company(skipping, "Late GmbH")
     skipping.sync()
     skipping.org.create("Account", Name="Late GmbH")
-    skipping.mirror.retry()
+    skipping.mirror.quarantine.retry()
     skipping.sync()
     assert of_ada(skipping) == "Late GmbH"
     assert skipping.refusals() == []

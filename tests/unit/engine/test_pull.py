@@ -229,7 +229,7 @@ def test_mergers_and_conversions_take_nobody_away_and_do_not_count(sides: Sides)
 
 def test_while_paused_nothing_is_written(sides: Sides) -> None:
     crowd(sides, 1)
-    sides.mirror.keep_note("paused", "2026-01-20T10:00:00Z")
+    sides.mirror.state.keep_note("paused", "2026-01-20T10:00:00Z")
     for verb in (sides.pull, sides.push, sides.push_activity, sides.sync):
         with pytest.raises(Paused):
             verb()
@@ -262,7 +262,7 @@ def test_a_field_that_becomes_visible_is_read_in_full_and_blanks_nothing(sides: 
     sides.edit("UPDATE contacts SET job_title = 'ours' WHERE email = 'p1@x.example'")
     sides.pass_time(7_200)
     sides.org.hidden.clear()
-    sides.mirror.keep_facts(sides.org.describe("Contact"))
+    sides.mirror.state.keep_facts(sides.org.describe("Contact"))
     sides.sync()
     assert sides.local("p0@x.example", "job_title") == "theirs"
     assert sides.local("p1@x.example", "job_title") == "ours"
@@ -309,15 +309,15 @@ def test_a_click_counted_while_the_pull_is_at_work_is_not_lost(sides: Sides) -> 
     sides.pull()
     sides.edit("UPDATE contacts SET total_clicks = 7")
     sides.org.edit(ada, **{CLICKS: 8})
-    commit = sides.mirror.commit
+    commit = sides.mirror.rows.commit
 
     def late(plans, *, segment=""):
         sides.edit("UPDATE contacts SET total_clicks = total_clicks + 1")
         commit(plans, segment=segment)
 
-    sides.mirror.commit = late  # type: ignore[method-assign]
+    sides.mirror.rows.commit = late  # type: ignore[method-assign]
     sides.pull()
-    sides.mirror.commit = commit  # type: ignore[method-assign]
+    sides.mirror.rows.commit = commit  # type: ignore[method-assign]
     sides.sync_until_quiet()
     assert sides.local("p0@x.example", "total_clicks") == sides.remote(ada, CLICKS) == 11
 
@@ -342,7 +342,7 @@ def test_a_held_conflict_costs_no_calls_and_is_told_once(sides: Sides) -> None:
 
 def test_a_dry_pull_changes_neither_side(sides: Sides) -> None:
     crowd(sides, 3)
-    sides.mirror.runs()
+    sides.mirror.runs.listed()
     before = sides.bytes_of_both()
     report = sides.pull(dry_run=True)
     assert report.pull["contact"].created == 3

@@ -97,7 +97,7 @@ def test_unknown_people_wait_in_quarantine_where_the_mapping_says_so(sides: Side
     sides.push_activity(event(1, ADA))
     assert sides.refusals() == ["UNKNOWN_PERSON"]
     record = sides.org.create("Contact", LastName="Lovelace", Email=ADA)
-    sides.mirror.retry()
+    sides.mirror.quarantine.retry()
     sides.push_activity()
     assert sides.refusals() == []
     assert sides.remote(record, OPENS) == 1
@@ -146,7 +146,7 @@ def test_a_task_the_org_refuses_is_put_aside_and_the_counter_stands(sides: Sides
     sides.org.trouble.rejected = lambda _: None
     assert sides.refusals() == ["NO"]
     assert sides.remote(record, OPENS) == 1
-    sides.mirror.retry()
+    sides.mirror.quarantine.retry()
     sides.push_activity()
     assert len(sides.tasks()) == 1
     assert sides.remote(record, OPENS) == 1
@@ -203,7 +203,7 @@ def test_a_task_whose_persons_row_was_deleted_for_good_is_put_aside_until_the_re
     assert (report.activity.waiting, report.activity.quarantined) == (0, 1)
     assert sides.refusals() == ["PERSON_GONE"]
     sides.pull(full=True)
-    sides.mirror.retry()
+    sides.mirror.quarantine.retry()
     sides.push_activity()
     (task,) = sides.org.live("Task")
     assert task["WhoId"] == record
@@ -222,7 +222,7 @@ def test_a_task_whose_person_was_deleted_here_before_they_were_created_is_put_as
     sides.push_activity()
     assert sides.refusals() == ["PERSON_GONE"]
     sides.edit("UPDATE contacts SET deleted_at = NULL")
-    sides.mirror.retry()
+    sides.mirror.quarantine.retry()
     sides.sync_until_quiet()
     assert len(sides.tasks()) == 1
 
@@ -238,6 +238,6 @@ def test_a_task_in_doubt_does_not_go_to_another_person_of_the_same_address(sides
     sides.org.create("Contact", LastName="Other", Email=ADA)
     sides.sync()
     assert sides.refusals() == ["PERSON_GONE"]
-    sides.mirror.retry()
+    sides.mirror.quarantine.retry()
     sides.sync_until_quiet()
     assert len(sides.tasks()) == 1

@@ -194,7 +194,7 @@ def test_a_record_that_is_out_of_sight_just_now_leaves_its_write_in_doubt(sides:
     sides.org.out_of_sight.add(record)
     sides.sync()
     sides.org.out_of_sight.clear()
-    sides.mirror.retry()
+    sides.mirror.quarantine.retry()
     sides.sync_until_quiet()
     assert sides.remote(record, CLICKS) == sides.local("ada@x.example", "total_clicks") == 7
 

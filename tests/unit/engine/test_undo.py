@@ -47,7 +47,7 @@ def test_the_org_is_as_before_and_nothing_is_left_to_push(sides: Sides) -> None:
     ids, before, run_id = pushed(sides)
     undo(sides, run_id)
     assert now(sides, ids) == before
-    assert list(sides.mirror.dirty_ids("contact", ("phone",))) == []
+    assert list(sides.mirror.rows.dirty_ids("contact", ("phone",))) == []
     assert sides.push().push["contact"].updated == 0
 
 

@@ -132,7 +132,7 @@ def pull(
         plans = [
             plan_row(triple, object_map, RULES) for triple in stage.triples(contested_only=True)
         ]
-        mirror.commit(plans, segment=segment)
+        mirror.rows.commit(plans, segment=segment)
 
 
 def contested(
@@ -165,7 +165,7 @@ def journal(mirror: SqliteMirror, *plans: RowPlan) -> list[int]:
         )
         for plan in plans
     ]
-    return [write.ref for write in mirror.journal(pending)]
+    return [write.ref for write in mirror.outbox.journal(pending)]
 
 
 @contextmanager

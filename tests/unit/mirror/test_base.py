@@ -33,7 +33,7 @@ def met(mirror: SqliteMirror) -> SqliteMirror:
 
 
 def dirty(mirror: SqliteMirror) -> list[str]:
-    return list(mirror.dirty_ids("contact", PUSHED))
+    return list(mirror.rows.dirty_ids("contact", PUSHED))
 
 
 def test_a_pull_leaves_no_base_and_nothing_to_push(met: SqliteMirror) -> None:
@@ -84,8 +84,8 @@ def test_an_edit_of_a_field_that_only_comes_down_is_not_pushed(met: SqliteMirror
 
 def test_a_row_inserted_elsewhere_never_met_the_org(met: SqliteMirror) -> None:
     edit(met, "INSERT INTO contacts (email, phone) VALUES ('new@example.com', '9')")
-    assert list(met.unlinked("contact")) == [(LocalId(4), "new@example.com")]
-    row = met.row("contact", LocalId(4))
+    assert list(met.rows.unlinked("contact")) == [(LocalId(4), "new@example.com")]
+    row = met.rows.by_local_id("contact", LocalId(4))
     assert row is not None
     assert row.base is None
 
@@ -133,7 +133,7 @@ def test_every_way_to_write_keeps_base_and_link(met: SqliteMirror, sql: str) -> 
     for value in ("2", "3"):  # twice: the base must not be replaced by the second edit
         edit(met, sql.format(sid=sid(1)).replace("'2'", f"'{value}'"))
         assert base_of(met, 1) == [("1",)]
-    row = met.row("contact", LocalId(1))
+    row = met.rows.by_local_id("contact", LocalId(1))
     assert row is not None
     assert (row.salesforce_id, row.local.values["phone"]) == (sid(1), "3")
     assert row.base is not None
@@ -143,13 +143,13 @@ def test_every_way_to_write_keeps_base_and_link(met: SqliteMirror, sql: str) -> 
 def test_an_insert_that_is_ignored_changes_nothing(met: SqliteMirror) -> None:
     edit(met, "INSERT OR IGNORE INTO contacts (id, phone) VALUES (1, '2')")
     assert dirty(met) == []
-    met.begin_run("run-2", "sync")
+    met.runs.begin("run-2", "sync")
     assert one(met, "SELECT count(*) FROM _contacts_base") == 0
 
 
 def test_another_salesforce_id_means_that_nothing_was_agreed(met: SqliteMirror) -> None:
     edit(met, "UPDATE contacts SET salesforce_id = ? WHERE id = 1", sid(77))
-    row = met.row("contact", LocalId(1))
+    row = met.rows.by_local_id("contact", LocalId(1))
     assert row is not None
     assert row.base is None
     assert dirty(met) == [sid(77)]
@@ -157,7 +157,7 @@ def test_another_salesforce_id_means_that_nothing_was_agreed(met: SqliteMirror) 
 
 def test_a_row_taken_off_its_record_is_unlinked(met: SqliteMirror) -> None:
     edit(met, "UPDATE contacts SET salesforce_id = NULL WHERE id = 1")
-    assert list(met.unlinked("contact")) == [(LocalId(1), "p1@example.com")]
+    assert list(met.rows.unlinked("contact")) == [(LocalId(1), "p1@example.com")]
 
 
 def test_the_id_of_a_row_is_for_ever(met: SqliteMirror) -> None:
@@ -176,13 +176,13 @@ def test_a_row_hard_deleted_here_spreads_nowhere_and_comes_back(met: SqliteMirro
     edit(met, "DELETE FROM contacts WHERE id = 1")
     assert dirty(met) == []
     pull(met, remote(1, phone="1"))
-    assert met.find_row("contact", sid(1)) is not None
+    assert met.rows.by_salesforce_id("contact", sid(1)) is not None
 
 
 def test_a_soft_delete_here_is_pushed_only_where_the_mapping_says_so(met: SqliteMirror) -> None:
     edit(met, "UPDATE contacts SET deleted_at = '2026-01-20T10:00:00Z' WHERE id = 1")
     assert dirty(met) == []
-    assert met.rows("contact") == 2
+    assert met.rows.count("contact") == 2
 
 
 def test_sfsyncs_own_writes_are_no_edits(met: SqliteMirror) -> None:
@@ -225,7 +225,7 @@ def test_a_tool_that_rebuilt_the_table_makes_everything_unsure(met: SqliteMirror
         assert all(
             row.base is None
             for number in (1, 2, 3)
-            if (row := again.find_row("contact", sid(number)))
+            if (row := again.rows.by_salesforce_id("contact", sid(number)))
         )
         assert len(dirty(again)) == 3
         edit(again, "UPDATE contacts SET phone = 'seen' WHERE id = 2")

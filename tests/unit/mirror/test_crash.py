@@ -41,9 +41,9 @@ def dying(method):
 
 Database.run, Database.run_many = dying(Database.run), dying(Database.run_many)
 pull(mirror, *(remote(number, phone="2") for number in range(60)), segment="All")
-mirror.keep_events([event(1)], source="test")
+mirror.events.keep([event(1)], source="test")
 who = Person("contact", LocalId(1), sid(0))
-mirror.apply_events([Effect(event(1), who, add_values={"clicks": 1})])
+mirror.events.apply([Effect(event(1), who, add_values={"clicks": 1})])
 mirror.close()
 print(count)
 """.replace("import *\n", "import *\nfrom sfsync.model.record import LocalId\n", 1)
@@ -109,6 +109,6 @@ def test_a_migration_that_is_killed_starts_over(tmp_path: Path) -> None:
     assert died.returncode == 9
     with open_mirror(path) as mirror:
         pull(mirror, remote(1))
-        mirror.keep_events([event(1)], source="test")
+        mirror.events.keep([event(1)], source="test")
         assert one(mirror, "PRAGMA integrity_check") == "ok"
         assert one(mirror, "SELECT count(*) FROM _sqlite_migrations") == SCHEMA

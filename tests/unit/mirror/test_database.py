@@ -58,7 +58,7 @@ def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
 def test_an_empty_file_becomes_a_mirror(path: Path) -> None:
     path.touch()
     with open_mirror(path) as mirror:
-        assert mirror.rows("contact") == 0
+        assert mirror.rows.count("contact") == 0
 
 
 def test_a_link_to_nowhere_is_refused(path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_link_to_ones_own_file_is_followed(path: Path) -> None:
     open_mirror(target).close()
     path.symlink_to(target)
     with open_mirror(path) as mirror:
-        assert mirror.rows("contact") == 0
+        assert mirror.rows.count("contact") == 0
 
 
 def test_a_folder_is_no_mirror(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_said_to_be_damaged(path: Path) -> None:
         content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
     path.write_bytes(content)
     with pytest.raises(MirrorError, match="damaged"), open_mirror(path) as mirror:
-        mirror.rows("contact")
+        mirror.rows.count("contact")
 
 
 def test_a_read_only_mirror_can_be_read_and_says_that_it_cannot_be_written(
@@ -132,7 +132,7 @@ def test_a_read_only_mirror_can_be_read_and_says_that_it_cannot_be_written(
         lambda found, **options: really(f"file:{found}?mode=ro", uri=True, **options),
     )
     with open_mirror(path) as mirror:
-        assert mirror.rows("contact") == 1
+        assert mirror.rows.count("contact") == 1
         with pytest.raises(MirrorError, match="cannot be written") as caught:
             pull(mirror, remote(2))
         assert "permission" in caught.value.hint
@@ -142,7 +142,7 @@ def test_a_look_at_an_up_to_date_mirror_writes_nothing(path: Path) -> None:
     open_mirror(path).close()
     before = path.read_bytes()
     with open_mirror(path) as mirror:
-        mirror.status()
+        mirror.diagnostics.status()
         with mirror.staging(*_contact()) as stage:
             stage.add([remote(1)])
             stage.summary()
@@ -172,7 +172,7 @@ def test_a_full_disk_loses_what_was_under_way_and_nothing_else(mirror: SqliteMir
     assert one(mirror, "PRAGMA integrity_check") == "ok"
     mirror._database.value("PRAGMA max_page_count = 100000")
     pull(mirror, remote(1, phone="2"), remote(2))
-    assert mirror.rows("contact") == 2
+    assert mirror.rows.count("contact") == 2
 
 
 def test_a_rollback_by_sqlite_itself_is_not_followed_by_halves(mirror: SqliteMirror) -> None:
@@ -204,7 +204,7 @@ def test_a_long_read_elsewhere_delays_a_commit_and_then_it_is_busy(path: Path) -
             with pytest.raises(MirrorBusy):
                 pull(mirror, remote(2))
             reading.close()
-        assert mirror.rows("contact") == 1
+        assert mirror.rows.count("contact") == 1
 
 
 def test_commits_are_as_durable_as_sqlite_can(path: Path) -> None:
@@ -272,5 +272,5 @@ def test_what_the_org_said_of_itself_is_asked_again_where_it_is_damaged(
             "INSERT OR REPLACE INTO _facts (sobject, facts, asked_at) VALUES ('Contact', ?, '')",
             [damaged],
         )
-        assert mirror.facts("Contact") is None
-        assert mirror.status()["objects"]
+        assert mirror.state.facts("Contact") is None
+        assert mirror.diagnostics.status()["objects"]

@@ -30,7 +30,7 @@ from tests.unit.mirror.samples import (
 
 
 def dirty(mirror: SqliteMirror) -> list[SalesforceId]:
-    return list(mirror.dirty_ids("contact", PUSHED))
+    return list(mirror.rows.dirty_ids("contact", PUSHED))
 
 
 def test_both_changed_to_the_same_is_agreement(mirror: SqliteMirror) -> None:
@@ -76,7 +76,7 @@ def test_an_edit_between_plan_and_commit_is_not_lost(mirror: SqliteMirror) -> No
     (triple,) = contested(mirror, remote(1, phone="9", last_name="L"))
     plan = plan_row(triple, CONTACT, RULES)
     edit(mirror, "UPDATE contacts SET phone = 'just typed'")
-    mirror.commit([plan])
+    mirror.rows.commit([plan])
     assert one(mirror, "SELECT phone FROM contacts") == "just typed"
     assert base_of(mirror, 1) == [("1",)], (
         "whoever typed has not seen the 9: both sides have changed"
@@ -89,28 +89,28 @@ def test_a_row_that_vanished_between_plan_and_commit_is_passed_over(mirror: Sqli
     edit(mirror, "UPDATE contacts SET phone = '2'")
     (triple,) = contested(mirror, remote(1, phone="3"))
     edit(mirror, "DELETE FROM contacts")
-    mirror.commit([plan_row(triple, CONTACT, RULES)])
+    mirror.rows.commit([plan_row(triple, CONTACT, RULES)])
     assert look(mirror, "SELECT * FROM _contacts_base") == []
 
 
 def test_a_plan_that_is_skipped_changes_nothing(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1, phone="1"))
     plan = RowPlan("contact", LocalId(1), sid(1), LocalAction.SOFT_DELETE, skip="because")
-    mirror.commit([plan])
-    assert mirror.rows("contact") == 1
+    mirror.rows.commit([plan])
+    assert mirror.rows.count("contact") == 1
 
 
 def test_one_bad_plan_takes_all_of_its_transaction_back(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1, phone="1"))
     good = RowPlan("contact", LocalId(1), sid(1), LocalAction.UPDATE, to_local={"phone": "2"})
     with pytest.raises(KeyError):
-        mirror.commit([good, replace(good, object="account")])
+        mirror.rows.commit([good, replace(good, object="account")])
     assert one(mirror, "SELECT phone FROM contacts") == "1"
 
 
 # -- rows that never met ---------------------------------------------------------------------------
 def test_a_row_imported_first_meets_its_record_by_address(mirror: SqliteMirror) -> None:
-    mirror.import_records(
+    mirror.imports.store(
         "contact", [{"email": "p1@example.com", "phone": "mine", "company": "Own"}]
     )
     pull(mirror, remote(1, phone="theirs", last_name="L"))
@@ -122,7 +122,7 @@ def test_a_row_imported_first_meets_its_record_by_address(mirror: SqliteMirror) 
 
 
 def test_what_the_org_does_not_have_yet_is_pushed_after_the_meeting(mirror: SqliteMirror) -> None:
-    mirror.import_records("contact", [{"email": "p1@example.com", "phone": "mine", "score": 4.5}])
+    mirror.imports.store("contact", [{"email": "p1@example.com", "phone": "mine", "score": 4.5}])
     pull(mirror, remote(1))
     assert dirty(mirror) == [sid(1)]
     (plan,) = push_plans(mirror, Remote(sid(1), {**remote(1).values, "score": None}))
@@ -130,13 +130,13 @@ def test_what_the_org_does_not_have_yet_is_pushed_after_the_meeting(mirror: Sqli
 
 
 def test_linking_says_that_they_never_agreed(mirror: SqliteMirror) -> None:
-    mirror.import_records("contact", [{"email": "p1@example.com"}])
-    mirror.link("contact", LocalId(1), sid(1))
-    row = mirror.find_row("contact", sid(1))
+    mirror.imports.store("contact", [{"email": "p1@example.com"}])
+    mirror.rows.link("contact", LocalId(1), sid(1))
+    row = mirror.rows.by_salesforce_id("contact", sid(1))
     assert row is not None
     assert row.base is None
     assert dirty(mirror) == [sid(1)]
-    assert list(mirror.unlinked("contact")) == []
+    assert list(mirror.rows.unlinked("contact")) == []
 
 
 def test_a_copy_that_a_pull_made_makes_room(mirror: SqliteMirror) -> None:
@@ -144,8 +144,8 @@ def test_a_copy_that_a_pull_made_makes_room(mirror: SqliteMirror) -> None:
     pull(
         mirror, remote(1, email=None), segment="All"
     )  # the create's reply was lost, the record came down
-    assert mirror.rows("contact") == 2
-    mirror.link("contact", LocalId(1), sid(1))
+    assert mirror.rows.count("contact") == 2
+    mirror.rows.link("contact", LocalId(1), sid(1))
     assert look(mirror, "SELECT id, salesforce_id FROM contacts") == [(1, sid(1))]
     assert look(mirror, "SELECT contact_id FROM contact_segments") == [(1,)]
 
@@ -176,7 +176,7 @@ def test_a_held_field_alone_is_nothing_to_push(held: SqliteMirror) -> None:
 
 
 def test_taking_ones_own_side_sends_it(held: SqliteMirror) -> None:
-    held.take(1, "local")
+    held.conflicts.take(1, "local")
     assert dirty(held) == [sid(1)]
     (plan,) = push_plans(held, remote(1, nick="Lovelace"))
     assert dict(plan.to_org) == {"nick": "Countess"}
@@ -189,20 +189,20 @@ def test_taking_ones_own_side_sends_it(held: SqliteMirror) -> None:
 
 
 def test_taking_the_orgs_side_brings_it_in(held: SqliteMirror) -> None:
-    held.take(1, "remote")
+    held.conflicts.take(1, "remote")
     assert one(held, "SELECT nick FROM contacts") == "Lovelace"
     assert dirty(held) == []
     assert look(held, "SELECT * FROM _contacts_base") == []
 
 
 def test_a_field_held_since_the_first_meeting_stays_held(mirror: SqliteMirror) -> None:
-    mirror.import_records("contact", [{"email": "p1@example.com", "nick": "Countess"}])
+    mirror.imports.store("contact", [{"email": "p1@example.com", "nick": "Countess"}])
     pull(mirror, remote(1, nick="Lovelace"))
     assert dirty(mirror) == []
     (triple,) = contested(mirror, remote(1, nick="Lovelace"))
     assert triple.base is not None
     assert "nick" not in triple.base.values
-    mirror.take(1, "local")
+    mirror.conflicts.take(1, "local")
     (plan,) = push_plans(mirror, remote(1, nick="Lovelace"))
     assert dict(plan.to_org) == {"nick": "Countess"}
 
@@ -217,7 +217,7 @@ def test_the_loser_of_a_decided_conflict_can_be_taken_after_all(mirror: SqliteMi
     pull(mirror, remote(1, phone="1"))
     edit(mirror, "UPDATE contacts SET phone = 'mine'")
     pull(mirror, remote(1, phone="theirs"))
-    mirror.take(1, "local")
+    mirror.conflicts.take(1, "local")
     (plan,) = push_plans(mirror, remote(1, phone="theirs"))
     assert dict(plan.to_org) == {"phone": "mine"}
 
@@ -227,7 +227,7 @@ def test_deleted_there_is_soft_deleted_here_and_edits_are_kept(mirror: SqliteMir
     pull(mirror, remote(1, phone="1"), remote(2))
     edit(mirror, "UPDATE contacts SET phone = 'typed' WHERE id = 1")
     pull(mirror, remote(1, RemoteState.DELETED), remote(2, RemoteState.DELETED))
-    assert mirror.rows("contact") == 0
+    assert mirror.rows.count("contact") == 0
     assert one(mirror, 'SELECT "column", local, winner FROM conflicts') == (
         "phone",
         "typed",
@@ -247,22 +247,22 @@ def test_undeleted_there_comes_back(mirror: SqliteMirror) -> None:
 def test_deleted_on_both_sides_is_at_rest(mirror: SqliteMirror) -> None:
     pull(mirror, lead(1), object_map=LEAD)
     edit(mirror, "UPDATE leads SET deleted_at = 'x'")
-    assert list(mirror.dirty_ids("lead", LEAD.columns)) == [sid(1, "00Q")]
+    assert list(mirror.rows.dirty_ids("lead", LEAD.columns)) == [sid(1, "00Q")]
     pull(mirror, replace(lead(1), state=RemoteState.DELETED), object_map=LEAD)
-    assert list(mirror.dirty_ids("lead", LEAD.columns)) == []
+    assert list(mirror.rows.dirty_ids("lead", LEAD.columns)) == []
 
 
 def test_a_merged_persons_things_go_to_the_survivor(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1), remote(2), segment="All")
     edit(mirror, "UPDATE contacts SET clicks = 3, gone = 1 WHERE salesforce_id = ?", sid(1))
-    mirror.keep_events([event(1)], source="test")
+    mirror.events.keep([event(1)], source="test")
     edit(mirror, "UPDATE events SET object = 'contact', person_id = 1, state = 'handled'")
     edit(
         mirror,
         "INSERT INTO activities (event_id, key, object, person_id, type, fields, queued_at)"
         " VALUES ('evt-1', 'k', 'contact', 1, 'email_opened', '{}', '')",
     )
-    mirror.commit(
+    mirror.rows.commit(
         [
             RowPlan(
                 "contact", LocalId(1), sid(1), LocalAction.SOFT_DELETE, successor_id=sid(2),
@@ -275,7 +275,7 @@ def test_a_merged_persons_things_go_to_the_survivor(mirror: SqliteMirror) -> Non
     assert one(mirror, "SELECT clicks, gone, opted_out FROM contacts WHERE id = 2") == (3, 1, 1)
     assert dirty(mirror) == [sid(2)]
     assert one(mirror, "SELECT successor_id, reason FROM _links") == (sid(2), "merged")
-    (task,) = mirror.queued_tasks(0, 10)
+    (task,) = mirror.tasks.queued(0, 10)
     assert task.who_id == sid(2)
 
 
@@ -290,9 +290,9 @@ def test_a_converted_leads_task_follows_even_where_the_contact_is_unknown(
     )
     converted = Remote(sid(1, "00Q"), {}, RemoteState.CONVERTED, sid(5))
     pull(mirror, converted, object_map=LEAD)
-    (task,) = mirror.queued_tasks(0, 10)
+    (task,) = mirror.tasks.queued(0, 10)
     assert (task.object, task.who_id) == ("lead", sid(5))
-    assert mirror.rows("lead") == 0
+    assert mirror.rows.count("lead") == 0
 
 
 def test_a_chain_of_merges_is_followed_to_its_end_and_a_ring_does_not_hang(
@@ -307,9 +307,9 @@ def test_a_chain_of_merges_is_followed_to_its_end_and_a_ring_does_not_hang(
     link = "INSERT OR REPLACE INTO _links VALUES ('contact', ?, 'contact', ?, 'merged', '')"
     edit(mirror, link, sid(1), sid(2))
     edit(mirror, link, sid(2), sid(3))
-    assert mirror.queued_tasks(0, 1)[0].who_id == sid(3)
+    assert mirror.tasks.queued(0, 1)[0].who_id == sid(3)
     edit(mirror, link, sid(3), sid(1))
-    assert mirror.queued_tasks(0, 1)[0].who_id is not None
+    assert mirror.tasks.queued(0, 1)[0].who_id is not None
 
 
 def test_an_insert_of_what_came_in_meanwhile_is_passed_over(mirror: SqliteMirror) -> None:
@@ -324,5 +324,5 @@ def test_an_insert_of_what_came_in_meanwhile_is_passed_over(mirror: SqliteMirror
         to_local={"phone": "2"},
         new_base={},
     )
-    mirror.commit([plan])
+    mirror.rows.commit([plan])
     assert one(mirror, "SELECT phone FROM contacts") == "1"

@@ -47,7 +47,7 @@ def test_new_changed_equal_and_blanked_are_counted_before_anything_is_applied(
         mirror, remote(1, phone="1"), remote(2, phone="9"), remote(3), remote(4), remote(5)
     )
     assert found == StageSummary(new=1, changed=2, equal=1, contested=1, blanked=1)
-    assert mirror.rows("contact") == 4
+    assert mirror.rows.count("contact") == 4
 
 
 def test_settling_writes_each_plain_row_once(mirror: SqliteMirror) -> None:
@@ -149,7 +149,7 @@ def test_nobody_is_recognised_by_a_blank_address(mirror: SqliteMirror, blank: st
     edit(mirror, "INSERT INTO contacts (email) VALUES (?)", blank)
     assert summary(mirror, remote(1, email=blank)) == StageSummary(1, 0, 0, 0, 0)
     pull(mirror, remote(1, email=blank))
-    assert mirror.rows("contact") == 2
+    assert mirror.rows.count("contact") == 2
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_the_caller_may_commit_between_any_two_triples(
         stage.add(remote(number, phone="3") for number in range(1, 12))
         seen = 0
         for triple in stage.triples(contested_only=True):
-            mirror.commit([plan_row(triple, CONTACT, RULES)])
+            mirror.rows.commit([plan_row(triple, CONTACT, RULES)])
             seen += 1
     assert seen == 11
     assert one(mirror, "SELECT count(*) FROM contacts WHERE phone = '3'") == 11
@@ -280,7 +280,7 @@ def steps(mirror: SqliteMirror, *records: Remote) -> int:
 
 def test_a_small_pull_does_not_walk_the_mirror(mirror: SqliteMirror) -> None:
     pull(mirror, *(remote(number) for number in range(3000)))
-    mirror.import_records(
+    mirror.imports.store(
         "contact", [{"email": f"new{number}@example.com"} for number in range(3000)]
     )
     assert steps(mirror, remote(1, phone="1"), remote(2999, phone="1"), remote(5000)) < 20
@@ -381,7 +381,7 @@ def test_sql_and_the_planner_state_one_law(
     with build(empty, tmp_path / "planner.db", met, new) as by_planner:
         for triple in list(triples_of(by_planner, records, contested_only=False)):
             if triple.remote is not None and triple.remote.state is not RemoteState.GONE:
-                by_planner.commit([plan_row(triple, CONTACT, RULES)])
+                by_planner.rows.commit([plan_row(triple, CONTACT, RULES)])
         slow = dump(by_planner), bases(by_planner)
     assert fast == slow
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sfsync.errors import MirrorBusy, MirrorError, UsageError, WrongOrg
+from sfsync.mapping.check import narrow
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import Watermark
 from sfsync.model.facts import FieldFacts, SObjectFacts
@@ -38,64 +39,64 @@ if TYPE_CHECKING:
 def test_external_keys_are_the_same_for_ever_and_differ_by_mirror_and_object(
     mirror: SqliteMirror,
 ) -> None:
-    key = mirror.external_key("contact", LocalId(1))
-    assert key == f"{mirror.key}-c1"
-    assert len(mirror.key) == 8
-    assert mirror.external_key("lead", LocalId(1)) != key
+    key = mirror.rows.external_key("contact", LocalId(1))
+    assert key == f"{mirror.state.mirror_key}-c1"
+    assert len(mirror.state.mirror_key) == 8
+    assert mirror.rows.external_key("lead", LocalId(1)) != key
     mirror.close()
     with open_mirror(mirror.path) as again, open_mirror(mirror.path.with_name("other.db")) as other:
-        assert again.external_key("contact", LocalId(1)) == key
-        assert other.external_key("contact", LocalId(1)) != key
+        assert again.rows.external_key("contact", LocalId(1)) == key
+        assert other.rows.external_key("contact", LocalId(1)) != key
 
 
 def test_a_mapped_external_id_is_the_key_where_it_has_a_value(path: Path) -> None:
     keyed = replace(CONTACT, fields=(*CONTACT.fields, FieldMap("Key__c", "own_key")))
     with open_mirror(path, keyed) as mirror:
-        mirror.import_records("contact", [{"email": "a", "own_key": "K-1"}, {"email": "b"}])
-        assert mirror.external_key("contact", LocalId(1)) == "K-1"
-        assert mirror.external_key("contact", LocalId(2)) == f"{mirror.key}-c2"
+        mirror.imports.store("contact", [{"email": "a", "own_key": "K-1"}, {"email": "b"}])
+        assert mirror.rows.external_key("contact", LocalId(1)) == "K-1"
+        assert mirror.rows.external_key("contact", LocalId(2)) == f"{mirror.state.mirror_key}-c2"
 
 
 def test_a_mirror_belongs_to_one_org(mirror: SqliteMirror) -> None:
-    assert mirror.pinned_org() == ""
-    mirror.pin_org("00D1")
-    mirror.pin_org("00D1")
+    assert mirror.state.pinned_org() == ""
+    mirror.state.pin_org("00D1")
+    mirror.state.pin_org("00D1")
     with pytest.raises(WrongOrg):
-        mirror.pin_org("00D2")
-    assert mirror.pinned_org() == "00D1"
+        mirror.state.pin_org("00D2")
+    assert mirror.state.pinned_org() == "00D1"
 
 
 def test_a_watermark_never_moves_back(mirror: SqliteMirror) -> None:
     early, late = Watermark.parse("2026-01-01T00:00:00Z"), Watermark.parse("2026-01-02T00:00:00Z")
-    assert mirror.watermark("contact", PULLED) is None
-    mirror.advance("contact", late, PULLED)
-    mirror.advance("contact", early, PULLED)
-    assert mirror.watermark("contact", PULLED) == late
-    assert mirror.watermark("lead", ("email",)) is None
+    assert mirror.state.watermark("contact", PULLED) is None
+    mirror.state.advance_watermark("contact", late, PULLED)
+    mirror.state.advance_watermark("contact", early, PULLED)
+    assert mirror.state.watermark("contact", PULLED) == late
+    assert mirror.state.watermark("lead", ("email",)) is None
 
 
 def test_a_watermark_counts_only_for_the_columns_that_were_read(mirror: SqliteMirror) -> None:
-    mirror.advance("contact", Watermark.parse(NOW), ("email", "phone"))
-    assert mirror.watermark("contact", ("phone",)) is not None
-    assert mirror.watermark("contact", ("phone", "nick")) is None
+    mirror.state.advance_watermark("contact", Watermark.parse(NOW), ("email", "phone"))
+    assert mirror.state.watermark("contact", ("phone",)) is not None
+    assert mirror.state.watermark("contact", ("phone", "nick")) is None
 
 
 def test_facts_and_notes_are_kept(mirror: SqliteMirror) -> None:
     facts = SObjectFacts("Contact", {"Email": FieldFacts("Email", "email", picklist=("a",))})
-    assert mirror.facts("Contact") is None
-    mirror.keep_facts(facts)
-    mirror.keep_facts(facts)
-    assert mirror.facts("Contact") == facts
-    assert mirror.note("paused") == ""
-    mirror.keep_note("paused", NOW)
-    assert mirror.note("paused") == NOW
-    mirror.keep_note("paused", "")
-    assert mirror.note("paused") == ""
+    assert mirror.state.facts("Contact") is None
+    mirror.state.keep_facts(facts)
+    mirror.state.keep_facts(facts)
+    assert mirror.state.facts("Contact") == facts
+    assert mirror.state.note("paused") == ""
+    mirror.state.keep_note("paused", NOW)
+    assert mirror.state.note("paused") == NOW
+    mirror.state.keep_note("paused", "")
+    assert mirror.state.note("paused") == ""
 
 
 def test_an_object_without_a_table_is_told(mirror: SqliteMirror) -> None:
     with pytest.raises(MirrorError, match="no table for 'account'"):
-        mirror.rows("account")
+        mirror.rows.count("account")
 
 
 def test_sealed_logins_are_kept_by_profile_and_wiped(mirror: SqliteMirror) -> None:
@@ -127,27 +128,25 @@ def test_the_lock_names_who_holds_it(mirror: SqliteMirror) -> None:
 
 
 def test_runs_are_kept_with_how_they_ended(mirror: SqliteMirror) -> None:
-    mirror.begin_run("run-1", "sync")
-    mirror.finish_run("run-1", "ok", {"api_calls": 3})
-    mirror.begin_run("run-2", "push")
-    second, first = mirror.runs()
+    mirror.runs.begin("run-1", "sync")
+    mirror.runs.finish("run-1", "ok", {"api_calls": 3})
+    mirror.runs.begin("run-2", "push")
+    second, first = mirror.runs.listed()
     assert (second["status"], second["finished_at"], second["report"]) == ("running", None, None)
     assert (first["command"], first["status"], first["report"]) == ("sync", "ok", {"api_calls": 3})
 
 
 def test_status_tells_what_waits(mirror: SqliteMirror) -> None:
-    mirror.keep_facts(
-        SObjectFacts("Contact", {n: FieldFacts(n, "string") for n in ("Email", "Phone")})
-    )
+    facts = SObjectFacts("Contact", {n: FieldFacts(n, "string") for n in ("Email", "Phone")})
     pull(mirror, remote(1), remote(2), remote(3))
     edit(mirror, "UPDATE contacts SET phone = '1' WHERE id = 1")
     edit(mirror, "UPDATE contacts SET nick = 'hidden in the org' WHERE id = 2")
-    mirror.import_records("contact", [{"email": "new@example.com"}])
-    mirror.keep_events([event(1)], source="test")
-    mirror.advance("contact", Watermark.parse(NOW), PULLED)
-    mirror.begin_run("run-1", "sync")
-    mirror.finish_run("run-1", "partial", {})
-    told = mirror.status()
+    mirror.imports.store("contact", [{"email": "new@example.com"}])
+    mirror.events.keep([event(1)], source="test")
+    mirror.state.advance_watermark("contact", Watermark.parse(NOW), PULLED)
+    mirror.runs.begin("run-1", "sync")
+    mirror.runs.finish("run-1", "partial", {})
+    told = mirror.diagnostics.status([narrow(CONTACT, facts)[0]])
     assert told["objects"][0] == {
         "object": "contact", "rows": 4, "deleted": 0, "edited": 2, "watermark": NOW,
     }  # fmt: skip
@@ -161,16 +160,16 @@ def test_conflicts_are_listed_for_people(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1, nick="a", phone="1"))
     edit(mirror, "UPDATE contacts SET nick = 'b', phone = '2'")
     pull(mirror, remote(1, nick="c", phone="3"))
-    assert {entry["field"] for entry in mirror.conflicts()} == {"nick", "phone"}
-    (entry,) = mirror.conflicts(open_only=True)
+    assert {entry["field"] for entry in mirror.conflicts.listed()} == {"nick", "phone"}
+    (entry,) = mirror.conflicts.listed(open_only=True)
     assert (entry["record"], entry["salesforce_id"], entry["local"], entry["remote"]) == (
         "p1@example.com", sid(1), "b", "c",
     )  # fmt: skip
-    mirror.take(entry["id"], "remote")
+    mirror.conflicts.take(entry["id"], "remote")
     with pytest.raises(UsageError, match="settled already"):
-        mirror.take(entry["id"], "local")
+        mirror.conflicts.take(entry["id"], "local")
     with pytest.raises(UsageError, match="no conflict 99"):
-        mirror.take(99, "local")
+        mirror.conflicts.take(99, "local")
 
 
 def test_preparing_twice_in_one_process_is_harmless(mirror: SqliteMirror) -> None:

@@ -58,24 +58,24 @@ def test_preparing_again_writes_nothing(path: Path) -> None:
 
 
 def test_another_kind_of_conflict_rule_needs_no_new_table(mirror: SqliteMirror) -> None:
-    mirror.advance("contact", MARK, PULLED)
+    mirror.state.advance_watermark("contact", MARK, PULLED)
     assert mirror.prepare(mapping(replace(CONTACT, opt_out=()), LEAD)) == ()
 
 
 def test_a_new_field_gets_a_column_and_everything_is_read_again(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1))
-    mirror.advance("contact", MARK, PULLED)
+    mirror.state.advance_watermark("contact", MARK, PULLED)
     wider = with_field(FieldMap("Title", "title"))
     mirror.close()
     with SqliteMirror(mirror.path, now=lambda: NOW) as again:
         assert again.prepare(mapping(wider)) == ("contact",)
-        assert again.watermark("contact", PULLED) == MARK
-        assert again.watermark("contact", (*PULLED, "title")) is None
-        again.advance("contact", MARK, (*PULLED, "title"))
+        assert again.state.watermark("contact", PULLED) == MARK
+        assert again.state.watermark("contact", (*PULLED, "title")) is None
+        again.state.advance_watermark("contact", MARK, (*PULLED, "title"))
         assert again.prepare(mapping(wider)) == ()
         assert look(again, "SELECT * FROM _contacts_base") == []
         edit(again, "UPDATE contacts SET title = 'CEO'")
-        assert list(again.dirty_ids("contact", ["title"])) == [sid(1)]
+        assert list(again.rows.dirty_ids("contact", ["title"])) == [sid(1)]
 
 
 def test_values_that_were_there_before_the_field_was_mapped_are_no_agreement(
@@ -116,15 +116,15 @@ def test_a_field_that_leaves_the_mapping_keeps_its_column_and_is_watched_no_more
 
 
 def test_a_column_tied_to_another_field_is_read_again(mirror: SqliteMirror) -> None:
-    mirror.advance("contact", MARK, PULLED)
+    mirror.state.advance_watermark("contact", MARK, PULLED)
     moved = tuple(
         replace(f, remote="MobilePhone") if f.column == "phone" else f for f in CONTACT.fields
     )
     mirror.close()
     with SqliteMirror(mirror.path, now=lambda: NOW) as again:
         assert again.prepare(mapping(replace(CONTACT, fields=moved))) == ("contact",)
-        assert again.watermark("contact", ("phone",)) is None
-        assert again.watermark("contact", ("email",)) == MARK
+        assert again.state.watermark("contact", ("phone",)) is None
+        assert again.state.watermark("contact", ("email",)) == MARK
 
 
 def test_a_column_changes_its_type(mirror: SqliteMirror) -> None:
@@ -137,7 +137,7 @@ def test_a_column_changes_its_type(mirror: SqliteMirror) -> None:
     with open_mirror(mirror.path, CONTACT) as back:
         assert look(back, "SELECT phone FROM contacts ORDER BY id") == [("12",), (None,), (None,)]
         edit(back, "UPDATE contacts SET phone = '13' WHERE id = 1")
-        assert list(back.dirty_ids("contact", PUSHED)) == [sid(1)]
+        assert list(back.rows.dirty_ids("contact", PUSHED)) == [sid(1)]
 
 
 @pytest.mark.parametrize("column", ["id", "salesforce_id", "Deleted_At", "_edit", "EMAIL", "a,b"])
@@ -151,8 +151,8 @@ def test_any_other_name_works(path: Path, column: str) -> None:
     odd = with_field(FieldMap("X__c", column))
     with open_mirror(path, odd) as mirror:
         pull(mirror, remote(1, **{column: "1"}), object_map=odd)
-        mirror.write_edits("contact", LocalId(1), {column: "2"})
-        assert list(mirror.dirty_ids("contact", [column])) == [sid(1)]
+        mirror.rows.write_edits("contact", LocalId(1), {column: "2"})
+        assert list(mirror.rows.dirty_ids("contact", [column])) == [sid(1)]
         pull(mirror, remote(1, **{column: "3"}), object_map=odd)
         assert one(mirror, 'SELECT "column", local, remote FROM conflicts') == (column, "2", "3")
 
@@ -170,12 +170,12 @@ def test_a_table_of_that_name_that_sfsync_did_not_make_is_left_alone(mirror: Sql
 def test_a_table_that_was_dropped_is_made_again_and_read_in_full(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1))
     edit(mirror, "UPDATE contacts SET phone = '1'")
-    mirror.advance("contact", MARK, PULLED)
+    mirror.state.advance_watermark("contact", MARK, PULLED)
     edit(mirror, "DROP TABLE contacts")
     with reopened(mirror, CONTACT) as again:
-        assert again.watermark("contact", PULLED) is None
-        assert again.rows("contact") == 0
-        assert list(again.dirty_ids("contact", PUSHED)) == []
+        assert again.state.watermark("contact", PULLED) is None
+        assert again.rows.count("contact") == 0
+        assert list(again.rows.dirty_ids("contact", PUSHED)) == []
 
 
 def test_a_table_that_lost_its_ids_is_told(mirror: SqliteMirror) -> None:
@@ -194,4 +194,4 @@ def test_a_field_that_stops_going_up_is_no_longer_dirty(mirror: SqliteMirror) ->
     )
     with reopened(mirror, replace(CONTACT, fields=down)) as again:
         pushed = [field.column for field in down if field.pushes]
-        assert list(again.dirty_ids("contact", pushed)) == []
+        assert list(again.rows.dirty_ids("contact", pushed)) == []

@@ -1,0 +1,109 @@
+"""Whose an address is: the live rows that have it, and the survivors of merged or converted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sfsync.mirror.context import MirrorContext
+from sfsync.mirror.tables import MappedTable
+from sfsync.model.activity import Person
+from sfsync.model.record import SalesforceId
+
+PARAMETERS = 500
+"""Parameters a query: SQLite takes 999 at least."""
+
+
+class AddressLookup:
+    """Looks people up by match key."""
+
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+        self._database = context.database
+
+    def live(self, keys: Sequence[str]) -> dict[str, list[Person]]:
+        """The live rows that have these addresses, in the mapping's order of objects, oldest row first."""
+        found: dict[str, list[Person]] = {}
+        for table in self._context.tables.values():
+            for some in chunks(keys):
+                rows = self._database.rows(
+                    f"SELECT {table.match()} AS key, id, salesforce_id, {table.listed()}"
+                    f" FROM {table.name} WHERE {table.match()} IN ({marks(some)})"
+                    " AND deleted_at IS NULL ORDER BY id",
+                    some,
+                )
+                for key, *person in rows:
+                    found.setdefault(key, []).append(_person(table, person))
+        return found
+
+    def survivors(self, keys: Sequence[str]) -> dict[str, list[Person]]:
+        """The live rows of the survivors of merged or converted records that had these addresses."""
+        found: dict[str, list[Person]] = {}
+        for table in self._context.tables.values():
+            for some in chunks(keys):
+                rows = self._database.rows(
+                    f"SELECT {table.match()}, salesforce_id FROM {table.name} AS r"
+                    f" WHERE {table.match()} IN ({marks(some)}) AND deleted_at IS NOT NULL"
+                    " AND EXISTS (SELECT 1 FROM _links"
+                    " WHERE object = ? AND salesforce_id = r.salesforce_id)",
+                    [*some, table.object],
+                )
+                for key, salesforce_id in rows:
+                    person = self._survivor(table.object, salesforce_id)
+                    if person is not None and person not in found.setdefault(key, []):
+                        found[key].append(person)
+        return {key: people for key, people in found.items() if people}
+
+    def _survivor(self, object_name: str, salesforce_id: str) -> Person | None:
+        last_object, last_id = self.last_successor(object_name, salesforce_id)
+        table = self._context.tables.get(last_object)
+        if table is None:
+            return None
+        row = self._database.row(
+            f"SELECT id, salesforce_id, {table.listed()} FROM {table.name}"
+            " WHERE salesforce_id = ? AND deleted_at IS NULL",
+            [last_id],
+        )
+        return _person(table, row) if row else None
+
+    def last_successor(self, object_name: str, salesforce_id: str) -> tuple[str, SalesforceId]:
+        """Where merges and conversions of a record end: object and Id; itself where there were none."""
+        found = self._database.row(_LAST_SUCCESSOR, [object_name, salesforce_id])
+        if found is None:
+            return object_name, SalesforceId(salesforce_id)
+        return str(found[0]), SalesforceId(str(found[1]))
+
+
+_LAST_SUCCESSOR = """
+WITH RECURSIVE trail (object, salesforce_id, steps) AS (
+    SELECT ?, ?, 0
+    UNION
+    SELECT l.successor_object, l.successor_id, t.steps + 1
+    FROM _links AS l JOIN trail AS t ON l.object = t.object AND l.salesforce_id = t.salesforce_id
+    WHERE t.steps < 20
+)
+SELECT object, salesforce_id FROM trail ORDER BY steps DESC LIMIT 1
+"""
+
+
+def _person(table: MappedTable, row: Sequence[Any]) -> Person:
+    """A row as id, Salesforce Id and mapped values, as a person."""
+    local_id, salesforce_id, *values = row
+    return Person(
+        table.object, local_id, salesforce_id, dict(zip(table.columns, values, strict=True))
+    )
+
+
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Lists short enough for one query's parameters."""
+    for start in range(0, len(keys), PARAMETERS):
+        yield keys[start : start + PARAMETERS]
+
+
+def marks(keys: Sequence[str]) -> str:
+    """A parameter's mark for each of them.
+
+    >>> marks(["a", "b"])
+    '?, ?'
+    """
+    return ", ".join("?" * len(keys))

@@ -1,0 +1,45 @@
+"""What every family of the mirror works with: the file, the mapped tables, the run under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sfsync.errors import MirrorError
+from sfsync.mirror.database import Database, literal, quoted
+from sfsync.mirror.tables import MappedTable
+
+
+@dataclass
+class MirrorContext:
+    """One open mirror. All families share it, so that a new mapping or run reaches each of them.
+
+    Attributes:
+        run_id: what is written is noted under it.
+        tables: all mapped tables, by object, in the mapping's order: a Contact goes before a Lead.
+    """
+
+    database: Database
+    run_id: str = ""
+    tables: dict[str, MappedTable] = field(default_factory=dict)
+
+    def table(self, object_name: str) -> MappedTable:
+        """The table of an object.
+
+        Raises:
+            MirrorError: the mapping has no such object.
+        """
+        if object_name not in self.tables:
+            raise MirrorError(
+                f"the mirror has no table for {object_name!r}",
+                hint="Name it under `objects` in sfsync.yaml.",
+            )
+        return self.tables[object_name]
+
+    def address_sql(self) -> str:
+        """SQL: the address of the person that ``k.object`` and ``k.person_id`` name."""
+        cases = "".join(
+            f" WHEN '{literal(table.object)}' THEN (SELECT r.{quoted(table.object_map.match_on)}"
+            f" FROM {table.name} AS r WHERE r.id = k.person_id)"
+            for table in self.tables.values()
+        )
+        return f"CASE k.object{cases} END" if cases else "NULL"

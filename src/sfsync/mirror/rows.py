@@ -1,0 +1,143 @@
+"""The mirror's rows, each with its base beside it: looked up, edited, and changed as plans say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sfsync.errors import MirrorError
+from sfsync.mirror import records
+from sfsync.mirror.committer import Committer
+from sfsync.mirror.context import MirrorContext
+from sfsync.mirror.database import quoted
+from sfsync.mirror.sync_state import mirror_key
+from sfsync.model.change import RowPlan
+from sfsync.model.record import LocalId, Row, SalesforceId, Values
+
+PAGE = 1_000
+"""Rows read at once."""
+
+
+class Rows:
+    """Rows of the mapped tables. What writes is one transaction a call."""
+
+    def __init__(self, context: MirrorContext) -> None:
+        self._context = context
+        self._database = context.database
+
+    # -- one row -----------------------------------------------------------------------------------
+    def by_local_id(self, object_name: str, local_id: LocalId) -> Row | None:
+        """One row with its base (the row itself where nobody has edited it)."""
+        return records.find(
+            self._database, self._context.table(object_name), "r.id = ?", [local_id]
+        )
+
+    def by_salesforce_id(self, object_name: str, salesforce_id: SalesforceId) -> Row | None:
+        """The row of this record, with its base."""
+        table = self._context.table(object_name)
+        return records.find(self._database, table, "r.salesforce_id = ?", [salesforce_id])
+
+    def successor(
+        self, object_name: str, salesforce_id: SalesforceId
+    ) -> tuple[str, SalesforceId] | None:
+        """The survivor of a merged or converted record, as far as the mirror has heard: object and Id."""
+        found = self._database.row(
+            "SELECT successor_object, successor_id FROM _links WHERE object = ? AND salesforce_id = ?",
+            [object_name, salesforce_id],
+        )
+        return (str(found[0]), SalesforceId(str(found[1]))) if found else None
+
+    def external_key(self, object_name: str, local_id: LocalId) -> str:
+        """The external id value for a row that sfsync creates in the org; it never changes.
+
+        The mapped column's value where the external id field is mapped and the row has one; else
+        the mirror's own random key with the row's number, and a letter for the object.
+        """
+        table = self._context.table(object_name)
+        mapped = table.object_map.by_remote.get(table.object_map.external_id)
+        if mapped is not None:
+            own = self._database.value(
+                f"SELECT {quoted(mapped.column)} FROM {table.name} WHERE id = ?", [local_id]
+            )
+            if own not in (None, ""):
+                return str(own)
+        return f"{mirror_key(self._database)}-{object_name[:1]}{local_id}"
+
+    # -- many --------------------------------------------------------------------------------------
+    def count(self, object_name: str) -> int:
+        """How many live rows there are, for the brake."""
+        table = self._context.table(object_name)
+        return int(
+            self._database.value(f"SELECT count(*) FROM {table.name} WHERE deleted_at IS NULL")
+        )
+
+    def dirty_ids(self, object_name: str, columns: Sequence[str]) -> Iterator[SalesforceId]:
+        """Salesforce Ids of rows where one of these columns was edited here, in a steady order.
+
+        Also of rows that were linked and never agreed on anything. Not of rows in open quarantine,
+        nor of rows whose only such columns are held for a person to decide, nor of soft-deleted
+        ones unless the mapping deletes their records.
+        """
+        table = self._context.table(object_name)
+        after = 0
+        while page := self._database.rows(
+            f"SELECT b.id, r.salesforce_id FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
+            f" WHERE b.id > ? AND r.salesforce_id IS NOT NULL AND {records.dirty(table, columns)}"
+            " ORDER BY b.id LIMIT ?",
+            [after, PAGE],
+        ):
+            yield from (SalesforceId(found[1]) for found in page)
+            after = page[-1][0]
+
+    def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]:
+        """Live rows without a Salesforce Id, with the value of the match column (may be empty).
+
+        Ordered by match key, so that the same address stands together; not rows in open quarantine.
+        """
+        table = self._context.table(object_name)
+        key = table.match_or_blank("r")
+        last: tuple[str, int] = ("", 0)
+        while page := self._database.rows(
+            f"SELECT {key} AS key, r.id, r.{quoted(table.object_map.match_on)} FROM {table.name} AS r"
+            f" INDEXED BY {table.unlinked_index} LEFT JOIN {table.base} AS b ON b.id = r.id"
+            " WHERE r.salesforce_id IS NULL AND r.deleted_at IS NULL"
+            f" AND {key} >= ?1 AND ({key} > ?1 OR r.id > ?2)"
+            f" AND NOT {records.put_aside(table)}"
+            " ORDER BY key, r.id LIMIT ?3",
+            [*last, PAGE],
+        ):
+            yield from ((LocalId(found[1]), str(found[2] or "")) for found in page)
+            last = (page[-1][0], page[-1][1])
+
+    # -- writing -----------------------------------------------------------------------------------
+    def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None:
+        """Apply the mirror's half of these plans (rows, base, conflicts, successors, segments)."""
+        if plans:
+            with self._database.transaction():
+                Committer(self._context).commit(plans, segment)
+
+    def link(self, object_name: str, local_id: LocalId, salesforce_id: SalesforceId) -> None:
+        """This row is that record: found by address or external id. They never agreed on anything yet.
+
+        Raises:
+            MirrorError: another row, edited here, is that record.
+        """
+        table = self._context.table(object_name)
+        with self._database.transaction():
+            if not records.link(self._database, table, local_id, salesforce_id):
+                raise MirrorError(
+                    f"{object_name} {local_id} cannot be {salesforce_id}: another row is that record already",
+                    hint="Delete one of the two rows.",
+                )
+            records.keep_base(self._database, table, local_id)
+            self._database.run(
+                f"UPDATE {table.base} SET _unmet = '*', _salesforce_id = ? WHERE id = ?",
+                [salesforce_id, local_id],
+            )
+
+    def write_edits(self, object_name: str, local_id: LocalId, values: Values) -> bool:
+        """Write columns of a row as an edit made here, to be pushed; whether there is such a row."""
+        table = self._context.table(object_name)
+        with self._database.transaction(edits=True):
+            found = self._database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [local_id])
+            records.write(self._database, table, local_id, values)
+        return found is not None
