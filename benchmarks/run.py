@@ -63,7 +63,7 @@ def verbs(url: str, token: str, folder: Path) -> dict[str, dict[str, float]]:
     """sfsync's own verbs, one after the other."""
     from datetime import UTC, datetime
 
-    from sfsync.config import example_config, load_config
+    from sfsync.config.file import example_config, load_config
     from sfsync.engine.pull import pull
     from sfsync.engine.push import push
     from sfsync.engine.push_activity import keep, push_activity

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sfsync.config import load_config
+from sfsync.config.file import load_config
 from sfsync.engine.ports import Limits
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push

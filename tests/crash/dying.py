@@ -30,7 +30,7 @@ from sfsync.cli.pull import pull as pull_command
 from sfsync.cli.push import push as push_command
 from sfsync.cli.push_activity import push_activity as push_activity_command
 from sfsync.cli.sync import sync as sync_command
-from sfsync.config import load_config
+from sfsync.config.file import load_config
 from sfsync.engine import pull, push, push_activity
 from sfsync.mirror import staging
 from sfsync.mirror.store import SqliteMirror

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -58,7 +59,9 @@ def blocks(*languages: str) -> list[Block]:
 
 @cache
 def generator() -> ModuleType:
-    """``docs/generate.py``, which is no module of the package."""
+    """``docs/generate.py``, which is no module of the package, and finds its own beside it."""
+    if str(DOCS) not in sys.path:
+        sys.path.append(str(DOCS))
     spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
     assert spec is not None
     assert spec.loader is not None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sfsync.config import Config, example_config, load_config
+from sfsync.config.file import example_config, load_config
+from sfsync.config.sections import Config
 from sfsync.model.event import EventType
 from sfsync.model.mapping import Action, Direction, Merge, OncePer, RecordEvent
 

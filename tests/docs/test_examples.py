@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from local_org.faults import read_fault
 from sfsync.cli.app import app
-from sfsync.config import example_config, load_config
+from sfsync.config.file import example_config, load_config
 from sfsync.intake.files import read_events
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent

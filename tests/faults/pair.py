@@ -24,7 +24,7 @@ from requests.adapters import BaseAdapter
 from local_org.actions import Actor
 from local_org.reading import whole_record
 from local_org.server import LocalOrg, LocalOrgConfig
-from sfsync.config import load_config
+from sfsync.config.file import load_config
 from sfsync.engine.ports import Limits, Org
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push

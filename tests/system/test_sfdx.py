@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from sfsync.config import example_config, load_config
+from sfsync.config.file import example_config, load_config
 from sfsync.provisioning.blueprint import blueprint
 from sfsync.salesforce.metadata import package_files, source_files, zipped
 

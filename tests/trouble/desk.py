@@ -27,7 +27,7 @@ from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync import failpoints
 from sfsync.cli.app import run as run_command_line
 from sfsync.cli.streams import stand_ready
-from sfsync.config import load_config
+from sfsync.config.file import load_config
 from tests.faults.pair import differences, task_key
 from tests.system.office import CLIENT, Office, Ran, environment, free_port, visit
 

@@ -22,7 +22,7 @@ def check_config(cli: Cli) -> Answer:
       sfsync config check
     """
     from sfsync.cli.wiring import configuration
-    from sfsync.config import load_config
+    from sfsync.config.file import load_config
 
     config = configuration(cli)
     problems: list[str] = []

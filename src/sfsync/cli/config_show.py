@@ -15,7 +15,8 @@ from sfsync.cli.variables import OTHER_VARIABLES, strange_variables
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sfsync.config import Config, Setting
+    from sfsync.config.sections import Config
+    from sfsync.config.settings import Setting
 
 
 _HIDDEN = "[hidden]"
@@ -37,7 +38,7 @@ def show_config(
       sfsync config show --profile sandbox --json
     """
     from sfsync.cli.wiring import configuration
-    from sfsync.config import settings
+    from sfsync.config.settings import settings
 
     config = configuration(cli)
     rows = [
@@ -57,7 +58,7 @@ def show_config(
 
 def _of_this_call(cli: Cli, config: Config) -> list[dict[str, Any]]:
     """What the command line and the environment decide before the file does."""
-    from sfsync.config import profile_file
+    from sfsync.config.profiles import profile_file
 
     is_chosen = profile_file(config.source).exists()
     profile = cli.origins.get("profile") or (

@@ -45,7 +45,7 @@ def init(
       sfsync init
       sfsync init --login-url https://test.salesforce.com --client-id 3MVG9…
     """
-    from sfsync.config import example_config
+    from sfsync.config.file import example_config
 
     path = cli.config or Path("sfsync.yaml")
     text = example_config()

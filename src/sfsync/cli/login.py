@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sfsync.auth.login import Login
     from sfsync.auth.unattended import Way
-    from sfsync.config import Config
+    from sfsync.config.sections import Config
     from sfsync.model.token import Token
 
 

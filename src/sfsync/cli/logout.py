@@ -8,7 +8,7 @@ from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 
 if TYPE_CHECKING:
-    from sfsync.config import Config
+    from sfsync.config.sections import Config
     from sfsync.mirror.store import SqliteMirror
 
 

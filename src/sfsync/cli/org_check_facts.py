@@ -15,7 +15,7 @@ from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
 from sfsync.cli.stored_login import LOGIN_RENEWED, LOGIN_WAY, login, token_store
 from sfsync.cli.wiring import configuration, connect, mirror_path, open_mirror
-from sfsync.config import Config
+from sfsync.config.sections import Config
 from sfsync.diagnosis.findings import (
     FileFacts,
     Finding,

@@ -20,7 +20,7 @@ from sfsync.errors import OrgRefused, SfsyncError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sfsync.config import Config
+    from sfsync.config.sections import Config
     from sfsync.mirror.store import SqliteMirror
     from sfsync.model.facts import SObjectFacts
     from sfsync.provisioning.blueprint import Blueprint, ByHand, Found, Step

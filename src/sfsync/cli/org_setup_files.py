@@ -13,7 +13,7 @@ from sfsync.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sfsync.config import Config
+    from sfsync.config.sections import Config
 
 
 def written(

@@ -15,7 +15,7 @@ from sfsync.errors import SfsyncError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sfsync.config import Config
+    from sfsync.config.sections import Config
 
 
 def list_profiles(cli: Cli) -> Answer:
@@ -64,7 +64,7 @@ def _told(row: dict[str, Any]) -> Iterator[str]:
 
 def profile_names(cli: Cli, config: Config) -> list[str]:
     """The default one, those of the file, those that have a mirror beside the configured one."""
-    from sfsync.config import DEFAULT_PROFILE, is_profile_name
+    from sfsync.config.profiles import DEFAULT_PROFILE, is_profile_name
 
     base = _default_mirror(cli, config)
     beside = [
@@ -76,7 +76,8 @@ def profile_names(cli: Cli, config: Config) -> list[str]:
 
 
 def _default_mirror(cli: Cli, config: Config) -> Path:
-    from sfsync.config import DEFAULT_PROFILE, load_config
+    from sfsync.config.file import load_config
+    from sfsync.config.profiles import DEFAULT_PROFILE
 
     try:
         return load_config(config.source, cli.environ, DEFAULT_PROFILE).mirror_path
@@ -87,7 +88,7 @@ def _default_mirror(cli: Cli, config: Config) -> Path:
 def _row(cli: Cli, config: Config, name: str) -> dict[str, Any]:
     from sfsync.auth.unattended import Way
     from sfsync.cli.stored_login import LOGIN_WAY, TOKEN_STORE
-    from sfsync.config import load_config
+    from sfsync.config.file import load_config
     from sfsync.mirror.overview import Glance, glance
 
     row: dict[str, Any] = {

@@ -42,7 +42,7 @@ def remove_profile(
     from sfsync.cli.clock import new_run_id
     from sfsync.cli.logout import ended
     from sfsync.cli.wiring import configuration, open_mirror
-    from sfsync.config import chosen_profile, profile_file
+    from sfsync.config.profiles import chosen_profile, profile_file
 
     cli.profile = name
     config = configuration(cli)

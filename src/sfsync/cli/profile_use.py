@@ -17,7 +17,7 @@ from sfsync.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sfsync.config import Config
+    from sfsync.config.sections import Config
 
 
 def use_profile(
@@ -37,7 +37,7 @@ def use_profile(
       sfsync profile use sandbox
     """
     from sfsync.cli.wiring import configuration
-    from sfsync.config import DEFAULT_PROFILE, profile_file
+    from sfsync.config.profiles import DEFAULT_PROFILE, profile_file
 
     before = cli.profile
     cli.profile = name

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.cli.schedule_formats import Every, Job
-    from sfsync.config import Config
+    from sfsync.config.sections import Config
 
 
 FILES = {

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
-from sfsync.config import DEFAULT_PROFILE, Config
+from sfsync.config.profiles import DEFAULT_PROFILE
+from sfsync.config.sections import Config
 from sfsync.errors import OrgUnavailable, SfsyncError
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ from sfsync.cli.clock import new_run_id, now
 from sfsync.cli.invocation import Cli
 from sfsync.cli.progress import Bars
 from sfsync.cli.stored_login import live_token, login, token_store
-from sfsync.config import Config, find_config, is_profile_name, load_config
+from sfsync.config.file import find_config, load_config
+from sfsync.config.profiles import is_profile_name
+from sfsync.config.sections import Config
 from sfsync.engine.ports import Silent
 from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Strict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from pydantic_core import ErrorDetails
 
 from sfsync.document.problems import Path, Problems, label_of, shown, suggestion
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LAX = Strict(False)
 """For a choice: strict models want an enum's member, and files hold its text."""
@@ -90,3 +93,14 @@ def section(document: Mapping[str, Any], key: str, problems: Problems) -> dict[s
     if key in document:
         problems.add((key,), f"expected keys with values, found {shown(raw)}")
     return {}
+
+
+# -- defaults --------------------------------------------------------------------------------------
+def default_of(kind: type[DataclassInstance], name: str) -> Any:
+    """What a field of a value is where nothing is stated; written at the value, and only there."""
+    return kind.__dataclass_fields__[name].default
+
+
+def takes_default(kind: type[DataclassInstance], name: str) -> Any:
+    """For a key of a section: where it is not stated, it is as the value that is made of it says."""
+    return Field(default_factory=lambda: default_of(kind, name))

@@ -24,7 +24,8 @@ import stamina
 from local_org.refusal import Refusal
 from local_org.server import LocalOrg, LocalOrgConfig
 from local_org.snapshot import Snapshot
-from sfsync.config import Config, example_config, load_config
+from sfsync.config.file import example_config, load_config
+from sfsync.config.sections import Config
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
 from sfsync.engine.push_activity import push_activity

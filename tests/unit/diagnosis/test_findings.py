@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sfsync.config import example_config, load_config
+from sfsync.config.file import example_config, load_config
 from sfsync.diagnosis.findings import (
     Area,
     FileFacts,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfsync.config import example_config, load_config
+from sfsync.config.file import example_config, load_config
 from sfsync.document.yaml_reader import parse_yaml
 from sfsync.errors import ConfigError
 from sfsync.mapping.parse import parse_mapping

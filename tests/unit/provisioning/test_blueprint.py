@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sfsync.config import example_config, load_config
+from sfsync.config.file import example_config, load_config
 from sfsync.model.facts import FieldFacts, SObjectFacts
 from sfsync.model.mapping import (
     ActivityMap,
