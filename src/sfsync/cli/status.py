@@ -12,7 +12,7 @@ from sfsync.cli.invocation import Cli
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sfsync.config import Config
+    from sfsync.config.sections import Config
     from sfsync.mirror.store import SqliteMirror
     from sfsync.model.mapping import ObjectMap
 
