@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 SCHEMA = "sfsync/1"
+PARTIAL = 3
+"""The exit code of a run that did its work but for records that went to quarantine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,9 @@ class Answer:
     Attributes:
         data: for ``--json``.
         show: draws the same for people.
-        exit_code: 0, or what contract §2 says for this outcome.
+        exit_code: 0, or the code of ``docs/errors.md`` for this outcome.
+        warnings: for people a line each on stderr.
+        outcome: the ``status`` of the JSON document, where the exit code does not give it.
     """
 
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -37,12 +41,18 @@ class Answer:
 
     @property
     def status(self) -> str:
-        """The outcome in a word; from the exit code where the command says no other."""
-        return self.outcome or {0: "ok", 3: "partial"}.get(self.exit_code, "failed")
+        """The outcome in a word: ``outcome``, or what the exit code means."""
+        if self.outcome:
+            return self.outcome
+        if self.exit_code == 0:
+            return "ok"
+        if self.exit_code == PARTIAL:
+            return "partial"
+        return "failed"
 
 
 def respond(cli: Cli, answer: Answer) -> int:
-    """Print the answer."""
+    """Print the answer as text or as JSON, and return its exit code."""
     if cli.as_json:
         write_document(
             cli, answer.status, answer.exit_code, answer.data, run_id=answer.run_id,
@@ -52,7 +62,7 @@ def respond(cli: Cli, answer: Answer) -> int:
     if not cli.quiet:
         answer.show(cli.out)
     for warning in answer.warnings:
-        cli.say(f"warning: {warning}", style="yellow")
+        cli.inform(f"warning: {warning}", style="yellow")
     return answer.exit_code
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from sfsync.cli.answer import Answer
+from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, MassChange, SkipIfLocked
-from sfsync.cli.run_report import PARTIAL, reported, unless_locked
+from sfsync.cli.run_report import reported, unless_locked
 from sfsync.cli.text import counted
 from sfsync.errors import InputError
 

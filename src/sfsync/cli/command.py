@@ -1,4 +1,4 @@
-"""Turning a function into a command: its options, the common ones, its help page, its environment variables.
+"""Turn a function into a command: its options, its help page, its environment variables.
 
 A command is a function of ``Cli`` and its own options that returns an ``Answer``. It never prints
 the answer itself: ``error_boundary.perform`` does.
@@ -22,39 +22,39 @@ from sfsync.cli.invocation import Cli
 from sfsync.cli.options import COMMON, COMMON_PANEL, DEFAULTS
 from sfsync.cli.variables import is_from_environment, long_name, variable
 
+_METAVARS = {"int": "N", "float": "N", "Path": "FILE"}
+"""Python's type -> the word that stands for a value on the help page; TEXT for all others."""
 
-def _plain(parameters: list[Any]) -> list[Any]:
-    """The same parameters, whose help says FILE or N, not Python's types; and nothing for a mere switch."""
+
+def _name_values(parameters: list[Any]) -> list[Any]:
+    """The same parameters, each with a word for its value; a switch takes no value."""
     for parameter in parameters:
-        if isinstance(parameter, TyperOption) and parameter.metavar is None:
-            is_switch = parameter.is_flag or parameter.count
-            parameter.metavar = "" if is_switch else _WORDS.get(parameter.bare_type(), "TEXT")
+        if not isinstance(parameter, TyperOption) or parameter.metavar is not None:
+            continue
+        if parameter.is_flag or parameter.count:
+            parameter.metavar = ""
+        else:
+            parameter.metavar = _METAVARS.get(parameter.bare_type(), "TEXT")
     return parameters
-
-
-_WORDS = {"int": "N", "float": "N", "Path": "FILE"}
 
 
 class Command(TyperCommand):
     """A command with a help page for people, each of whose options may come from the environment."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Its parameters."""
-        parameters = _plain(super().get_params(ctx))
-        words = " ".join(_words(ctx))
+        """Its parameters, each option with its environment variable."""
+        parameters = _name_values(super().get_params(ctx))
         for parameter in parameters:
-            if (
-                isinstance(parameter, TyperOption)
-                and parameter.envvar is None
-                and not parameter.is_eager
-            ):
-                is_common = parameter.rich_help_panel == COMMON_PANEL
-                parameter.envvar = variable("" if is_common else words, long_name(parameter))
-                parameter.show_envvar = False  # the rule is told once, not at each option
+            if isinstance(parameter, TyperOption):
+                _add_variable(ctx, parameter)
         return parameters
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line and the environment; what is wrong in the environment is told by its name."""
+        """Read the command line and the environment.
+
+        Raises:
+            TyperException: a value is wrong; names the variable, where it came from one.
+        """
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
@@ -64,18 +64,33 @@ class Command(TyperCommand):
             raise
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """The help page, with the rule of the variables at its end."""
+        """Write the help page, with the rule for variables at its end."""
         options = [
             one for one in self.get_params(ctx) if isinstance(one, TyperOption) and one.envvar
         ]
-        named = f"{long_name(options[0])} is ${options[0].envvar}"
+        example = options[0]
+        named = f"{long_name(example)} is ${example.envvar}"
         self.epilog = f"Each option can be set by an environment variable too: {named}."
         super().format_help(ctx, formatter)
 
 
-def _words(ctx: Any) -> list[str]:
+def _add_variable(ctx: Any, option: TyperOption) -> None:
+    if option.is_eager:  # --help: it ends the command line at once
+        return
+    if option.envvar is not None:  # it has a variable of its own
+        return
+    if option.rich_help_panel == COMMON_PANEL:
+        option.envvar = variable("", long_name(option))
+    else:
+        option.envvar = variable(" ".join(_command_words(ctx)), long_name(option))
+    option.show_envvar = False  # the help page states the rule once, not at each option
+
+
+def _command_words(ctx: Any) -> list[str]:
     """The command as people type it, without the program's own name."""
-    return [*_words(ctx.parent), ctx.info_name] if ctx.parent else []
+    if not ctx.parent:
+        return []
+    return [*_command_words(ctx.parent), ctx.info_name]
 
 
 class Commands(TyperGroup):
@@ -83,7 +98,7 @@ class Commands(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Their common parameters."""
-        return _plain(super().get_params(ctx))
+        return _name_values(super().get_params(ctx))
 
 
 _CONTEXT = inspect.Parameter(
@@ -92,54 +107,62 @@ _CONTEXT = inspect.Parameter(
 
 
 def _origins(context: Any) -> dict[str, str]:
-    """For each option that was given where: by its name, or by its variable."""
+    """Parameter -> where its value was given: ``--json``, or ``$SFSYNC_JSON``."""
     origins = {}
     for parameter in context.command.get_params(context):
         source = context.get_parameter_source(parameter.name)
-        if isinstance(parameter, TyperOption) and source is not None:
-            names = {"COMMANDLINE": long_name(parameter), "ENVIRONMENT": f"${parameter.envvar}"}
-            if source.name in names:
-                origins[parameter.name] = names[source.name]
+        if not isinstance(parameter, TyperOption) or source is None:
+            continue
+        if source.name == "COMMANDLINE":
+            origins[parameter.name] = long_name(parameter)
+        if source.name == "ENVIRONMENT":
+            origins[parameter.name] = f"${parameter.envvar}"
     return origins
 
 
 def command(
-    app: typer.Typer, name: str, *, panel: str, full_name: str = "", **settings: Any
+    app: typer.Typer, name: str, *, panel: str, full_name: str = ""
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Register a function of ``(Cli, own options...)`` as a command with the common options.
 
     Args:
+        panel: the part of the help page that lists it.
         full_name: its name as people type it, where that is more than ``name``: ``org check``.
     """
 
     def register(function: Callable[..., Answer]) -> Callable[..., None]:
-        hints = typing.get_type_hints(function, include_extras=True)
-        own = [
-            parameter.replace(annotation=hints[parameter.name])
-            for parameter in list(inspect.signature(function).parameters.values())[1:]
-        ]
-        common = [
-            inspect.Parameter(
-                key, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[key], annotation=annotation
-            )
-            for key, annotation in COMMON.items()
-        ]
-
         @functools.wraps(function)
         def wrapped(context: typer.Context, **given: Any) -> None:
-            common_ones = {key: given.pop(key) for key in COMMON}
-            cli = Cli(full_name or name, origins=_origins(context), **common_ones)
+            common = {key: given.pop(key) for key in COMMON}
+            cli = Cli(full_name or name, origins=_origins(context), **common)
             raise typer.Exit(perform(cli, lambda: function(cli, **given)))
 
-        parameters = [_CONTEXT, *own, *common]
+        # Typer reads options from the signature; what `functools.wraps` keeps would hide this one.
+        del wrapped.__wrapped__
+        parameters = [_CONTEXT, *_own_parameters(function), *_common_parameters()]
         wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        del wrapped.__wrapped__
         text = help_text(function.__doc__ or "")
-        app.command(name, cls=Command, help=text, rich_help_panel=panel, **settings)(wrapped)
+        app.command(name, cls=Command, help=text, rich_help_panel=panel)(wrapped)
         return wrapped
 
     return register
+
+
+def _own_parameters(function: Callable[..., Answer]) -> list[inspect.Parameter]:
+    """All but the first, which is the ``Cli``; annotations as values, not as text."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    _cli, *own = inspect.signature(function).parameters.values()
+    return [parameter.replace(annotation=hints[parameter.name]) for parameter in own]
+
+
+def _common_parameters() -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(
+            key, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[key], annotation=annotation
+        )
+        for key, annotation in COMMON.items()
+    ]
 
 
 def help_text(docstring: str) -> str:

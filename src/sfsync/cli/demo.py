@@ -49,7 +49,7 @@ def demo(
             show.follow, show.nothing_left,
         ):  # fmt: skip
             step()
-    cli.say(f"\nAll of it is kept in {place}: look at mirror.db with any SQLite tool.")
+    cli.inform(f"\nAll of it is kept in {place}: look at mirror.db with any SQLite tool.")
     return Answer({"folder": str(place), "steps": show.told})
 
 

@@ -1,9 +1,10 @@
-"""The one place where errors end: each becomes a message with a hint, or a JSON document, and an exit code."""
+"""The one place where errors end: each becomes a message with a hint, or JSON, and an exit code."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import typer
 
@@ -12,67 +13,53 @@ from sfsync.cli.invocation import Cli
 from sfsync.cli.signals import Interrupted
 from sfsync.cli.streams import hush
 from sfsync.cli.text import short, visible
-from sfsync.errors import ConfigError, SfsyncError
+from sfsync.errors import ConfigError, SfsyncError, UsageError
 
 
 def perform(cli: Cli, work: Callable[[], Answer]) -> int:
-    """Do it inside the one error boundary; returns the exit code."""
+    """Run a command inside the error boundary.
+
+    Returns:
+        The exit code. The answer, or the error, has been written.
+    """
     try:
         with cli.stop:
-            return _performed(cli, work)
+            return _answered(cli, work)
     except Interrupted as stopped:
-        code = stopped.exit_code
-        return _unless_unheard(cli, lambda: interrupted(cli, code))
+        return _report_interruption(cli, stopped.exit_code)
     except BrokenPipeError:
-        hush(sys.stdout)  # nobody listens any more
+        hush(sys.stdout)  # the reader of stdout has gone, as `| head` does: nothing to complain of
         return 1
     except OSError as error:
-        return unheard(cli, error)
+        return _report_broken_stdout(cli, error)
 
 
-def _performed(cli: Cli, work: Callable[[], Answer]) -> int:
+def _answered(cli: Cli, work: Callable[[], Answer]) -> int:
+    """Do the work and write its answer; whatever is raised here is about stdout, or a stop."""
     try:
         answer = work()
     except SfsyncError as error:
-        return fail(cli, error)
+        return _report_error(cli, error)
     except BrokenPipeError:
-        raise
+        raise  # a command that writes while it works has lost the reader of stdout
     except OSError as error:
-        return fail(cli, broken(error))
+        return _report_error(cli, _as_sfsync_error(error))
     except (typer.Exit, typer.Abort, typer.TyperException):
-        raise
+        raise  # Typer's own ways to end a command
     except Exception as error:  # noqa: BLE001  the last resort: a traceback at a user is a bug
-        return unexpected(cli, error)
+        return _report_bug(cli, error)
     try:
         code = respond(cli, answer)
         sys.stdout.flush()
     except (OSError, typer.Exit):
         raise
     except Exception as error:  # noqa: BLE001  as above
-        return unexpected(cli, error)
+        return _report_bug(cli, error)
     return code
 
 
-def _unless_unheard(cli: Cli, answer: Callable[[], int]) -> int:
-    try:
-        return answer()
-    except OSError as error:
-        return unheard(cli, error)
-
-
-def unheard(cli: Cli, error: OSError) -> int:
-    """The work is done or refused, and stdout takes no answer: say so on stderr."""
-    hush(sys.stdout)
-    _complain(
-        cli,
-        f"the answer could not be written to standard output: {error.strerror or type(error).__name__}",
-        "What was done is kept; `sfsync status` tells it again.",
-    )
-    return 1
-
-
-def broken(error: OSError) -> SfsyncError:
-    """The operating system said no: to which file, in its own words."""
+def _as_sfsync_error(error: OSError) -> SfsyncError:
+    """What the operating system refused, in its own words, with the file's name."""
     where = f"{error.filename}: " if error.filename else ""
     return SfsyncError(
         f"{where}{error.strerror or type(error).__name__}",
@@ -80,75 +67,101 @@ def broken(error: OSError) -> SfsyncError:
     )
 
 
-def fail(cli: Cli, error: SfsyncError) -> int:
-    """Say what happened and what to do next."""
-    problems = error.problems if isinstance(error, ConfigError) else ()
+# -- reports ---------------------------------------------------------------------------------------
+def _report_error(cli: Cli, error: SfsyncError) -> int:
+    """Print what happened and what to do next."""
+    problems: tuple[str, ...] = ()
+    if isinstance(error, ConfigError):
+        problems = error.problems
     message = short(error.message)
     hint = error.hint
-    guilty = _variables_in(cli, message) if error.exit_code == _WRONG else ()
-    if guilty:
-        hint = f"{hint.rstrip('.')}{'. ' if hint else ''}That value is from {' and '.join(guilty)}."
+    if error.exit_code == UsageError.exit_code:
+        hint = _with_variables(hint, _variables_quoted_in(cli, message))
     if cli.as_json:
-        told = {"slug": error.slug, "message": message, "hint": hint, "problems": list(problems)}
-        write_document(cli, "failed", error.exit_code, {}, errors=(told,))
+        document = {
+            "slug": error.slug,
+            "message": message,
+            "hint": hint,
+            "problems": list(problems),
+        }
+        write_document(cli, "failed", error.exit_code, {}, errors=(document,))
     else:
         _complain(cli, message, hint, problems)
-    if cli.verbose > 1:
-        _trace(cli)
+    _print_traceback(cli)
     return error.exit_code
 
 
-_WRONG = 2
+def _variables_quoted_in(cli: Cli, message: str) -> list[str]:
+    """The variables whose value the message quotes without naming them, as ``$SFSYNC_OBJECT``.
+
+    A person who reads of a value that is not on the command line has to know where it came from.
+    """
+    from_environment = [origin for origin in cli.origins.values() if origin.startswith("$")]
+    unnamed = [origin for origin in from_environment if origin not in message]
+    return [origin for origin in unnamed if cli.environ.get(origin[1:], "\0") in message]
 
 
-def _variables_in(cli: Cli, message: str) -> tuple[str, ...]:
-    """The variables that an option was taken from, and whose value is what this message is about."""
-    named = [
-        origin
-        for origin in cli.origins.values()
-        if origin.startswith("$") and origin not in message
-    ]
-    return tuple(name for name in named if cli.environ.get(name[1:], "\0") in message)
+def _with_variables(hint: str, variables: list[str]) -> str:
+    if not variables:
+        return hint
+    sentence = f"That value is from {' and '.join(variables)}."
+    if not hint:
+        return sentence
+    return f"{hint.rstrip('.')}. {sentence}"
+
+
+def _report_bug(cli: Cli, error: Exception) -> int:
+    """Print that sfsync has a bug. The error's text may hold data, so it is not shown."""
+    message = f"sfsync met something it does not understand ({type(error).__name__})"
+    hint = "All work done so far is kept. Run it again with -vv and report what it prints."
+    if cli.as_json:
+        document = {"slug": "bug", "message": message, "hint": hint}
+        write_document(cli, "failed", 1, {}, errors=(document,))
+    else:
+        _complain(cli, message, hint)
+    _print_traceback(cli)
+    return 1
+
+
+def _report_interruption(cli: Cli, exit_code: int) -> int:
+    """Print that a person or a service manager has stopped the command."""
+    message = "interrupted; what was done is kept, and the next run goes on from here"
+    document: Mapping[str, Any] = {"slug": "interrupted", "message": message}
+    if not cli.as_json:
+        cli.to_stderr(message)
+        return exit_code
+    try:
+        write_document(cli, "interrupted", exit_code, {}, errors=(document,))
+    except OSError as error:
+        return _report_broken_stdout(cli, error)
+    return exit_code
+
+
+def _report_broken_stdout(cli: Cli, error: OSError) -> int:
+    """Print on stderr that the work is done or refused, and stdout takes no answer."""
+    hush(sys.stdout)
+    _complain(
+        cli,
+        "the answer could not be written to standard output: "
+        f"{error.strerror or type(error).__name__}",
+        "What was done is kept; `sfsync status` tells it again.",
+    )
+    return 1
 
 
 def _complain(cli: Cli, message: str, hint: str, problems: tuple[str, ...] = ()) -> None:
     from rich.text import Text
 
-    cli.tell(Text.assemble(("error: ", "bold red"), visible(message)))
+    cli.to_stderr(Text.assemble(("error: ", "bold red"), visible(message)))
     for problem in problems:
-        cli.tell(Text("  " + visible(problem)))
+        cli.to_stderr(Text("  " + visible(problem)))
     if hint:
-        cli.tell(Text.assemble(("  try: ", "bold"), visible(hint)))
+        cli.to_stderr(Text.assemble(("  try: ", "bold"), visible(hint)))
 
 
-def unexpected(cli: Cli, error: Exception) -> int:
-    """A bug of ours: say so without a wall of text. The text of a foreign error may hold data: not shown."""
-    message = f"sfsync met something it does not understand ({type(error).__name__})"
-    hint = "All work done so far is kept. Run it again with -vv and report what it prints."
-    if cli.as_json:
-        write_document(
-            cli, "failed", 1, {}, errors=({"slug": "bug", "message": message, "hint": hint},)
-        )
-    else:
-        _complain(cli, message, hint)
+def _print_traceback(cli: Cli) -> None:
+    """With ``-vv``: where the error that is being handled came from."""
     if cli.verbose > 1:
-        _trace(cli)
-    return 1
+        import traceback
 
-
-def _trace(cli: Cli) -> None:
-    import traceback
-
-    cli.tell(visible(traceback.format_exc()))
-
-
-def interrupted(cli: Cli, exit_code: int) -> int:
-    """Stopped by a person or a service manager."""
-    message = "interrupted; what was done is kept, and the next run goes on from here"
-    if cli.as_json:
-        write_document(
-            cli, "interrupted", exit_code, {}, errors=({"slug": "interrupted", "message": message},)
-        )
-    else:
-        cli.tell(message)
-    return exit_code
+        cli.to_stderr(visible(traceback.format_exc()))

@@ -1,4 +1,4 @@
-"""One call of the command line: the options that every command takes, and the ways to speak to people."""
+"""One call of the command line: the options that every command takes, and its two output streams."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Cli:
-    """The options that every command takes, and the ways to speak to people.
+    """The options that every command takes, and its output streams.
 
     Attributes:
-        profile: as asked for; once the configuration is read, the one that counts.
-        origins: for each option that was given where: ``--json``, or ``$SFSYNC_JSON``.
+        command: its name as people type it: ``org check``.
+        profile: as asked for; once the configuration is read, the one that is in use.
+        origins: parameter -> where its value was given: ``--json``, or ``$SFSYNC_JSON``. Options
+            that were not given are missing.
+        open_browser: opens an address; ``None`` for the system's browser.
     """
 
     command: str
@@ -53,22 +56,25 @@ class Cli:
             self._err = _console(stderr=True)
         return typing.cast("Console", self._err)
 
-    def say(self, message: str, *, style: str = "") -> None:
-        """A line for people on stderr; silent with ``--quiet`` and ``--json``."""
-        if not (self.quiet or self.as_json):
-            from rich.text import Text
+    def inform(self, message: str, *, style: str = "") -> None:
+        """Print a line for people on stderr; silent with ``--quiet`` and ``--json``."""
+        if self.quiet or self.as_json:
+            return
+        from rich.text import Text
 
-            self.tell(Text(visible(message), style=style), soft_wrap=False)
+        self.to_stderr(Text(visible(message), style=style), soft_wrap=False)
 
-    def tell(self, text: object, *, soft_wrap: bool = True) -> None:
-        """Something on stderr, where anybody can be told: a full or broken stderr never ends a run."""
+    def to_stderr(self, text: object, *, soft_wrap: bool = True) -> None:
+        """Print on stderr whatever the options; a full or broken stderr never ends a run."""
         with suppress(OSError):
             self.err.print(text, soft_wrap=soft_wrap)
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody watches who wants bars: on a terminal, and without NO_COLOR."""
-        return not (self.quiet or self.as_json) and self.err.is_terminal and not self.err.no_color
+        """Whether to draw progress bars: on a terminal, without NO_COLOR, --quiet and --json."""
+        if self.quiet or self.as_json:
+            return False
+        return self.err.is_terminal and not self.err.no_color
 
 
 def _console(*, stderr: bool) -> Console:

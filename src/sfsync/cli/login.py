@@ -187,10 +187,10 @@ def _by_browser(
     import webbrowser
 
     def announce(url: str) -> None:
-        cli.tell("Open this address in a browser:")
-        cli.tell(url)
+        cli.to_stderr("Open this address in a browser:")
+        cli.to_stderr(url)
 
-    cli.say(f"Waiting for the browser to come back ({timeout:.0f} s at most) …")
+    cli.inform(f"Waiting for the browser to come back ({timeout:.0f} s at most) …")
     return held.interactive_login(
         ports=config.org.redirect_ports,
         scopes=config.org.scopes,

@@ -249,7 +249,7 @@ def repair(cli: Cli, found: Checkup, mirror: SqliteMirror | None, *, dry_run: bo
                         mirror.state.keep_facts(facts)
             done += [f"noted what {name} is like in the org now" for name in stale]
         except MirrorBusy as busy:
-            cli.say(f"not noted: {busy.message}", style="yellow")
+            cli.inform(f"not noted: {busy.message}", style="yellow")
             stale = {}
     if not dry_run:
         files = tuple(

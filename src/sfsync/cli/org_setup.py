@@ -168,12 +168,12 @@ def _carried_out(
         if failed or (result.status is Status.DONE and result.step.part is not Part.GRANT):
             words = f": {result.message}" if result.message else ""
             line = one_line(f"{result.status.value}: {_title(result.step)}{words}")
-            cli.say(line, style="red" if failed else "")
+            cli.inform(line, style="red" if failed else "")
 
     results = at_work.carry_out(planned, found, tell)
     opened = sum(each.step.part is Part.GRANT and each.status is Status.DONE for each in results)
     if opened:
-        cli.say(f"done: {counted(opened, 'field permission')}")
+        cli.inform(f"done: {counted(opened, 'field permission')}")
     return results
 
 

@@ -99,6 +99,6 @@ def _ask(cli: Cli, mirror: Path) -> None:
         raise UsageError(
             "--delete-mirror needs a yes, and nobody can be asked here", hint="Add --yes."
         )
-    cli.tell(f"Delete {mirror} with all that is in it, edits that were not sent too? [y/N]")
+    cli.to_stderr(f"Delete {mirror} with all that is in it, edits that were not sent too? [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError("nothing was deleted, and the login stays", hint="Answer y to do it.")

@@ -76,7 +76,7 @@ def purge(
 
 
 def _asked(cli: Cli, told: Mapping[str, Any]) -> bool:
-    cli.tell(_counts(told) or "the mirror holds nothing of this person")
+    cli.to_stderr(_counts(told) or "the mirror holds nothing of this person")
     return typer.confirm("Remove all of this from the mirror, for good?", err=True)
 
 

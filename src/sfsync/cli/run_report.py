@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from sfsync.cli.answer import Answer
+from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.errors import MirrorBusy
 from sfsync.model.outcome import ObjectReport, RunReport
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.cli.wiring import Session
-
-
-PARTIAL = 3
 
 
 @contextmanager

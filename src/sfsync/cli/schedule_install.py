@@ -87,7 +87,7 @@ def _installed(cli: Cli, job: Job, plan: Plan, *, dry_run: bool) -> bool:
         for path in stale:  # so that the next --install does not take it for done
             path.unlink()
         raise
-    cli.say("In place, and started.")
+    cli.inform("In place, and started.")
     return True
 
 

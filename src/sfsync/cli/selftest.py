@@ -58,7 +58,7 @@ def selftest(
 
     first = secrets.randbelow(10**9) if seed is None else seed
     limit = SECONDS if seconds is None and schedules is None else seconds
-    cli.say(f"seed {first}")
+    cli.inform(f"seed {first}")
     bar = _bar(cli, schedules, limit)
     try:
         tally = chaos(first, schedules=schedules, seconds=limit, jobs=jobs, told=bar)

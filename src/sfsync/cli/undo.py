@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfsync.cli.answer import Answer
+from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.history import found_run
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, MassChange, Objects
-from sfsync.cli.run_report import PARTIAL
 from sfsync.cli.text import counted
 from sfsync.errors import UsageError
 
@@ -81,7 +80,7 @@ def _asked(cli: Cli, undoing: Undoing) -> bool:
 
     show_plans(cli.err, undoing.shown(SHOWN))
     for sentence in _left_standing(undoing):
-        cli.tell(sentence)
+        cli.to_stderr(sentence)
     more = f" (the first {SHOWN} are shown)" if undoing.count > SHOWN else ""
     return typer.confirm(
         f"Put {counted(undoing.count, 'record')} back{more}, in {counted(undoing.calls, 'API call')}?",
