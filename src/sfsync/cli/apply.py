@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -12,7 +13,7 @@ import typer
 from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, MassChange, SkipIfLocked
-from sfsync.cli.run_report import reported, unless_locked
+from sfsync.cli.run_report import run_verb
 from sfsync.cli.text import counted
 from sfsync.errors import InputError
 
@@ -44,22 +45,36 @@ def apply(
       sfsync apply plan.json --dry-run
       sfsync apply plan.json
     """
-    from sfsync.cli.wiring import working
     from sfsync.engine.apply import apply as run_apply
     from sfsync.planning.planfile import header_of, records
 
+    outcomes: list[Applied] = []
     with _plan_file(plan) as file:
         header = header_of(file.readline(), str(plan))
-        with unless_locked(skip=skip_if_locked) as answers:
-            with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
-                _refuse_other(header, session, plan)
-                applied = run_apply(session.run, lambda: records(_from_the_start(file), str(plan)))
-            answers.append(_applied(session, applied))
-    return answers[0]
+
+        def verb(session: Session) -> None:
+            _refuse_other(header, session, plan)
+            outcomes.append(run_apply(session.run, lambda: records(_rewound(file), str(plan))))
+
+        answer = run_verb(
+            cli,
+            verb,
+            dry_run=dry_run,
+            allow_mass_change=allow_mass_change,
+            skip_if_locked=skip_if_locked,
+        )
+    if not outcomes:  # skipped: another run holds the lock
+        return answer
+    return _with_plan(answer, outcomes[0])
 
 
 @contextmanager
 def _plan_file(path: Path) -> Iterator[TextIO]:
+    """The plan file, open.
+
+    Raises:
+        InputError: there is none, or it holds something else.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             yield file
@@ -77,7 +92,7 @@ def _plan_file(path: Path) -> Iterator[TextIO]:
         ) from None
 
 
-def _from_the_start(file: TextIO) -> TextIO:
+def _rewound(file: TextIO) -> TextIO:
     file.seek(0)
     return file
 
@@ -100,39 +115,43 @@ def _refuse_other(header: Header, session: Session, path: Path) -> None:
             )
 
 
-def _applied(session: Session, applied: Applied) -> Answer:
-    from dataclasses import asdict
-
-    answer = reported(session)
-    data = {**answer.data, "plan": asdict(applied)}
+def _with_plan(answer: Answer, applied: Applied) -> Answer:
+    """The run's answer, with what became of the plan."""
+    exit_code = answer.exit_code
+    warnings = answer.warnings
+    if applied.moved:
+        exit_code = PARTIAL
+        left = f"{counted(applied.moved, 'record')} moved since the plan was made, and left"
+        warnings = (*warnings, left)
 
     def show(console: Console) -> None:
-        from sfsync.cli.layout import cell, table
-
-        made = table("left as it is", "side", "what", "was", "now")
-        for each in applied.fields:
-            who = each.salesforce_id or f"{each.object} {each.local_id}"
-            made.add_row(
-                cell(who, width=18),
-                each.side,
-                cell(each.what, width=14),
-                cell(each.was, width=15),
-                cell(each.now, width=15),
-            )
         if applied.fields:
-            console.print(made)
+            _show_left_fields(console, applied)
         if applied.done:
-            console.print(
-                f"{counted(applied.done, 'record')} of the plan are as it wants them already."
-            )
+            records = counted(applied.done, "record")
+            console.print(f"{records} of the plan are as it wants them already.")
         answer.show(console)
 
-    told = (
-        (f"{counted(applied.moved, 'record')} moved since the plan was made, and left",)
-        if applied.moved
-        else ()
-    )
     return Answer(
-        data, show, exit_code=PARTIAL if applied.moved else answer.exit_code, run_id=answer.run_id,
-        warnings=(*answer.warnings, *told),
-    )  # fmt: skip
+        {**answer.data, "plan": asdict(applied)},
+        show,
+        exit_code=exit_code,
+        run_id=answer.run_id,
+        warnings=warnings,
+    )
+
+
+def _show_left_fields(console: Console, applied: Applied) -> None:
+    from sfsync.cli.layout import cell, table
+
+    fields_table = table("left as it is", "side", "what", "was", "now")
+    for each in applied.fields:
+        record = each.salesforce_id or f"{each.object} {each.local_id}"
+        fields_table.add_row(
+            cell(record, width=18),
+            each.side,
+            cell(each.what, width=14),
+            cell(each.was, width=15),
+            cell(each.now, width=15),
+        )
+    console.print(fields_table)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.cli.wiring import Session
-    from sfsync.planning.planfile import Planned
+    from sfsync.engine.diff import Cost
+    from sfsync.planning.planfile import Header, Planned
+
+
+DIFFERENT = 1
+"""The exit code of ``--exit-code`` where anything differs."""
 
 
 def diff(
@@ -58,16 +63,21 @@ def diff(
     cost = Cost()
     with working(cli, lock=False, dry_run=True) as session:
         planned = differences(session.run, objects or (), ids=ids or (), cost=cost)
-        with nullcontext(planned) if out is None else kept_in(out, session, planned) as kept:
-            shown = [plan for _, plan in islice(kept, limit)]
-            more = sum(1 for _ in kept)
+        saved: AbstractContextManager[Iterator[Planned]] = nullcontext(planned)
+        if out is not None:
+            saved = saved_in(out, session, planned)
+        with saved as plans:
+            shown = [plan for _, plan in islice(plans, limit)]
+            more = sum(1 for _ in plans)
     report = session.run.report
     data: dict[str, Any] = {
         "records": [plan_document(plan) for plan in shown],
         "not_shown": more,
         "cost": {name: getattr(cost, name) for name in cost.__slots__},
         "api_calls": report.api_calls,
-    } | ({"plan": str(out)} if out else {})
+    }
+    if out:
+        data["plan"] = str(out)
 
     def show(console: Console) -> None:
         if out:
@@ -76,45 +86,50 @@ def diff(
             console.print("No differences.")
         if more:
             console.print(f"… and {more} more; see --limit.", style="dim")
-        console.print(
-            f"To apply: {counted(cost.mirror_writes, 'row')} here, {counted(cost.org_writes, 'write')} to Salesforce"
-            f" ({cost.tasks} of them Tasks), {counted(cost.api_calls, 'API call')}, {cost.storage_bytes / 1024:,.0f} KB of storage there.",
-            style="dim",
-        )
+        console.print(_cost_line(cost), style="dim")
 
-    differs = bool(shown)
     return Answer(
-        data, show, exit_code=int(differs and exit_code), run_id=report.run_id,
-        warnings=tuple(report.warnings), outcome="different" if differs else "ok",
-    )  # fmt: skip
+        data,
+        show,
+        exit_code=DIFFERENT if shown and exit_code else 0,
+        run_id=report.run_id,
+        warnings=tuple(report.warnings),
+        outcome="different" if shown else "ok",
+    )
+
+
+def _cost_line(cost: Cost) -> str:
+    return (
+        f"To apply: {counted(cost.mirror_writes, 'row')} here,"
+        f" {counted(cost.org_writes, 'write')} to Salesforce"
+        f" ({cost.tasks} of them Tasks), {counted(cost.api_calls, 'API call')},"
+        f" {cost.storage_bytes / 1024:,.0f} KB of storage there."
+    )
 
 
 @contextmanager
-def kept_in(
+def saved_in(
     path: Path, session: Session, planned: Iterator[Planned]
 ) -> Iterator[Iterator[Planned]]:
-    """The same, and each one written into a file on its way; the file is there when all of them are in it."""
+    """The same plans, each written into a file as it is taken.
+
+    The rest is written at the end of the block. The file gets its name only when it is complete, so
+    that ``apply`` never reads half a plan.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     from sfsync.cli.clock import now
-    from sfsync.planning.planfile import Header, lines
+    from sfsync.planning.planfile import Header
 
     mirror, mapping = session.mirror, session.config.mapping
     header = Header(session.org_id, mirror.state.mirror_key, mapping.fingerprint, now())
-    passed: list[Planned] = []
     part = path.with_name(f"{path.name}.part")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123
-            os.fchmod(file.fileno(), 0o600)
-
-            def told() -> Iterator[Planned]:
-                for line in lines(header, _noting(planned, passed)):
-                    file.write(line)
-                    yield from passed
-                    passed.clear()
-
-            kept = told()
-            yield kept
-            for _ in kept:
+        with _private_file(part) as file:
+            plans = _written(file, header, planned)
+            yield plans
+            for _ in plans:  # those that the block did not take
                 pass
         part.replace(path)
     except OSError as error:
@@ -123,7 +138,27 @@ def kept_in(
         part.unlink(missing_ok=True)
 
 
-def _noting(planned: Iterator[Planned], passed: list[Planned]) -> Iterator[Planned]:
-    for each in planned:
-        passed.append(each)
-        yield each
+@contextmanager
+def _private_file(path: Path) -> Iterator[TextIO]:
+    """A new file that only this user may read: a plan holds people's data."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123
+        os.fchmod(file.fileno(), 0o600)  # where it was there already, with another mode
+        yield file
+
+
+def _written(file: TextIO, header: Header, planned: Iterator[Planned]) -> Iterator[Planned]:
+    """Each plan, after its line is in the file."""
+    from sfsync.planning.planfile import lines
+
+    taken: list[Planned] = []
+
+    def noting() -> Iterator[Planned]:
+        for plan in planned:
+            taken.append(plan)
+            yield plan
+
+    for line in lines(header, noting()):  # the first and the last line hold no plan
+        file.write(line)
+        yield from taken
+        taken.clear()

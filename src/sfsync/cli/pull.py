@@ -9,7 +9,7 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, MassChange, Objects, SkipIfLocked
-from sfsync.cli.run_report import reported, unless_locked
+from sfsync.cli.run_report import run_verb
 from sfsync.errors import UsageError
 
 
@@ -43,14 +43,15 @@ def pull(
     """
     from sfsync.cli.clock import local_now
     from sfsync.cli.since import parse_when
-    from sfsync.cli.wiring import working
     from sfsync.engine.pull import pull as run_pull
 
     if since and full:
         raise UsageError("--since and --full do not go together")
     start = parse_when(since, local_now()) if since else None
-    with unless_locked(skip=skip_if_locked) as answers:
-        with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
-            run_pull(session.run, objects or (), since=start, full=full)
-        answers.append(reported(session))
-    return answers[0]
+    return run_verb(
+        cli,
+        lambda session: run_pull(session.run, objects or (), since=start, full=full),
+        dry_run=dry_run,
+        allow_mass_change=allow_mass_change,
+        skip_if_locked=skip_if_locked,
+    )

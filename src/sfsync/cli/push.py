@@ -5,7 +5,7 @@ from __future__ import annotations
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, MassChange, Objects, SkipIfLocked
-from sfsync.cli.run_report import reported, unless_locked
+from sfsync.cli.run_report import run_verb
 
 
 def push(
@@ -22,11 +22,12 @@ def push(
       sfsync push --dry-run
       sfsync push --object contact
     """
-    from sfsync.cli.wiring import working
     from sfsync.engine.push import push as run_push
 
-    with unless_locked(skip=skip_if_locked) as answers:
-        with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
-            run_push(session.run, objects or ())
-        answers.append(reported(session))
-    return answers[0]
+    return run_verb(
+        cli,
+        lambda session: run_push(session.run, objects or ()),
+        dry_run=dry_run,
+        allow_mass_change=allow_mass_change,
+        skip_if_locked=skip_if_locked,
+    )

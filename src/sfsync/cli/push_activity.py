@@ -12,7 +12,7 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, MassChange, SkipIfLocked
-from sfsync.cli.run_report import reported, unless_locked
+from sfsync.cli.run_report import run_verb
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def push_activity(
       cat events.csv | sfsync push-activity -
       sfsync push-activity --type email_replied --email ada@example.com
     """
-    from sfsync.cli.wiring import working
     from sfsync.engine.push_activity import keep
     from sfsync.engine.push_activity import push_activity as run_push_activity
 
@@ -75,43 +74,63 @@ def push_activity(
         "at": at,
         "id": event_id,
     }
-    events = _events(file, {name: value for name, value in flags.items() if value is not None})
-    with unless_locked(skip=skip_if_locked) as answers:
-        with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
-            if events is not None:
-                source = "flags" if file is None else "stdin" if str(file) == "-" else file.name
-                keep(session.run, _good(session, events, source), source=source)
-            run_push_activity(session.run)
-        answers.append(reported(session))
-    return answers[0]
+    given = {name: value for name, value in flags.items() if value is not None}
+    if file is not None and given:
+        raise UsageError("give a FILE or one event by flags, not both")
+    source, events = _events(file, given)
+
+    def verb(session: Session) -> None:
+        if events is not None:
+            keep(session.run, _readable(session, events, source), source=source)
+        run_push_activity(session.run)
+
+    return run_verb(
+        cli,
+        verb,
+        dry_run=dry_run,
+        allow_mass_change=allow_mass_change,
+        skip_if_locked=skip_if_locked,
+    )
 
 
-def _events(file: Path | None, flags: dict[str, str]) -> Iterator[EmailEvent | BadLine] | None:
+def _events(
+    file: Path | None, flags: dict[str, str]
+) -> tuple[str, Iterator[EmailEvent | BadLine] | None]:
+    """Where events come from, and the events; ``None`` where none are handed in."""
+    from sfsync.cli.clock import now
+    from sfsync.intake.files import read_events
+
+    if file is None and not flags:
+        return "", None
+    if file is None:
+        return "flags", iter([_event_from_flags(flags)])
+    if str(file) == "-":
+        return "stdin", read_events(sys.stdin.buffer, now=now())
+    return file.name, read_events(file, now=now())
+
+
+def _event_from_flags(flags: dict[str, str]) -> EmailEvent:
     from sfsync.cli.clock import local_now, now
     from sfsync.cli.since import parse_when
-    from sfsync.intake.files import BadValueError, event_from, read_events
+    from sfsync.intake.files import BadValueError, event_from
 
-    if file is not None and flags:
-        raise UsageError("give a FILE or one event by flags, not both")
-    if file is not None:
-        return read_events(sys.stdin.buffer if str(file) == "-" else file, now=now())
-    if not flags:
-        return None
     if "type" not in flags or "email" not in flags:
         raise UsageError("one event needs --type and --email")
-    at = flags.pop("at", None)
-    moment = now()
-    flags["timestamp"] = parse_when(at, local_now()) if at else moment
+    latest = now()
+    values = {name: value for name, value in flags.items() if name != "at"}
+    values["timestamp"] = latest
+    if flags.get("at"):
+        values["timestamp"] = parse_when(flags["at"], local_now())
     try:
-        return iter([event_from(flags, latest=moment)])
+        return event_from(values, latest=latest)
     except BadValueError as error:
         raise UsageError(f"--{error.column or 'type'}: {error.reason}") from error
 
 
-def _good(
+def _readable(
     session: Session, events: Iterator[EmailEvent | BadLine], source: str
 ) -> Iterator[EmailEvent]:
-    """The events; what cannot be read goes to quarantine with its place."""
+    """The events. A line that cannot be read goes to quarantine with its number."""
     from sfsync.model.event import EmailEvent
     from sfsync.model.outcome import ActivityReport
 
@@ -127,6 +146,7 @@ def _good(
                 kind="input",
                 code="UNREADABLE_LINE",
                 message=f"{source}, {event}",
-                hint="Correct the line and hand the file in again: events that are known are not counted twice.",
+                hint="Correct the line and hand the file in again:"
+                " events that are known are not counted twice.",
                 payload=event.raw,
             )

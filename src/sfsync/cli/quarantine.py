@@ -10,7 +10,7 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, Limit
-from sfsync.cli.run_report import reported
+from sfsync.cli.run_report import report_answer
 from sfsync.cli.text import counted
 from sfsync.errors import UsageError
 
@@ -116,7 +116,7 @@ def retry(
         count = session.mirror.quarantine.retry(ids or [])
         push(session.run)
         push_activity(session.run)
-    answer = reported(session)
+    answer = report_answer(session.run.report)
     return Answer(
         {**answer.data, "retried": count}, answer.show, exit_code=answer.exit_code, run_id=answer.run_id,
         warnings=answer.warnings,
