@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from .server import LocalOrg, LocalOrgConfig
+from local_org.server import LocalOrg, LocalOrgConfig
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -37,8 +37,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .refusal import Refusal
-from .transport import JobFault, Reply, RowFault, no_row_fault, refused
+from local_org.api.call import JobFault, Reply, RowFault, error_reply, no_row_fault
+from local_org.api_error import ApiError
 
 _HTML = (
     "<!DOCTYPE html>\n<html><head><title>Down for maintenance</title></head>\n"
@@ -239,15 +239,15 @@ def _answer(fault: Fault) -> Reply:
             status, str(args.get("body", _HTML)).encode(), content_type="text/html;charset=UTF-8"
         )
     if fault.fault == "rate_limited":
-        error = {"message": "Too many requests", "errorCode": "REQUEST_LIMIT_EXCEEDED"}
-        return Reply(429, [error], {"Retry-After": str(args.get("retry_after", 1))})
+        body = [{"message": "Too many requests", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
+        return Reply(429, body, {"Retry-After": str(args.get("retry_after", 1))})
     status, code, message = _ANSWERS[fault.fault]
-    refusal = Refusal(
+    error = ApiError(
         str(args.get("code", code)),
         str(args.get("message", message)),
         status=int(args.get("status", status)),
     )
-    return refused(refusal)
+    return error_reply(error)
 
 
 def _row_fault(fault: Fault) -> RowFault:
@@ -257,6 +257,6 @@ def _row_fault(fault: Fault) -> RowFault:
 
     def check(index: int) -> None:
         if rows is None or index in rows:
-            raise Refusal(code, message, [])
+            raise ApiError(code, message, [])
 
     return check

@@ -26,24 +26,25 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from . import pages, seed
-from .actions import Actor
-from .bulk import Bulk
-from .composite import Composite
-from .faults import FaultPlan, Trouble
-from .local_api import LocalApi
-from .metadata_api import MetadataApi
-from .oauth import OAuth
-from .oauth_grants import OAuthSettings
-from .objects import API_ONLY_PROFILE, Clock, OrgState
-from .refusal import Refusal
-from .routes import Api, versions
-from .settings import Settings
-from .sobject_collections import Collections
-from .standard import Provisioned
-from .statefile import StateFile
-from .tooling import Tooling
-from .transport import Call, Reply, refused
+from local_org.api.call import Call, Reply, error_reply
+from local_org.api.router import Api, versions
+from local_org.api_error import ApiError
+from local_org.bulk.jobs import Bulk
+from local_org.control import watch_page
+from local_org.control.control_api import LocalApi
+from local_org.faults import FaultPlan, Trouble
+from local_org.metadata.deploy_requests import MetadataApi
+from local_org.oauth.grants import OAuthSettings
+from local_org.oauth.login_side import OAuth
+from local_org.records.actor import Actor
+from local_org.rest.composite import Composite
+from local_org.rest.sobject_collections import Collections
+from local_org.rest.tooling import Tooling
+from local_org.schema.standard_objects import Provisioned
+from local_org.state import sample_data
+from local_org.state.org import API_ONLY_PROFILE, Clock, OrgState
+from local_org.state.settings import Settings
+from local_org.state.state_file import StateFile
 
 INTEGRATION_USER = "integration@penguin.example"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -281,7 +282,7 @@ def _fill(state: OrgState, config: LocalOrgConfig) -> None:
             profile=API_ONLY_PROFILE,
         )
     leads = config.contacts * 25 // 60 if config.leads is None else config.leads
-    seed.fill(state, contacts=config.contacts, leads=leads, seed=config.seed)
+    sample_data.fill(state, contacts=config.contacts, leads=leads, seed=config.seed)
 
 
 class _Protocol(H11Protocol):
@@ -297,7 +298,7 @@ def _app(org: LocalOrg) -> ASGIApp:
     local = LocalApi(org.state, org.faults, org.save)
     app = Starlette(
         routes=[
-            *pages.routes(),
+            *watch_page.routes(),
             *local.routes(),
             *org.oauth.routes(),
             Route("/services/data", _Data(org).versions, methods=["GET", "HEAD"]),
@@ -444,8 +445,8 @@ class _Data:
             user_id = self._user(request)
             call = await _call(request, user_id)
             self._spend()
-        except Refusal as refusal:
-            return refused(refusal)
+        except ApiError as error:
+            return error_reply(error)
         trouble: Trouble = request.scope["local_org.trouble"]
         if trouble.answer is not None:
             return trouble.answer
@@ -462,9 +463,9 @@ class _Data:
             else None
         )
         if session is None:
-            raise Refusal("INVALID_SESSION_ID", "Session expired or invalid", status=401)
+            raise ApiError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
         if not session.may_use_api:
-            raise Refusal(
+            raise ApiError(
                 "INVALID_SESSION_ID",
                 "This session is not valid for use with the REST API",
                 status=401,
@@ -474,17 +475,17 @@ class _Data:
     def _spend(self) -> None:
         meter = self._state.meter
         if meter.used >= self._state.settings.daily_api_requests:
-            raise Refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
+            raise ApiError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
         meter.count()
 
 
 def _check_size(request: Request) -> None:
     uri = len(request.scope.get("raw_path", b"")) + len(request.scope.get("query_string", b"")) + 1
     if uri > _MOST_URI_BYTES:
-        raise Refusal("URI_TOO_LONG", "The URI is longer than 16,384 bytes", status=414)
+        raise ApiError("URI_TOO_LONG", "The URI is longer than 16,384 bytes", status=414)
     headers = sum(len(name) + len(value) + 4 for name, value in request.headers.raw)
     if uri + headers > _MOST_URI_BYTES:
-        raise Refusal(
+        raise ApiError(
             "REQUEST_HEADER_TOO_LARGE", "URI and headers are longer than 16,384 bytes", status=431
         )
 
@@ -495,7 +496,7 @@ async def _call(request: Request, user_id: str) -> Call:
         try:
             raw = gzip.decompress(raw)
         except (OSError, EOFError):
-            raise Refusal(
+            raise ApiError(
                 "JSON_PARSER_ERROR", "The body is not the gzip its Content-Encoding says"
             ) from None
     trouble: Trouble = request.scope["local_org.trouble"]

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_org.objects import OrgState, Row, Table
-from local_org.snapshot import Snapshot
+from local_org.state.org import OrgState, Row, Table
+from local_org.state.snapshot import Snapshot
 from tests.system.office import Office, event
 
 STAMPS = frozenset({

@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 from requests.adapters import BaseAdapter
 
-from local_org.actions import Actor
-from local_org.reading import whole_record
+from local_org.records.actor import Actor
 from local_org.server import LocalOrg, LocalOrgConfig
+from local_org.state.rendering import whole_record
 from sfsync.config.file import load_config
 from sfsync.engine.ports import Limits, Org
 from sfsync.engine.pull import pull

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from local_org.schema import Field, SObjectType
-from local_org.settings import ValidationRule
+from local_org.schema.sobject import Field, SObjectType
+from local_org.state.settings import ValidationRule
 from sfsync.engine.ports import Changes, Org
 from sfsync.errors import OrgRefused, WrongOrg
 from sfsync.model.event import EventType

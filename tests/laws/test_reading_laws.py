@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_org import soql as org_soql
-from local_org.objects import OrgState
 from local_org.server import LocalOrg, LocalOrgConfig
+from local_org.state.org import OrgState
 from sfsync.salesforce.connect import Page, page
 from sfsync.salesforce.faults import CallRefused, Refusal
 from sfsync.salesforce.keyset import Reading

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local_org.reading import whole_record
+from local_org.state.rendering import whole_record
 from sfsync.mapping.project import canonical_values, reader
 from sfsync.model.event import match_key
 from sfsync.model.mapping import ObjectMap

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_org.actions import Actor
+from local_org.records.actor import Actor
 from local_org.server import LocalOrg
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent, EventType, match_key

@@ -21,9 +21,9 @@ from typing import Any, Self
 
 import stamina
 
-from local_org.refusal import Refusal
+from local_org.api_error import ApiError
 from local_org.server import LocalOrg, LocalOrgConfig
-from local_org.snapshot import Snapshot
+from local_org.state.snapshot import Snapshot
 from sfsync.config.file import example_config, load_config
 from sfsync.config.sections import Config
 from sfsync.engine.pull import pull
@@ -270,7 +270,7 @@ class World:
         before = deepcopy(self.people.ledger)
         try:
             return act()
-        except Refusal as refusal:
+        except ApiError as refusal:
             self.people.ledger = before
             return f"refused, {refusal.code}"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local_org.refusal import Refusal
+from local_org.api_error import ApiError
 
 
 def shown(rest, path):
@@ -18,7 +18,7 @@ def test_somebody_edits(rest):
     record = shown(rest, f"Contact/{record_id}")
     assert (record["Title"], record["LastModifiedById"]) == ("new", rita)
     assert rest.org.as_user("rita@penguin.example").user_id == rita
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         rest.org.as_user("nobody@penguin.example")
 
 

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from local_org.bulk import Bulk, BulkSettings
-from local_org.objects import Clock, OrgState
-from local_org.refusal import Refusal
-from local_org.routes import Api
-from local_org.transport import Call, JobFault, no_row_fault
-from local_org.writes import Writer, create
+from local_org.api.call import Call, JobFault, no_row_fault
+from local_org.api.router import Api
+from local_org.api_error import ApiError
+from local_org.bulk.jobs import Bulk, BulkSettings
+from local_org.records.writes import Writer, create
+from local_org.state.org import Clock, OrgState
 
 BASE = "/services/data/v65.0/jobs"
 KEY = "PenguinMails_Event_Id__c"
@@ -416,7 +416,7 @@ def test_booleans_dates_and_times_are_read_from_text(org):
 def test_a_locked_row_fails_alone(org):
     def locked(index):
         if index == 1:
-            raise Refusal(
+            raise ApiError(
                 "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record", []
             )
 

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from local_org import metadata_package
-from local_org.metadata_package import PackageUnreadable, read
+from local_org.metadata import package
+from local_org.metadata.package import PackageUnreadable, read
 from local_org.server import INTEGRATION_USER
 from tests.unit.local_org.test_admin import User, bare  # noqa: F401
 
@@ -478,7 +478,7 @@ def test_no_damage_to_a_zip_is_more_than_an_unreadable_zip():
 
 
 def test_a_file_larger_than_it_says_is_not_unzipped_to_its_end(monkeypatch):
-    monkeypatch.setattr(metadata_package, "MOST_XML_BYTES", 4_000)
+    monkeypatch.setattr(package, "MOST_XML_BYTES", 4_000)
     files = whole() | {"objects/Contact.object": custom_object(OPENS, " " * 5_000)}
     told = {each.full_name: each.text for each in read(zipped(files), single=True).problems}
     assert told == {"Contact": "Error parsing file: larger than 4000 bytes (local org)"}
@@ -488,7 +488,7 @@ def test_a_file_larger_than_it_says_is_not_unzipped_to_its_end(monkeypatch):
 def test_a_zip_has_limits(monkeypatch, limit):
     content = zipped(whole())
     assert len(read(content, single=True).components) == 3
-    monkeypatch.setattr(metadata_package, limit, 3)
+    monkeypatch.setattr(package, limit, 3)
     with pytest.raises(PackageUnreadable) as caught:
         read(content, single=True)
     assert caught.value.code == "LIMIT_EXCEEDED"

@@ -18,15 +18,15 @@ from joserfc.jwk import KeySet, RSAKey
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from local_org.oauth import (
+from local_org.oauth.grants import App, OAuthSettings, challenge_of
+from local_org.oauth.login_side import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_SECRET,
     JWT_GRANT,
     PUBLIC_CLIENT_ID,
     OAuth,
 )
-from local_org.oauth_grants import App, OAuthSettings, challenge_of
-from local_org.objects import Clock, OrgState
+from local_org.state.org import Clock, OrgState
 
 ORIGIN = "http://localhost:8123"
 CALLBACK = "http://localhost:1717/callback"

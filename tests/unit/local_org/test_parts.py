@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_org import ids, moments, periods, values
-from local_org.objects import Clock, Index, ModstampLog, OrgState
-from local_org.refusal import Refusal
-from local_org.schema import Field
+from local_org import ids, timestamps
+from local_org.api_error import ApiError
+from local_org.records import values
+from local_org.schema.sobject import Field
+from local_org.soql import date_literals
+from local_org.state.org import Clock, Index, ModstampLog, OrgState
 
 SHORT_IDS = st.text(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", min_size=15, max_size=15
@@ -52,17 +54,17 @@ def test_text_that_is_no_id_is_left_alone():
 
 @given(st.integers(-10_000_000_000, 200_000_000_000))
 def test_moments_are_read_back(seconds):
-    text = moments.rest_text(seconds)
-    assert moments.read_moment(text) == seconds
-    assert moments.read_moment(moments.bulk_text(seconds)) == seconds
-    assert moments.day_of(seconds) == text[:10]
+    text = timestamps.rest_text(seconds)
+    assert timestamps.read_moment(text) == seconds
+    assert timestamps.read_moment(timestamps.bulk_text(seconds)) == seconds
+    assert timestamps.day_of(seconds) == text[:10]
 
 
 def test_what_is_no_time():
-    assert moments.read_moment("2026-02-30T00:00:00Z") is None
-    assert moments.read_day("2026-02-30") is None
-    assert moments.read_day("20260201") is None
-    assert moments.read_http_date("never") is None
+    assert timestamps.read_moment("2026-02-30T00:00:00Z") is None
+    assert timestamps.read_day("2026-02-30") is None
+    assert timestamps.read_day("20260201") is None
+    assert timestamps.read_http_date("never") is None
 
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
@@ -91,17 +93,17 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
     ],
 )
 def test_date_literals(literal, first, after):
-    assert periods.bounds(literal, NOW, "UTC") == (
+    assert date_literals.bounds(literal, NOW, "UTC") == (
         date.fromisoformat(first),
         date.fromisoformat(after),
     )
 
 
 def test_a_day_begins_where_the_user_is():
-    assert periods.bounds("TODAY", datetime(2026, 1, 20, 3, tzinfo=UTC), "America/Los_Angeles")[
-        0
-    ] == date(2026, 1, 19)
-    assert periods.start_of(date(2026, 1, 19), "America/Los_Angeles") == int(
+    assert date_literals.bounds(
+        "TODAY", datetime(2026, 1, 20, 3, tzinfo=UTC), "America/Los_Angeles"
+    )[0] == date(2026, 1, 19)
+    assert date_literals.start_of(date(2026, 1, 19), "America/Los_Angeles") == int(
         datetime(2026, 1, 19, 8, tzinfo=UTC).timestamp()
     )
 
@@ -139,7 +141,7 @@ def test_numbers_that_fit(field, raw, expected):
     ],
 )
 def test_numbers_and_others_that_do_not(field, raw, code):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         values.read(field, raw)
     assert refused.value.code == code
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local_org.moments import rest_text
+from local_org.timestamps import rest_text
 
 
 def span(rest, kind, start, end, sobject="Contact"):

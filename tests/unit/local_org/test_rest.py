@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from local_org.schema import TEXT_TYPES
+from local_org.schema.sobject import TEXT_TYPES
 
 
 def error(answer):

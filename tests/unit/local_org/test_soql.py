@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local_org import soql
+from local_org.api_error import ApiError
 from local_org.server import LocalOrg, LocalOrgConfig
 
 PEOPLE = [
@@ -354,7 +355,7 @@ POINTED = "\n{}\n{}^\nERROR at Row:1:Column:{}\n{}"
 )
 def test_a_wrong_query_is_refused_in_salesforces_words(org, query, code, words):
     org.state.insert_system("Contact", {"LastName": "One"})
-    with pytest.raises(soql.Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         soql.run(org.state, query)
     assert refused.value.code == code
     assert words in refused.value.message

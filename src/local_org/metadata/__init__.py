@@ -1,0 +1,1 @@
+"""The Metadata API, as far as deploying fields and permission sets goes."""

@@ -1,0 +1,110 @@
+"""The duplicate rules of Contact and Lead, which look across both.
+
+Salesforce's standard rules match fuzzily; here two people match by the same address, or by the same
+full name at the same company. The answer's shape, its misspelt key included, is Salesforce's.
+
+Source: salesforce-facts §2.6.
+"""
+
+from typing import Any
+
+from local_org.api_error import ApiError
+from local_org.schema.sobject import SObjectType
+from local_org.state.org import OrgState, Row
+from local_org.state.rendering import attributes, indexed_ids
+
+_WATCHED = frozenset({"Email", "FirstName", "LastName", "Company", "AccountId"})
+_VERSION = "65.0"
+
+
+def check(
+    state: OrgState,
+    kind: SObjectType,
+    row: Row,
+    given: Row,
+    *,
+    before: Row | None,
+    allow_save: bool,
+) -> None:
+    """Refuse a person who resembles another one.
+
+    Args:
+        state: the org.
+        kind: Contact or Lead; others have no rule.
+        row: the record as it would be.
+        given: the fields being written.
+        before: the record as it is; None on create.
+        allow_save: whether an alert is to be passed over.
+
+    Raises:
+        ApiError: DUPLICATES_DETECTED.
+    """
+    settings = state.settings
+    if not settings.duplicate_rules or kind.name not in {"Contact", "Lead"}:
+        return
+    if before is not None and all(
+        given.get(name, before.get(name)) == before.get(name) for name in _WATCHED
+    ):
+        return
+    if allow_save and not settings.duplicate_rules_block:
+        return
+    found = [
+        (sobject, record_id)
+        for sobject in (kind.name, "Lead" if kind.name == "Contact" else "Contact")
+        for record_id in _matches(state, sobject, row)
+        if before is None or record_id != before["Id"]
+    ]
+    if found:
+        raise _refusal(kind.name, found, may_save=not settings.duplicate_rules_block)
+
+
+def _matches(state: OrgState, sobject: str, row: Row) -> list[str]:
+    email = row.get("Email")
+    found = indexed_ids(state, sobject, "Email", email) if email else []
+    account = row.get("AccountId")
+    if sobject == "Contact" and account:
+        rows = state.table("Contact").rows
+        same = indexed_ids(state, "Contact", "AccountId", account)
+        found += [each for each in same if each not in found and _name(rows[each]) == _name(row)]
+    table = state.table(sobject)
+    return [each for each in found if not table.rows[each].get("IsConverted")]
+
+
+def _name(row: Row) -> tuple[str, str]:
+    return str(row.get("FirstName") or "").lower(), str(row.get("LastName") or "").lower()
+
+
+def _refusal(sobject: str, found: list[tuple[str, str]], *, may_save: bool) -> ApiError:
+    result = {
+        "allowSave": may_save,
+        "duplicateRule": f"Standard_{sobject}_Duplicate_Rule",
+        "duplicateRuleEntityType": sobject,
+        "errorMessage": "Use one of these records?",
+        "matchResults": [
+            _match_result(kind, [each for other, each in found if other == kind])
+            for kind in dict.fromkeys(kind for kind, _ in found)
+        ],
+    }
+    return ApiError(
+        "DUPLICATES_DETECTED", "Use one of these records?", extra={"duplicateResut": result}
+    )
+
+
+def _match_result(sobject: str, record_ids: list[str]) -> dict[str, Any]:
+    return {
+        "entityType": sobject,
+        "errors": [],
+        "matchEngine": "FuzzyMatchEngine",
+        "matchRecords": [
+            {
+                "additionalInformation": [],
+                "fieldDiffs": [],
+                "matchConfidence": 100.0,
+                "record": {"attributes": attributes(_VERSION, sobject, each), "Id": each},
+            }
+            for each in record_ids
+        ],
+        "rule": f"Standard_{sobject}_Match_Rule_v1_0",
+        "size": len(record_ids),
+        "success": True,
+    }

@@ -1,0 +1,1 @@
+"""The REST API's resources: records, queries, describes, collections, composite, Tooling."""

@@ -1,0 +1,229 @@
+"""/composite and /composite/batch: several calls in one.
+
+Source: salesforce-facts §4 (26 subrequests, references, halting, what counts).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from local_org.api.call import Call, Reply, error_reply, split_url
+from local_org.api.router import Api, Endpoint, endpoint
+from local_org.api_error import ApiError
+from local_org.state.api_meter import Meter
+from local_org.state.org import OrgState
+
+_MOST_REQUESTS = 25
+_MOST_HEAVY = 5
+_REFERENCE = re.compile(r"@\{([A-Za-z]\w*)((?:\.\w+|\[\d+\])*)\}")
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_HEAVY = re.compile(r"/services/data/v[\d.]+/(query|queryAll|composite/sobjects)\b", re.IGNORECASE)
+Item = dict[str, Any]
+
+
+class Composite:
+    """The resources that hold further requests.
+
+    Args:
+        state: the org.
+        api: what handles the subrequests.
+    """
+
+    def __init__(self, state: OrgState, api: Api) -> None:
+        self.state = state
+        self.api = api
+
+    def endpoints(self) -> list[Endpoint]:
+        """Their addresses."""
+        return [
+            endpoint("POST", "/composite", self._composite),
+            endpoint("POST", "/composite/batch", self._batch),
+        ]
+
+    def _composite(self, call: Call) -> Reply:
+        body = call.json_object()
+        requests = _requests(body, "compositeRequest")
+        complaint = _complaint(requests)
+        if complaint is not None:
+            answer = {
+                "body": [complaint.as_rest()],
+                "httpHeaders": {},
+                "httpStatusCode": 400,
+                "referenceId": None,
+            }
+            return Reply(body={"compositeResponse": [answer]})
+        answers: list[Item] = []
+        with self.state.transaction() as unit:
+            self._run(call, requests, answers)
+            if body.get("allOrNone") and any(answer["httpStatusCode"] >= 400 for answer in answers):
+                unit.cancel()
+                answers = [_rolled_back(answer) for answer in answers]
+        return Reply(body={"compositeResponse": answers})
+
+    def _run(self, call: Call, requests: list[Item], answers: list[Item]) -> None:
+        bodies: dict[str, Any] = {}
+        for request in requests:
+            reference = str(request.get("referenceId"))
+            try:
+                reply = self.api.dispatch(_subcall(call, request, bodies))
+            except ApiError as error:
+                reply = error_reply(error)
+            if reply.status < 300:
+                bodies[reference] = reply.body
+            answers.append(
+                {
+                    "body": reply.body,
+                    "httpHeaders": reply.headers,
+                    "httpStatusCode": reply.status,
+                    "referenceId": request.get("referenceId"),
+                }
+            )
+
+    def _batch(self, call: Call) -> Reply:
+        body = call.json_object()
+        requests = _requests(body, "batchRequests")
+        if len(requests) > _MOST_REQUESTS:
+            raise ApiError(
+                "LIMIT_EXCEEDED",
+                f"The request can't contain more than {_MOST_REQUESTS} operations.",
+            )
+        results: list[Item] = []
+        failed = False
+        for request in requests:
+            if failed and body.get("haltOnError"):
+                halted = ApiError(
+                    "BATCH_PROCESSING_HALTED", "Batch processing halted per request", status=412
+                )
+                results.append({"statusCode": 412, "result": [halted.as_rest()]})
+                continue
+            count_extra(self.state.meter, results)
+            reply = self.api.dispatch(_batch_call(call, request))
+            failed = failed or reply.status >= 400
+            results.append({"statusCode": reply.status, "result": reply.body})
+        return Reply(body={"hasErrors": failed, "results": results})
+
+
+def count_extra(meter: Meter, done: list[Item]) -> None:
+    """Count a batch's subrequest; the first is the request itself, which is counted already."""
+    if done:
+        meter.count()
+
+
+def _requests(body: Item, name: str) -> list[Item]:
+    requests = body.get(name)
+    if (
+        not isinstance(requests, list)
+        or not all(isinstance(each, dict) for each in requests)
+        or not requests
+    ):
+        raise ApiError("JSON_PARSER_ERROR", f"The list {name} is required")
+    return requests
+
+
+def _complaint(requests: list[Item]) -> ApiError | None:
+    if len(requests) > _MOST_REQUESTS:
+        return ApiError(
+            "LIMIT_EXCEEDED", f"The request can't contain more than {_MOST_REQUESTS} operations."
+        )
+    heavy = sum(1 for request in requests if _HEAVY.match(str(request.get("url", ""))))
+    if heavy > _MOST_HEAVY:
+        message = f"The request can't contain more than {_MOST_HEAVY} query and sObject collection operations."
+        return ApiError("LIMIT_EXCEEDED", message)
+    references = [str(request.get("referenceId")) for request in requests]
+    for each in references:
+        if not re.fullmatch(r"[A-Za-z]\w*", each) or each == "None":
+            return ApiError("INVALID_REFERENCE_ID", f"The reference id {each!r} is not valid")
+        if references.count(each) > 1:
+            return ApiError("DUPLICATE_REFERENCE_ID", f"The reference id {each!r} is used twice")
+    return None
+
+
+def _subcall(call: Call, request: Item, bodies: Mapping[str, Any]) -> Call:
+    url = _resolved(str(request.get("url", "")), bodies, quoted=True)
+    body = request.get("body")
+    if body is not None:
+        body = _resolved_body(body, bodies)
+    path, query = split_url(url)
+    if not path.lower().startswith("/services/data/v"):
+        raise ApiError("NOT_FOUND", f"The url {path} is not one of the REST API", status=404)
+    # Of the outer call's headers a subrequest inherits none that changes behaviour (REST guide,
+    # "Composite Subrequest").
+    headers = {
+        str(name).lower(): str(value) for name, value in (request.get("httpHeaders") or {}).items()
+    }
+    return replace(
+        call,
+        method=str(request.get("method", "GET")).upper(),
+        path=path,
+        query=query,
+        headers={"host": call.headers.get("host", ""), **headers},
+        raw=b"" if body is None else json.dumps(body).encode(),
+        nested=True,
+    )
+
+
+def _batch_call(call: Call, request: Item) -> Call:
+    url = str(request.get("url", ""))
+    if not url.startswith("/"):
+        url = "/services/data/" + url
+    path, query = split_url(url)
+    body = request.get("richInput")
+    return replace(
+        call,
+        method=str(request.get("method", "GET")).upper(),
+        path=path,
+        query=query,
+        raw=b"" if body is None else json.dumps(body).encode(),
+        nested=True,
+    )
+
+
+def _resolved_body(value: Any, bodies: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        whole = _REFERENCE.fullmatch(value)
+        return _referred(whole, bodies) if whole else _resolved(value, bodies, quoted=False)
+    if isinstance(value, list):
+        return [_resolved_body(each, bodies) for each in value]
+    if isinstance(value, dict):
+        return {key: _resolved_body(each, bodies) for key, each in value.items()}
+    return value
+
+
+def _resolved(text: str, bodies: Mapping[str, Any], *, quoted: bool) -> str:
+    def value(found: re.Match[str]) -> str:
+        plain = str(_referred(found, bodies))
+        return quote(plain, safe="") if quoted else plain
+
+    return _REFERENCE.sub(value, text)
+
+
+def _referred(found: re.Match[str], bodies: Mapping[str, Any]) -> Any:
+    name, path = found[1], found[2]
+    if name not in bodies:
+        raise ApiError(
+            "PROCESSING_HALTED",
+            f"Invalid reference specified. No value for {name} found in {name}. The referenced request may have failed.",
+        )
+    value = bodies[name]
+    for step in _STEP.finditer(path):
+        try:
+            value = value[step[1]] if step[1] else value[int(step[2])]
+        except (KeyError, IndexError, TypeError):
+            raise ApiError(
+                "PROCESSING_HALTED",
+                f"Invalid reference specified. No value for {found[0][2:-1]} found in {name}.",
+            ) from None
+    return value
+
+
+def _rolled_back(answer: Item) -> Item:
+    if answer["httpStatusCode"] >= 400:
+        return answer
+    message = (
+        "The transaction was rolled back since another operation in the same transaction failed."
+    )
+    error = ApiError("PROCESSING_HALTED", message)
+    return {**answer, "body": [error.as_rest()], "httpHeaders": {}, "httpStatusCode": 400}

@@ -1,0 +1,1 @@
+"""What the org's objects are made of: fields, types, and the standard and custom ones there are."""

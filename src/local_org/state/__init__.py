@@ -1,0 +1,1 @@
+"""What the org holds, and who sees what of it and when."""
