@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from sfsync.document.problems import Path, Problems, nearest, shown, suggestion
-from sfsync.document.shapes import shaped
+from sfsync.document.shapes import default_of, shaped
 from sfsync.mapping.parse_objects import Draft
 from sfsync.mapping.shapes import REMOTE_NAME, ActivitiesShape
 from sfsync.mapping.template import NAMES, segments
@@ -71,13 +71,23 @@ def _missing_person(
 ) -> MissingPerson:
     wanted = {MissingPerson.CREATE_CONTACT: "contact", MissingPerson.CREATE_LEAD: "lead"}
     if stated is None:
-        here = [choice for choice, name in wanted.items() if name in drafts]
-        return here[0] if here else MissingPerson.QUARANTINE
+        return _default_person(wanted, drafts)
     if stated in wanted and drafts and wanted[stated] not in drafts:
         problems.add(
             ("activities", "missing_person"), f"{stated} needs {wanted[stated]} among the objects"
         )
     return stated
+
+
+def _default_person(
+    wanted: Mapping[MissingPerson, str], drafts: Mapping[str, Draft]
+) -> MissingPerson:
+    """The default, or what comes nearest to it where its object is not kept in step."""
+    standard: MissingPerson = default_of(ActivityMap, "missing_person")
+    for choice in (standard, *wanted):
+        if choice not in wanted or wanted[choice] in drafts:
+            return choice
+    return MissingPerson.QUARANTINE
 
 
 def _task_fields(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sfsync.document.problems import Path, Problems, shown, suggestion
-from sfsync.document.shapes import section, shaped
+from sfsync.document.shapes import default_of, section, shaped
 from sfsync.mapping.shapes import (
     REMOTE_NAME,
     SOBJECTS,
@@ -90,7 +90,8 @@ def _default_merge(rules: RulesShape | None) -> Merge:
             stated = entry.get("conflict_resolution")
             if isinstance(stated, str) and stated in set(GENERAL_MERGES):
                 return Merge(stated)
-    return Merge.SALESFORCE_WINS
+    standard: Merge = default_of(FieldMap, "merge")
+    return standard
 
 
 def _object(name: str, raw: object, default: Merge, problems: Problems) -> Draft:
@@ -252,10 +253,10 @@ def _check_remote(remote: str, shape: FieldShape, path: Path, problems: Problems
 def _typed(
     remote: str, shape: FieldShape, default: Merge, path: Path, problems: Problems
 ) -> FieldMap:
-    direction = shape.direction or Direction.BOTH
+    direction: Direction = shape.direction or default_of(FieldMap, "direction")
     merge = shape.merge or _merge_for(direction, default)
     suited = MERGE_TYPES.get(merge, ())
-    field_type = shape.type or (suited[0] if suited else FieldType.TEXT)
+    field_type = shape.type or _type_for(suited)
     if suited and field_type not in suited:
         names = " or ".join(suited)
         problems.add((*path, "merge"), f"{merge} needs type {names}, not {field_type}")
@@ -274,6 +275,12 @@ def _typed(
             shape.placeholder, field_type, direction, (*path, "placeholder"), problems
         )
     return FieldMap(remote, shape.to, field_type, direction, merge, shape.placeholder)
+
+
+def _type_for(suited: Sequence[FieldType]) -> FieldType:
+    """The type of a field that states none: what its merge needs, if that needs one."""
+    standard: FieldType = default_of(FieldMap, "type")
+    return suited[0] if suited else standard
 
 
 def _merge_for(direction: Direction, default: Merge) -> Merge:

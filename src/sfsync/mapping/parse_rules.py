@@ -11,10 +11,10 @@ from sfsync.mapping.coerce import canonical
 from sfsync.mapping.parse_activities import check_template
 from sfsync.mapping.parse_objects import GENERAL_MERGES, Draft, hint_for_column
 from sfsync.mapping.shapes import (
+    DIRECTIONS,
     SOBJECTS,
     EventRuleShape,
     RecordRuleShape,
-    RuleDirection,
     RulesShape,
 )
 from sfsync.mapping.template import EVENT_NAMES
@@ -44,12 +44,6 @@ EVENT_ACTIONS: Final = {
 }
 """The actions on an email event."""
 
-_DIRECTIONS: Final = {
-    RuleDirection.BIDIRECTIONAL: Direction.BOTH,
-    RuleDirection.TO_SALESFORCE: Direction.PUSH,
-    RuleDirection.FROM_SALESFORCE: Direction.PULL,
-}
-
 
 def rule_shapes(document: Mapping[str, Any], problems: Problems) -> dict[str, RulesShape]:
     """The rules by object, before what they say is looked at."""
@@ -77,7 +71,7 @@ def sync_rules(
     path: Path = ("sync_rules", f"{name}_sync")
     _check_word(shape.frequency, FREQUENCIES, (*path, "frequency"), problems)
     _check_word(shape.fallback, FALLBACKS, (*path, "fallback"), problems)
-    direction = _DIRECTIONS[shape.direction]
+    direction = DIRECTIONS[shape.direction]
     up, down = shape.penguinmails_to_salesforce, shape.salesforce_to_penguinmails
     if direction is Direction.PULL and up:
         told = "direction is from_salesforce, so nothing goes up; leave these rules out or make it bidirectional"

@@ -1,6 +1,7 @@
 """The sections on data: objects, activities and rules, each with its keys, their types and choices.
 
-What the entries mean together is for the ``parse_*`` modules.
+A default stands at the value that is made of an entry (``model.mapping``), where there is one. What
+the entries mean together is for the ``parse_*`` modules.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from sfsync.document.shapes import LAX, Shape
+from sfsync.document.shapes import LAX, Shape, default_of, takes_default
 from sfsync.model.mapping import (
+    ActivityMap,
     Direction,
+    EventRule,
     FieldType,
     Merge,
     MissingPerson,
+    ObjectMap,
     OncePer,
     OnLocalDelete,
     OnMissing,
     OnMultiple,
+    SyncRules,
 )
 
 SOBJECTS: Final = {"contact": "Contact", "lead": "Lead"}
@@ -36,6 +41,19 @@ class RuleDirection(StrEnum):
     BIDIRECTIONAL = "bidirectional"
     TO_SALESFORCE = "to_salesforce"
     FROM_SALESFORCE = "from_salesforce"
+
+
+DIRECTIONS: Final = {
+    RuleDirection.BIDIRECTIONAL: Direction.BOTH,
+    RuleDirection.TO_SALESFORCE: Direction.PUSH,
+    RuleDirection.FROM_SALESFORCE: Direction.PULL,
+}
+
+
+def default_direction() -> RuleDirection:
+    """Which way an object goes where its rules do not say."""
+    standard = default_of(SyncRules, "direction")
+    return next(word for word, direction in DIRECTIONS.items() if direction is standard)
 
 
 class FieldShape(Shape):
@@ -62,8 +80,8 @@ class ObjectShape(Shape):
     sobject: str | None = None
     match_on: str = "email"
     external_id: str | None = None
-    on_multiple: Annotated[OnMultiple, LAX] = OnMultiple.QUARANTINE
-    on_local_delete: Annotated[OnLocalDelete, LAX] = OnLocalDelete.KEEP
+    on_multiple: Annotated[OnMultiple, LAX] = takes_default(ObjectMap, "on_multiple")
+    on_local_delete: Annotated[OnLocalDelete, LAX] = takes_default(ObjectMap, "on_local_delete")
     opt_out: list[str] = Field(default_factory=list)
     company: Any = None
 
@@ -72,9 +90,9 @@ class ActivitiesShape(Shape):
     """The section ``activities``."""
 
     fields: dict[str, Any]
-    sobject: str = "Task"
+    sobject: str = takes_default(ActivityMap, "sobject")
     external_id: str | None = None
-    timezone: str = "UTC"
+    timezone: str = takes_default(ActivityMap, "timezone")
     missing_person: Annotated[MissingPerson | None, LAX] = None
     activity_types: list[Any] | None = None
 
@@ -82,9 +100,9 @@ class ActivitiesShape(Shape):
 class RulesShape(Shape):
     """One entry of ``sync_rules``; its rules are read one by one."""
 
-    direction: Annotated[RuleDirection, LAX] = RuleDirection.BIDIRECTIONAL
-    frequency: str = "real_time"
-    fallback: str = "hourly_batch"
+    direction: Annotated[RuleDirection, LAX] = Field(default_factory=default_direction)
+    frequency: str = takes_default(SyncRules, "frequency")
+    fallback: str = takes_default(SyncRules, "fallback")
     penguinmails_to_salesforce: list[Any] = Field(default_factory=list)
     salesforce_to_penguinmails: list[Any] = Field(default_factory=list)
 
@@ -96,8 +114,8 @@ class EventRuleShape(Shape):
     action: str
     field: str | None = None
     value: Any = None
-    by: int = 1
-    once_per: Annotated[OncePer, LAX] = OncePer.EVENT
+    by: int = takes_default(EventRule, "by")
+    once_per: Annotated[OncePer, LAX] = takes_default(EventRule, "once_per")
 
 
 class RecordRuleShape(Shape):
