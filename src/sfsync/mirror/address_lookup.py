@@ -44,7 +44,7 @@ class AddressLookup:
                 rows = self._database.rows(
                     f"SELECT {table.match()}, salesforce_id FROM {table.name} AS r"
                     f" WHERE {table.match()} IN ({marks(some)}) AND deleted_at IS NOT NULL"
-                    " AND EXISTS (SELECT 1 FROM _links"
+                    " AND EXISTS (SELECT 1 FROM _successors"
                     " WHERE object = ? AND salesforce_id = r.salesforce_id)",
                     [*some, table.object],
                 )
@@ -79,7 +79,7 @@ WITH RECURSIVE trail (object, salesforce_id, steps) AS (
     SELECT ?, ?, 0
     UNION
     SELECT l.successor_object, l.successor_id, t.steps + 1
-    FROM _links AS l JOIN trail AS t ON l.object = t.object AND l.salesforce_id = t.salesforce_id
+    FROM _successors AS l JOIN trail AS t ON l.object = t.object AND l.salesforce_id = t.salesforce_id
     WHERE t.steps < 20
 )
 SELECT object, salesforce_id FROM trail ORDER BY steps DESC LIMIT 1

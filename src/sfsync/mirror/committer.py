@@ -17,9 +17,9 @@ from sfsync.mirror.records import (
     keep_base,
     link,
     move_person,
-    note_arrivals,
-    note_brought,
-    note_former,
+    note_former_address,
+    note_provenance,
+    note_pulled_rows,
     overtaken,
     prune,
     seen_values,
@@ -64,7 +64,7 @@ class Committer:
         ):
             return  # it came in by another way meanwhile; the next pull compares
         local_id = insert(database, table, plan.to_local, plan.salesforce_id)
-        note_arrivals(database, table, local_id, local_id, self._run_id)
+        note_pulled_rows(database, table, local_id, local_id, self._run_id)
         join_segment(database, table, local_id, segment)
         if any(plan.to_local.get(column) != value for column, value in plan.new_base.items()):
             keep_base(database, table, local_id)
@@ -84,7 +84,7 @@ class Committer:
         keep_base(database, table, local_id)
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
-        note_former(database, table, local_id, plan)
+        note_former_address(database, table, local_id, plan)
         write(database, table, local_id, plan.to_local, seen_values(plan.decisions))
         pulled = [
             each.column
@@ -92,7 +92,7 @@ class Committer:
             if each.rule != TIDIED and each.column in plan.to_local
         ]
         if pulled:
-            note_brought(database, table, local_id, "pulled", pulled, "", self._run_id)
+            note_provenance(database, table, local_id, "pulled", pulled, "", self._run_id)
         late = overtaken(database, table, local_id, plan)
         agreed = {column: value for column, value in plan.new_base.items() if column not in late}
         agree(database, table, local_id, agreed, held_columns(plan))
@@ -123,7 +123,7 @@ class Committer:
     ) -> None:
         database = self._database
         successor = self._tables.get(plan.successor_object or plan.object)
-        keep_link(
+        keep_successor(
             database, table, salesforce_id, plan.successor_object or plan.object, successor_id
         )
         survivor = id_of(database, successor, successor_id) if successor else None
@@ -140,12 +140,12 @@ class Committer:
                 )
         owed = [*plan.to_successor, *plan.add_to_successor]
         if owed:
-            note_brought(
+            note_provenance(
                 database, successor, survivor, "lives on", owed, salesforce_id, self._run_id
             )
 
 
-def keep_link(
+def keep_successor(
     database: Database,
     table: MappedTable,
     salesforce_id: SalesforceId,
@@ -155,7 +155,7 @@ def keep_link(
     """This record lives on in that one."""
     reason = "merged" if successor_object == table.object else "converted"
     database.run(
-        "INSERT OR REPLACE INTO _links (object, salesforce_id, successor_object, successor_id, reason, found_at)"
+        "INSERT OR REPLACE INTO _successors (object, salesforce_id, successor_object, successor_id, reason, found_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         [table.object, salesforce_id, successor_object, successor_id, reason, database.now()],
     )

@@ -44,7 +44,7 @@ class Events:
     def keep(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
         """Store events durably, once per id. Returns ``(new, duplicates)``."""
         now = self._database.now()
-        forgotten = purge.Forgotten(self._database)
+        forgotten = purge.PurgedPeople(self._database)
         if forgotten:
             events = [forgotten.without_person(event) for event in events]
         with self._database.transaction(edits=True):
@@ -148,7 +148,7 @@ class Events:
             **(effect.new_person[1] if effect.new_person else {}),
         }
         if touched:
-            records.note_brought(
+            records.note_provenance(
                 database, table, local_id, "event", touched, event.id, self._context.run_id
             )
         if effect.task is not None:

@@ -38,7 +38,7 @@ class Imports:
         """
         database, table = self._database, self._context.table(object_name)
         counts = Counter({"created": 0, "updated": 0, "unchanged": 0})
-        forgotten = purge.Forgotten(database)
+        forgotten = purge.PurgedPeople(database)
         with database.transaction(edits=True):
             for values in rows:
                 key = match_key(str(values.get(table.object_map.match_on) or ""))
@@ -48,7 +48,7 @@ class Imports:
                 action, local_id, columns = _import_one(database, table, values)
                 counts[action] += 1
                 if columns:
-                    records.note_brought(
+                    records.note_provenance(
                         database,
                         table,
                         local_id,

@@ -8,12 +8,13 @@ sqlite-utils at all.
 
 from __future__ import annotations
 
+import re
 import secrets
 import sqlite3
 from typing import TYPE_CHECKING
 
 from sfsync.errors import MirrorError
-from sfsync.mirror.database import Database, in_our_words
+from sfsync.mirror.database import Database, in_our_words, quoted
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SchemaDatabase
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x73667379
 """``sfsy``, in the file's header: whose database this is."""
 
-SCHEMA = 2
+SCHEMA = 3
 """How many steps there are."""
 
 FIXED = """
@@ -198,7 +199,24 @@ CREATE TABLE _former (
 CREATE INDEX _former_of_person ON _former (object, person_id);
 CREATE TABLE _forgotten (hash TEXT PRIMARY KEY, person TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID
 """
-"""What ``undo``, ``explain`` and ``purge`` remember: see ``past`` and ``forget``."""
+"""What ``undo``, ``explain`` and ``purge`` remember."""
+
+RENAMED_TABLES = {
+    "_brought": "_provenance",
+    "_former": "_former_addresses",
+    "_arrivals": "_pulled_rows",
+    "_links": "_successors",
+    "_forgotten": "_purged_people",
+}
+RENAMED_BASE_COLUMNS = {"_unmet": "_never_agreed", "_held": "_held_columns"}
+RENAMED_INDEXES = """
+DROP INDEX _brought_to_person;
+CREATE INDEX _provenance_of_person ON _provenance (object, person_id);
+DROP INDEX _former_of_person;
+CREATE INDEX _former_addresses_of_person ON _former_addresses (object, person_id);
+DROP INDEX _outbox_in_doubt;
+CREATE INDEX _outbox_unsettled ON _outbox (object, ref) WHERE state IN ('sending', 'unknown')
+"""
 
 
 def migrate(database: Database) -> None:
@@ -262,4 +280,54 @@ def _steps() -> Migrations:
         for statement in PAST.split(";"):
             schema.execute(statement)
 
+    @steps(name="0003_plain_names")
+    def plain_names(schema: SchemaDatabase) -> None:
+        _rename_tables(schema)
+        for statement in RENAMED_INDEXES.split(";"):
+            schema.execute(statement)
+        for (table,) in schema.execute('SELECT "table" FROM _mapping').fetchall():
+            _rename_base_columns(schema, table)
+
     return steps
+
+
+def _rename_tables(schema: SchemaDatabase) -> None:
+    # otherwise SQLite refuses to rename anything while some view of the user's is broken
+    schema.execute("PRAGMA legacy_alter_table = ON")
+    for old, new in RENAMED_TABLES.items():
+        schema.execute(f"ALTER TABLE {old} RENAME TO {new}")
+    schema.execute("PRAGMA legacy_alter_table = OFF")
+
+
+def _rename_base_columns(schema: SchemaDatabase, table: str) -> None:
+    """A base table with new names, by a copy, for it is small; its triggers too, for other programs may edit next.
+
+    Not by ``RENAME COLUMN``, which stops at a broken view of the user's whatever is set.
+    """
+    base = f"_{table}_base"
+    created = schema.execute(
+        "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [base]
+    ).fetchone()
+    if created is None:
+        return
+    # columns that are mapped are quoted and never begin with an underscore
+    triggers = schema.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        " AND (tbl_name = ? OR instr(sql, ?))",
+        [table, quoted(base)],
+    ).fetchall()
+    for name, _ in triggers:
+        schema.execute(f"DROP TRIGGER {quoted(name)}")
+    schema.execute(f"CREATE TEMP TABLE _copied AS SELECT * FROM {quoted(base)}")
+    schema.execute(f"DROP TABLE {quoted(base)}")
+    schema.execute(_with_new_names(created[0]))
+    schema.execute(f"INSERT INTO {quoted(base)} SELECT * FROM temp._copied")
+    schema.execute("DROP TABLE temp._copied")
+    for _, sql in triggers:
+        schema.execute(_with_new_names(sql))
+
+
+def _with_new_names(sql: str) -> str:
+    for old, new in RENAMED_BASE_COLUMNS.items():
+        sql = re.sub(rf"\b{old}\b", new, sql)
+    return sql

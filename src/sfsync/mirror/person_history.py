@@ -1,4 +1,4 @@
-"""One person's whole story, as the tables hold it: who it is, and everything that ever happened to their rows."""
+"""One person's history, as the tables hold it: who it is, and everything that ever happened to their rows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ from typing import Any
 from sfsync.mirror import records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
-from sfsync.mirror.tables import MappedTable, read_back
+from sfsync.mirror.tables import MappedTable, split_names
 from sfsync.model.event import match_key
 from sfsync.model.record import LocalId, SalesforceId, Value
 
 _RECORD = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
 _ROW = re.compile(r"(?:(?P<object>\w+)[ :])?(?P<id>[0-9]{1,18})")
 Person = tuple[MappedTable, LocalId]
+
+
+LISTED = {
+    "activities": ("activities", "id"),
+    "conflicts": ("conflicts", "id"),
+    "quarantine": ("quarantine", "id"),
+    "brought": ("_provenance", "id"),
+    "former": ("_former_addresses", "until"),
+    "writes": ("_outbox", "ref"),
+}
+"""What tables hold of a person: ``{name in the history: (table, order)}``."""
 
 
 class PersonHistory:
@@ -28,48 +39,36 @@ class PersonHistory:
         """Everything the mirror knows of a person, soft-deleted rows too.
 
         Returns:
-            ``rows`` (each with its object, local, base, segments, its survivor), and, oldest
-            first, ``arrivals``, ``brought``, ``events``, ``activities``, ``conflicts``, ``quarantine``,
-            ``writes`` and ``links``.
+            ``rows`` (each with its object, local, base, segments, survivor), and, oldest first,
+            ``arrivals``, ``brought``, ``events``, ``activities``, ``conflicts``, ``quarantine``,
+            ``former`` (addresses), ``writes`` and ``links`` (survivors).
         """
         database = self._context.database
-        found = people(database, list(self._context.tables.values()), who)
-        told: dict[str, Any] = {"email": who, "rows": [_row(database, *person) for person in found]}
-        keys = {match_key(who)} | {match_key(str(key)) for key in _addresses(database, found)}
-        told["events"] = _events(database, found, keys)
-        for name, order in (
-            *(("activities", "id"), ("conflicts", "id"), ("quarantine", "id"), ("_outbox", "ref")),
-            *(("_brought", "id"), ("_former", "until")),
-        ):
-            told[name.strip("_")] = [
-                entry
-                for table, local_id in found
-                for entry in _dicts(
-                    database, name, "object = ? AND person_id = ?", [table.object, local_id], order
+        persons = people(database, list(self._context.tables.values()), who)
+        history: dict[str, Any] = {"email": who}
+        history["rows"] = [_row(database, *person) for person in persons]
+        keys = {match_key(who)} | {match_key(key) for key in _addresses(database, persons)}
+        history["events"] = _events(database, persons, keys)
+        for name, (table_name, order) in LISTED.items():
+            history[name] = []
+            for table, local_id in persons:
+                where = "object = ? AND person_id = ?"
+                history[name] += _dicts(
+                    database, table_name, where, [table.object, local_id], order
                 )
-            ]
-        told["writes"] = [_write(database, entry) for entry in told.pop("outbox")]
-        for entry in told["brought"]:
-            entry["columns"] = sorted(read_back(entry["columns"]))
-        told["arrivals"] = [
-            entry for table, local_id in found for entry in _arrivals(database, table, local_id)
-        ]
-        told["links"] = [
-            entry
-            for table, local_id in found
-            for entry in _dicts(
-                database,
-                "_links",
-                f"object = ? AND salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?)",
-                [table.object, local_id],
-                "found_at",
-            )
-        ]
-        return told
+        for entry in history["brought"]:
+            entry["columns"] = sorted(split_names(entry["columns"]))
+        history["writes"] = [_write(database, entry) for entry in history["writes"]]
+        history["arrivals"] = []
+        history["links"] = []
+        for table, local_id in persons:
+            history["arrivals"] += _arrivals(database, table, local_id)
+            history["links"] += _successors(database, table, local_id)
+        return history
 
 
 def people(database: Database, tables: Sequence[MappedTable], who: str) -> list[Person]:
-    """The rows of somebody: by address, present or former, by Salesforce Id, or by local id (``contact:12``).
+    """The rows of a person: by address, present or former, by Salesforce Id, or by local id (``contact:12``).
 
     Merged and converted records are followed both ways, for they are one person.
     """
@@ -98,7 +97,7 @@ def _rows_of(database: Database, table: MappedTable, who: str) -> list[LocalId]:
     was = "lower(trim(json_extract(before, ?)))"
     return _ids(
         database,
-        f"SELECT id FROM {table.name} WHERE {table.match()} = ?1 OR id IN (SELECT person_id FROM _former"
+        f"SELECT id FROM {table.name} WHERE {table.match()} = ?1 OR id IN (SELECT person_id FROM _former_addresses"
         " WHERE match_key = ?1 AND object = ?2) OR id IN (SELECT person_id FROM _outbox WHERE object = ?2"
         f" AND state = 'accepted' AND instr(before, '@') AND {was.replace('?', '?3')} = ?1) ORDER BY id",
         [key, table.object, f'$."{match_on}"'],
@@ -112,13 +111,13 @@ def _ids(database: Database, sql: str, parameters: Sequence[Value]) -> list[Loca
 def _kin(
     database: Database, tables: Sequence[MappedTable], table: MappedTable, local_id: LocalId
 ) -> list[Person]:
-    """Rows that this one lives on in, and rows that live on in this one."""
+    """Rows of this record's survivor, and of records that it is the survivor of."""
     record = database.value(f"SELECT salesforce_id FROM {table.name} WHERE id = ?", [local_id])
     if record is None:
         return []
     linked = database.rows(
-        "SELECT successor_object, successor_id FROM _links WHERE object = ?1 AND salesforce_id = ?2"
-        " UNION SELECT object, salesforce_id FROM _links WHERE successor_object = ?1 AND successor_id = ?2",
+        "SELECT successor_object, successor_id FROM _successors WHERE object = ?1 AND salesforce_id = ?2"
+        " UNION SELECT object, salesforce_id FROM _successors WHERE successor_object = ?1 AND successor_id = ?2",
         [table.object, record],
     )
     by_name = {each.object: each for each in tables}
@@ -129,41 +128,35 @@ def _kin(
     return kin
 
 
-def _addresses(database: Database, found: Sequence[Person]) -> list[str]:
+def _addresses(database: Database, persons: Sequence[Person]) -> list[str]:
+    """Their match keys, present and former."""
     keys = []
-    for table, local_id in found:
+    for table, local_id in persons:
         keys += database.rows(
             f"SELECT {table.match()} FROM {table.name} WHERE id = ?1 AND {table.match()} <> ''"
-            " UNION SELECT match_key FROM _former WHERE object = ?2 AND person_id = ?1",
+            " UNION SELECT match_key FROM _former_addresses WHERE object = ?2 AND person_id = ?1",
             [local_id, table.object],
         )
-    return [key for (key,) in keys]
+    return [str(key) for (key,) in keys]
 
 
-def _events(database: Database, found: Sequence[Person], keys: set[str]) -> list[dict[str, Any]]:
+def _events(database: Database, persons: Sequence[Person], keys: set[str]) -> list[dict[str, Any]]:
     """Events of any of the addresses, and those that were taken for one of the rows."""
-    by_id: dict[str, dict[str, Any]] = {}
+    found: list[dict[str, Any]] = []
     for key in keys - {""}:
-        by_id |= {
-            one["id"]: one
-            for one in _dicts(database, "events", "match_key = ?", [key], "timestamp")
-        }
-    for table, local_id in found:
-        mine = _dicts(
-            database,
-            "events",
-            "object = ? AND person_id = ?",
-            [table.object, local_id],
-            "timestamp",
-        )
-        by_id |= {one["id"]: one for one in mine}
-    return sorted(by_id.values(), key=lambda one: (one["timestamp"], one["id"]))
+        found += _dicts(database, "events", "match_key = ?", [key], "timestamp")
+    for table, local_id in persons:
+        where = "object = ? AND person_id = ?"
+        found += _dicts(database, "events", where, [table.object, local_id], "timestamp")
+    by_id = {event["id"]: event for event in found}
+    return sorted(by_id.values(), key=lambda event: (event["timestamp"], event["id"]))
 
 
 def _arrivals(database: Database, table: MappedTable, local_id: LocalId) -> list[dict[str, Any]]:
+    """The pull that inserted this row."""
     found = _dicts(
         database,
-        "_arrivals",
+        "_pulled_rows",
         "object = ? AND first_id <= ? AND last_id >= ?",
         [table.object, local_id, local_id],
         "id",
@@ -172,6 +165,17 @@ def _arrivals(database: Database, table: MappedTable, local_id: LocalId) -> list
         {"object": table.object, "person_id": local_id, "run_id": one["run_id"], "at": one["at"]}
         for one in found
     ]
+
+
+def _successors(database: Database, table: MappedTable, local_id: LocalId) -> list[dict[str, Any]]:
+    """The record that this row's was merged or converted into."""
+    return _dicts(
+        database,
+        "_successors",
+        f"object = ? AND salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?)",
+        [table.object, local_id],
+        "found_at",
+    )
 
 
 def _row(database: Database, table: MappedTable, local_id: LocalId) -> dict[str, Any]:
@@ -185,10 +189,12 @@ def _row(database: Database, table: MappedTable, local_id: LocalId) -> dict[str,
             f" WHERE c.{table.person_column} = ? ORDER BY s.name",
             [local_id],
         )
-    lives_on = database.row(
-        "SELECT successor_object, successor_id, reason FROM _links WHERE object = ? AND salesforce_id = ?",
+    survivor = database.row(
+        "SELECT successor_object, successor_id, reason FROM _successors"
+        " WHERE object = ? AND salesforce_id = ?",
         [table.object, row.salesforce_id],
     )
+    survivor_names = ("object", "salesforce_id", "reason")
     return {
         "object": table.object,
         "id": local_id,
@@ -198,9 +204,7 @@ def _row(database: Database, table: MappedTable, local_id: LocalId) -> dict[str,
         "edited_at": row.local.edited_at or None,
         "deleted_at": row.local.deleted_at,
         "segments": [name for (name,) in segments],
-        "lives_on": dict(zip(("object", "salesforce_id", "reason"), lives_on, strict=True))
-        if lives_on
-        else None,
+        "lives_on": dict(zip(survivor_names, survivor, strict=True)) if survivor else None,
     }
 
 
@@ -222,8 +226,7 @@ def _dicts(
 
 
 def _write(database: Database, entry: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: value for name, value in entry.items() if name not in {"plan", "edit"}}
-    return told | {
-        "before": database.parsed(told["before"]),
-        "after": database.parsed(told["after"]),
-    }
+    write = {name: value for name, value in entry.items() if name not in {"plan", "edit"}}
+    write["before"] = database.parsed(write["before"])
+    write["after"] = database.parsed(write["after"])
+    return write

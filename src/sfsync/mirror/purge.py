@@ -68,10 +68,10 @@ class Purge:
         """Let a purged address in again; whether it had been purged."""
         database, key = self._database, _key(self._database)
         mark = _hash(bytes.fromhex(key), match_key(email)) if key else ""
-        person = database.value("SELECT person FROM _forgotten WHERE hash = ?", [mark])
+        person = database.value("SELECT person FROM _purged_people WHERE hash = ?", [mark])
         if person is not None and not dry_run:
             with database.transaction():
-                database.run("DELETE FROM _forgotten WHERE person = ?", [person])
+                database.run("DELETE FROM _purged_people WHERE person = ?", [person])
         return person is not None
 
     def unsent_consent(self, email: str) -> list[str]:
@@ -111,7 +111,7 @@ class Purge:
         ``None`` where nobody was purged.
         """
         database, table = self._database, self._context.table(object_name)
-        forgotten = Forgotten(database)
+        forgotten = PurgedPeople(database)
         if not forgotten:
             return None
 
@@ -126,11 +126,11 @@ class Purge:
         return is_purged
 
 
-class Forgotten:
+class PurgedPeople:
     """The people who were purged, by hash."""
 
     def __init__(self, database: Database) -> None:
-        self._hashes = {found for (found,) in database.rows("SELECT hash FROM _forgotten")}
+        self._hashes = {found for (found,) in database.rows("SELECT hash FROM _purged_people")}
         self._key = bytes.fromhex(_key(database)) if self._hashes else b""
 
     def __bool__(self) -> bool:
@@ -213,7 +213,7 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
         keys |= {found[0]} if found and found[0] else set()
         linked |= {found[1]} if found and found[1] else set()
         former = database.rows(
-            "SELECT match_key FROM _former WHERE object = ? AND person_id = ?",
+            "SELECT match_key FROM _former_addresses WHERE object = ? AND person_id = ?",
             [table.object, local_id],
         )
         keys |= {name for (name,) in former}
@@ -222,7 +222,7 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
     keys.discard("")
     for record in linked:
         database.run(
-            "DELETE FROM _links WHERE salesforce_id = ? OR successor_id = ?", [record, record]
+            "DELETE FROM _successors WHERE salesforce_id = ? OR successor_id = ?", [record, record]
         )
     for name in keys:
         counts += _purge_address(database, name)
@@ -251,7 +251,7 @@ def _remember(database: Database, key: str, names: Iterable[str]) -> bytes:
     database.run("INSERT OR REPLACE INTO _notes (name, value) VALUES (?, ?)", [_KEY, secret])
     marks = {name: _hash(bytes.fromhex(secret), name) for name in {key, *names} if name}
     database.run_many(
-        "INSERT OR REPLACE INTO _forgotten (hash, person, at) VALUES (?, ?, ?)",
+        "INSERT OR REPLACE INTO _purged_people (hash, person, at) VALUES (?, ?, ?)",
         [(mark, marks.get(key, ""), database.now()) for mark in marks.values()],
     )
     return bytes.fromhex(secret)
@@ -261,8 +261,8 @@ def _purge_row(database: Database, table: MappedTable, local_id: int) -> Counter
     person: list[Value] = [table.object, local_id]
     counts: Counter[str] = Counter()
     counts["activities"] = _blank_activities(database, "object = ? AND person_id = ?", person)
-    for name in ("conflicts", "quarantine", "_outbox", "_brought", "_former"):
-        counts[name.strip("_")] = database.run(
+    for name in ("conflicts", "quarantine", "_outbox", "_provenance", "_former_addresses"):
+        counts[_counted_as(name)] = database.run(
             f"DELETE FROM {name} WHERE object = ? AND person_id = ?", person
         )
     counts["events"] = database.run(f"{_BLANK_EVENT} WHERE object = ? AND person_id = ?", person)
@@ -270,6 +270,12 @@ def _purge_row(database: Database, table: MappedTable, local_id: int) -> Counter
         f"DELETE FROM {table.name} WHERE id = ?", [local_id]
     )
     return counts
+
+
+def _counted_as(table_name: str) -> str:
+    """The word of the report for a table's rows."""
+    words = {"_provenance": "brought", "_former_addresses": "former"}
+    return words.get(table_name, table_name.strip("_"))
 
 
 _BLANK_EVENT = (
@@ -281,7 +287,7 @@ _TEXTS = {
     "conflicts": ("base", "local", "remote", "value"),
     "_outbox": ("before", "after", "plan", "error"),
     "_notes": ("value",),
-    "_brought": ("source",),
+    "_provenance": ("source",),
     "runs": ("report",),
 }
 """Where an address may stand that is not tied to the person's own row; of a run only its report goes."""
@@ -301,7 +307,7 @@ def _purge_address(database: Database, key: str) -> Counter[str]:
     for name, columns in _TEXTS.items():
         held = " OR ".join(f"_names({quoted(column)}, ?)" for column in columns)
         what = "UPDATE runs SET report = ''" if name == "runs" else f"DELETE FROM {name}"
-        counts[name.strip("_")] += database.run(f"{what} WHERE {held}", [key] * len(columns))
+        counts[_counted_as(name)] += database.run(f"{what} WHERE {held}", [key] * len(columns))
     return counts
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sfsync.mirror import quarantine
 from sfsync.mirror.database import Database, literal, quoted
-from sfsync.mirror.tables import ALL, MappedTable, read_back, spelled
+from sfsync.mirror.tables import ALL, MappedTable, joined_names, split_names
 from sfsync.model.change import FieldDecision, RowPlan, Side
 from sfsync.model.mapping import Merge
 from sfsync.model.record import MISSING, Base, Local, LocalId, Row, SalesforceId, Value, Values
@@ -23,7 +23,7 @@ def row_columns(table: MappedTable, columns: Sequence[str]) -> str:
     """What ``read_row`` reads, from ``r`` (the row) and ``b`` (its base, perhaps absent)."""
     return (
         f"r.id, r.salesforce_id, r.deleted_at, {table.listed('r', columns)},"
-        f" b.id, b.deleted_at, b._edited_at, b._unmet, {table.listed('b', columns)}"
+        f" b.id, b.deleted_at, b._edited_at, b._never_agreed, {table.listed('b', columns)}"
     )
 
 
@@ -40,7 +40,7 @@ def read_row(found: Sequence[Value], columns: Sequence[str]) -> Row:
     if unmet == ALL:
         return Row(local, None, linked)
     agreed = dict(zip(columns, found[7 + width : 7 + 2 * width], strict=True))
-    for column in read_back(str(unmet)):
+    for column in split_names(str(unmet)):
         agreed.pop(column, None)
     return Row(local, Base(agreed, _text(base_deleted_at)), linked)
 
@@ -74,12 +74,12 @@ def dirty(table: MappedTable, columns: Sequence[str]) -> str:
     wait for a person's decision.
     """
     moved = " OR ".join(
-        f"((r.{quoted(name)} IS NOT b.{quoted(name)} OR instr(b._unmet, ',{literal(name)},'))"
-        f" AND NOT instr(b._held, ',{literal(name)},'))"
+        f"((r.{quoted(name)} IS NOT b.{quoted(name)} OR instr(b._never_agreed, ',{literal(name)},'))"
+        f" AND NOT instr(b._held_columns, ',{literal(name)},'))"
         for name in columns
     )
     deletes = "b.deleted_at IS NULL" if table.object_map.on_local_delete == "delete" else "0"
-    live = f"b.deleted_at IS NOT NULL OR b._unmet = '*' OR {moved or '0'}"
+    live = f"b.deleted_at IS NOT NULL OR b._never_agreed = '*' OR {moved or '0'}"
     return (
         f"CASE WHEN r.deleted_at IS NOT NULL THEN {deletes} AND r.salesforce_id IS NOT NULL ELSE ({live}) END"
         f" AND NOT {put_aside(table)}"
@@ -177,24 +177,26 @@ def agree(
     A column that nobody ever agreed on, is not named and is blank here counts as agreed: there is
     nothing to lose. One that holds a value stays unmet.
     """
-    kept = database.row(f"SELECT _unmet, _held FROM {table.base} WHERE id = ?", [local_id])
+    kept = database.row(
+        f"SELECT _never_agreed, _held_columns FROM {table.base} WHERE id = ?", [local_id]
+    )
     if kept is None:
         return
     named = {column: value for column, value in values.items() if column in table.columns}
-    unmet = (set(table.columns) if kept[0] == ALL else read_back(kept[0])) - named.keys()
+    unmet = (set(table.columns) if kept[0] == ALL else split_names(kept[0])) - named.keys()
     if unmet - held:
         named |= _blank_here(database, table, local_id, sorted(unmet - held))
-    now_held = (read_back(kept[1]) - named.keys()) | held
+    now_held = (split_names(kept[1]) - named.keys()) | held
     parts = "".join(f"{quoted(column)} = ?, " for column in named)
     database.run(
-        f"UPDATE {table.base} SET {parts}_unmet = ?, _held = ?,"
+        f"UPDATE {table.base} SET {parts}_never_agreed = ?, _held_columns = ?,"
         f" _salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?),"
         f" deleted_at = CASE WHEN (SELECT deleted_at FROM {table.name} WHERE id = ?) IS NULL THEN NULL"
         " ELSE deleted_at END WHERE id = ?",
         [
             *named.values(),
-            spelled(unmet - named.keys()),
-            spelled(now_held),
+            joined_names(unmet - named.keys()),
+            joined_names(now_held),
             local_id,
             local_id,
             local_id,
@@ -291,7 +293,7 @@ def segment_id(database: Database, segment: str) -> int:
 
 
 # -- where values come from ------------------------------------------------------------------------
-def note_brought(
+def note_provenance(
     database: Database,
     table: MappedTable,
     local_id: LocalId,
@@ -302,28 +304,30 @@ def note_brought(
 ) -> None:
     """Keep, for the person's story, who brought the values of these columns: ``pulled``, ``imported``, ``event``."""
     database.run(
-        "INSERT INTO _brought (object, person_id, how, columns, source, run_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [table.object, local_id, how, spelled(columns), source, run_id, database.now()],
+        "INSERT INTO _provenance (object, person_id, how, columns, source, run_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [table.object, local_id, how, joined_names(columns), source, run_id, database.now()],
     )
 
 
-def note_arrivals(
+def note_pulled_rows(
     database: Database, table: MappedTable, first: LocalId, last: LocalId, run_id: str
 ) -> None:
     """Keep that these rows, one after the other, came in by a pull."""
     database.run(
-        "INSERT INTO _arrivals (object, first_id, last_id, run_id, at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO _pulled_rows (object, first_id, last_id, run_id, at) VALUES (?, ?, ?, ?, ?)",
         [table.object, first, last, run_id, database.now()],
     )
 
 
-def note_former(database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan) -> None:
+def note_former_address(
+    database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan
+) -> None:
     """Keep an address that a plan replaces."""
     match_on = table.object_map.match_on
     if match_on in plan.to_local:
         key = table.match()
         database.run(
-            f"INSERT OR REPLACE INTO _former (object, person_id, match_key, until) SELECT ?, id, {key}, ?"
+            f"INSERT OR REPLACE INTO _former_addresses (object, person_id, match_key, until) SELECT ?, id, {key}, ?"
             f" FROM {table.name} WHERE id = ? AND {key} <> '' AND {key} <> lower(trim(?))",
             [table.object, database.now(), local_id, plan.to_local[match_on] or ""],
         )

@@ -41,7 +41,7 @@ class Rows:
     ) -> tuple[str, SalesforceId] | None:
         """The survivor of a merged or converted record, as far as the mirror has heard: object and Id."""
         found = self._database.row(
-            "SELECT successor_object, successor_id FROM _links WHERE object = ? AND salesforce_id = ?",
+            "SELECT successor_object, successor_id FROM _successors WHERE object = ? AND salesforce_id = ?",
             [object_name, salesforce_id],
         )
         return (str(found[0]), SalesforceId(str(found[1]))) if found else None
@@ -130,7 +130,7 @@ class Rows:
                 )
             records.keep_base(self._database, table, local_id)
             self._database.run(
-                f"UPDATE {table.base} SET _unmet = '*', _salesforce_id = ? WHERE id = ?",
+                f"UPDATE {table.base} SET _never_agreed = '*', _salesforce_id = ? WHERE id = ?",
                 [salesforce_id, local_id],
             )
 

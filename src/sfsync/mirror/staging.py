@@ -224,7 +224,7 @@ class SqliteStage:
         report = ObjectReport()
         for span in self._spans():
             with self._database.transaction():
-                self._keep_links(span)
+                self._keep_successors(span)
                 if update:
                     report.updated += self._update(span)
                 if insert:
@@ -250,12 +250,12 @@ class SqliteStage:
             return 0
         pulled, table = self._law.pulled, self._table
         last = self._note_changed(span)
-        # spelled out from the stage to the rows: as UPDATE FROM, SQLite walks every row of the
+        # joined_names out from the stage to the rows: as UPDATE FROM, SQLite walks every row of the
         # mirror
         return self._database.run(
             f"UPDATE {table.name} AS moved SET ({table.listed('', pulled)}) ="
             f" (SELECT {table.listed('s', pulled)} FROM {self._name} AS s WHERE s.salesforce_id = moved.salesforce_id)"
-            " WHERE moved.id IN (SELECT person_id FROM _brought WHERE id > ?)",
+            " WHERE moved.id IN (SELECT person_id FROM _provenance WHERE id > ?)",
             [last],
         )
 
@@ -266,13 +266,13 @@ class SqliteStage:
             The last note before these.
         """
         database, table = self._database, self._table
-        last = int(database.value("SELECT max(id) FROM _brought") or 0)
+        last = int(database.value("SELECT max(id) FROM _provenance") or 0)
         named = " || ".join(
             f"iif(s.{quoted(name)} IS NOT r.{quoted(name)}, '{literal(name)},', '')"
             for name in self._law.pulled
         )
         count = database.run(
-            "INSERT INTO _brought (object, person_id, how, columns, run_id, at)"
+            "INSERT INTO _provenance (object, person_id, how, columns, run_id, at)"
             f" SELECT ?, r.id, 'pulled', ',' || {named}, ?, ? FROM {self._name} AS s"
             f" CROSS JOIN {table.name} AS r ON r.salesforce_id = s.salesforce_id"
             f" LEFT JOIN {table.base} AS b ON b.id = r.id"
@@ -282,8 +282,8 @@ class SqliteStage:
         match_on = table.object_map.match_on
         if count and match_on in self._law.pulled:
             database.run(
-                f"INSERT OR REPLACE INTO _former (object, person_id, match_key, until)"
-                f" SELECT b.object, r.id, {table.match('r')}, b.at FROM _brought AS b"
+                f"INSERT OR REPLACE INTO _former_addresses (object, person_id, match_key, until)"
+                f" SELECT b.object, r.id, {table.match('r')}, b.at FROM _provenance AS b"
                 f" CROSS JOIN {table.name} AS r ON r.id = b.person_id WHERE b.id > ?"
                 " AND instr(b.columns, ?)"
                 f" AND {table.match('r')} <> '' AND EXISTS (SELECT 1 FROM {self._name} AS s"
@@ -307,7 +307,9 @@ class SqliteStage:
         )
         if count:
             upto = database.value(f"SELECT max(id) FROM {table.name}")
-            records.note_arrivals(database, table, LocalId(before + 1), LocalId(upto), self._run_id)
+            records.note_pulled_rows(
+                database, table, LocalId(before + 1), LocalId(upto), self._run_id
+            )
         if segment and count and table.person_column:
             database.run(
                 f"INSERT OR IGNORE INTO contact_segments (segment_id, {table.person_column}, added_at)"
@@ -316,9 +318,9 @@ class SqliteStage:
             )
         return count
 
-    def _keep_links(self, span: tuple[str, str]) -> None:
+    def _keep_successors(self, span: tuple[str, str]) -> None:
         self._database.run(
-            "INSERT OR REPLACE INTO _links (object, salesforce_id, successor_object, successor_id, reason, found_at)"
+            "INSERT OR REPLACE INTO _successors (object, salesforce_id, successor_object, successor_id, reason, found_at)"
             " SELECT ?, s.salesforce_id, CASE s._state WHEN 'converted' THEN 'contact' ELSE ? END,"
             f" s._successor_id, s._state, ? FROM {self._name} AS s"
             " WHERE s.salesforce_id > ? AND s.salesforce_id <= ?"

@@ -5,8 +5,8 @@ exists only where the row has moved since. A row without one is agreed as it sta
 it at a row's first edit, whoever edits with whatever tool, so that what changed here is that table
 itself, not a scan.
 
-Its own columns: ``_unmet`` names the columns nobody ever agreed on (``*`` for all of them, else
-``,phone,title,``), ``_held`` those that wait for a person's decision, ``_edit`` counts edits over
+Its own columns: ``_never_agreed`` names the columns nobody ever agreed on (``*`` for all of them, else
+``,phone,title,``), ``_held_columns`` those that wait for a person's decision, ``_edit`` counts edits over
 the whole mirror (a clock that never stands still), ``_salesforce_id`` is the record it was agreed
 with.
 
@@ -29,7 +29,7 @@ from sfsync.mirror.database import Database, quoted
 from sfsync.model.mapping import FieldMap, FieldType, ObjectMap, SyncMapping
 
 ALL = "*"
-"""``_unmet`` of a row whose two sides never met."""
+"""``_never_agreed`` of a row whose two sides never met."""
 
 _OWN = ("id", "salesforce_id", "deleted_at")
 _NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
@@ -44,8 +44,8 @@ _BASE_COLUMNS = {
     "_salesforce_id": "TEXT",
     "_edited_at": "TEXT NOT NULL DEFAULT ''",
     "_edit": "INTEGER NOT NULL DEFAULT 0",
-    "_unmet": "TEXT NOT NULL DEFAULT ''",
-    "_held": "TEXT NOT NULL DEFAULT ''",
+    "_never_agreed": "TEXT NOT NULL DEFAULT ''",
+    "_held_columns": "TEXT NOT NULL DEFAULT ''",
 }
 
 
@@ -125,7 +125,7 @@ class MappedTable:
     def same_as_base(self) -> str:
         """SQL over ``r`` and ``b``: the row is as agreed, and all of it is."""
         equal = (f"r.{quoted(name)} IS b.{quoted(name)}" for name in (*self.columns, "deleted_at"))
-        return f"(b._unmet = '' AND {' AND '.join(equal)})"
+        return f"(b._never_agreed = '' AND {' AND '.join(equal)})"
 
     @cached_property
     def sql_prune(self) -> str:
@@ -153,18 +153,18 @@ def differs(left: str, right: str, columns: Iterable[str]) -> str:
     )
 
 
-def spelled(columns: Iterable[str]) -> str:
-    """A set of columns as ``_unmet`` and ``_held`` hold it.
+def joined_names(columns: Iterable[str]) -> str:
+    """A set of columns as ``_never_agreed`` and ``_held_columns`` hold it.
 
-    >>> spelled(["phone", "title"])
+    >>> joined_names(["phone", "title"])
     ',phone,title,'
     """
     names = sorted(columns)
     return f",{','.join(names)}," if names else ""
 
 
-def read_back(text: str) -> set[str]:
-    """The reverse of ``spelled``."""
+def split_names(text: str) -> set[str]:
+    """The reverse of ``joined_names``."""
     return {name for name in text.split(",") if name}
 
 
@@ -371,11 +371,11 @@ def _never_agreed(database: Database, table: MappedTable, column: str) -> None:
     name = quoted(column)
     database.run(
         f"UPDATE {table.base} SET {name} = NULL,"
-        " _unmet = CASE _unmet WHEN '*' THEN '*' WHEN '' THEN ? ELSE _unmet || ? END",
+        " _never_agreed = CASE _never_agreed WHEN '*' THEN '*' WHEN '' THEN ? ELSE _never_agreed || ? END",
         [f",{column},", f"{column},"],
     )
     database.run(
-        f"INSERT INTO {table.base} (id, {table.listed()}, deleted_at, _salesforce_id, _unmet)"
+        f"INSERT INTO {table.base} (id, {table.listed()}, deleted_at, _salesforce_id, _never_agreed)"
         f" SELECT id, {table.listed()}, deleted_at, salesforce_id, ? FROM {table.name} AS r"
         f" WHERE {name} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {table.base} AS b WHERE b.id = r.id)",
         [f",{column},"],
@@ -384,9 +384,9 @@ def _never_agreed(database: Database, table: MappedTable, column: str) -> None:
 
 def _nothing_agreed(database: Database, table: MappedTable) -> None:
     """The triggers were gone for a while (a tool rebuilt the table): any row may have been edited unseen."""
-    database.run(f"UPDATE {table.base} SET _unmet = '*'")
+    database.run(f"UPDATE {table.base} SET _never_agreed = '*'")
     database.run(
-        f"INSERT INTO {table.base} (id, {table.listed()}, deleted_at, _salesforce_id, _unmet)"
+        f"INSERT INTO {table.base} (id, {table.listed()}, deleted_at, _salesforce_id, _never_agreed)"
         f" SELECT id, {table.listed()}, deleted_at, salesforce_id, '*' FROM {table.name} AS r"
         f" WHERE NOT EXISTS (SELECT 1 FROM {table.base} AS b WHERE b.id = r.id)"
     )
@@ -402,8 +402,10 @@ def _triggers(table: MappedTable) -> dict[str, str]:
     names = table.listed()
     own = [*table.columns, "deleted_at"]
     none_yet = f"NOT EXISTS (SELECT 1 FROM {table.base} WHERE id = {{}}.id)"
-    saved = f"INSERT INTO {table.base} (id, {names}, deleted_at, _salesforce_id, _unmet) SELECT"
-    stamp = f"_edit = (SELECT edit FROM _sync), _edited_at = {_NOW}, _held = ''"
+    saved = (
+        f"INSERT INTO {table.base} (id, {names}, deleted_at, _salesforce_id, _never_agreed) SELECT"
+    )
+    stamp = f"_edit = (SELECT edit FROM _sync), _edited_at = {_NOW}, _held_columns = ''"
     same = " AND ".join(f"{quoted(name)} IS NEW.{quoted(name)}" for name in own)
     segments = (
         f" DELETE FROM contact_segments WHERE {table.person_column} = OLD.id;"
@@ -427,7 +429,7 @@ def _triggers(table: MappedTable) -> dict[str, str]:
             f" UPDATE {table.name} SET salesforce_id = (SELECT _salesforce_id FROM {table.base} WHERE id = NEW.id)"
             " WHERE id = NEW.id AND NEW.salesforce_id IS NULL"
             f" AND (SELECT _salesforce_id FROM {table.base} WHERE id = NEW.id) IS NOT NULL;"
-            f" UPDATE {table.base} SET _unmet = '*' WHERE id = NEW.id"
+            f" UPDATE {table.base} SET _never_agreed = '*' WHERE id = NEW.id"
             f" AND _salesforce_id IS NOT (SELECT salesforce_id FROM {table.name} WHERE id = NEW.id);"
             " END"
         ),
@@ -438,9 +440,9 @@ def _triggers(table: MappedTable) -> dict[str, str]:
             f" {saved} OLD.id, {table.listed('OLD')}, OLD.deleted_at, OLD.salesforce_id, ''"
             f" WHERE {none_yet.format('OLD')};"
             f" UPDATE {table.base} SET {stamp},"
-            " _unmet = CASE WHEN OLD.salesforce_id IS NOT NEW.salesforce_id"
-            " AND NEW.salesforce_id IS NOT _salesforce_id THEN '*' ELSE _unmet END WHERE id = OLD.id;"
-            f" DELETE FROM {table.base} WHERE id = NEW.id AND _unmet = '' AND {same};"
+            " _never_agreed = CASE WHEN OLD.salesforce_id IS NOT NEW.salesforce_id"
+            " AND NEW.salesforce_id IS NOT _salesforce_id THEN '*' ELSE _never_agreed END WHERE id = OLD.id;"
+            f" DELETE FROM {table.base} WHERE id = NEW.id AND _never_agreed = '' AND {same};"
             " END"
         ),
         "deleted": f"AFTER DELETE ON {table.name} BEGIN DELETE FROM {table.base} WHERE id = OLD.id;{segments} END",

@@ -274,7 +274,7 @@ def test_a_merged_persons_things_go_to_the_survivor(mirror: SqliteMirror) -> Non
     assert one(mirror, "SELECT person_id FROM events") == 2
     assert one(mirror, "SELECT clicks, gone, opted_out FROM contacts WHERE id = 2") == (3, 1, 1)
     assert dirty(mirror) == [sid(2)]
-    assert one(mirror, "SELECT successor_id, reason FROM _links") == (sid(2), "merged")
+    assert one(mirror, "SELECT successor_id, reason FROM _successors") == (sid(2), "merged")
     (task,) = mirror.tasks.queued(0, 10)
     assert task.who_id == sid(2)
 
@@ -304,7 +304,7 @@ def test_a_chain_of_merges_is_followed_to_its_end_and_a_ring_does_not_hang(
         "INSERT INTO activities (event_id, key, object, person_id, type, fields, queued_at)"
         " VALUES ('e', 'k', 'contact', 1, 't', '{}', '')",
     )
-    link = "INSERT OR REPLACE INTO _links VALUES ('contact', ?, 'contact', ?, 'merged', '')"
+    link = "INSERT OR REPLACE INTO _successors VALUES ('contact', ?, 'contact', ?, 'merged', '')"
     edit(mirror, link, sid(1), sid(2))
     edit(mirror, link, sid(2), sid(3))
     assert mirror.tasks.queued(0, 1)[0].who_id == sid(3)

@@ -340,7 +340,7 @@ def dump(mirror: SqliteMirror) -> list[Any]:
 def bases(mirror: SqliteMirror) -> list[Any]:
     return look(
         mirror,
-        "SELECT r.salesforce_id, b.email, b.phone, b.nick, b.clicks, b.gone, b._unmet, b._held"
+        "SELECT r.salesforce_id, b.email, b.phone, b.nick, b.clicks, b.gone, b._never_agreed, b._held_columns"
         " FROM _contacts_base AS b JOIN contacts AS r USING (id) ORDER BY 1, 2, 3, 4, 5, 6, 7, 8",
     )
 
