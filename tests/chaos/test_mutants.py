@@ -60,7 +60,7 @@ def test_a_watermark_that_moves_before_the_rows_are_stored(
 def test_a_create_that_is_repeated_though_it_may_have_arrived(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "write_again", retry.read_again)
+    monkeypatch.setattr(retry, "may_repeat_write", retry.may_repeat_read)
     assert {"once", "tasks", "counters"} & set(caught(world)[1])
 
 

@@ -16,7 +16,7 @@ from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 from sfsync.auth.refusals import plain
 from sfsync.salesforce import retry
 from sfsync.salesforce.faults import CallFailed
-from sfsync.salesforce.retry import MAX_OBEYED_SECONDS, Patience, reading
+from sfsync.salesforce.retry import MAX_OBEYED_SECONDS, Patience, repeat_read
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def test_waits_double_up_to_a_limit_and_there_are_no_more_than_tries(
 ) -> None:
     patience = Patience(tries, 1_000.0, first, longest)
     with waits() as told, pytest.raises(CallFailed):
-        reading(failing(CallFailed("lost")), patience)  # type: ignore[arg-type]
+        repeat_read(failing(CallFailed("lost")), patience)  # type: ignore[arg-type]
     assert len(told) == tries - 1
     for number, seconds in enumerate(told):
         assert 0 <= seconds <= min(longest, first * 2**number + first) + 1e-9
@@ -60,7 +60,7 @@ def test_waits_double_up_to_a_limit_and_there_are_no_more_than_tries(
 @given(st.floats(0, 1_000))
 def test_the_org_is_obeyed_up_to_a_limit_and_a_longer_wait_ends_the_run(asked: float) -> None:
     with waits() as told, pytest.raises(CallFailed):
-        reading(failing(CallFailed("busy", delay_seconds=asked)), Patience(tries=2))  # type: ignore[arg-type]
+        repeat_read(failing(CallFailed("busy", delay_seconds=asked)), Patience(tries=2))  # type: ignore[arg-type]
     assert told == ([pytest.approx(asked)] if asked <= MAX_OBEYED_SECONDS else [])
 
 

@@ -11,7 +11,7 @@ from local_org import soql as org_soql
 from local_org.server import LocalOrg, LocalOrgConfig
 from local_org.state.org import OrgState
 from sfsync.salesforce.connect import Page, page
-from sfsync.salesforce.faults import CallRefused, Refusal
+from sfsync.salesforce.faults import CallRefused, ErrorEntry
 from sfsync.salesforce.keyset import Reading
 
 NOON = 1_768_900_000
@@ -41,7 +41,7 @@ class Cursors:
     def next_page(self, next_url: str) -> Page:
         self._people_work()
         if self.lost and self.lost.pop():
-            raise CallRefused(400, Refusal("INVALID_QUERY_LOCATOR", "the query cursor is gone"))
+            raise CallRefused(400, ErrorEntry("INVALID_QUERY_LOCATOR", "the query cursor is gone"))
         return self._page(*self.results[next_url])
 
     def _page(self, result: org_soql.Result, start: int) -> Page:

@@ -29,7 +29,7 @@ from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
 from sfsync.model.facts import OrgFacts
 from sfsync.model.mapping import FieldType
 from sfsync.provisioning.blueprint import custom_fields, objects_of
-from sfsync.salesforce.org_facts import survey
+from sfsync.salesforce.org_facts import read_org_facts
 from sfsync.salesforce.retry import Patience
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
         with (
             org.connection.session.finishing()
         ):  # a few calls of the reserve, to tell that it is reached
-            found.org = survey(
+            found.org = read_org_facts(
                 org.connection,
                 objects_of(mapping),
                 custom_fields(mapping),

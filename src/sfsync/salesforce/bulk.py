@@ -33,9 +33,9 @@ from sfsync.model.record import salesforce_id
 from sfsync.salesforce.budget import BULK_PAGE, REST_PAGE, bulk_ingest_calls
 from sfsync.salesforce.composite import matched_id
 from sfsync.salesforce.connect import Connection
-from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal, Repeat
-from sfsync.salesforce.prefetch import Ahead
-from sfsync.salesforce.retry import reading, writing
+from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry, Repeat
+from sfsync.salesforce.prefetch import Prefetch
+from sfsync.salesforce.retry import repeat_read, repeat_write
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,9 @@ class Bulk:
         while True:
             locator = response.headers.get("Sforce-Locator", "null")
             more = locator not in {"null", ""}
-            coming = Ahead(partial(self._whole_page, f"{path}&locator={locator}")) if more else None
+            coming = (
+                Prefetch(partial(self._whole_page, f"{path}&locator={locator}")) if more else None
+            )
             for rows in _dicts(response.content, REST_PAGE):
                 seen += len(rows)
                 yield rows
@@ -151,7 +153,7 @@ class Bulk:
                 raise CallFailed(f"the org announced {told} records and sent {counted}")
             return response
 
-        return reading(once, self._connection.patience)
+        return repeat_read(once, self._connection.patience)
 
     # -- writing
 
@@ -261,7 +263,7 @@ class Bulk:
 
     def _create(self, path: str, job: Mapping[str, Any]) -> str:
         """Make a job. A job whose reply was lost holds no data and does nothing, so this may be repeated."""
-        told = reading(lambda: self._json("POST", path, job), self._connection.patience)
+        told = repeat_read(lambda: self._json("POST", path, job), self._connection.patience)
         job_id = told.get("id")
         if not isinstance(job_id, str) or not job_id:
             raise ProtocolError("the org made a Bulk job and did not say which")
@@ -271,7 +273,7 @@ class Bulk:
         """Send the data; only once, because Salesforce takes one PUT a job."""
         headers = {"Content-Type": "text/csv; charset=UTF-8"}
         path = f"jobs/ingest/{job_id}/batches"
-        writing(
+        repeat_write(
             lambda: self._connection.raw("PUT", path, headers=headers, data=content),
             self._connection.patience,
         )
@@ -283,7 +285,7 @@ class Bulk:
         """
         for _ in range(3):
             try:
-                writing(
+                repeat_write(
                     lambda: self._json(
                         "PATCH", f"jobs/ingest/{job_id}", {"state": "UploadComplete"}
                     ),
@@ -327,7 +329,7 @@ class Bulk:
         raise CallFailed(f"Bulk job {job_id} is still running", repeatable=False)
 
     def _info(self, path: str, job_id: str) -> Mapping[str, Any]:
-        return reading(lambda: self._json("GET", f"{path}/{job_id}"), self._connection.patience)
+        return repeat_read(lambda: self._json("GET", f"{path}/{job_id}"), self._connection.patience)
 
     def _json(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
         response = self._connection.raw(method, path, body=body)
@@ -471,33 +473,33 @@ def _unprocessed(write: OrgWrite, _row: Mapping[str, str]) -> Outcome:
 
 
 def _failure(write: OrgWrite, row: Mapping[str, str]) -> Outcome:
-    refusal = refusal_of(row.get("sf__Error", ""))
-    if refusal.repeat is Repeat.LATER:
-        return Deferred(write.ref, refusal.code, refusal.message)
+    entry = error_entry_of(row.get("sf__Error", ""))
+    if entry.repeat is Repeat.LATER:
+        return Deferred(write.ref, entry.code, entry.message)
     if (
         write.action is OrgAction.DELETE
-        and refusal.code == "ENTITY_IS_DELETED"
+        and entry.code == "ENTITY_IS_DELETED"
         and write.salesforce_id
     ):
         return Accepted(write.ref, write.salesforce_id)
     return Rejected(
-        write.ref, refusal.code, refusal.message, refusal.fields, matched_id(refusal, write.sobject)
+        write.ref, entry.code, entry.message, entry.fields, matched_id(entry, write.sobject)
     )
 
 
-def refusal_of(text: str) -> Refusal:
-    """``sf__Error`` as a refusal: ``CODE:message:Field1, Field2 --``.
+def error_entry_of(text: str) -> ErrorEntry:
+    """``sf__Error`` as a entry: ``CODE:message:Field1, Field2 --``.
 
     Source: salesforce-facts §5.1 (how sf__Error looks).
 
-    >>> refusal_of("REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --").fields
+    >>> error_entry_of("REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --").fields
     ('LastName',)
     """
     found = _ERROR.fullmatch(text)
     if not found:
-        return Refusal("", text)
+        return ErrorEntry("", text)
     fields = tuple(name.strip() for name in (found["fields"] or "").split(",") if name.strip())
-    return Refusal(found["code"], found["message"], fields)
+    return ErrorEntry(found["code"], found["message"], fields)
 
 
 def _count(content: bytes) -> int:

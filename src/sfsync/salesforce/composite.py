@@ -24,7 +24,7 @@ from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.salesforce import guard
 from sfsync.salesforce.budget import COLLECTION, COMPOSITE_COLLECTIONS
 from sfsync.salesforce.connect import TOO_MANY, Connection, inner_answers
-from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal, Repeat, refusals
+from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry, Repeat, error_entries
 from sfsync.salesforce.retry import while_locked
 
 SMALL_COLLECTION = 25
@@ -62,7 +62,7 @@ class _Round:
     """
 
     locked: list[OrgWrite] = field(default_factory=list)
-    words: dict[int, Refusal] = field(default_factory=dict)
+    words: dict[int, ErrorEntry] = field(default_factory=dict)
     halted: list[OrgWrite] = field(default_factory=list)
 
 
@@ -113,7 +113,9 @@ class Collections:
     def _send(self, waiting: Sequence[Sequence[OrgWrite]]) -> _Round:
         left = _Round()
         while waiting:
-            for together in calls(waiting, self._connection.room, self._connection.root):
+            for together in calls(
+                waiting, self._connection.subrequests_per_call, self._connection.root
+            ):
                 for answer in self._call(together):
                     self._settle(answer, left)
             waiting, left.halted = chunks(left.halted, COLLECTION), []
@@ -122,10 +124,12 @@ class Collections:
     def _call(self, together: Sequence[Sequence[OrgWrite]]) -> Iterable[_Answer]:
         """One API call: what each chunk was answered; nothing where the reply was lost."""
         guarded = is_guarded(together[0])
-        if len(together) + guarded > self._connection.room and len(together) > 1:
+        if len(together) + guarded > self._connection.subrequests_per_call and len(together) > 1:
             return (answer for chunk in together for answer in self._call([chunk]))
         try:
-            if guarded and (self._connection.room == 1 or _holds_reference(together[0])):
+            if guarded and (
+                self._connection.subrequests_per_call == 1 or _holds_reference(together[0])
+            ):
                 return self._asked_apart(together[0])
             if len(together) == 1 and not guarded:
                 return [_Answer(together[0], *self._alone(request_of(together[0])))]
@@ -133,7 +137,7 @@ class Collections:
         except CallRefused as refused:
             if refused.code != TOO_MANY or len(together) + guarded == 1:
                 raise
-            self._connection.room = 1
+            self._connection.subrequests_per_call = 1
             return self._call(together)
         except CallFailed as failure:
             if not failure.may_have_acted:
@@ -195,7 +199,7 @@ class Collections:
         told = guard.found(asked[1]) if asked[0] == 200 else None
         unexplained = told and not (told.complete and len(told.records) < sum(map(len, together)))
         if unexplained and any(_is_halted(*each) for each in answers):
-            self._connection.room = (
+            self._connection.subrequests_per_call = (
                 1  # its answer came in parts: from now on the question is asked apart
             )
         return [
@@ -212,27 +216,25 @@ class Collections:
         if answer.told is not None and _is_halted(status, body):
             self._halt(answer, answer.told, left)
             return
-        told = refusals(body)
-        refusal = told[0] if told else Refusal("", f"HTTP {status}")
-        if guard.taken_literally(refusal.message) and self._connection.room > 1:
+        told = error_entries(body)
+        entry = told[0] if told else ErrorEntry("", f"HTTP {status}")
+        if guard.taken_literally(entry.message) and self._connection.subrequests_per_call > 1:
             self._ask_apart_from_now_on(chunk, left)
             return
-        if refusal.repeat is Repeat.LATER or status == 503:
-            self._keep_locked(chunk, refusal, left)
+        if entry.repeat is Repeat.LATER or status == 503:
+            self._keep_locked(chunk, entry, left)
         elif status in {401, 403}:
-            self._outcomes += [
-                Deferred(write.ref, refusal.code, refusal.message) for write in chunk
-            ]
+            self._outcomes += [Deferred(write.ref, entry.code, entry.message) for write in chunk]
         elif status < 400 or status >= 500:
             self._outcomes += [
-                Unknown(write.ref, f"{refusal.code} {refusal.message}".strip()) for write in chunk
+                Unknown(write.ref, f"{entry.code} {entry.message}".strip()) for write in chunk
             ]
         else:
-            self._cut(chunk, refusal, left)
+            self._cut(chunk, entry, left)
 
     def _ask_apart_from_now_on(self, writes: Iterable[OrgWrite], left: _Round) -> None:
         """This org does not follow references where guards put them: nothing of these writes was done."""
-        self._connection.room = 1
+        self._connection.subrequests_per_call = 1
         left.halted += writes
 
     def _halt(self, answer: _Answer, told: guard.Found, left: _Round) -> None:
@@ -259,7 +261,7 @@ class Collections:
             return
         for write, item in zip(chunk, items, strict=True):
             outcome = outcome_of(write, item)
-            if isinstance(outcome, Refusal):
+            if isinstance(outcome, ErrorEntry):
                 self._keep_locked([write], outcome, left)
             elif isinstance(outcome, Accepted):
                 self._outcomes.append(replace(outcome, seen=guard.seen(write, answer.told)))
@@ -268,25 +270,27 @@ class Collections:
             else:
                 self._outcomes.append(outcome)
 
-    def _keep_locked(self, chunk: Iterable[OrgWrite], refusal: Refusal, left: _Round) -> None:
+    def _keep_locked(self, chunk: Iterable[OrgWrite], entry: ErrorEntry, left: _Round) -> None:
         for write in chunk:
             left.locked.append(write)
-            left.words[write.ref] = refusal
+            left.words[write.ref] = entry
 
-    def _cut(self, chunk: Sequence[OrgWrite], refusal: Refusal, left: _Round) -> None:
+    def _cut(self, chunk: Sequence[OrgWrite], entry: ErrorEntry, left: _Round) -> None:
         """A whole request was refused, and nothing of it done: find the records that spoil it."""
-        spoilt = _spoilt_by(chunk, refusal)
-        self._outcomes += [_rejected(write, refusal) for write in spoilt]
+        spoilt = _spoilt_by(chunk, entry)
+        self._outcomes += [_rejected(write, entry) for write in spoilt]
         refs = {write.ref for write in spoilt}
         rest = [write for write in chunk if write.ref not in refs]
         if not rest:
             return
         if self._cuts_left <= 0:
-            self._outcomes += [Deferred(write.ref, refusal.code, refusal.message) for write in rest]
+            self._outcomes += [Deferred(write.ref, entry.code, entry.message) for write in rest]
             return
         self._cuts_left -= 1
         size = len(rest) if spoilt else -(-len(rest) // COMPOSITE_COLLECTIONS)
-        for together in calls(_batches(rest, size), self._connection.room, self._connection.root):
+        for together in calls(
+            _batches(rest, size), self._connection.subrequests_per_call, self._connection.root
+        ):
             for answer in self._call(together):
                 self._settle(answer, left)
 
@@ -397,11 +401,11 @@ def _undone(status: int, body: Any) -> tuple[int, Any]:
 
 
 def _told_of(refused: CallRefused) -> tuple[int, Any]:
-    return refused.status, [{"errorCode": refused.refusal.code, "message": refused.refusal.message}]
+    return refused.status, [{"errorCode": refused.entry.code, "message": refused.entry.message}]
 
 
 def _is_halted(status: int, body: Any) -> bool:
-    told = refusals(body)
+    told = error_entries(body)
     return status == 400 and bool(told) and told[0].code == guard.HALTED
 
 
@@ -419,8 +423,8 @@ def request_of(chunk: Sequence[OrgWrite]) -> Request:
     return Request("POST", "composite/sobjects", body)
 
 
-def outcome_of(write: OrgWrite, item: Any) -> Outcome | Refusal:
-    """What one element of a collections reply means; a ``Refusal`` where it may be sent again."""
+def outcome_of(write: OrgWrite, item: Any) -> Outcome | ErrorEntry:
+    """What one element of a collections reply means; a ``ErrorEntry`` where it may be sent again."""
     if not isinstance(item, Mapping) or not isinstance(item.get("success"), bool):
         return Unknown(write.ref, "the org's answer for this record makes no sense")
     if item.get("success") is True:
@@ -429,17 +433,17 @@ def outcome_of(write: OrgWrite, item: Any) -> Outcome | Refusal:
             return Unknown(write.ref, "the org did it, and did not say to which record")
         created = item.get("created", write.action is OrgAction.CREATE) is True
         return Accepted(write.ref, salesforce_id(str(record_id)), created=created)
-    told = refusals(item.get("errors"))
-    refusal = told[0] if told else Refusal("", "refused without a reason")
-    if refusal.repeat is Repeat.LATER:
-        return refusal
+    told = error_entries(item.get("errors"))
+    entry = told[0] if told else ErrorEntry("", "refused without a reason")
+    if entry.repeat is Repeat.LATER:
+        return entry
     if (
         write.action is OrgAction.DELETE
-        and refusal.code == "ENTITY_IS_DELETED"
+        and entry.code == "ENTITY_IS_DELETED"
         and write.salesforce_id
     ):
         return Accepted(write.ref, write.salesforce_id)
-    return _rejected(write, refusal)
+    return _rejected(write, entry)
 
 
 def _about_another(write: OrgWrite, item: Any) -> bool:
@@ -448,7 +452,7 @@ def _about_another(write: OrgWrite, item: Any) -> bool:
     return bool(told and write.salesforce_id and salesforce_id(str(told)) != write.salesforce_id)
 
 
-def matched_id(refusal: Refusal, sobject: str) -> SalesforceId | None:
+def matched_id(entry: ErrorEntry, sobject: str) -> SalesforceId | None:
     """The one record of this object that a duplicate refusal names; ``None`` for none or several.
 
     A duplicate rule on Contact may match Leads; these are not the same person's record to link to.
@@ -456,12 +460,12 @@ def matched_id(refusal: Refusal, sobject: str) -> SalesforceId | None:
 
     Source: salesforce-facts §2.6 (shape), §2.4 (DUPLICATE_VALUE's text).
     """
-    if refusal.code == "DUPLICATE_VALUE":
-        found = _DUPLICATE_OF.search(refusal.message)
+    if entry.code == "DUPLICATE_VALUE":
+        found = _DUPLICATE_OF.search(entry.message)
         return salesforce_id(found[1]) if found else None
     ids = {
         salesforce_id(str(record["Id"]))
-        for result in refusal.extra.values()
+        for result in entry.extra.values()
         for record in _matched_records(result)
         if record.get("Id") and _type_of(record) in {sobject, ""}
     }
@@ -502,17 +506,17 @@ def _subrequest(request: Request, root: str, number: int) -> dict[str, Any]:
     return told if request.body is None else {**told, "body": request.body}
 
 
-def _rejected(write: OrgWrite, refusal: Refusal) -> Rejected:
+def _rejected(write: OrgWrite, entry: ErrorEntry) -> Rejected:
     return Rejected(
-        write.ref, refusal.code, refusal.message, refusal.fields, matched_id(refusal, write.sobject)
+        write.ref, entry.code, entry.message, entry.fields, matched_id(entry, write.sobject)
     )
 
 
-def _spoilt_by(chunk: Sequence[OrgWrite], refusal: Refusal) -> list[OrgWrite]:
+def _spoilt_by(chunk: Sequence[OrgWrite], entry: ErrorEntry) -> list[OrgWrite]:
     """The writes that are known to be what a refusal of the whole request is about; may be none."""
-    if len(chunk) == 1 or refusal.code in _ABOUT_THE_REQUEST:
+    if len(chunk) == 1 or entry.code in _ABOUT_THE_REQUEST:
         return list(chunk)
-    column = _NO_SUCH_COLUMN.search(refusal.message)
+    column = _NO_SUCH_COLUMN.search(entry.message)
     return [write for write in chunk if column and column[1] in write.fields]
 
 

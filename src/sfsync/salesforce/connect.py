@@ -20,7 +20,7 @@ import requests
 from sfsync.errors import ProtocolError
 from sfsync.salesforce.budget import COMPOSITE_COLLECTIONS
 from sfsync.salesforce.faults import CallFailed, CallRefused, error_of
-from sfsync.salesforce.retry import Patience, reading, writing
+from sfsync.salesforce.retry import Patience, repeat_read, repeat_write
 from sfsync.salesforce.transport import OrgSession
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Connection:
         self.session = session
         self.api_version = api_version.lstrip("v")
         self.patience = patience or Patience()
-        self.room = COMPOSITE_COLLECTIONS
+        self.subrequests_per_call = COMPOSITE_COLLECTIONS
 
     @cached_property
     def client(self) -> Salesforce:
@@ -91,22 +91,22 @@ class Connection:
 
     def read(self, path: str, *, method: str = "GET", body: Any = None) -> Any:
         """The parsed answer to a call that changes nothing, whatever its verb; patiently."""
-        return reading(lambda: self._call(method, path, body), self.patience)
+        return repeat_read(lambda: self._call(method, path, body), self.patience)
 
     def write(self, path: str, *, method: str, body: Any = None) -> Any:
         """The parsed answer to a call that writes; repeated only where that cannot do it twice."""
-        return writing(lambda: self._call(method, path, body), self.patience)
+        return repeat_write(lambda: self._call(method, path, body), self.patience)
 
     def query(self, statement: str, *, everything: bool = False) -> Page:
         """The first page of a query; ``everything``: deleted and archived records too (queryAll)."""
-        return reading(
+        return repeat_read(
             lambda: page(_answer(lambda: self.client.query(statement, include_deleted=everything))),
             self.patience,
         )
 
     def next_page(self, next_url: str) -> Page:
         """The page that an earlier one pointed to."""
-        return reading(
+        return repeat_read(
             lambda: page(_answer(lambda: self.client.query_more(next_url, identifier_is_url=True))),
             self.patience,
         )
@@ -119,7 +119,7 @@ class Connection:
         nothing hangs on whether ``/composite`` lifts it.
         """
         waiting = iter(statements)
-        while some := list(islice(waiting, self.room)):
+        while some := list(islice(waiting, self.subrequests_per_call)):
             for first in self._firsts(some, everything=everything):
                 yield first
                 following = first.next_url
@@ -153,7 +153,7 @@ class Connection:
             except CallRefused as refused:
                 if refused.code != TOO_MANY:
                     raise
-                self.room = 1
+                self.subrequests_per_call = 1
         return [self.query(statement, everything=everything) for statement in statements]
 
     def _queries(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
@@ -173,7 +173,7 @@ class Connection:
             )
             return [page(body) for body in inner_bodies(answer, len(requested))]
 
-        return reading(once, self.patience)
+        return repeat_read(once, self.patience)
 
 
 def page(answer: Any) -> Page:

@@ -1,8 +1,8 @@
-"""Salesforce's refusals, and the network's, in sfsync's words: one table, and the errors it leads to.
+"""Errors of Salesforce and of the network in sfsync's words: one table, and the errors it leads to.
 
 Everything that goes wrong between here and the org leaves this package as one of ``sfsync.errors``;
 where more is known, as a subclass that says what may be done next. Refused records are values, made
-in ``composite`` and ``bulk`` with the same table.
+in ``write_outcomes`` with the same table.
 
 Source: salesforce-facts §2.4 (codes, HTTP statuses, what heals), §2.6 (duplicates), §9 (limits).
 """
@@ -115,14 +115,14 @@ FAULTS: Mapping[str, Fault] = {
 }
 """What the codes mean; a code that is not here never heals by itself."""
 
-_HIDES_A_LOCK = {"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER"}
-_CONCURRENT = re.compile(r"concurrent", re.IGNORECASE)
-_NEVER_HEALS = ("not valid for use with the REST API", "not attached to Agent")
+_MAY_HIDE_A_LOCK = {"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER"}
+_RUNNING_AT_ONCE = re.compile(r"concurrent", re.IGNORECASE)
+_REVOKED_FOR_GOOD = ("not valid for use with the REST API", "not attached to Agent")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """One error as the org words it.
+class ErrorEntry:
+    """One entry of the error list that the org answers with, in its own words.
 
     Attributes:
         code: ``errorCode`` of a call, ``statusCode`` of a record in a collections reply.
@@ -135,31 +135,36 @@ class Refusal:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, told: object) -> Refusal:
+    def read(cls, element: object) -> ErrorEntry:
         """From one element of an error list; whatever its shape, never an exception."""
-        if not isinstance(told, Mapping):
-            return cls("", str(told)[:500])
-        code = told.get("errorCode") or told.get("statusCode") or told.get("exceptionCode") or ""
-        message = told.get("message") or told.get("exceptionMessage") or ""
-        names = told.get("fields")
-        fields = tuple(map(str, names)) if isinstance(names, list) else ()
-        extra = {
-            key: value for key, value in told.items() if key.lower().startswith("duplicateresu")
-        }
-        return cls(str(code), str(message), fields, extra)
+        if not isinstance(element, Mapping):
+            return cls("", str(element)[:500])
+        names = element.get("fields")
+        return cls(
+            code=_first_text(element, ("errorCode", "statusCode", "exceptionCode")),
+            message=_first_text(element, ("message", "exceptionMessage")),
+            fields=tuple(map(str, names)) if isinstance(names, list) else (),
+            extra={
+                key: value
+                for key, value in element.items()
+                if key.lower().startswith("duplicateresu")
+            },
+        )
 
     @property
     def repeat(self) -> Repeat:
-        """Whether sending it again can help.
-
-        A lock may hide inside the text of a trigger's or a flow's failure. A limit on requests
-        running at once passes by itself; the day's limit does not.
-        """
-        if self.code in _HIDES_A_LOCK and "UNABLE_TO_LOCK_ROW" in self.message:
+        """Whether sending it again can help."""
+        # A lock may hide inside the text of a trigger's or a flow's failure.
+        if self.code in _MAY_HIDE_A_LOCK and "UNABLE_TO_LOCK_ROW" in self.message:
             return Repeat.LATER
-        if self.code == "REQUEST_LIMIT_EXCEEDED" and _CONCURRENT.search(self.message):
+        # A limit on requests running at once passes by itself; the day's limit does not.
+        if self.code == "REQUEST_LIMIT_EXCEEDED" and _RUNNING_AT_ONCE.search(self.message):
             return Repeat.LATER
         return FAULTS.get(self.code, _UNLISTED).repeat
+
+    def __str__(self) -> str:
+        """``CODE: message``, or the message alone where the org gave no code."""
+        return f"{self.code}: {self.message}" if self.code else self.message
 
 
 _UNLISTED = Fault("")
@@ -194,19 +199,15 @@ class CallRefused(OrgRefused):
 
     Attributes:
         status: the HTTP status, or that of the request inside ``/composite``.
-        refusal: the first error, in the org's own words.
+        entry: the first error, in the org's own words.
     """
 
-    def __init__(self, status: int, refusal: Refusal, *, what: str = "the call") -> None:
-        fault = FAULTS.get(refusal.code, _UNLISTED)
-        told = (
-            f"{refusal.code}: {refusal.message}"
-            if refusal.code
-            else refusal.message or f"HTTP {status}"
-        )
-        super().__init__(f"Salesforce refused {what}: {told}", code=refusal.code, hint=fault.hint)
+    def __init__(self, status: int, entry: ErrorEntry, *, what: str = "the call") -> None:
+        fault = FAULTS.get(entry.code, _UNLISTED)
+        reason = str(entry) or f"HTTP {status}"
+        super().__init__(f"Salesforce refused {what}: {reason}", code=entry.code, hint=fault.hint)
         self.status = status
-        self.refusal = refusal
+        self.entry = entry
 
 
 def hint(code: str) -> str:
@@ -218,33 +219,37 @@ def hint(code: str) -> str:
     return FAULTS.get(code, _UNLISTED).hint
 
 
-def refusals(body: object) -> tuple[Refusal, ...]:
+def error_entries(body: object) -> tuple[ErrorEntry, ...]:
     """The errors of a reply's body, in whatever shape it has: a list, one object, or nothing."""
-    told = body if isinstance(body, list) else [body] if isinstance(body, Mapping) and body else []
-    return tuple(Refusal.read(each) for each in told)
+    if isinstance(body, list):
+        return tuple(ErrorEntry.read(element) for element in body)
+    if isinstance(body, Mapping) and body:
+        return (ErrorEntry.read(body),)
+    return ()
 
 
 def session_ended(status: int, body: object) -> bool:
     """Whether a reply says that a new access token is needed.
-
-    Bulk answers 400 ``InvalidSessionId`` where REST answers 401. A 401, or a 403, whose body is no
-    error list (an HTML page) may be just that, and is worth one new token.
 
     Raises:
         GrantRevoked: where the text says that no new token will help.
 
     Source: salesforce-facts §2.4 (texts that never heal), jsforce; reliability notes on Bulk's 400.
     """
-    told = refusals(body)
-    if any(text in refusal.message for refusal in told for text in _NEVER_HEALS):
+    entries = error_entries(body)
+    if any(text in entry.message for entry in entries for text in _REVOKED_FOR_GOOD):
         raise GrantRevoked(
-            f"Salesforce refuses this login for good: {told[0].message}",
+            f"Salesforce refuses this login for good: {entries[0].message}",
             hint="check the app's policies in Salesforce, then sfsync login",
         )
-    codes = {refusal.code.upper().replace("_", "") for refusal in told}
+    # Bulk answers 400 ``InvalidSessionId`` where REST answers 401 ``INVALID_SESSION_ID``.
+    codes = {entry.code.upper().replace("_", "") for entry in entries}
     if "INVALIDSESSIONID" in codes:
         return True
-    return status == 401 or (status == 403 and not told)
+    if status == 401:
+        return True
+    # A 403 without an error list (an HTML page) may be just that, and is worth one new token.
+    return status == 403 and not entries
 
 
 def error_of(
@@ -252,39 +257,55 @@ def error_of(
 ) -> SfsyncError:
     """The error for a reply that is not a success.
 
-    A 503, a 429 and a refusal for too many requests at once come from the org's front door, before
-    anything of the request is executed; so they are certain not to have acted, and even a write may
-    be sent again. A 500, 502 or 504 may come after the work was done. A 429 is a proxy's: the day's
-    limit is a 403.
-
     Args:
         body: the parsed JSON, or ``None`` where it was none (an HTML page is never shown).
         delay_seconds: what Retry-After asked for.
 
     Source: salesforce-facts §2.4 (SERVER_UNAVAILABLE, REQUEST_LIMIT_EXCEEDED); RFC 9110 §15.6.4.
     """
-    told = refusals(body)
-    first = told[0] if told else Refusal("", "")
-    words = f": {first.code}: {first.message}" if first.code else ""
+    entries = error_entries(body)
+    first = entries[0] if entries else ErrorEntry("", "")
+    detail = f": {first}" if first.code else ""
+    # The day's limit is a 403; a 429 is a proxy's, and passes by itself.
     if first.repeat is Repeat.STOP and status != 429:
         return BudgetSpent(
-            f"the org's API calls of the last 24 hours are used up{words}",
+            f"the org's API calls of the last 24 hours are used up{detail}",
             hint="wait for the 24 hours to move on; the next run goes on from here",
         )
-    if status in {429, 503} or (status == 403 and first.repeat is Repeat.LATER):
+    if _turned_away(status, first):
         return CallFailed(
-            f"the org cannot take {what} now (HTTP {status}){words}",
+            f"the org cannot take {what} now (HTTP {status}){detail}",
             may_have_acted=False,
             delay_seconds=delay_seconds,
         )
+    # A 500, 502 or 504 may come after the work was done.
     if status >= 500 or status == 420:
         return CallFailed(
-            f"the org failed on {what} (HTTP {status}){words}",
+            f"the org failed on {what} (HTTP {status}){detail}",
             hint="see status.salesforce.com; the next run goes on from here",
             delay_seconds=delay_seconds,
         )
     if first.repeat is Repeat.LATER:
-        return CallFailed(f"the org refused {what} for now{words}", may_have_acted=False)
-    if not told:
-        first = Refusal("", f"HTTP {status}, with a page that is not from its API")
+        return CallFailed(f"the org refused {what} for now{detail}", may_have_acted=False)
+    if not entries:
+        first = ErrorEntry("", f"HTTP {status}, with a page that is not from its API")
     return CallRefused(status, first, what=what)
+
+
+def _turned_away(status: int, first: ErrorEntry) -> bool:
+    """Whether the org's front door refused a request, before anything of it was executed.
+
+    It does so by a 503, a 429, and a 403 for too many requests at once. Such a request is certain
+    not to have acted, so that even a write may be sent again.
+    """
+    if status in {429, 503}:
+        return True
+    return status == 403 and first.repeat is Repeat.LATER
+
+
+def _first_text(element: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    """The value of the first of these keys that holds something; empty where none does."""
+    for key in keys:
+        if element.get(key):
+            return str(element[key])
+    return ""

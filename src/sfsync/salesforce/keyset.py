@@ -19,7 +19,7 @@ from sfsync.salesforce import soql
 from sfsync.salesforce.bulk import Bulk, JobFailed
 from sfsync.salesforce.connect import Connection, Page
 from sfsync.salesforce.faults import CallRefused
-from sfsync.salesforce.prefetch import Ahead
+from sfsync.salesforce.prefetch import Prefetch
 from sfsync.salesforce.records import Flattener
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Reading:
         expected, seen, resumes = first.total, 0, 0
         while True:
             coming = (
-                Ahead(partial(self._next, connection, page.next_url)) if page.next_url else None
+                Prefetch(partial(self._next, connection, page.next_url)) if page.next_url else None
             )
             records = page.records if page is first and has_first else flatten(page.records)
             if records:

@@ -28,7 +28,7 @@ from sfsync.model.facts import OrgFacts, SObjectFacts, UserFacts
 from sfsync.salesforce import soql
 from sfsync.salesforce.connect import Connection, inner_answers
 from sfsync.salesforce.org import sobject_facts
-from sfsync.salesforce.retry import reading
+from sfsync.salesforce.retry import repeat_read
 from sfsync.salesforce.setup import OrgSetup
 
 _ACCESS: Final = {
@@ -42,7 +42,7 @@ _NO_API = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"})
 """Where there is no point in asking further."""
 
 
-def survey(
+def read_org_facts(
     connection: Connection,
     objects: Sequence[str],
     custom_fields: Iterable[str],
@@ -119,7 +119,7 @@ def _statements(user_id: str) -> dict[str, str]:
 def _versions(connection: Connection) -> tuple[str, ...]:
     """Ascending; the one resource that is not counted as a call."""
     url = f"{connection.session.token.instance_url.rstrip('/')}/services/data/"
-    told = reading(lambda: connection.session.request("GET", url).json(), connection.patience)
+    told = repeat_read(lambda: connection.session.request("GET", url).json(), connection.patience)
     if not isinstance(told, list):
         raise ProtocolError("the org's list of API versions has not the shape of one")
     return tuple(str(each.get("version")) for each in told if isinstance(each, Mapping))

@@ -14,22 +14,22 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-_NAME = "sfsync-ahead"
+_NAME = "sfsync-prefetch"
 
 
 class RenewalNeededError(Exception):
     """A call made ahead was refused because the login has ended; only the run's own thread may renew it."""
 
 
-def is_ahead() -> bool:
+def is_prefetching() -> bool:
     """Whether this is a call ahead."""
     return threading.current_thread().name == _NAME
 
 
-class Ahead(Generic[T]):
+class Prefetch(Generic[T]):
     """Starts a call at once, in a thread of its own.
 
-    >>> Ahead(lambda: 1 + 1).result()
+    >>> Prefetch(lambda: 1 + 1).result()
     2
     """
 

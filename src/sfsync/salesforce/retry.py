@@ -56,7 +56,7 @@ class Patience:
         )
 
 
-def read_again(error: Exception) -> bool | float:
+def may_repeat_read(error: Exception) -> bool | float:
     """Whether a read is worth another try: ``False``, ``True`` for the usual wait, or the seconds asked for."""
     if not isinstance(error, CallFailed) or not error.repeatable:
         return False
@@ -65,30 +65,30 @@ def read_again(error: Exception) -> bool | float:
     return error.delay_seconds if error.delay_seconds <= MAX_OBEYED_SECONDS else False
 
 
-def write_again(error: Exception) -> bool | float:
+def may_repeat_write(error: Exception) -> bool | float:
     """Whether a write may be sent again: as for a read, where it is certain that the org did not act on it."""
     if isinstance(error, CallFailed) and error.may_have_acted:
         return False
-    return read_again(error)
+    return may_repeat_read(error)
 
 
-def reading(call: Callable[[], T], patience: Patience) -> T:
+def repeat_read(call: Callable[[], T], patience: Patience) -> T:
     """Do a read, patiently.
 
     Raises:
         SfsyncError: the last try's error.
     """
-    return patience.caller()(read_again, call)
+    return patience.caller()(may_repeat_read, call)
 
 
-def writing(call: Callable[[], T], patience: Patience) -> T:
+def repeat_write(call: Callable[[], T], patience: Patience) -> T:
     """Do a write, again only where that cannot do it twice.
 
     Raises:
         SfsyncError: the last try's error; ``CallFailed.may_have_acted`` says whether it has to be
             looked up.
     """
-    return patience.caller()(write_again, call)
+    return patience.caller()(may_repeat_write, call)
 
 
 def _tell(details: RetryDetails) -> None:

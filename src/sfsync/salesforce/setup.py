@@ -33,7 +33,7 @@ from sfsync.provisioning.blueprint import (
 from sfsync.salesforce import soql
 from sfsync.salesforce.budget import COLLECTION
 from sfsync.salesforce.connect import Connection, page
-from sfsync.salesforce.faults import CallRefused, Refusal, refusals
+from sfsync.salesforce.faults import CallRefused, ErrorEntry, error_entries
 
 NO_RIGHTS: Final = "this login may not do that: it takes an administrator"
 _DENIED: Final = frozenset(
@@ -281,7 +281,7 @@ class _Work:
         try:
             self._send(step)
         except CallRefused as refused:
-            return self._refused(step, refused.refusal, refused.status)
+            return self._refused(step, refused.entry, refused.status)
         except SfsyncError as error:
             self._lost = (
                 "the run ended before it: what is there is found again when it is run again"
@@ -311,19 +311,19 @@ class _Work:
     def _write(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         return self._connection.write(path, method=method, body=dict(body))
 
-    def _refused(self, step: Step, refusal: Refusal, status: int = 400) -> Result:
-        told = f"{refusal.code}: {refusal.message}" if refusal.code else refusal.message
-        if refusal.code in _THERE or "already" in refusal.message.lower():
+    def _refused(self, step: Step, entry: ErrorEntry, status: int = 400) -> Result:
+        told = f"{entry.code}: {entry.message}" if entry.code else entry.message
+        if entry.code in _THERE or "already" in entry.message.lower():
             return Result(step, Status.DONE, "it was there already")
         if (
             step.part is Part.GRANT
-            and refusal.code in _NO_SUCH_PERMISSION
+            and entry.code in _NO_SUCH_PERMISSION
             and not step.name.endswith("__c")
         ):
             return Result(
                 step, Status.DONE, "Salesforce has no permission for this field: it needs none"
             )
-        if refusal.code in _DENIED or status in {401, 403}:
+        if entry.code in _DENIED or status in {401, 403}:
             return Result(step, Status.FAILED, f"{NO_RIGHTS} ({told})", denied=True)
         return Result(step, Status.FAILED, told)
 
@@ -358,9 +358,9 @@ class _Work:
                 {"allOrNone": False, "records": records},
             )
         except OrgRefused as refused:
-            refusal = Refusal(refused.code, refused.message)
+            entry = ErrorEntry(refused.code, refused.message)
             for step in steps:
-                yield self._refused(step, refusal)
+                yield self._refused(step, entry)
             return
         except SfsyncError as error:
             for step in steps:
@@ -372,9 +372,9 @@ class _Work:
             if isinstance(answer, Mapping) and answer.get("success") is True:
                 yield Result(step, Status.DONE)
             else:
-                first = refusals(answer.get("errors") if isinstance(answer, Mapping) else None)
+                first = error_entries(answer.get("errors") if isinstance(answer, Mapping) else None)
                 yield self._refused(
-                    step, first[0] if first else Refusal("", "the org told no result")
+                    step, first[0] if first else ErrorEntry("", "the org told no result")
                 )
 
 

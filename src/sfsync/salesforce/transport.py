@@ -43,7 +43,7 @@ from sfsync.model.token import Token
 from sfsync.model.traffic import Usage
 from sfsync.salesforce.budget import usage
 from sfsync.salesforce.faults import CallFailed, error_of, session_ended
-from sfsync.salesforce.prefetch import RenewalNeededError, is_ahead
+from sfsync.salesforce.prefetch import RenewalNeededError, is_prefetching
 
 log = logging.getLogger(__name__)
 
@@ -242,7 +242,7 @@ class OrgSession(requests.Session):
         with self._renewing:
             if self.token is not stale:
                 return
-            if is_ahead():
+            if is_prefetching():
                 raise RenewalNeededError
             renewed = self._refresh(stale)
             if stale.org_id and renewed.org_id != stale.org_id:

@@ -22,8 +22,8 @@ from sfsync.salesforce.bulk import (
     _success,
     _Table,
     cell,
+    error_entry_of,
     expressible,
-    refusal_of,
 )
 from sfsync.salesforce.faults import CallFailed
 
@@ -158,7 +158,7 @@ def test_a_result_of_nobody_is_nothing() -> None:
 def test_what_an_error_cell_says(
     text: str, code: str, message: str, fields: tuple[str, ...]
 ) -> None:
-    told = refusal_of(text)
+    told = error_entry_of(text)
     assert (told.code, told.message, told.fields) == (code, message, fields)
 
 

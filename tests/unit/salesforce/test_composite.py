@@ -25,7 +25,7 @@ from sfsync.salesforce.composite import (
     request_of,
 )
 from sfsync.salesforce.connect import Connection
-from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal
+from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry
 from sfsync.salesforce.retry import Patience
 
 ADA = SalesforceId("0035500001H9cakAAB")
@@ -53,7 +53,7 @@ class Wire:
     def __init__(self, reply: Callable[[str, Any], Any]) -> None:
         self.sent: list[tuple[str, str, Any]] = []
         self._reply = reply
-        self.room = 5
+        self.subrequests_per_call = 5
 
     def write(self, path: str, *, method: str, body: Any = None) -> Any:
         self.sent.append((method, path, body))
@@ -242,9 +242,9 @@ def test_a_duplicate_rule_names_the_record_that_is_there(key: str) -> None:
 
 
 def test_a_match_of_another_object_or_several_is_no_match() -> None:
-    def rule(*records: tuple[str, str]) -> Refusal:
+    def rule(*records: tuple[str, str]) -> ErrorEntry:
         found = [{"record": {"attributes": {"type": kind}, "Id": each}} for kind, each in records]
-        return Refusal(
+        return ErrorEntry(
             "DUPLICATES_DETECTED",
             "",
             (),
@@ -254,14 +254,14 @@ def test_a_match_of_another_object_or_several_is_no_match() -> None:
     assert matched_id(rule(("Lead", BOB)), "Contact") is None
     assert matched_id(rule(("Contact", ADA), ("Contact", BOB)), "Contact") is None
     assert matched_id(rule(("Contact", ADA), ("Lead", BOB)), "Contact") == ADA
-    assert matched_id(Refusal("DUPLICATES_DETECTED", ""), "Contact") is None
+    assert matched_id(ErrorEntry("DUPLICATES_DETECTED", ""), "Contact") is None
 
 
 def test_a_unique_field_names_the_record_in_its_text() -> None:
     text = f"duplicate value found: Ext__c duplicates value on record with id: {ADA[:15]}"
-    assert matched_id(Refusal("DUPLICATE_VALUE", text), "Contact") == ADA
+    assert matched_id(ErrorEntry("DUPLICATE_VALUE", text), "Contact") == ADA
     assert (
-        matched_id(Refusal("DUPLICATE_VALUE", "duplicate value found: <unknown>"), "Contact")
+        matched_id(ErrorEntry("DUPLICATE_VALUE", "duplicate value found: <unknown>"), "Contact")
         is None
     )
 
@@ -389,7 +389,7 @@ def spoilt_by(bad: set[int], code: str = "JSON_PARSER_ERROR") -> Callable[[str, 
         status, told = one(body)
         if status == 200:
             return told
-        raise CallRefused(status, Refusal(code, "Cannot deserialize"))
+        raise CallRefused(status, ErrorEntry(code, "Cannot deserialize"))
 
     return reply
 
@@ -416,7 +416,8 @@ def test_an_unknown_field_refuses_only_the_records_that_hold_it() -> None:
     def reply(_path: str, body: Any) -> Any:
         if any("Gone__c" in record for record in body["records"]):
             raise CallRefused(
-                400, Refusal("INVALID_FIELD", "No such column 'Gone__c' on sobject of type Contact")
+                400,
+                ErrorEntry("INVALID_FIELD", "No such column 'Gone__c' on sobject of type Contact"),
             )
         return [OK] * len(body["records"])
 
@@ -429,7 +430,7 @@ def test_an_unknown_field_refuses_only_the_records_that_hold_it() -> None:
 
 def test_an_unknown_key_field_refuses_all_at_once() -> None:
     def reply(*_: Any) -> Any:
-        raise CallRefused(404, Refusal("NOT_FOUND", "Provided external ID field does not exist"))
+        raise CallRefused(404, ErrorEntry("NOT_FOUND", "Provided external ID field does not exist"))
 
     told, wire = sent_through([create(ref, f"k{ref}") for ref in range(50)], reply)
     assert {type(outcome).__name__ for outcome in told.values()} == {"Rejected"}
@@ -461,7 +462,7 @@ def test_an_inner_request_that_fails_by_itself(status: int, kind: type[Outcome])
 
 def test_a_refusal_of_the_user_stops_everything() -> None:
     def reply(*_: Any) -> Any:
-        raise CallRefused(403, Refusal("API_DISABLED_FOR_ORG", "no API"))
+        raise CallRefused(403, ErrorEntry("API_DISABLED_FOR_ORG", "no API"))
 
     with pytest.raises(CallRefused):
         sent_through([update(1)], reply)

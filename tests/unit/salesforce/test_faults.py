@@ -9,11 +9,11 @@ from sfsync.salesforce.faults import (
     FAULTS,
     CallFailed,
     CallRefused,
-    Refusal,
+    ErrorEntry,
     Repeat,
+    error_entries,
     error_of,
     hint,
-    refusals,
     session_ended,
 )
 
@@ -76,7 +76,7 @@ def test_a_page_of_html_is_never_shown() -> None:
 )
 def test_no_shape_of_a_body_makes_it_fail(body: object) -> None:
     assert isinstance(error_of(400, body), CallRefused)
-    assert all(isinstance(each, Refusal) for each in refusals(body))
+    assert all(isinstance(each, ErrorEntry) for each in error_entries(body))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_texts_that_never_heal_end_the_login_at_once(words: str) -> None:
     ],
 )
 def test_whether_a_refused_record_may_be_sent_again(code: str, words: str, repeat: Repeat) -> None:
-    assert Refusal(code, words).repeat is repeat
+    assert ErrorEntry(code, words).repeat is repeat
 
 
 def test_every_listed_code_has_a_meaning() -> None:

@@ -14,7 +14,7 @@ from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected
 from sfsync.salesforce import guard
 from sfsync.salesforce.composite import Collections, calls, chunks
 from sfsync.salesforce.connect import Connection, Page
-from sfsync.salesforce.faults import CallRefused, Refusal
+from sfsync.salesforce.faults import CallRefused, ErrorEntry
 from sfsync.salesforce.retry import Patience
 from tests.unit.salesforce.test_composite import OrgWrite, update
 
@@ -52,7 +52,7 @@ class Wire:
         room: int = 5,
         most: int = 5,
     ) -> None:
-        self.moved, self.page, self.question, self.room, self.most = (
+        self.moved, self.page, self.question, self.subrequests_per_call, self.most = (
             moved or set(),
             page,
             question,
@@ -68,7 +68,7 @@ class Wire:
             return self._done(body)
         first, *others = body["compositeRequest"]
         if len(body["compositeRequest"]) > self.most:
-            raise CallRefused(400, Refusal("LIMIT_EXCEEDED", "too many"))
+            raise CallRefused(400, ErrorEntry("LIMIT_EXCEEDED", "too many"))
         assert body["collateSubrequests"] is False
         assert first["method"] == "GET"
         status, told = self.question or (200, self._found(unquote(first["url"])))
@@ -92,7 +92,7 @@ class Wire:
             if self.question:
                 raise CallRefused(
                     self.question[0],
-                    Refusal(self.question[1][0]["errorCode"], self.question[1][0]["message"]),
+                    ErrorEntry(self.question[1][0]["errorCode"], self.question[1][0]["message"]),
                 )
             yield Page(found := self._all(each), len(found), "")
 
@@ -264,4 +264,4 @@ def test_an_org_that_follows_no_reference_there_is_asked_apart_and_every_write_i
     assert sorted(outcome.ref for outcome in outcomes) == [1, 2, 3]
     assert all(isinstance(outcome, Accepted) for outcome in outcomes)
     assert len(wire.written) == len(set(wire.written)) == 3
-    assert wire.room == 1, "and so is everything after it"
+    assert wire.subrequests_per_call == 1, "and so is everything after it"

@@ -13,7 +13,7 @@ import pytest
 from sfsync.errors import OrgRefused
 from sfsync.model.facts import OrgFacts, UserFacts
 from sfsync.salesforce.connect import Connection
-from sfsync.salesforce.org_facts import survey
+from sfsync.salesforce.org_facts import read_org_facts
 from sfsync.salesforce.retry import Patience
 from sfsync.salesforce.transport import OrgSession
 from tests.unit.salesforce.web import Answer, Asked, Web
@@ -91,7 +91,7 @@ def look(org: Callable[[Asked], Answer]) -> tuple[OrgFacts, list[str]]:
     with Web(org).serving() as web:
         session = OrgSession(web.token(), lambda token: token)
         connection = Connection(session, api_version="66.0", patience=Patience(tries=1))
-        facts = survey(
+        facts = read_org_facts(
             connection,
             ["Contact"],
             ["Contact.X__c", "Contact.Y__c"],

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from sfsync.errors import GrantRevoked
-from sfsync.salesforce.prefetch import Ahead, RenewalNeededError, is_ahead
+from sfsync.salesforce.prefetch import Prefetch, RenewalNeededError, is_prefetching
 
 
 def test_a_call_is_under_way_before_its_result_is_wanted() -> None:
@@ -18,7 +18,7 @@ def test_a_call_is_under_way_before_its_result_is_wanted() -> None:
         go_on.wait(5)
         return "page"
 
-    coming = Ahead(call)
+    coming = Prefetch(call)
     assert begun.wait(5)
     go_on.set()
     assert coming.result() == "page"
@@ -28,15 +28,15 @@ def test_what_goes_wrong_is_told_where_the_result_is_wanted() -> None:
     def call() -> str:
         raise GrantRevoked("gone")
 
-    coming = Ahead(call)
+    coming = Prefetch(call)
     with pytest.raises(GrantRevoked):
         coming.result()
 
 
 def test_a_call_whose_login_has_ended_is_made_again_where_its_result_is_wanted() -> None:
     def call() -> str:
-        if is_ahead():
+        if is_prefetching():
             raise RenewalNeededError
         return threading.current_thread().name
 
-    assert Ahead(call).result() == threading.current_thread().name
+    assert Prefetch(call).result() == threading.current_thread().name

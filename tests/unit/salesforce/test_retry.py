@@ -8,14 +8,14 @@ import pytest
 import stamina
 
 from sfsync.errors import BudgetSpent, GrantRevoked, ProtocolError
-from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal
+from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry
 from sfsync.salesforce.retry import (
     Patience,
-    read_again,
-    reading,
+    may_repeat_read,
+    may_repeat_write,
+    repeat_read,
+    repeat_write,
     while_locked,
-    write_again,
-    writing,
 )
 
 PATIENT = Patience()
@@ -42,26 +42,26 @@ def failing(times: int, error: Exception) -> tuple[Callable[[], int], list[int]]
 
 def test_a_read_is_repeated_whatever_happened_to_it() -> None:
     call, _ = failing(4, CallFailed("lost"))
-    assert reading(call, PATIENT) == 5
+    assert repeat_read(call, PATIENT) == 5
 
 
 def test_a_read_is_given_up_after_five_tries() -> None:
     call, tries = failing(9, CallFailed("lost"))
     with pytest.raises(CallFailed):
-        reading(call, PATIENT)
+        repeat_read(call, PATIENT)
     assert len(tries) == 5
 
 
 def test_a_write_whose_reply_was_lost_is_not_repeated() -> None:
     call, tries = failing(1, CallFailed("lost"))
     with pytest.raises(CallFailed):
-        writing(call, PATIENT)
+        repeat_write(call, PATIENT)
     assert len(tries) == 1
 
 
 def test_a_write_that_never_left_is_repeated() -> None:
     call, _ = failing(2, CallFailed("refused", may_have_acted=False))
-    assert writing(call, PATIENT) == 3
+    assert repeat_write(call, PATIENT) == 3
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_a_write_that_never_left_is_repeated() -> None:
         BudgetSpent("spent"),
         GrantRevoked("revoked"),
         ProtocolError("nonsense"),
-        CallRefused(400, Refusal("INVALID_FIELD", "No such column")),
+        CallRefused(400, ErrorEntry("INVALID_FIELD", "No such column")),
         CallFailed("certificate", may_have_acted=False, repeatable=False),
     ],
 )
 def test_what_does_not_heal_is_not_repeated(error: Exception) -> None:
-    assert read_again(error) is False
-    assert write_again(error) is False
+    assert may_repeat_read(error) is False
+    assert may_repeat_write(error) is False
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_does_not_heal_is_not_repeated(error: Exception) -> None:
 def test_a_wait_that_the_org_asks_for_is_obeyed_within_reason(
     asked: float | None, answer: bool | float
 ) -> None:
-    assert read_again(CallFailed("busy", delay_seconds=asked, may_have_acted=False)) == answer
+    assert may_repeat_read(CallFailed("busy", delay_seconds=asked, may_have_acted=False)) == answer
 
 
 def test_locked_records_are_sent_again_until_they_pass() -> None:

@@ -28,7 +28,7 @@ from sfsync.provisioning.blueprint import (
     steps,
 )
 from sfsync.salesforce.connect import Page
-from sfsync.salesforce.faults import CallFailed, CallRefused, Refusal
+from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry
 from sfsync.salesforce.setup import NO_RIGHTS, OrgSetup, Result, Status
 
 LEAD = ObjectMap(
@@ -46,7 +46,7 @@ Rule = Callable[[str, str, dict[str, Any]], Any]
 
 
 def refused(code: str, message: str = "no", status: int = 400) -> CallRefused:
-    return CallRefused(status, Refusal(code, message))
+    return CallRefused(status, ErrorEntry(code, message))
 
 
 class Wire:
