@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-_CONFLICT_COLUMNS = {"record": 12, "field": 11, "local": 11, "remote": 11}
+_WIDTHS = {"record": 12, "field": 11, "local": 11, "remote": 11}
 
 
 def conflicts(
@@ -48,23 +49,33 @@ def conflicts(
     with open_mirror(cli, config) as mirror:
         if take:
             number, side = take
-            if side not in ("local", "remote"):
-                raise UsageError(
-                    f"{side!r} is no side", hint="Use: sfsync conflicts --take ID local, or remote."
-                )
+            _check_side(side)
             if not dry_run:
                 with mirror.lock(new_run_id(), cli.command):
                     mirror.conflicts.take(number, side)
         rows = mirror.conflicts.listed(limit=limit, open_only=open_only)
 
-    def show(console: Console) -> None:
-        from sfsync.cli.layout import cell, table
+    return Answer({"conflicts": rows}, lambda console: _show(console, rows))
 
-        made = table("id", "record", "field", "local", "remote", "wins", "rule")
-        for row in rows:
-            wins = "open" if row["state"] == "open" else row["winner"]
-            cells = (cell(row[name], width=width) for name, width in _CONFLICT_COLUMNS.items())
-            made.add_row(str(row["id"]), *cells, wins, row["rule"])
-        console.print(made if rows else "No conflicts.")
 
-    return Answer({"conflicts": rows}, show)
+def _check_side(side: str) -> None:
+    if side not in ("local", "remote"):
+        raise UsageError(
+            f"{side!r} is no side", hint="Use: sfsync conflicts --take ID local, or remote."
+        )
+
+
+def _show(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    from sfsync.cli.layout import cell, table
+
+    if not rows:
+        console.print("No conflicts.")
+        return
+    conflicts_table = table("id", "record", "field", "local", "remote", "wins", "rule")
+    for row in rows:
+        wins = row["winner"]
+        if row["state"] == "open":  # nobody has decided yet
+            wins = "open"
+        cells = (cell(row[name], width=width) for name, width in _WIDTHS.items())
+        conflicts_table.add_row(str(row["id"]), *cells, wins, row["rule"])
+    console.print(conflicts_table)

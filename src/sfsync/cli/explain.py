@@ -9,6 +9,7 @@ import typer
 
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
+from sfsync.cli.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,62 +38,79 @@ def explain(
 
     config = configuration(cli)
     with open_mirror(cli, config) as mirror:
-        told = mirror.person_history.of(who)
-    for row in told["rows"]:
+        person = mirror.person_history.of(who)
+    for row in person["rows"]:
         object_map = config.mapping.objects[row["object"]]
-        row["matched"] = matched(row, told)
-        row["values"] = origins(row, told, object_map)
+        row["matched"] = matched(row, person)
+        row["values"] = origins(row, person, object_map)
         row["next_push"] = next_push(row, object_map)
         row["consent"] = {column: bool(row["local"].get(column)) for column in object_map.opt_out}
-    told["timeline"] = timeline(told)
-    known = bool(told["rows"] or told["events"])
-    warnings = () if known else (f"the mirror knows nobody by {who}",)
-    return Answer(told, lambda console: _show_story(console, told), warnings=warnings)
+    person["timeline"] = timeline(person)
+    warnings: tuple[str, ...] = ()
+    if not person["rows"] and not person["events"]:
+        warnings = (f"the mirror knows nobody by {who}",)
+    return Answer(person, lambda console: _show(console, person), warnings=warnings)
 
 
-def _show_story(console: Console, told: Mapping[str, Any]) -> None:
+def _show(console: Console, person: Mapping[str, Any]) -> None:
+    from rich.text import Text
+
+    for row in person["rows"]:
+        _show_row(console, row)
+    for entry in person["timeline"]:
+        console.print(Text(one_line(f"{entry['at']}  {entry['what']}: {entry['detail']}")))
+        if entry["run_id"]:
+            console.print(Text(f"{'':22}run {entry['run_id']}", style="dim"))
+
+
+def _show_row(console: Console, row: Mapping[str, Any]) -> None:
     from rich.text import Text
 
     from sfsync.cli.layout import cell, table
-    from sfsync.cli.text import one_line
 
-    for row in told["rows"]:
-        console.print(Text(one_line(_headline(row)), style="bold"))
-        made = table("field", "value", "came")
-        for column, value in row["values"].items():
-            made.add_row(
-                cell(column, width=20), cell(value["value"], width=22), Text(one_line(_came(value)))
-            )
-        console.print(made)
-        if row["segments"]:
-            console.print(Text(one_line(f"  segments: {', '.join(row['segments'])}")))
-        opted_out = [column for column, out in row["consent"].items() if out]
-        console.print(
-            Text(
-                f"  consent: {'opted out by ' + ', '.join(opted_out) if opted_out else 'no opt-out'}"
-            )
+    console.print(Text(one_line(_headline(row)), style="bold"))
+    values = table("field", "value", "came")
+    for column, value in row["values"].items():
+        values.add_row(
+            cell(column, width=20), cell(value["value"], width=22), Text(one_line(_origin(value)))
         )
-        sends = ", ".join(f"{column}={value}" for column, value in row["next_push"].items())
-        console.print(Text(one_line(f"  the next push would send: {sends or 'nothing'}")))
-    for one in told["timeline"]:
-        console.print(Text(one_line(f"{one['at']}  {one['what']}: {one['detail']}")))
-        if one["run_id"]:
-            console.print(Text(f"{'':22}run {one['run_id']}", style="dim"))
+    console.print(values)
+    if row["segments"]:
+        console.print(Text(one_line(f"  segments: {', '.join(row['segments'])}")))
+    console.print(Text(f"  consent: {_consent(row)}"))
+    sends = ", ".join(f"{column}={value}" for column, value in row["next_push"].items())
+    console.print(Text(one_line(f"  the next push would send: {sends or 'nothing'}")))
+
+
+def _consent(row: Mapping[str, Any]) -> str:
+    opted_out = [column for column, is_true in row["consent"].items() if is_true]
+    if not opted_out:
+        return "no opt-out"
+    return f"opted out by {', '.join(opted_out)}"
 
 
 def _headline(row: Mapping[str, Any]) -> str:
     words = [f"{row['object']} {row['id']}", row["salesforce_id"] or "", row["matched"]]
-    if row["lives_on"]:
-        on = row["lives_on"]
-        words.append(f"{on['reason']}: lives on in {on['object']} {on['salesforce_id']}")
+    survivor = row["lives_on"]
+    if survivor:
+        words.append(
+            f"{survivor['reason']}: lives on in {survivor['object']} {survivor['salesforce_id']}"
+        )
     elif row["deleted_at"]:
         words.append(f"deleted {row['deleted_at']}")
     return "  ".join(word for word in words if word)
 
 
-def _came(value: Mapping[str, Any]) -> str:
+def _origin(value: Mapping[str, Any]) -> str:
+    """How a value came, from where, by which run, and whether it has been sent."""
     words = [value["how"]]
-    words += [f"({value['source']})"] if value["source"] else []
-    words += [f"in {value['run_id']}"] if value["run_id"] else []
-    words += [f"sent in {value['sent_in']}"] if value.get("sent_in") else []
-    return " ".join(words) + (", waits to be sent" if value["waits"] else "")
+    if value["source"]:
+        words.append(f"({value['source']})")
+    if value["run_id"]:
+        words.append(f"in {value['run_id']}")
+    if value.get("sent_in"):
+        words.append(f"sent in {value['sent_in']}")
+    origin = " ".join(words)
+    if value["waits"]:
+        origin += ", waits to be sent"
+    return origin

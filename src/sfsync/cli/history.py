@@ -9,7 +9,7 @@ import typer
 
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
-from sfsync.cli.text import counted
+from sfsync.cli.text import counted, one_line
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,11 +44,12 @@ def history(
 
     with open_mirror(cli, configuration(cli)) as mirror:
         if run_id is None:
-            return _runs([_summary(run) for run in mirror.runs.listed(limit=limit)])
+            return _runs_answer([_summary(run) for run in mirror.runs.listed(limit=limit)])
         run = found_run(mirror, run_id)
+        # one more than is shown, to know whether there are more
         page = mirror.outbox.history(run["run_id"], after=after, limit=limit + 1)
         tasks = mirror.tasks.logged_by(run["run_id"])
-    return _writes(_summary(run), page[:limit], tasks, more=len(page) > limit)
+    return _writes_answer(_summary(run), page[:limit], tasks, more=len(page) > limit)
 
 
 def found_run(mirror: SqliteMirror, run_id: str) -> dict[str, Any]:
@@ -62,13 +63,15 @@ def found_run(mirror: SqliteMirror, run_id: str) -> dict[str, Any]:
         return run
     from difflib import get_close_matches
 
+    hint = "`sfsync history` lists the runs."
     near = get_close_matches(run_id, mirror.runs.ids(), n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "`sfsync history` lists the runs."
+    if near:
+        hint = f"Did you mean {' or '.join(near)}?"
     raise UsageError(f"there is no run {run_id!r}", hint=hint)
 
 
 def _summary(run: Mapping[str, Any]) -> dict[str, Any]:
-    """One line of the history: what the run did on both sides together."""
+    """One run of the history: what it did on both sides together."""
     report = run["report"] or {}
     totals: dict[str, int] = dict.fromkeys(_COUNTS, 0)
     for verb in ("pull", "push"):
@@ -77,11 +80,12 @@ def _summary(run: Mapping[str, Any]) -> dict[str, Any]:
                 totals[name] += counts.get(name, 0)
     activity = report.get("activity") or {}
     totals["quarantined"] += activity.get("quarantined", 0)
-    kept = {
-        name: run[name] for name in ("run_id", "command", "started_at", "finished_at", "status")
-    }
     return {
-        **kept,
+        "run_id": run["run_id"],
+        "command": run["command"],
+        "started_at": run["started_at"],
+        "finished_at": run["finished_at"],
+        "status": run["status"],
         "seconds": report.get("seconds"),
         **totals,
         "tasks": activity.get("tasks", 0),
@@ -89,60 +93,63 @@ def _summary(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _runs(rows: list[dict[str, Any]]) -> Answer:
+def _runs_answer(runs: list[dict[str, Any]]) -> Answer:
     def show(console: Console) -> None:
-        from rich.text import Text
-
-        from sfsync.cli.text import one_line
-
-        for row in rows:
-            console.print(
-                Text(one_line(f"{row['run_id']}  {row['command']}  {row['status']}"), style="bold")
-            )
-            took = (
-                ""
-                if row["seconds"] is None
-                else f", {row['seconds']:.1f} s, {row['api_calls']} API calls"
-            )
-            did = ", ".join(f"{row[name]} {name}" for name in (*_COUNTS, "tasks") if row[name])
-            console.print(Text(f"  {row['started_at']}{took}: {did or 'nothing changed'}"))
-        if not rows:
+        if not runs:
             console.print("No runs yet.")
+        for run in runs:
+            _show_run(console, run)
 
-    return Answer({"runs": rows}, show)
+    return Answer({"runs": runs}, show)
 
 
-def _writes(
-    run: dict[str, Any], page: Sequence[Mapping[str, Any]], tasks: Sequence[str], *, more: bool
+def _show_run(console: Console, run: Mapping[str, Any]) -> None:
+    from rich.text import Text
+
+    head = f"{run['run_id']}  {run['command']}  {run['status']}"
+    console.print(Text(one_line(head), style="bold"))
+    cost = ""
+    if run["seconds"] is not None:  # it came to its end
+        cost = f", {run['seconds']:.1f} s, {run['api_calls']} API calls"
+    counts = ", ".join(f"{run[name]} {name}" for name in (*_COUNTS, "tasks") if run[name])
+    console.print(Text(f"  {run['started_at']}{cost}: {counts or 'nothing changed'}"))
+
+
+def _writes_answer(
+    run: dict[str, Any], writes: Sequence[Mapping[str, Any]], tasks: Sequence[str], *, more: bool
 ) -> Answer:
-    last = page[-1]["ref"] if more and page else None
+    next_after = writes[-1]["ref"] if more and writes else None
 
     def show(console: Console) -> None:
-        from rich.text import Text
-
-        from sfsync.cli.layout import cell, table
-        from sfsync.cli.text import one_line
-
-        _runs([run]).show(console)
-        for write in page:
-            who = f"{write['ref']}  {write['object']} {write['local_id']}  {write['salesforce_id'] or '(new)'}"
-            became = f"  {write['action']}: {write['state']} {write['error']}".rstrip()
-            console.print(Text(one_line(who + became), style="bold"))
-            made = table("field", "before", "after")
-            for column, value in write["after"].items():
-                was = (
-                    cell(write["before"][column])
-                    if column in write["before"]
-                    else Text("-", style="dim")
-                )
-                made.add_row(cell(column), was, cell(value))
-            if write["after"]:
-                console.print(made)
-        if not page:
+        _show_run(console, run)
+        for write in writes:
+            _show_write(console, write)
+        if not writes:
             console.print("It wrote no record to Salesforce.")
         if tasks:
             console.print(f"It logged {counted(len(tasks), 'Task')}.")
-        if last is not None:
-            console.print(f"… and more: --after {last}", style="dim")
+        if next_after is not None:
+            console.print(f"… and more: --after {next_after}", style="dim")
 
-    return Answer({"run": run, "writes": list(page), "tasks": list(tasks), "next": last}, show)
+    return Answer(
+        {"run": run, "writes": list(writes), "tasks": list(tasks), "next": next_after}, show
+    )
+
+
+def _show_write(console: Console, write: Mapping[str, Any]) -> None:
+    from rich.text import Text
+
+    from sfsync.cli.layout import cell, table
+
+    record = f"{write['object']} {write['local_id']}  {write['salesforce_id'] or '(new)'}"
+    result = f"{write['action']}: {write['state']} {write['error']}".rstrip()
+    console.print(Text(one_line(f"{write['ref']}  {record}  {result}"), style="bold"))
+    if not write["after"]:  # a deletion writes no field
+        return
+    fields = table("field", "before", "after")
+    for column, value in write["after"].items():
+        before = Text("-", style="dim")
+        if column in write["before"]:
+            before = cell(write["before"][column])
+        fields.add_row(cell(column), before, cell(value))
+    console.print(fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -68,6 +69,11 @@ class Cli:
         """Print on stderr whatever the options; a full or broken stderr never ends a run."""
         with suppress(OSError):
             self.err.print(text, soft_wrap=soft_wrap)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to answer a question."""
+        return not self.as_json and sys.stdin.isatty()
 
     @property
     def interactive(self) -> bool:

@@ -63,4 +63,6 @@ SkipIfLocked = Annotated[
     bool, typer.Option("--skip-if-locked", help="Exit 0 where another run is at work: for cron.")
 ]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
 Limit = Annotated[int, typer.Option(min=1, help="Show at most so many.")]

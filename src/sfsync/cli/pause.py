@@ -13,14 +13,18 @@ def pause(cli: Cli, *, dry_run: DryRun = False) -> Answer:
     from sfsync.cli.wiring import configuration, open_mirror
 
     with open_mirror(cli, configuration(cli)) as mirror:
-        there = mirror.state.note("paused")
-        since = there or now()
+        since = mirror.state.note("paused")
+        if not since and dry_run:
+            return _pause_answer(None, "It would be paused from now on.", dry_run=dry_run)
+        since = since or now()
         if not dry_run:
             mirror.state.keep_note("paused", since)
-    told = f"Paused since {since}." if there or not dry_run else "It would be paused from now on."
+    return _pause_answer(since, f"Paused since {since}.", dry_run=dry_run)
+
+
+def _pause_answer(since: str | None, sentence: str, *, dry_run: bool) -> Answer:
     return Answer(
-        {"paused_since": since if there or not dry_run else None, "dry_run": dry_run},
-        lambda console: console.print(told),
+        {"paused_since": since, "dry_run": dry_run}, lambda console: console.print(sentence)
     )
 
 
@@ -32,8 +36,13 @@ def resume(cli: Cli, *, dry_run: DryRun = False) -> Answer:
         since = mirror.state.note("paused")
         if not dry_run:
             mirror.state.keep_note("paused", "")
-    does = "It would be resumed" if dry_run else "Resumed"
-    told = f"{does}; it was paused since {since}." if since else "It was not paused."
+    if not since:
+        sentence = "It was not paused."
+    elif dry_run:
+        sentence = f"It would be resumed; it was paused since {since}."
+    else:
+        sentence = f"Resumed; it was paused since {since}."
     return Answer(
-        {"was_paused_since": since or None, "dry_run": dry_run}, lambda console: console.print(told)
+        {"was_paused_since": since or None, "dry_run": dry_run},
+        lambda console: console.print(sentence),
     )

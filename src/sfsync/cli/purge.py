@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
-from sfsync.cli.options import DryRun
+from sfsync.cli.options import DryRun, Yes
 from sfsync.cli.text import counted
 from sfsync.errors import Paused, UsageError
+
+if TYPE_CHECKING:
+    from sfsync.mirror.store import SqliteMirror
 
 
 def purge(
     cli: Cli,
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whom to forget.")],
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    yes: Yes = False,
     lose_opt_out: Annotated[
         bool,
         typer.Option("--lose-opt-out", help="Also where an opt-out has not reached Salesforce."),
@@ -43,7 +45,7 @@ def purge(
     from sfsync.cli.clock import new_run_id
     from sfsync.cli.wiring import configuration, open_mirror
 
-    if not (yes or dry_run or readmit) and (cli.as_json or not sys.stdin.isatty()):
+    if not (yes or dry_run or readmit or cli.can_ask):
         raise UsageError(
             "this removes a person for good, and there is nobody to ask",
             hint="Look at it with --dry-run, then say --yes.",
@@ -53,57 +55,84 @@ def purge(
         open_mirror(cli, configuration(cli)) as mirror,
         nullcontext() if dry_run else mirror.lock(run_id, cli.command),
     ):
-        since = mirror.state.note("paused")
-        if since and not dry_run:
-            raise Paused(
-                f"sfsync is paused since {since}: nothing is written", hint="sfsync resume"
-            )
+        if not dry_run:
+            _check_not_paused(mirror)
         if readmit:
-            return _readmitted(there=mirror.purge.readmit(email, dry_run=dry_run))
-        unsent = mirror.purge.unsent_consent(email)
-        if unsent and not lose_opt_out:
-            raise UsageError(
-                f"nothing was removed: {'; '.join(unsent)}",
-                hint="Let it reach Salesforce with `sfsync sync`; or say --lose-opt-out.",
-            )
-        told = mirror.purge.person(email, dry_run=True)
-        agreed = dry_run or yes or _asked(cli, told)
-        if agreed and not dry_run:
-            mirror.runs.begin(run_id, cli.command)
-            told = mirror.purge.person(email)
-            mirror.runs.finish(run_id, "ok", {})
-    return _purged(told, dry_run=dry_run, agreed=agreed)
+            return _readmitted(was_purged=mirror.purge.readmit(email, dry_run=dry_run))
+        if not lose_opt_out:
+            _check_opt_out_sent(mirror, email)
+        found = mirror.purge.person(email, dry_run=True)
+        if dry_run:
+            return _purged(found, dry_run=True, warnings=_left_elsewhere(found))
+        if not yes and not _agreed(cli, found):
+            return _declined(found)
+        mirror.runs.begin(run_id, cli.command)
+        found = mirror.purge.person(email)
+        mirror.runs.finish(run_id, "ok", {})
+    backups = "backups of the mirror, and plan files, are yours to delete"
+    return _purged(found, dry_run=False, warnings=[*_left_elsewhere(found), backups])
 
 
-def _asked(cli: Cli, told: Mapping[str, Any]) -> bool:
-    cli.to_stderr(_counts(told) or "the mirror holds nothing of this person")
+def _check_not_paused(mirror: SqliteMirror) -> None:
+    since = mirror.state.note("paused")
+    if since:
+        raise Paused(f"sfsync is paused since {since}: nothing is written", hint="sfsync resume")
+
+
+def _check_opt_out_sent(mirror: SqliteMirror, email: str) -> None:
+    """Stop where an opt-out is known to the mirror alone: purging would lose it."""
+    unsent = mirror.purge.unsent_consent(email)
+    if unsent:
+        raise UsageError(
+            f"nothing was removed: {'; '.join(unsent)}",
+            hint="Let it reach Salesforce with `sfsync sync`; or say --lose-opt-out.",
+        )
+
+
+def _agreed(cli: Cli, found: Mapping[str, Any]) -> bool:
+    cli.to_stderr(_counts(found) or "the mirror holds nothing of this person")
     return typer.confirm("Remove all of this from the mirror, for good?", err=True)
 
 
-def _counts(told: Mapping[str, Any]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in told["removed"].items())
+def _counts(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in found["removed"].items())
 
 
-def _readmitted(*, there: bool) -> Answer:
-    told = "This address may come in again." if there else "This address was not purged."
-    return Answer({"readmitted": there}, lambda console: console.print(told))
+# -- answers ---------------------------------------------------------------------------------------
+def _readmitted(*, was_purged: bool) -> Answer:
+    sentence = "This address was not purged."
+    if was_purged:
+        sentence = "This address may come in again."
+    return Answer({"readmitted": was_purged}, lambda console: console.print(sentence))
 
 
-def _purged(told: Mapping[str, Any], *, dry_run: bool, agreed: bool) -> Answer:
-    warnings = []
-    if told["records"]:
-        names = ", ".join(told["records"])
-        warnings.append(f"still in Salesforce, to be deleted there: {names}")
-    if told["mentions"]:
-        warnings.append(
-            f"{counted(told['mentions'], 'row')} of other people hold the address in a text of theirs"
-        )
-    if agreed and not dry_run:
-        warnings.append("backups of the mirror, and plan files, are yours to delete")
-    does = "Would remove" if dry_run else "Removed"
-    text = f"{does}: {_counts(told) or 'nothing; the mirror held nothing of this person'}."
+def _declined(found: Mapping[str, Any]) -> Answer:
     return Answer(
-        {**told, "dry_run": dry_run},
-        lambda console: console.print(text if agreed else "Nothing was removed."),
-        exit_code=0 if agreed else 1, warnings=tuple(warnings), outcome="" if agreed else "declined",
-    )  # fmt: skip
+        {**found, "dry_run": False},
+        lambda console: console.print("Nothing was removed."),
+        exit_code=1,
+        warnings=tuple(_left_elsewhere(found)),
+        outcome="declined",
+    )
+
+
+def _purged(found: Mapping[str, Any], *, dry_run: bool, warnings: Sequence[str]) -> Answer:
+    does = "Would remove" if dry_run else "Removed"
+    counts = _counts(found) or "nothing; the mirror held nothing of this person"
+    return Answer(
+        {**found, "dry_run": dry_run},
+        lambda console: console.print(f"{does}: {counts}."),
+        warnings=tuple(warnings),
+    )
+
+
+def _left_elsewhere(found: Mapping[str, Any]) -> list[str]:
+    """Where the person stands besides: records in Salesforce, texts of other people's rows."""
+    warnings = []
+    if found["records"]:
+        names = ", ".join(found["records"])
+        warnings.append(f"still in Salesforce, to be deleted there: {names}")
+    if found["mentions"]:
+        rows = counted(found["mentions"], "row")
+        warnings.append(f"{rows} of other people hold the address in a text of theirs")
+    return warnings

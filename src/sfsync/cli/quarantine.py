@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +12,7 @@ from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, Limit
 from sfsync.cli.run_report import report_answer
-from sfsync.cli.text import counted
+from sfsync.cli.text import counted, one_line
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _ALL = 1_000_000
+"""More entries than a quarantine holds."""
 
 
 def quarantine(
@@ -46,37 +48,40 @@ def quarantine(
     with open_mirror(cli, config) as mirror:
         if ignore and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
-                _refuse_strange(mirror, ignore)
+                _check_ids(mirror, ignore)
                 mirror.quarantine.ignore(ignore)
-        rows = mirror.quarantine.listed(limit=limit)
+        entries = mirror.quarantine.listed(limit=limit)
 
-    def show(console: Console) -> None:
-        from rich.text import Text
-
-        from sfsync.cli.text import one_line
-
-        if not rows:
-            console.print("Nothing is in quarantine.")
-        for row in rows:
-            what = " ".join(
-                str(row[name]) for name in ("kind", "object", "record", "event_id") if row.get(name)
-            )
-            console.print(
-                Text.assemble((f"{row['id']:>4}  ", "bold"), one_line(f"{what}  {row['code']}"))
-            )
-            console.print(Text(one_line(f"      {row['message']}")))
-            console.print(Text(one_line(f"      {row['hint']}"), style="dim"))
-
-    return Answer({"quarantine": rows}, show)
+    return Answer({"quarantine": entries}, lambda console: _show(console, entries))
 
 
-def _refuse_strange(mirror: SqliteMirror, ids: Sequence[int]) -> None:
-    """Stop where a number is none of an entry that is open."""
-    there = {row["id"] for row in mirror.quarantine.listed(limit=_ALL)} if ids else set()
-    strange = sorted(set(ids) - there)
-    if strange:
+def _show(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
+    from rich.text import Text
+
+    if not entries:
+        console.print("Nothing is in quarantine.")
+    for entry in entries:
+        names = ("kind", "object", "record", "event_id")
+        subject = " ".join(str(entry[name]) for name in names if entry.get(name))
+        number = (f"{entry['id']:>4}  ", "bold")
+        console.print(Text.assemble(number, one_line(f"{subject}  {entry['code']}")))
+        console.print(Text(one_line(f"      {entry['message']}")))
+        console.print(Text(one_line(f"      {entry['hint']}"), style="dim"))
+
+
+def _check_ids(mirror: SqliteMirror, ids: Sequence[int]) -> None:
+    """Stop at a number that no open entry has.
+
+    Raises:
+        UsageError: there is one; names all of them.
+    """
+    if not ids:
+        return
+    known = {entry["id"] for entry in mirror.quarantine.listed(limit=_ALL)}
+    unknown = sorted(set(ids) - known)
+    if unknown:
         raise UsageError(
-            f"not in quarantine: {', '.join(map(str, strange))}",
+            f"not in quarantine: {', '.join(map(str, unknown))}",
             hint="`sfsync quarantine` lists the entries.",
         )
 
@@ -96,28 +101,26 @@ def retry(
       sfsync retry
       sfsync retry 3 4
     """
-    from sfsync.cli.wiring import configuration, open_mirror, working
+    from sfsync.cli.wiring import working
     from sfsync.engine.push import push
     from sfsync.engine.push_activity import push_activity
 
     if dry_run:
-        with open_mirror(cli, configuration(cli)) as mirror:
-            entries = [
-                row for row in mirror.quarantine.listed(limit=_ALL) if not ids or row["id"] in ids
-            ]
-        return Answer(
-            {"retried": 0, "would_retry": [row["id"] for row in entries]},
-            lambda console: console.print(
-                f"{counted(len(entries), 'entry')} would be tried again."
-            ),
-        )
+        return _would_retry(cli, ids or [])
     with working(cli) as session:
-        _refuse_strange(session.mirror, ids or [])
+        _check_ids(session.mirror, ids or [])
         count = session.mirror.quarantine.retry(ids or [])
         push(session.run)
         push_activity(session.run)
     answer = report_answer(session.run.report)
-    return Answer(
-        {**answer.data, "retried": count}, answer.show, exit_code=answer.exit_code, run_id=answer.run_id,
-        warnings=answer.warnings,
-    )  # fmt: skip
+    return replace(answer, data={**answer.data, "retried": count})
+
+
+def _would_retry(cli: Cli, ids: Sequence[int]) -> Answer:
+    from sfsync.cli.wiring import configuration, open_mirror
+
+    with open_mirror(cli, configuration(cli)) as mirror:
+        entries = mirror.quarantine.listed(limit=_ALL)
+    numbers = [entry["id"] for entry in entries if not ids or entry["id"] in ids]
+    sentence = f"{counted(len(numbers), 'entry')} would be tried again."
+    return Answer({"retried": 0, "would_retry": numbers}, lambda console: console.print(sentence))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sfsync.model.mapping import ObjectMap
 
 STALE = 1
+"""The exit code of ``--max-age`` where the last good run is older."""
 
 
 def status(
@@ -40,48 +42,57 @@ def status(
     from sfsync.cli.clock import local_now
     from sfsync.cli.since import parse_when
     from sfsync.cli.stored_login import TOKEN_STORE, login_facts
-    from sfsync.cli.whoami import told_login
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
     oldest = parse_when(max_age, local_now()) if max_age else ""
     with open_mirror(cli, config) as mirror:
-        told = mirror.diagnostics.status(_sendable(config, mirror))
-        told["token_store"] = mirror.state.note(TOKEN_STORE) or None
-        told["mirror"] = str(mirror.path)
-        facts, warnings = login_facts(mirror) if told["token_store"] else ({}, ())
-        told |= facts
-    stale = bool(oldest) and (told["last_good_run"] or "") < oldest
-
-    def show(console: Console) -> None:
-        from sfsync.cli.layout import rows_table
-
-        console.print(rows_table(told["objects"], ["object", "rows", "edited", "watermark"]))
-        console.print(
-            f"{told['events_waiting']} events and {told['tasks_waiting']} Tasks wait,"
-            f" {told['conflicts_open']} conflicts are open, {told['quarantined']} in quarantine,"
-            f" {told['in_doubt']} writes in doubt"
+        state = mirror.diagnostics.status(_sendable(config, mirror))
+        state["token_store"] = mirror.state.note(TOKEN_STORE) or None
+        state["mirror"] = str(mirror.path)
+        warnings: list[str] = []
+        if state["token_store"]:  # there is a login
+            facts, warnings = login_facts(mirror)
+            state |= facts
+    last_good_run = state["last_good_run"]
+    exit_code, outcome = 0, ""
+    if oldest and (last_good_run or "") < oldest:
+        exit_code, outcome = STALE, "stale"
+        warnings.append(
+            f"the last good run is older than {max_age}: {last_good_run or 'there was none'}"
         )
-        if told["runs"]:
-            console.print(rows_table(told["runs"], ["run_id", "command", "started_at", "status"]))
-        console.print(
-            f"last good run: {told['last_good_run'] or 'none yet'}; login kept in: {told['token_store'] or '-'}"
-        )
-        if facts.get("login_renewed_at"):
-            console.print(told_login(facts))
-        console.print(f"mirror: {told['mirror']}", soft_wrap=True)
-
-    warning = (
-        f"the last good run is older than {max_age}: {told['last_good_run'] or 'there was none'}"
-    )
     return Answer(
-        told, show, exit_code=STALE if stale else 0, warnings=(*warnings, *((warning,) if stale else ())),
-        outcome="stale" if stale else "",
-    )  # fmt: skip
+        state,
+        lambda console: _show(console, state),
+        exit_code=exit_code,
+        outcome=outcome,
+        warnings=tuple(warnings),
+    )
+
+
+def _show(console: Console, state: Mapping[str, Any]) -> None:
+    from sfsync.cli.layout import rows_table
+    from sfsync.cli.whoami import login_sentence
+
+    console.print(rows_table(state["objects"], ["object", "rows", "edited", "watermark"]))
+    console.print(
+        f"{state['events_waiting']} events and {state['tasks_waiting']} Tasks wait,"
+        f" {state['conflicts_open']} conflicts are open, {state['quarantined']} in quarantine,"
+        f" {state['in_doubt']} writes in doubt"
+    )
+    if state["runs"]:
+        console.print(rows_table(state["runs"], ["run_id", "command", "started_at", "status"]))
+    console.print(
+        f"last good run: {state['last_good_run'] or 'none yet'};"
+        f" login kept in: {state['token_store'] or '-'}"
+    )
+    if state.get("login_renewed_at"):
+        console.print(login_sentence(state))
+    console.print(f"mirror: {state['mirror']}", soft_wrap=True)
 
 
 def _sendable(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:
-    """The mapping of objects less what the org does not have, as far as it has been asked."""
+    """The objects' mapping without what the org lacks, for the objects that it was asked about."""
     from sfsync.mapping.check import narrow
 
     described = [

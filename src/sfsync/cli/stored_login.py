@@ -83,39 +83,49 @@ def app_grants(cli: Cli, config: Config) -> Grants:
 
 
 def _note_renewal(mirror: SqliteMirror, _token: Token) -> None:
-    """When it was; for people, so a mirror that is busy just now does not end a login that works."""
+    """Note the time of a renewal. It only informs: a busy mirror must not end a working login."""
     with suppress(SfsyncError):
         mirror.state.keep_note(LOGIN_RENEWED, clock.now())
 
 
 def idle_days(mirror: SqliteMirror) -> int | None:
-    """Days since the login was made or renewed; ``None`` where there is none or it is not known."""
-    kept = mirror.state.note(LOGIN_RENEWED)
+    """Days since the login was made or renewed; ``None`` where there is none or it is unknown."""
+    renewed_at = mirror.state.note(LOGIN_RENEWED)
+    if not renewed_at:
+        return None
     try:
-        return (clock.local_now() - datetime.fromisoformat(kept)).days if kept else None
-    except (ValueError, TypeError):
+        return (clock.local_now() - datetime.fromisoformat(renewed_at)).days
+    except (ValueError, TypeError):  # edited by hand: no time, or one without a zone
         return None
 
 
-def login_facts(mirror: SqliteMirror) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """How the login was made and when it was last renewed, out of the mirror; and a warning where it may end."""
+def login_facts(mirror: SqliteMirror) -> tuple[dict[str, Any], list[str]]:
+    """How the login was made and when it was last renewed, for JSON; warnings where it may end.
+
+    Asks nobody but the mirror.
+    """
     from sfsync.auth.unattended import Kind, Way
 
-    kind, days = Way.from_note(mirror.state.note(LOGIN_WAY)).kind, idle_days(mirror)
+    kind = Way.from_note(mirror.state.note(LOGIN_WAY)).kind
+    days = idle_days(mirror)
     facts = {
         "login": kind.value,
         "login_renewed_at": mirror.state.note(LOGIN_RENEWED) or None,
         "login_idle_days": days,
     }
-    if kind is not Kind.BROWSER or days is None or days < IDLE_WARNING_DAYS:
-        return facts, ()
-    return facts, (
-        f"the login was last renewed {days} days ago; unused for 30 days it may end: `sfsync whoami` renews it",
+    if kind is not Kind.BROWSER:  # made anew at each renewal: it never ends for idleness
+        return facts, []
+    if days is None or days < IDLE_WARNING_DAYS:
+        return facts, []
+    warning = (
+        f"the login was last renewed {days} days ago; unused for 30 days it may end:"
+        " `sfsync whoami` renews it"
     )
+    return facts, [warning]
 
 
 def live_token(held: Login, mirror: SqliteMirror) -> Token:
-    """The stored login, renewed beforehand where nobody has for a week.
+    """The stored login's token, renewed beforehand where it has not been for a week.
 
     A session that is always in use is never refused, so its refresh token would never be used, and
     would end for idleness after 30 days in the middle of a healthy schedule.
@@ -126,14 +136,14 @@ def live_token(held: Login, mirror: SqliteMirror) -> Token:
     Source: salesforce-facts §1.5 (sliding idle limit of refresh tokens; use extends a session).
     """
     token = held.current()
-    if token.refresh_token and (idle_days(mirror) or 0) >= RENEW_AFTER_DAYS:
-        with suppress(
-            OrgUnavailable
-        ):  # not sent, or turned away before it counted: the session still holds
-            return held.refresher().fresh(token.access_token)
-    return token
+    if not token.refresh_token or (idle_days(mirror) or 0) < RENEW_AFTER_DAYS:
+        return token
+    try:
+        return held.refresher().fresh(token.access_token)
+    except OrgUnavailable:  # the renewal did not arrive or did not count: the session still holds
+        return token
 
 
 def login_name(cli: Cli, mirror: SqliteMirror) -> str:
-    """What the login is kept under: the profile and the mirror it belongs to, so that two projects differ."""
+    """The key that the login is kept under: of two projects with the same profile, each has its own."""
     return f"{cli.profile or DEFAULT_PROFILE}:{mirror.state.mirror_key}"

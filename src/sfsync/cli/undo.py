@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.history import found_run
 from sfsync.cli.invocation import Cli
-from sfsync.cli.options import DryRun, MassChange, Objects
+from sfsync.cli.options import DryRun, MassChange, Objects, Yes
 from sfsync.cli.text import counted
 from sfsync.errors import UsageError
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.engine.undo import Undoing
+    from sfsync.model.change import RowPlan
+    from sfsync.model.outcome import RunReport
     from sfsync.planning.undo import Left
 
 
@@ -33,7 +34,7 @@ def undo(
     ],
     *,
     objects: Objects = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    yes: Yes = False,
     dry_run: DryRun = False,
     allow_mass_change: MassChange = False,
 ) -> Answer:
@@ -50,48 +51,70 @@ def undo(
     from sfsync.cli.wiring import working
     from sfsync.engine.undo import carry_out, plan_undo
 
-    _refuse_unasked(cli, yes=yes or dry_run)
+    if not (yes or dry_run or cli.can_ask):
+        raise UsageError(
+            "this writes to Salesforce, and there is nobody to ask",
+            hint="Look at it with --dry-run, then say --yes.",
+        )
     with (
         working(
             cli,
             dry_run=dry_run,
             allow_mass_change=allow_mass_change,
-            wanted=lambda it: found_run(it, run_id),
+            wanted=lambda mirror: found_run(mirror, run_id),
         ) as session,
         plan_undo(session.run, run_id, objects or ()) as undoing,
     ):
-        agreed = dry_run or yes or not undoing.count or _asked(cli, undoing)
+        agreed = dry_run or yes or not undoing.count or _agreed(cli, undoing)
         if agreed:
             carry_out(session.run, undoing)
-        shown = [] if agreed and not dry_run else undoing.shown(SHOWN)
-    return _undone(session.run.report, undoing, shown, agreed=agreed)
+        # what was done is in the report; what was not done is shown as a plan
+        plans = [] if agreed and not dry_run else undoing.shown(SHOWN)
+    return _undo_answer(session.run.report, undoing, plans, agreed=agreed)
 
 
-def _refuse_unasked(cli: Cli, *, yes: bool) -> None:
-    if not yes and (cli.as_json or not sys.stdin.isatty()):
-        raise UsageError(
-            "this writes to Salesforce, and there is nobody to ask",
-            hint="Look at it with --dry-run, then say --yes.",
-        )
-
-
-def _asked(cli: Cli, undoing: Undoing) -> bool:
+def _agreed(cli: Cli, undoing: Undoing) -> bool:
+    """Show the plan and ask."""
     from sfsync.cli.plan_view import show_plans
 
     show_plans(cli.err, undoing.shown(SHOWN))
     for sentence in _left_standing(undoing):
         cli.to_stderr(sentence)
+    records = counted(undoing.count, "record")
     more = f" (the first {SHOWN} are shown)" if undoing.count > SHOWN else ""
-    return typer.confirm(
-        f"Put {counted(undoing.count, 'record')} back{more}, in {counted(undoing.calls, 'API call')}?",
-        err=True,
+    calls = counted(undoing.calls, "API call")
+    return typer.confirm(f"Put {records} back{more}, in {calls}?", err=True)
+
+
+def _undo_answer(
+    report: RunReport, undoing: Undoing, plans: Sequence[RowPlan], *, agreed: bool
+) -> Answer:
+    exit_code, outcome = 0, ""
+    if not agreed:
+        exit_code, outcome = 1, "declined"
+    elif undoing.left_count or report.quarantined:
+        exit_code = PARTIAL
+
+    def show(console: Console) -> None:
+        if agreed:
+            _show(console, report, undoing, plans)
+        else:
+            console.print("Nothing was written.")
+
+    return Answer(
+        _document(report, undoing, plans),
+        show,
+        exit_code=exit_code,
+        run_id=report.run_id,
+        warnings=(*report.warnings, *_left_standing(undoing)),
+        outcome=outcome,
     )
 
 
-def _undone(report: Any, undoing: Undoing, shown: Sequence[Any], *, agreed: bool) -> Answer:
+def _document(report: RunReport, undoing: Undoing, plans: Sequence[RowPlan]) -> dict[str, Any]:
     from sfsync.cli.plan_view import plan_document
 
-    data = report.as_dict() | {
+    return report.as_dict() | {
         "undone": undoing.run_id,
         "records": undoing.count,
         "calls": undoing.calls,
@@ -100,38 +123,32 @@ def _undone(report: Any, undoing: Undoing, shown: Sequence[Any], *, agreed: bool
         "created": [{"object": name, "salesforce_id": record} for name, record in undoing.created],
         "deleted": [{"object": name, "salesforce_id": record} for name, record in undoing.deleted],
         "tasks": list(undoing.tasks),
-        "plans": [plan_document(plan) for plan in shown],
+        "plans": [plan_document(plan) for plan in plans],
     }
 
-    def show(console: Console) -> None:
-        from sfsync.cli.plan_view import show_plans
-        from sfsync.cli.run_report import show_report
 
-        if not agreed:
-            console.print("Nothing was written.")
-            return
-        show_plans(console, shown)
-        if undoing.count > len(shown) > 0:
-            console.print(f"… and {undoing.count - len(shown)} more.", style="dim")
+def _show(console: Console, report: RunReport, undoing: Undoing, plans: Sequence[RowPlan]) -> None:
+    from sfsync.cli.plan_view import show_plans
+    from sfsync.cli.run_report import show_report
+
+    show_plans(console, plans)
+    if undoing.count > len(plans) > 0:
+        console.print(f"… and {undoing.count - len(plans)} more.", style="dim")
+    if undoing.left:
         _show_left(console, undoing)
-        show_report(console, report)
-
-    exit_code = PARTIAL if undoing.left_count or report.quarantined else 0
-    return Answer(
-        data, show, exit_code=exit_code if agreed else 1, run_id=report.run_id,
-        warnings=(*report.warnings, *_left_standing(undoing)), outcome="" if agreed else "declined",
-    )  # fmt: skip
+    show_report(console, report)
 
 
 def _left_standing(undoing: Undoing) -> Iterator[str]:
+    """What the run did that is not undone, a sentence each."""
     if undoing.left_count:
         yield f"{counted(undoing.left_count, 'field')} left as they are: see the list"
     if undoing.created:
         yield f"{counted(len(undoing.created), 'record')} that the run made stay in Salesforce"
     if undoing.deleted:
         yield (
-            f"{counted(len(undoing.deleted), 'record')} that the run deleted stay so: restore them from the recycle bin"
-            " in Salesforce"
+            f"{counted(len(undoing.deleted), 'record')} that the run deleted stay so:"
+            " restore them from the recycle bin in Salesforce"
         )
     if undoing.tasks:
         yield f"{counted(len(undoing.tasks), 'Task')} that the run logged stay in Salesforce"
@@ -140,18 +157,16 @@ def _left_standing(undoing: Undoing) -> Iterator[str]:
 def _left_document(left: Left) -> dict[str, Any]:
     from sfsync.model.record import MISSING
 
-    told = {name: getattr(left, name) for name in left.__slots__}
-    return {name: None if value is MISSING else value for name, value in told.items()}
+    values = {name: getattr(left, name) for name in left.__slots__}
+    return {name: None if value is MISSING else value for name, value in values.items()}
 
 
 def _show_left(console: Console, undoing: Undoing) -> None:
     from sfsync.cli.layout import cell, table
 
-    if not undoing.left:
-        return
-    made = table("left as it is", "field", "was", "run wrote", "now", "why")
+    fields = table("left as it is", "field", "was", "run wrote", "now", "why")
     for left in undoing.left:
-        made.add_row(
+        fields.add_row(
             cell(left.salesforce_id, width=18),
             cell(left.column, width=12),
             cell(left.was, width=9),
@@ -159,4 +174,4 @@ def _show_left(console: Console, undoing: Undoing) -> None:
             cell(left.now, width=9),
             cell(left.why, width=17),
         )
-    console.print(made)
+    console.print(fields)

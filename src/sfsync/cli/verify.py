@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,17 @@ from sfsync.cli.options import MassChange, Objects
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from sfsync.engine.verify import Findings
+
+
+DIFFERENT = 1
+"""The exit code where mirror and org disagree and nothing was repaired."""
+
+_LISTED = ("missing_here", "different", "ended", "invisible")
+"""Kinds of findings whose records are listed."""
+
+_KINDS = ("equal", *_LISTED, "waiting")
 
 
 def verify(
@@ -40,34 +52,43 @@ def verify(
     ) as session:
         found = run_verify(session.run, objects or (), repair=repair)
     report = session.run.report
-    disagree = any(findings.disagreements for findings in found.values())
+    exit_code, outcome = 0, "ok"
+    differ = any(findings.disagreements for findings in found.values())
+    if not differ:
+        verdict = "Mirror and org agree."
+    elif repair:
+        verdict = "Repaired."
+    else:
+        verdict = "They disagree: `sfsync verify --repair` takes it into the mirror."
+        exit_code, outcome = DIFFERENT, "different"
 
     def show(console: Console) -> None:
-        from sfsync.cli.layout import table
+        _show(console, found)
+        console.print(verdict)
 
-        kinds = ("equal", "missing_here", "different", "ended", "invisible", "waiting")
-        made = table("", *(kind.replace("_", " ") for kind in kinds))
-        for name, findings in found.items():
-            made.add_row(name, *(str(getattr(findings, kind)) for kind in kinds))
-        console.print(made)
-        for name, findings in found.items():
-            for kind in ("missing_here", "different", "ended", "invisible"):
-                if findings.named.get(kind):
-                    console.print(
-                        f"{name}, {kind.replace('_', ' ')}: {', '.join(findings.named[kind])}",
-                        soft_wrap=True,
-                    )
-        if not disagree:
-            console.print("Mirror and org agree.")
-        else:
-            console.print(
-                "Repaired."
-                if repair
-                else "They disagree: `sfsync verify --repair` takes it into the mirror."
-            )
-
-    data = {name: findings.as_dict() for name, findings in found.items()}
     return Answer(
-        data, show, exit_code=1 if disagree and not repair else 0, run_id=report.run_id,
-        warnings=tuple(report.warnings), outcome="different" if disagree and not repair else "ok",
-    )  # fmt: skip
+        {name: findings.as_dict() for name, findings in found.items()},
+        show,
+        exit_code=exit_code,
+        run_id=report.run_id,
+        warnings=tuple(report.warnings),
+        outcome=outcome,
+    )
+
+
+def _show(console: Console, found: Mapping[str, Findings]) -> None:
+    from sfsync.cli.layout import table
+
+    counts_table = table("", *(_words(kind) for kind in _KINDS))
+    for name, findings in found.items():
+        counts_table.add_row(name, *(str(getattr(findings, kind)) for kind in _KINDS))
+    console.print(counts_table)
+    for name, findings in found.items():
+        for kind in _LISTED:
+            records = findings.named.get(kind)
+            if records:
+                console.print(f"{name}, {_words(kind)}: {', '.join(records)}", soft_wrap=True)
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sfsync.cli.answer import Answer
@@ -40,22 +41,33 @@ def whoami(cli: Cli) -> Answer:
         console.print(
             f"org {who.org_id} at {instance}; login kept in the {store.name}", soft_wrap=True
         )
-        console.print(told_login(facts))
+        console.print(login_sentence(facts))
 
-    return Answer(data, show, warnings=warnings)
+    return Answer(data, show, warnings=tuple(warnings))
 
 
-def told_login(facts: dict[str, Any]) -> str:
+def login_sentence(facts: Mapping[str, Any]) -> str:
     """How the login was made and when it was last renewed, in a sentence.
 
-    >>> told_login({"login": "jwt", "login_renewed_at": "2026-01-20T10:00:00Z", "login_idle_days": 1})
+    Args:
+        facts: as ``stored_login.login_facts`` returns them.
+
+    >>> login_sentence({"login": "jwt", "login_idle_days": 1})
     'login by a signed key, last renewed 1 day ago'
     """
-    how = {
-        "browser": "in the browser",
-        "jwt": "by a signed key",
-        "client-credentials": "by the app's secret",
-    }
+    sentence = f"login {_WAYS[facts['login']]}"
     days = facts["login_idle_days"]
-    when = {None: "", 0: ", last renewed today", 1: ", last renewed 1 day ago"}
-    return f"login {how[facts['login']]}{when.get(days, f', last renewed {days} days ago')}"
+    if days is None:
+        return sentence
+    if days == 0:
+        return f"{sentence}, last renewed today"
+    if days == 1:
+        return f"{sentence}, last renewed 1 day ago"
+    return f"{sentence}, last renewed {days} days ago"
+
+
+_WAYS = {
+    "browser": "in the browser",
+    "jwt": "by a signed key",
+    "client-credentials": "by the app's secret",
+}
