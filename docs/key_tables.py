@@ -18,9 +18,11 @@ from sfsync.config import limits as limits_section
 from sfsync.config import mirror as mirror_section
 from sfsync.config import org as org_section
 from sfsync.document.shapes import default_of
-from sfsync.mapping import parse_objects, parse_rules, shapes
+from sfsync.mapping import parse_rules, shapes
 from sfsync.model import mapping
+from sfsync.model.field_types import types_for_merge
 from sfsync.model.limits import Limits
+from sfsync.model.merges import GENERAL_MERGES, Merge
 
 Described: TypeAlias = dict[str, tuple[str, str]]
 """For each key what may stand there, empty where the shape has a list of choices; and what it does."""
@@ -174,7 +176,7 @@ def event_rule_keys() -> Described:
 
 def record_rule_keys() -> Described:
     """One line of ``salesforce_to_penguinmails``."""
-    merges = ", ".join(f"`{merge}`" for merge in parse_objects.GENERAL_MERGES)
+    merges = ", ".join(f"`{merge}`" for merge in GENERAL_MERGES)
     return {
         "on": ("a change, required", "`contact_created`, `contact_updated`, `contact_deleted`; the same with `lead_`."),
         "action": ("`import_contact`, `update_contact`, `soft_delete_contact`", "The answer to each of the three, in this order; the same with `_lead`. Without a rule nothing is done."),
@@ -215,16 +217,16 @@ _MERGES = {
 
 def merge_table() -> str:
     """What each merge makes of two edits, and which types it suits."""
-    if sorted(_MERGES) != sorted(mapping.Merge):
+    if sorted(_MERGES) != sorted(Merge):
         raise SystemExit("docs: the merges and their descriptions differ")
     lines = ["| merge | type | where both sides changed the field |", "| --- | --- | --- |"]
-    for merge in mapping.Merge:
-        types = ", ".join(f"`{one}`" for one in parse_objects.MERGE_TYPES.get(merge, ())) or "any"
+    for merge in Merge:
+        types = ", ".join(f"`{one}`" for one in types_for_merge(merge)) or "any"
         lines.append(f"| `{merge}` | {types} | {_merge_text(merge)} |")
     return "\n".join(lines)
 
 
-def _merge_text(merge: mapping.Merge) -> str:
+def _merge_text(merge: Merge) -> str:
     does, suits = _MERGES[merge]
     if merge is default_of(mapping.FieldMap, "merge"):
         return f"{does}. The default{f': {suits}' if suits else ''}."

@@ -21,7 +21,8 @@ from sfsync.engine.sync import sync
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import iso
 from sfsync.model.event import EmailEvent, EventType
-from sfsync.model.mapping import FieldMap, Merge, ObjectMap, SyncMapping
+from sfsync.model.mapping import FieldMap, ObjectMap, SyncMapping
+from sfsync.model.merges import Merge
 from sfsync.model.outcome import RunReport
 from tests.fakes import FakeOrg
 

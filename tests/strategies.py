@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import (
     Action,
     Direction,
     FieldMap,
-    FieldType,
-    Merge,
     ObjectMap,
     RecordEvent,
     RecordRule,
     SyncRules,
 )
+from sfsync.model.merges import Merge
 from sfsync.model.record import Base, Local, LocalId, Remote, SalesforceId, Triple
 
 ID = SalesforceId("003000000000001AAA")

@@ -10,7 +10,8 @@ import pytest
 from sfsync.config.file import example_config, load_config
 from sfsync.config.sections import Config
 from sfsync.model.event import EventType
-from sfsync.model.mapping import Action, Direction, Merge, OncePer, RecordEvent
+from sfsync.model.mapping import Action, Direction, OncePer, RecordEvent
+from sfsync.model.merges import Merge
 
 CONTACT = {
     "Email": "email",

@@ -32,9 +32,9 @@ from sfsync.engine.push_activity import keep, push_activity
 from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
-from sfsync.mapping.coerce import from_org
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.field_types import from_org
 from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import RunReport
 from sfsync.model.token import Token

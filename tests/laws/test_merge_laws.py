@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfsync.model.change import OrgAction, RowPlan, Side
-from sfsync.model.mapping import Direction, Merge
+from sfsync.model.mapping import Direction
+from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING, Base, Triple
 from sfsync.planning.merge import merge_field
 from sfsync.planning.planner import plan_row

@@ -34,7 +34,8 @@ from sfsync.errors import SfsyncError
 from sfsync.mapping.project import canonical_values
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.event import EventType
-from sfsync.model.mapping import FieldMap, Merge
+from sfsync.model.mapping import FieldMap
+from sfsync.model.merges import Merge
 from sfsync.model.record import Value
 from tests.fakes import Trouble
 from tests.sides import MAPPING, Sides, event, fast_folder, with_merge, without_keys

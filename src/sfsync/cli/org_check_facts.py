@@ -27,7 +27,6 @@ from sfsync.diagnosis.findings import (
 )
 from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
 from sfsync.model.facts import OrgFacts
-from sfsync.model.mapping import FieldType
 from sfsync.provisioning.blueprint import custom_fields, objects_of
 from sfsync.salesforce.org_facts import read_org_facts
 from sfsync.salesforce.retry import Patience
@@ -190,7 +189,8 @@ def _restricted(found: Checkup, mirror: SqliteMirror) -> Mapping[tuple[str, str]
         facts = found.org.objects.get(object_map.sobject)
         for field_map in object_map.fields if facts else ():
             told = facts.fields.get(field_map.remote) if facts else None
-            if told and told.restricted and field_map.pushes and field_map.type is FieldType.TEXT:
+            chosen = field_map.type.traits.choices is not None
+            if told and told.restricted and field_map.pushes and chosen:
                 values[name, field_map.column] = mirror.diagnostics.distinct(name, field_map.column)
     return values
 

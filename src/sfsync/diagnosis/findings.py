@@ -22,7 +22,7 @@ from sfsync.mapping.check import SETUP, Problem, Severity, check_activities, che
 from sfsync.mapping.template import literal
 from sfsync.model.facts import OrgFacts, SObjectFacts
 from sfsync.model.limits import Limits
-from sfsync.model.mapping import FieldType, OnLocalDelete, SyncMapping
+from sfsync.model.mapping import OnLocalDelete, SyncMapping
 from sfsync.provisioning.blueprint import ACTIVITY, OWN, makes_parents
 
 RECORDS_PER_MB: Final = 512
@@ -452,7 +452,8 @@ def value_findings(org: OrgFacts, wanted: Wanted, machine: MachineFacts) -> Iter
             continue
         for field_map in object_map.fields:
             found = facts.fields.get(field_map.remote)
-            if found is None or not field_map.pushes or field_map.type is not FieldType.TEXT:
+            choices = field_map.type.traits.choices
+            if found is None or not field_map.pushes or choices is None:
                 continue
             longest = machine.widest.get((name, field_map.column), 0)
             subject = f"{object_map.table}.{field_map.column}"
@@ -462,9 +463,9 @@ def value_findings(org: OrgFacts, wanted: Wanted, machine: MachineFacts) -> Iter
                     f"the mirror holds {longest} characters, and {facts.name}.{found.name} takes {found.length}",
                     "such rows are refused, and go to quarantine", "Shorten them.", Who.YOU, subject,
                 )  # fmt: skip
-            yield from _values_refused(
-                machine.values.get((name, field_map.column), ()), found.picklist, subject
-            )
+            held = machine.values.get((name, field_map.column), ())
+            chosen = dict.fromkeys(choice for value in held for choice in choices(value))
+            yield from _values_refused(list(chosen), found.picklist, subject)
 
 
 def _values_refused(values: Sequence[str], known: Sequence[str], subject: str) -> Iterator[Finding]:

@@ -26,12 +26,12 @@ from sfsync.engine.recover import forget_jobs, recover
 from sfsync.engine.run import UNDONE, Run, batched, end_where_told
 from sfsync.engine.survivors import commit
 from sfsync.failpoints import reach
-from sfsync.mapping.coerce import canonical, from_org
 from sfsync.mapping.project import Projection, canonical_values, reader, to_org_fields
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
 from sfsync.model.event import match_key
+from sfsync.model.field_types import FieldType, canonical, from_org
 from sfsync.model.journal import WriteIntent
-from sfsync.model.mapping import FieldType, ObjectMap
+from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import MOVED, Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
 from sfsync.model.record import (
     MISSING,

@@ -19,13 +19,13 @@ from datetime import timedelta
 
 from sfsync.engine.run import Run, batched
 from sfsync.failpoints import reach
-from sfsync.mapping.coerce import from_org
 from sfsync.mapping.project import Projection
 from sfsync.model.change import FieldDecision, OrgAction, OrgWrite, Side
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import match_key
+from sfsync.model.field_types import FieldType, from_org
 from sfsync.model.journal import JournaledWrite
-from sfsync.model.mapping import FieldType, ObjectMap
+from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, salesforce_id
 from sfsync.planning.unanswered import happened, holds_all, unproven

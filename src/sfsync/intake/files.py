@@ -20,9 +20,9 @@ from typing import Any, BinaryIO, Final, TypeAlias
 from sfsync.document.problems import nearest, shown, suggestion
 from sfsync.errors import InputError
 from sfsync.intake.lines import BadLine, Line, Row, bad, read_lines, read_rows
-from sfsync.mapping.coerce import CONVERTERS
 from sfsync.model.cursor import iso
 from sfsync.model.event import EmailEvent, EventType, derived_id
+from sfsync.model.field_types import canonical
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import Value
 
@@ -630,7 +630,7 @@ def _values(object_map: ObjectMap, stated: Mapping[str, Any]) -> dict[str, Value
     values: dict[str, Value] = {}
     for column, raw in stated.items():
         try:
-            value = CONVERTERS[object_map.by_column[column].type].canonical(raw)
+            value = canonical(object_map.by_column[column].type, raw)
         except ValueError as error:
             raise BadValueError(column, str(error)) from error
         if isinstance(value, str) and len(value) > MAX_TEXT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -10,7 +10,8 @@ from typing import Final
 from sfsync.document.problems import nearest
 from sfsync.mapping.template import DATE_FIELDS, alone, literal, who_field
 from sfsync.model.facts import FieldFacts, SObjectFacts
-from sfsync.model.mapping import ActivityMap, Direction, FieldMap, FieldType, ObjectMap
+from sfsync.model.field_types import NUMBERS, types_for_describe
+from sfsync.model.mapping import ActivityMap, Direction, FieldMap, ObjectMap
 
 
 class Severity(StrEnum):
@@ -59,35 +60,6 @@ _ACCESS: Final = "Ask your admin for the field, or for the right to see it (fiel
 _RIGHT: Final = "Ask your admin for edit access to the field, or write direction: pull."
 _ASK: Final = (SETUP, _ACCESS, _RIGHT)
 
-_TEXTS = frozenset(
-    [
-        "string",
-        "textarea",
-        "email",
-        "phone",
-        "url",
-        "picklist",
-        "multipicklist",
-        "combobox",
-        "id",
-        "reference",
-        "encryptedstring",
-        "anyType",
-    ]
-)
-_NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
-_OTHERS = frozenset({"boolean", "date", "datetime", "time"})
-
-SUITED: Final[Mapping[FieldType, frozenset[str]]] = {
-    FieldType.TEXT: _TEXTS | _NUMBERS | (_OTHERS - {"boolean"}),
-    FieldType.INTEGER: _NUMBERS,
-    FieldType.NUMBER: _NUMBERS,
-    FieldType.BOOLEAN: frozenset({"boolean"}),
-    FieldType.DATE: frozenset({"date"}),
-    FieldType.DATETIME: frozenset({"datetime"}),
-}
-"""Which of Salesforce's types can be read and written as which of ours. Source: salesforce-facts §7, §8.1."""
-
 
 def check_object(object_map: ObjectMap, facts: SObjectFacts) -> list[Problem]:
     """Everything in the mapping of one object that does not fit the org, in the configuration's order."""
@@ -126,7 +98,7 @@ def _narrow_field(
     if found is None:
         problems.append(_missing(field, object_map, facts))
         return None
-    if found.type not in SUITED[field.type]:
+    if found.type not in field.type.traits.suits:
         problems.append(_mismatch(field, found, facts.name))
         return None
     if found.name != field.remote:
@@ -165,16 +137,11 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _mismatch(field: FieldMap, found: FieldFacts, name: str) -> Problem:
-    fitting = next((str(ours) for ours, theirs in SUITED.items() if found.type in theirs), "")
-    if found.type in _NUMBERS:
-        fitting = "number or integer"
-    elif found.type in _OTHERS:
-        fitting = found.type
-    remedy = (
-        f"Write type: {fitting}."
-        if fitting
-        else "Leave it out: a compound field cannot be synced as one value."
-    )
+    fitting = types_for_describe(found.type)
+    # the wider one first: a number holds what an integer holds
+    remedy = f"Write type: {' or '.join(reversed(fitting))}."
+    if not fitting:
+        remedy = "Leave it out: a compound field cannot be synced as one value."
     what = f"it is {found.type} in Salesforce and {field.type} in the mapping"
     return Problem(
         Severity.WARNING, name, field.remote, what, f"{field.column} is not synced", remedy
@@ -197,15 +164,15 @@ def _respelled(field: FieldMap, found: FieldFacts, name: str, problems: list[Pro
 
 
 def _note_type(field: FieldMap, found: FieldFacts, name: str, problems: list[Problem]) -> None:
-    if field.type is FieldType.TEXT and found.type not in _TEXTS:
-        fitting = "number" if found.type in _NUMBERS else found.type
-        why = "equal values written in different ways will look different"
-        remedy = f"Write type: {fitting}." if found.type != "time" else ""
-        problems.append(
-            Problem(
-                Severity.NOTE, name, field.remote, f"it is {found.type}, kept as text", why, remedy
-            )
-        )
+    if found.type in field.type.traits.made_for:
+        return
+    better = types_for_describe(found.type)[-1]
+    remedy = f"Write type: {better}."
+    if better is field.type:
+        remedy = ""  # no type is made for it, and this is the one that can hold it
+    what = f"it is {found.type}, kept as {field.type}"
+    why = "equal values written in different ways will look different"
+    problems.append(Problem(Severity.NOTE, name, field.remote, what, why, remedy))
 
 
 def _check_placeholder(
@@ -343,7 +310,7 @@ def _check_required(narrowed: ObjectMap, facts: SObjectFacts, problems: list[Pro
             )
             remedy = f"Add it: `{found.name}: {{to: {_column_for(found.name)}, placeholder: …}}`."
             problems.append(Problem(Severity.WARNING, facts.name, found.name, what, why, remedy))
-        elif field.placeholder is None and field.type is FieldType.TEXT:
+        elif field.placeholder is None and field.type.traits.is_text:
             what, why = (
                 "Salesforce requires it",
                 f"a row without {field.column} cannot be created or blanked there",
@@ -423,7 +390,7 @@ def _wrong_content(found: FieldFacts, template: str) -> str:
     gives = ("date" if found.name in DATE_FIELDS else "datetime") if is_time else ""
     if found.type in {"date", "datetime"} and found.type != gives:
         return f"it is a {found.type} in Salesforce, and {template!r} gives {gives or 'text'}"
-    if found.type == "boolean" or found.type in _NUMBERS:
+    if found.type == "boolean" or found.type in NUMBERS:
         return f"it is {found.type} in Salesforce, and {template!r} gives text"
     return ""
 

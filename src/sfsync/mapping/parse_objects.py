@@ -17,13 +17,9 @@ from sfsync.mapping.shapes import (
     ObjectShape,
     RulesShape,
 )
-from sfsync.model.mapping import (
-    Direction,
-    FieldMap,
-    FieldType,
-    Merge,
-    ObjectMap,
-)
+from sfsync.model.field_types import FieldType, types_for_merge
+from sfsync.model.mapping import Direction, FieldMap, ObjectMap
+from sfsync.model.merges import GENERAL_MERGES, Merge
 
 TABLES: Final = {"contact": "contacts", "lead": "leads"}
 
@@ -35,16 +31,6 @@ OWN_FIELDS: Final = frozenset({"id", "isdeleted", "masterrecordid", "systemmodst
 
 COMPANY: Final = "Account.Name"
 """Where a Contact's company stands."""
-
-GENERAL_MERGES: Final = (Merge.SALESFORCE_WINS, Merge.LOCAL_WINS, Merge.NEWEST, Merge.MANUAL)
-"""The merges that suit any field; the others belong to a kind of value."""
-
-MERGE_TYPES: Final = {
-    Merge.COUNTER: (FieldType.INTEGER,),
-    Merge.STICKY_TRUE: (FieldType.BOOLEAN,),
-    Merge.LATEST: (FieldType.DATETIME, FieldType.DATE),
-}
-"""Which types a merge can work on; the first is taken where the file states none."""
 
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
@@ -255,7 +241,7 @@ def _typed(
 ) -> FieldMap:
     direction: Direction = shape.direction or default_of(FieldMap, "direction")
     merge = shape.merge or _merge_for(direction, default)
-    suited = MERGE_TYPES.get(merge, ())
+    suited = types_for_merge(merge)
     field_type = shape.type or _type_for(suited)
     if suited and field_type not in suited:
         names = " or ".join(suited)
@@ -292,7 +278,7 @@ def _merge_for(direction: Direction, default: Merge) -> Merge:
 def _check_placeholder(
     placeholder: str, field_type: FieldType, direction: Direction, path: Path, problems: Problems
 ) -> None:
-    if field_type is not FieldType.TEXT:
+    if not field_type.traits.is_text:
         problems.add(path, f"only a text field can have one, and this is {field_type}")
     elif not placeholder.strip():
         problems.add(path, "blank: Salesforce would refuse it like no value at all")
@@ -345,7 +331,7 @@ def _check_match(object_map: ObjectMap, path: Path, problems: Problems) -> None:
             else suggestion(object_map.match_on, object_map.columns)
         )
         problems.add(where, f"{shown(object_map.match_on)} is no mapped column{near}")
-    elif field.type is not FieldType.TEXT or "." in field.remote:
+    elif not field.type.traits.is_text or "." in field.remote:
         problems.add(
             where,
             f"{field.column} cannot recognise a person: a text field of the record itself is needed",

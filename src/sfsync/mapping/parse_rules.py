@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from sfsync.document.problems import Path, Problems, shown, suggestion
 from sfsync.document.shapes import section, shaped
-from sfsync.mapping.coerce import canonical
 from sfsync.mapping.parse_activities import check_template
-from sfsync.mapping.parse_objects import GENERAL_MERGES, Draft, hint_for_column
+from sfsync.mapping.parse_objects import Draft, hint_for_column
 from sfsync.mapping.shapes import (
     DIRECTIONS,
     SOBJECTS,
@@ -19,18 +18,18 @@ from sfsync.mapping.shapes import (
 )
 from sfsync.mapping.template import EVENT_NAMES
 from sfsync.model.event import EventType
+from sfsync.model.field_types import canonical
 from sfsync.model.mapping import (
     Action,
     ActivityMap,
     Direction,
     EventRule,
     FieldMap,
-    FieldType,
-    Merge,
     RecordEvent,
     RecordRule,
     SyncRules,
 )
+from sfsync.model.merges import GENERAL_MERGES, Merge
 from sfsync.model.record import Value
 
 FREQUENCIES: Final = ("real_time", "hourly_batch", "daily_batch", "manual")
@@ -138,7 +137,7 @@ def _event_rule(
         return _increment(event, shape, field, path, problems)
     has_value = "value" in shape.model_fields_set and not _is_event_time(shape.value, field)
     value = _rule_value(shape.value, field, (*path, "value"), problems) if has_value else None
-    if not has_value and field.type not in {FieldType.DATETIME, FieldType.DATE, FieldType.TEXT}:
+    if not has_value and field.type.traits.event_time is None:
         problems.add(
             path, f"{shape.field} is {field.type} and cannot hold the event's time; add a value"
         )
@@ -213,7 +212,7 @@ def _rule_field(
             where,
             f"{shape.field} only comes down (direction: pull), so this would never reach Salesforce",
         )
-    if action is Action.INCREMENT_FIELD and field.type not in {FieldType.INTEGER, FieldType.NUMBER}:
+    if action is Action.INCREMENT_FIELD and not field.type.traits.is_number:
         problems.add(
             where, f"{shape.field} is {field.type}; only an integer or a number can be incremented"
         )
@@ -236,7 +235,7 @@ def _rule_value(raw: Any, field: FieldMap, path: Path, problems: Problems) -> Va
             path, f"{told}, found {shown(raw)}; without `value` the event's time is written"
         )
         return None
-    if isinstance(raw, str) and field.type is FieldType.TEXT:
+    if isinstance(raw, str) and field.type.traits.is_text:
         check_template(raw, EVENT_NAMES, path, problems)
         return raw
     try:
@@ -251,8 +250,9 @@ def _rule_value(raw: Any, field: FieldMap, path: Path, problems: Problems) -> Va
 
 def _is_event_time(raw: object, field: FieldMap) -> bool:
     """Whether a value says what is done without one: a time field gets the event's time."""
-    is_time = field.type in {FieldType.DATE, FieldType.DATETIME}
-    return is_time and isinstance(raw, str) and raw in {"event_timestamp", "{event_timestamp}"}
+    if not field.type.traits.is_time or not isinstance(raw, str):
+        return False
+    return raw in {"event_timestamp", "{event_timestamp}"}
 
 
 def record_actions(object_name: str) -> dict[str, tuple[RecordEvent, Action]]:

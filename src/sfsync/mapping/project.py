@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sfsync.mapping.coerce import CONVERTERS, Convert
-from sfsync.model.mapping import FieldMap, FieldType, ObjectMap
+from sfsync.model.convert import Convert
+from sfsync.model.field_types import FieldType, canonical, to_org
+from sfsync.model.mapping import FieldMap, ObjectMap
 from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, Value, salesforce_id
 
 _SYSTEM_FIELDS = ("Id", "IsDeleted", "MasterRecordId", "SystemModstamp")
 _LEAD_FIELDS = ("IsConverted", "ConvertedContactId")
 _ABSENT = object()
-_STAMP = CONVERTERS[FieldType.DATETIME].from_org
+_STAMP = FieldType.DATETIME.traits.converter.from_org
 
 
 class Projection:
@@ -97,7 +98,7 @@ class Projection:
 
 def reader(field: FieldMap) -> Convert:
     """The function that reads this field's raw value; a placeholder is read as blank."""
-    convert = CONVERTERS[field.type].from_org
+    convert = field.type.traits.converter.from_org
     if field.placeholder is None:
         return convert
     placeholder = convert(field.placeholder)
@@ -147,7 +148,7 @@ def to_org_fields(
 
 def _sent(field: FieldMap, value: Value) -> Any:
     try:
-        sent = CONVERTERS[field.type].to_org(value)
+        sent = to_org(field.type, value)
     except ValueError as error:
         raise ValueError(f"{field.column}: {error}") from error
     return field.placeholder if sent is None else sent
@@ -177,7 +178,7 @@ def canonical_values(
         field = object_map.by_column.get(column)
         if field is not None:
             try:
-                good[column] = CONVERTERS[field.type].canonical(value)
+                good[column] = canonical(field.type, value)
             except ValueError as error:
                 bad[column] = str(error)
     return good, bad

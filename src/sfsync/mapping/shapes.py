@@ -13,12 +13,11 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from sfsync.document.shapes import LAX, Shape, default_of, takes_default
+from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import (
     ActivityMap,
     Direction,
     EventRule,
-    FieldType,
-    Merge,
     MissingPerson,
     ObjectMap,
     OncePer,
@@ -27,6 +26,7 @@ from sfsync.model.mapping import (
     OnMultiple,
     SyncRules,
 )
+from sfsync.model.merges import Merge
 
 SOBJECTS: Final = {"contact": "Contact", "lead": "Lead"}
 """What can be kept in step; in the order in which a person is looked for."""

@@ -12,7 +12,7 @@ from sfsync.mirror.database import quoted
 from sfsync.mirror.lock import holder
 from sfsync.mirror.runs import GOOD, Runs
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.mapping import FieldType, ObjectMap
+from sfsync.model.mapping import ObjectMap
 
 MOST_RUNS = 20
 """Runs that the usual cost is taken from."""
@@ -106,9 +106,7 @@ class Diagnostics:
     def widest(self, object_name: str) -> dict[str, int]:
         """Characters of the longest text in each text column; one pass over the table."""
         table = self._context.table(object_name)
-        columns = [
-            field.column for field in table.object_map.fields if field.type is FieldType.TEXT
-        ]
+        columns = [field.column for field in table.object_map.fields if field.type.traits.is_text]
         if not columns:
             return {}
         asked = ", ".join(f"max(length({quoted(column)}))" for column in columns)

@@ -17,7 +17,7 @@ from sfsync.mirror.database import quoted
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.activity import Effect, Person
 from sfsync.model.event import EmailEvent, EventType, match_key
-from sfsync.model.mapping import Merge
+from sfsync.model.merges import Merge
 from sfsync.model.record import LocalId, Value
 
 PAGE = 1_000

@@ -14,7 +14,7 @@ from sfsync.mirror import quarantine
 from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.tables import ALL, MappedTable, joined_names, split_names
 from sfsync.model.change import FieldDecision, RowPlan, Side
-from sfsync.model.mapping import Merge
+from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING, Base, Local, LocalId, Row, SalesforceId, Value, Values
 
 

@@ -17,7 +17,8 @@ from functools import cached_property
 from sfsync.mirror import records
 from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.tables import MappedTable, differs
-from sfsync.model.mapping import Merge, ObjectMap
+from sfsync.model.mapping import ObjectMap
+from sfsync.model.merges import Merge
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import LocalId, Remote, RemoteState, Row, SalesforceId, Triple, Value
 from sfsync.model.stage import StageSummary

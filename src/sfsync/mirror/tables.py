@@ -26,7 +26,7 @@ from functools import cached_property
 
 from sfsync.errors import ConfigError, MirrorError
 from sfsync.mirror.database import Database, quoted
-from sfsync.model.mapping import FieldMap, FieldType, ObjectMap, SyncMapping
+from sfsync.model.mapping import ObjectMap, SyncMapping
 
 ALL = "*"
 """``_never_agreed`` of a row whose two sides never met."""
@@ -34,11 +34,6 @@ ALL = "*"
 _OWN = ("id", "salesforce_id", "deleted_at")
 _NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
 _GUARD_IS_DOWN = "(SELECT guard FROM _sync) = 0"
-_TYPES = {
-    FieldType.INTEGER: "INTEGER",
-    FieldType.BOOLEAN: "INTEGER",
-    FieldType.NUMBER: "REAL",
-}
 _BASE_COLUMNS = {
     "deleted_at": "TEXT",
     "_salesforce_id": "TEXT",
@@ -137,12 +132,7 @@ class MappedTable:
 
     def type_of(self, column: str) -> str:
         """The SQL type of a mapped column."""
-        return sql_type(self.object_map.by_column[column])
-
-
-def sql_type(field_map: FieldMap) -> str:
-    """How a field's values are kept: text, whole numbers, or numbers."""
-    return _TYPES.get(field_map.type, "TEXT")
+        return self.object_map.by_column[column].type.traits.sql
 
 
 def differs(left: str, right: str, columns: Iterable[str]) -> str:

@@ -10,17 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from sfsync.model.event import EventType
-
-
-class FieldType(StrEnum):
-    """How a value is kept in the mirror, and how it is written to the org."""
-
-    TEXT = "text"
-    INTEGER = "integer"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    DATETIME = "datetime"
+from sfsync.model.field_types import FieldType
+from sfsync.model.merges import Merge
 
 
 class Direction(StrEnum):
@@ -29,18 +20,6 @@ class Direction(StrEnum):
     BOTH = "both"
     PULL = "pull"
     PUSH = "push"
-
-
-class Merge(StrEnum):
-    """What happens where both sides changed a field since they last agreed."""
-
-    SALESFORCE_WINS = "salesforce_wins"
-    LOCAL_WINS = "local_wins"
-    NEWEST = "newest"
-    MANUAL = "manual"
-    COUNTER = "counter"
-    LATEST = "latest"
-    STICKY_TRUE = "sticky_true"
 
 
 class OnMultiple(StrEnum):

@@ -2,7 +2,7 @@
 
 A record's fields are always named by the mirror's *column*, on all three sides, and hold values as
 SQLite keeps them: text, integer, real or null; a boolean is 0 or 1, a datetime
-``2026-01-20T10:00:00Z``, a date ``2026-01-20``. ``mapping.coerce`` turns the org's forms into these
+``2026-01-20T10:00:00Z``, a date ``2026-01-20``. ``model.convert`` turns the org's forms into these
 and back, so the core never sees them.
 """
 

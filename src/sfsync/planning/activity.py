@@ -18,13 +18,13 @@ from sfsync.model.mapping import (
     Action,
     ActivityMap,
     EventRule,
-    FieldType,
-    Merge,
+    FieldMap,
     MissingPerson,
     ObjectMap,
     OncePer,
     SyncRules,
 )
+from sfsync.model.merges import Merge
 from sfsync.model.record import Value
 from sfsync.planning.identity import choose
 
@@ -204,19 +204,25 @@ def _set(
     rule: EventRule, event: EmailEvent, object_map: ObjectMap, values: Mapping[str, Value]
 ) -> dict[str, Value]:
     field_map = object_map.by_column[rule.column]
-    value: Value = event.timestamp
-    if rule.has_value:
-        value = render_value(rule.value, event) if isinstance(rule.value, str) else rule.value
-        if value is None:
-            return {}  # the event has nothing to say here
-    elif field_map.type is FieldType.DATE:
-        value = event.timestamp[:10]
+    value = _value(rule, event, field_map)
+    if value is None:
+        return {}  # the event has nothing to say here
     current = values.get(rule.column)
     if field_map.merge is Merge.LATEST and str(current or "") >= str(value or ""):
         return {}
     if value and rule.column in object_map.opt_out:
         return {column: 1 for column in object_map.opt_out if values.get(column) != 1}
     return {} if current == value else {rule.column: value}
+
+
+def _value(rule: EventRule, event: EmailEvent, field_map: FieldMap) -> Value:
+    """What the rule writes; ``None`` where the event has nothing to say."""
+    traits = field_map.type.traits
+    if not rule.has_value:
+        return traits.event_time(event.timestamp) if traits.event_time else None
+    if traits.is_text and isinstance(rule.value, str):
+        return render_value(rule.value, event)
+    return rule.value
 
 
 def _task(

@@ -8,7 +8,8 @@ true stays true even if one side alone took it back.
 from __future__ import annotations
 
 from sfsync.model.change import FieldDecision, Side
-from sfsync.model.mapping import FieldMap, Merge
+from sfsync.model.mapping import FieldMap
+from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING, Missing, Value
 from sfsync.planning.policy import POLICIES, Contest
 

@@ -12,14 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
-from sfsync.model.mapping import (
-    Action,
-    Merge,
-    ObjectMap,
-    OnLocalDelete,
-    RecordEvent,
-    SyncRules,
-)
+from sfsync.model.mapping import Action, ObjectMap, OnLocalDelete, RecordEvent, SyncRules
+from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING, Base, Local, Missing, Remote, RemoteState, Triple, Value
 from sfsync.planning.merge import ONLY_HERE, merge_field
 from sfsync.planning.policy import Contest

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sfsync.model.change import Side
-from sfsync.model.mapping import Merge
+from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING, Missing, Value
 
 

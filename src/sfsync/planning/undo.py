@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
 from sfsync.model.journal import JournaledWrite
-from sfsync.model.mapping import Merge, ObjectMap
+from sfsync.model.mapping import ObjectMap
+from sfsync.model.merges import Merge
 from sfsync.model.record import (
     MISSING,
     Local,

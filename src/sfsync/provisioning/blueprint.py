@@ -18,18 +18,17 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sfsync.document.problems import nearest
-from sfsync.mapping.check import SUITED
 from sfsync.model.facts import SObjectFacts
+from sfsync.model.field_types import CustomField
 from sfsync.model.mapping import (
     ActivityMap,
     FieldMap,
-    FieldType,
-    Merge,
     ObjectMap,
     OnLocalDelete,
     OnMissing,
     SyncMapping,
 )
+from sfsync.model.merges import Merge
 
 SET_NAME: Final = "PenguinMails_Sync"
 SET_LABEL: Final = "PenguinMails Sync"
@@ -250,16 +249,6 @@ def custom_fields(mapping: SyncMapping) -> list[str]:
 
 
 # -- fields
-_KINDS: Final[Mapping[FieldType, dict[str, Any]]] = {
-    FieldType.TEXT: {"kind": "Text", "length": 255},
-    FieldType.INTEGER: {"kind": "Number", "precision": 9, "scale": 0},
-    FieldType.NUMBER: {"kind": "Number", "precision": 18, "scale": 4},
-    FieldType.BOOLEAN: {"kind": "Checkbox", "default": "false"},
-    FieldType.DATE: {"kind": "Date"},
-    FieldType.DATETIME: {"kind": "DateTime"},
-}
-"""How a column's type is kept in Salesforce. Source: salesforce-facts §8.1."""
-
 _CUSTOM = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*__c")
 """A custom field of the org's own; one of a package has a prefix and another ``__`` in its name."""
 
@@ -284,15 +273,19 @@ def _is_own(name: str) -> bool:
 
 
 def _field(object_map: ObjectMap, field_map: FieldMap) -> NewField:
-    shape = dict(_KINDS[field_map.type])
-    if field_map.merge is Merge.COUNTER:
-        shape["default"] = "0"
+    traits = field_map.type.traits
+    made_as = traits.custom_field or CustomField("")
+    default = "0" if field_map.merge is Merge.COUNTER else made_as.default
     return NewField(
         object_map.sobject,
         field_map.remote,
-        suits=SUITED[field_map.type],
-        description=f"Kept by sfsync: {field_map.column}.",
-        **shape,
+        made_as.kind,
+        traits.suits,
+        f"Kept by sfsync: {field_map.column}.",
+        made_as.length,
+        made_as.precision,
+        made_as.scale,
+        default,
     )
 
 

@@ -36,7 +36,8 @@ from sfsync.engine.verify import verify
 from sfsync.errors import SfsyncError
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import iso
-from sfsync.model.mapping import Merge, SyncMapping
+from sfsync.model.mapping import SyncMapping
+from sfsync.model.merges import Merge
 from sfsync.model.outcome import RunReport
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching

@@ -17,14 +17,13 @@ from sfsync.cli.app import run
 from sfsync.config.limits import written_limits
 from sfsync.config.org import OrgSettings
 from sfsync.document.shapes import default_of
+from sfsync.model.field_types import FieldType
 from sfsync.model.limits import Limits
 from sfsync.model.mapping import (
     ActivityMap,
     Direction,
     EventRule,
     FieldMap,
-    FieldType,
-    Merge,
     MissingPerson,
     ObjectMap,
     OncePer,
@@ -32,6 +31,7 @@ from sfsync.model.mapping import (
     OnMultiple,
     SyncRules,
 )
+from sfsync.model.merges import Merge
 from tests.docs.pages import DOCS, ROOT, generator
 from tests.unit.config.files import EXAMPLE, SMALLEST, load
 

@@ -24,8 +24,9 @@ from sfsync.diagnosis.findings import (
 )
 from sfsync.mapping.check import Severity
 from sfsync.model.facts import FieldFacts, OrgFacts, SObjectFacts, UserFacts
+from sfsync.model.field_types import FieldType
 from sfsync.model.limits import Limits
-from sfsync.model.mapping import Direction, FieldMap, FieldType, OnLocalDelete, SyncMapping
+from sfsync.model.mapping import Direction, FieldMap, OnLocalDelete, SyncMapping
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 TYPES = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sfsync.model.mapping import Merge
+from sfsync.model.merges import Merge
 from sfsync.model.outcome import RunReport
 from tests.sides import MAPPING, Sides, with_merge
 

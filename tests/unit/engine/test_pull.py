@@ -8,7 +8,7 @@ import pytest
 
 from sfsync.engine.ports import Limits
 from sfsync.errors import OrgUnavailable, Paused, UnsafePlan, WrongOrg
-from sfsync.model.mapping import Merge
+from sfsync.model.merges import Merge
 from tests.sides import MAPPING, Sides, with_merge, without_field
 
 CLICKS = "PenguinMails_Total_Clicks__c"

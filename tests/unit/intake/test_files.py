@@ -17,7 +17,9 @@ from sfsync.errors import InputError
 from sfsync.intake.files import read_events, read_records
 from sfsync.intake.lines import BadLine
 from sfsync.model.event import EmailEvent, EventType, derived_id
-from sfsync.model.mapping import Direction, FieldMap, FieldType, Merge, ObjectMap
+from sfsync.model.field_types import FieldType
+from sfsync.model.mapping import Direction, FieldMap, ObjectMap
+from sfsync.model.merges import Merge
 
 NOW = "2026-11-23T12:00:00Z"
 GOOD = {

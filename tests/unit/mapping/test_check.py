@@ -17,15 +17,9 @@ from sfsync.mapping.check import (
     narrow_activities,
 )
 from sfsync.model.facts import FieldFacts, SObjectFacts
-from sfsync.model.mapping import (
-    ActivityMap,
-    Direction,
-    FieldMap,
-    FieldType,
-    Merge,
-    ObjectMap,
-    OnMissing,
-)
+from sfsync.model.field_types import FieldType
+from sfsync.model.mapping import ActivityMap, Direction, FieldMap, ObjectMap, OnMissing
+from sfsync.model.merges import Merge
 
 CONTACT = ObjectMap(
     name="contact",

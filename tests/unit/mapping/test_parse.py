@@ -13,16 +13,9 @@ from sfsync.document.yaml_reader import parse_yaml
 from sfsync.errors import ConfigError
 from sfsync.mapping.parse import parse_mapping
 from sfsync.model.event import EventType
-from sfsync.model.mapping import (
-    Action,
-    Direction,
-    FieldType,
-    Merge,
-    MissingPerson,
-    OncePer,
-    OnMissing,
-    RecordEvent,
-)
+from sfsync.model.field_types import FieldType
+from sfsync.model.mapping import Action, Direction, MissingPerson, OncePer, OnMissing, RecordEvent
+from sfsync.model.merges import Merge
 
 EXAMPLE = example_config()
 ENVIRON = {"SFSYNC_CLIENT_ID": "abc"}

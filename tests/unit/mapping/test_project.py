@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sfsync.mapping.project import Projection, canonical_values, to_org_fields
-from sfsync.model.mapping import Direction, FieldMap, FieldType, Merge, ObjectMap
+from sfsync.model.field_types import FieldType
+from sfsync.model.mapping import Direction, FieldMap, ObjectMap
+from sfsync.model.merges import Merge
 from sfsync.model.record import RemoteState, salesforce_id
 
 ID = "003000000000001AAA"

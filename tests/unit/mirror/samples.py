@@ -12,14 +12,13 @@ from typing import Any
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.change import RowPlan
 from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.field_types import FieldType
 from sfsync.model.journal import WriteIntent
 from sfsync.model.mapping import (
     Action,
     ActivityMap,
     Direction,
     FieldMap,
-    FieldType,
-    Merge,
     ObjectMap,
     OnLocalDelete,
     RecordEvent,
@@ -27,6 +26,7 @@ from sfsync.model.mapping import (
     SyncMapping,
     SyncRules,
 )
+from sfsync.model.merges import Merge
 from sfsync.model.record import Remote, RemoteState, SalesforceId, Triple
 from sfsync.planning.planner import plan_row
 

@@ -10,7 +10,8 @@ import pytest
 from sfsync.errors import ConfigError, MirrorError
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import Watermark
-from sfsync.model.mapping import Direction, FieldMap, FieldType, ObjectMap
+from sfsync.model.field_types import FieldType
+from sfsync.model.mapping import Direction, FieldMap, ObjectMap
 from sfsync.model.record import LocalId
 from tests.unit.mirror.samples import (
     CONTACT,

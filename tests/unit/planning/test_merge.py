@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sfsync.model.change import Side
-from sfsync.model.mapping import Direction, Merge
+from sfsync.model.mapping import Direction
+from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING
 from sfsync.planning.merge import merge_field
 from sfsync.planning.policy import POLICIES, Contest

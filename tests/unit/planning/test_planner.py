@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sfsync.model.change import LocalAction, OrgAction, Side
-from sfsync.model.mapping import (
-    Direction,
-    FieldMap,
-    FieldType,
-    Merge,
-    ObjectMap,
-    OnLocalDelete,
-    SyncRules,
-)
+from sfsync.model.field_types import FieldType
+from sfsync.model.mapping import Direction, FieldMap, ObjectMap, OnLocalDelete, SyncRules
+from sfsync.model.merges import Merge
 from sfsync.model.record import (
     MISSING,
     Base,

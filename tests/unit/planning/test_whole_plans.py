@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
-from sfsync.model.mapping import Direction, Merge, OnLocalDelete, RecordEvent, SyncRules
+from sfsync.model.mapping import Direction, OnLocalDelete, RecordEvent, SyncRules
+from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING, Base, LocalId, RemoteState, Triple
 from sfsync.planning.planner import fold, lost_edits, plan_row
 from tests.strategies import ID, RULES

@@ -9,12 +9,11 @@ import pytest
 
 from sfsync.config.file import example_config, load_config
 from sfsync.model.facts import FieldFacts, SObjectFacts
+from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import (
     ActivityMap,
     Direction,
     FieldMap,
-    FieldType,
-    Merge,
     MissingPerson,
     ObjectMap,
     OnLocalDelete,
@@ -22,6 +21,7 @@ from sfsync.model.mapping import (
     SyncMapping,
     SyncRules,
 )
+from sfsync.model.merges import Merge
 from sfsync.provisioning.blueprint import (
     SET_NAME,
     Act,

@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 
 from sfsync.errors import AuthError, BudgetSpent, UsageError
-from sfsync.model.mapping import (
-    ActivityMap,
-    FieldMap,
-    FieldType,
-    MissingPerson,
-    ObjectMap,
-    SyncMapping,
-)
+from sfsync.model.field_types import FieldType
+from sfsync.model.mapping import ActivityMap, FieldMap, MissingPerson, ObjectMap, SyncMapping
 from sfsync.provisioning.blueprint import (
     SET_NAME,
     Act,

@@ -1,4 +1,4 @@
-r"""One pair of converters for each field type: the org's form of a value, the mirror's, and back. Pure.
+r"""The converters of the field types: the org's form of a value, the mirror's, and back. Pure.
 
 The *canonical* form is what SQLite holds (see ``model.record``). Two values are the same when their
 canonical forms are equal, so this module decides what counts as a difference. The law, for every
@@ -19,7 +19,6 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, TypeAlias
 
 from sfsync.model.cursor import iso
-from sfsync.model.mapping import FieldType
 from sfsync.model.record import Value
 
 Convert: TypeAlias = Callable[[Any], Value]
@@ -256,41 +255,9 @@ def _kind(raw: object) -> str:
     return names.get(type(raw).__name__, type(raw).__name__)
 
 
-CONVERTERS: Final[dict[FieldType, Converter]] = {
-    FieldType.TEXT: Converter(text, text, text),
-    FieldType.INTEGER: Converter(integer, integer, integer),
-    FieldType.NUMBER: Converter(number, number, number),
-    FieldType.BOOLEAN: Converter(boolean, _boolean_to_org, boolean),
-    FieldType.DATE: Converter(calendar_date, calendar_date, calendar_date),
-    FieldType.DATETIME: Converter(_moment_from_org, _moment_to_org, moment),
-}
-
-
-def from_org(field_type: FieldType, raw: Any) -> Value:
-    """The org's value in canonical form.
-
-    Raises:
-        ValueError: it is none of this type; the sentence says so.
-    """
-    return CONVERTERS[field_type].from_org(raw)
-
-
-def to_org(field_type: FieldType, value: Value) -> Any:
-    """The mirror's value as JSON for the org.
-
-    Raises:
-        ValueError: it is none of this type; the sentence says so.
-    """
-    return CONVERTERS[field_type].to_org(value)
-
-
-def canonical(field_type: FieldType, value: Any) -> Value:
-    """What somebody typed, in canonical form.
-
-    Raises:
-        ValueError: it is none of this type; the sentence says so.
-
-    >>> canonical(FieldType.INTEGER, "5")
-    5
-    """
-    return CONVERTERS[field_type].canonical(value)
+TEXT: Final = Converter(text, text, text)
+INTEGER: Final = Converter(integer, integer, integer)
+NUMBER: Final = Converter(number, number, number)
+BOOLEAN: Final = Converter(boolean, _boolean_to_org, boolean)
+DATE: Final = Converter(calendar_date, calendar_date, calendar_date)
+DATETIME: Final = Converter(_moment_from_org, _moment_to_org, moment)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfsync.mapping.coerce import canonical, from_org, to_org
-from sfsync.model.mapping import FieldType
+from sfsync.model.field_types import FieldType, canonical, from_org, to_org
 
 T = FieldType
 SCRIPTS = st.sampled_from(
