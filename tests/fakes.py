@@ -18,7 +18,7 @@ from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.cursor import Watermark
 from sfsync.model.facts import FieldFacts, SObjectFacts
 from sfsync.model.mapping import ActivityMap
-from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.model.traffic import Batching, Changes, Usage
 
@@ -368,7 +368,7 @@ class FakeOrg:
             return []
         self._called("apply")
         self.trouble.before_apply(writes)
-        latest = max(write.unmoved_since for write in writes)
+        latest = max(write.if_unmodified_since for write in writes)
         outcomes = [self._apply_unmoved(write, latest) for write in writes]
         self.trouble.after_apply(writes)
         if self.trouble.lost_replies:
@@ -378,13 +378,13 @@ class FakeOrg:
 
     def _apply_unmoved(self, write: OrgWrite, latest: str) -> Outcome:
         """As the real one does: of the writes that travel together, the latest reading counts for all."""
-        if not write.unmoved_since or write.action is not OrgAction.UPDATE:
+        if not write.if_unmodified_since or write.action is not OrgAction.UPDATE:
             return self._apply(write)
         (raw,) = [raw for raw in self._seen(write.sobject) if raw["Id"] == write.salesforce_id] or [
             None
         ]
         if raw is None or raw.get("IsDeleted") or _moment(raw["SystemModstamp"]) > latest:
-            return Deferred(write.ref, MOVED, "the record was changed meanwhile")
+            return Deferred(write.ref, RECORD_CHANGED, "the record was changed meanwhile")
         (seen,) = self._told(write.sobject, [raw], list(write.fields))
         outcome = self._apply(write)
         return replace(outcome, seen=seen) if isinstance(outcome, Accepted) else outcome

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sfsync.config.file import load_config
-from sfsync.engine.ports import Limits
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
 from sfsync.engine.push_activity import keep, push_activity
@@ -21,6 +20,7 @@ from sfsync.engine.sync import sync
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import iso
 from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.limits import Limits
 from sfsync.model.mapping import FieldMap, ObjectMap, SyncMapping
 from sfsync.model.merges import Merge
 from sfsync.model.outcome import RunReport

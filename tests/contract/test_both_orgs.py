@@ -17,7 +17,7 @@ from sfsync.mapping.check import narrow, narrow_activities
 from sfsync.mapping.project import Projection
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.mapping import ActivityMap
-from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import RemoteState, SalesforceId
 from sfsync.model.token import Token
 from sfsync.salesforce.connect import Connection
@@ -396,7 +396,7 @@ def put_off(outcome: Outcome) -> str:
 
 
 def guarded(world: World, ref: int, record: SalesforceId, **fields: Any) -> OrgWrite:
-    return replace(update(ref, record, **fields), unmoved_since=read_at(world, record))
+    return replace(update(ref, record, **fields), if_unmodified_since=read_at(world, record))
 
 
 def test_an_update_tells_what_it_replaced(world: World) -> None:
@@ -417,7 +417,7 @@ def test_a_record_that_moved_is_left_alone_and_holds_up_no_other(world: World) -
     world.pass_time(2)
     world.edit(one, Phone="555")
     told = world.apply(*writes)
-    assert put_off(told[1]) == MOVED
+    assert put_off(told[1]) == RECORD_CHANGED
     assert told[2] == Accepted(2, two)
     assert (world.one(one)["Title"], world.one(two)["Title"]) == (None, "x")
     assert world.apply(guarded(world, 3, one, Title="y"))[3] == Accepted(3, one)
@@ -429,7 +429,7 @@ def test_all_that_moved_are_left_alone(world: World) -> None:
     world.pass_time(2)
     for record in records:
         world.edit(record, Title="theirs")
-    assert {put_off(told) for told in world.apply(*writes).values()} == {MOVED}
+    assert {put_off(told) for told in world.apply(*writes).values()} == {RECORD_CHANGED}
     assert {world.one(record)["Title"] for record in records} == {"theirs"}
 
 
@@ -437,7 +437,7 @@ def test_an_edit_in_the_very_second_of_the_latest_stamp_is_told(world: World) ->
     record = world.contact(Title="Old")
     write = guarded(world, 1, record, Title="x")
     world.edit(record, Title="theirs")
-    told = world.apply(replace(write, unmoved_since=read_at(world, record)))[1]
+    told = world.apply(replace(write, if_unmodified_since=read_at(world, record)))[1]
     assert isinstance(told, Accepted)
     assert told.seen is not None
     assert told.seen["Title"] == "theirs"
@@ -449,7 +449,7 @@ def test_a_record_deleted_or_purged_has_moved(world: World) -> None:
     world.people.delete(gone)
     world.people.delete(purged)
     world.people.purge(purged)
-    assert {put_off(told) for told in world.apply(*writes).values()} == {MOVED}
+    assert {put_off(told) for told in world.apply(*writes).values()} == {RECORD_CHANGED}
 
 
 def test_guarded_and_other_writes_go_together(world: World) -> None:
@@ -460,7 +460,7 @@ def test_guarded_and_other_writes_go_together(world: World) -> None:
         guarded(world, 1, one, Title="x"),
         update(2, two, Title="x"),
         create(3, "key-3", LastName="New"),
-        replace(on_lead, unmoved_since=read_at(world, lead, "Lead")),
+        replace(on_lead, if_unmodified_since=read_at(world, lead, "Lead")),
         delete(5, world.contact(Email="eve@x.example")),
     )
     told = world.apply(*writes)

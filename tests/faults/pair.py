@@ -25,7 +25,7 @@ from local_org.records.actor import Actor
 from local_org.server import LocalOrg, LocalOrgConfig
 from local_org.state.rendering import whole_record
 from sfsync.config.file import load_config
-from sfsync.engine.ports import Limits, Org
+from sfsync.engine.ports import Org
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
 from sfsync.engine.push_activity import keep, push_activity
@@ -35,6 +35,7 @@ from sfsync.engine.sync import sync
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.field_types import from_org
+from sfsync.model.limits import Limits
 from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import RunReport
 from sfsync.model.token import Token

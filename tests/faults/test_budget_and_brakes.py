@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from sfsync.engine.ports import Batching, Org
+from sfsync.engine.ports import Org
 from sfsync.errors import BudgetSpent, UnsafePlan, WrongOrg
 from sfsync.model.event import EventType
 from sfsync.model.mapping import SyncMapping
+from sfsync.model.traffic import Batching
 from tests.faults.day import a_day, tried
 from tests.faults.pair import Opener, Pair, addresses, event, telling
 

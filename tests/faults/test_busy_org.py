@@ -13,9 +13,10 @@ import pytest
 
 from local_org.schema.sobject import Field, SObjectType
 from local_org.state.settings import ValidationRule
-from sfsync.engine.ports import Changes, Org
+from sfsync.engine.ports import Org
 from sfsync.errors import OrgRefused, WrongOrg
 from sfsync.model.event import EventType
+from sfsync.model.traffic import Changes
 from tests.faults.day import tried
 from tests.faults.pair import Opener, Pair, addresses, event, telling
 

@@ -34,7 +34,7 @@ def _key(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class UnresolvedAccount:
     """Why a name could not become a link; without a code it is tried again by the next run."""
 
     code: str
@@ -42,7 +42,7 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Companies:
+class Accounts:
     """The Accounts for the names of one batch.
 
     Attributes:
@@ -53,11 +53,11 @@ class Companies:
 
     ids: dict[str, SalesforceId] = field(default_factory=dict)
     spelled: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, Refusal] = field(default_factory=dict)
+    refused: dict[str, UnresolvedAccount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Linking:
+class AccountLinks:
     """One batch's plans, ready to send.
 
     Attributes:
@@ -67,8 +67,8 @@ class Linking:
     """
 
     plans: list[RowPlan]
-    companies: Companies
-    unlinked: Mapping[LocalId, Refusal]
+    accounts: Accounts
+    unlinked: Mapping[LocalId, UnresolvedAccount]
 
     def fields(self, object_map: ObjectMap, plan: RowPlan) -> dict[str, SalesforceId | None]:
         """The field that links this record to its Account; empty where the plan says nothing about it."""
@@ -76,10 +76,10 @@ class Linking:
         if column is None or column.column not in plan.to_org:
             return {}
         parent = column.remote.split(".", maxsplit=1)[0]
-        return {f"{parent}Id": self.companies.ids.get(_key(str(plan.to_org[column.column] or "")))}
+        return {f"{parent}Id": self.accounts.ids.get(_key(str(plan.to_org[column.column] or "")))}
 
 
-def link(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan]) -> Linking:
+def account_links(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan]) -> AccountLinks:
     """Find, or make, the Accounts that these plans name.
 
     Raises:
@@ -87,46 +87,46 @@ def link(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan]) -> Linking:
     """
     column = object_map.linked
     if column is None:
-        return Linking(list(plans), Companies(), {})
+        return AccountLinks(list(plans), Accounts(), {})
     named = {
         plan.local_id: str(plan.to_org[column.column])
         for plan in plans
         if plan.local_id is not None and plan.to_org.get(column.column)
     }
-    companies = _found(run, column.remote, named.values())
+    accounts = _found(run, column.remote, named.values())
     if column.on_missing is OnMissing.CREATE:
-        _make(run, column.remote, named.values(), companies)
+        _make(run, column.remote, named.values(), accounts)
     unlinked = {
         local_id: refusal
         for local_id, name in named.items()
-        if (refusal := _refusal(companies, name)) is not None
+        if (refusal := _refusal(accounts, name)) is not None
     }
-    ready = [_ready(plan, column.column, companies, unlinked) for plan in plans]
-    return Linking(ready, companies, unlinked)
+    ready = [_ready(plan, column.column, accounts, unlinked) for plan in plans]
+    return AccountLinks(ready, accounts, unlinked)
 
 
-def _found(run: Run, path: str, names: Iterable[str]) -> Companies:
+def _found(run: Run, path: str, names: Iterable[str]) -> Accounts:
     parent, name_field = path.split(".", maxsplit=1)
-    companies = Companies()
+    accounts = Accounts()
     wanted = sorted({_key(name): name for name in names}.values())
     for chunk in batched(wanted, LOOKUP):
         for page in run.org.find(parent, ("Id", name_field), name_field, chunk):
             for raw in page:
                 key = _key(str(raw[name_field]))
-                if key in companies.ids:
+                if key in accounts.ids:
                     message = f"several records of {parent} are called {raw[name_field]}"
-                    companies.refused[key] = Refusal(SEVERAL_COMPANIES, message)
-                companies.ids[key] = SalesforceId(str(raw["Id"]))
-                companies.spelled[key] = str(raw[name_field])
-    return companies
+                    accounts.refused[key] = UnresolvedAccount(SEVERAL_COMPANIES, message)
+                accounts.ids[key] = SalesforceId(str(raw["Id"]))
+                accounts.spelled[key] = str(raw[name_field])
+    return accounts
 
 
-def _make(run: Run, path: str, names: Iterable[str], companies: Companies) -> None:
+def _make(run: Run, path: str, names: Iterable[str], accounts: Accounts) -> None:
     """Make the Accounts that are not there."""
     parent, name_field = path.split(".", maxsplit=1)
     missing: dict[str, str] = {}
     for name in names:
-        if _key(name) not in companies.ids:
+        if _key(name) not in accounts.ids:
             missing.setdefault(_key(name), name)
     batching = run.afford(len(missing), creating=True)
     for chunk in batched(enumerate(missing.items(), start=1), batching.size):
@@ -138,31 +138,33 @@ def _make(run: Run, path: str, names: Iterable[str], companies: Companies) -> No
             key = keys[outcome.ref]
             match outcome:
                 case Accepted():
-                    companies.ids[key], companies.spelled[key] = outcome.salesforce_id, missing[key]
+                    accounts.ids[key], accounts.spelled[key] = outcome.salesforce_id, missing[key]
                 case Rejected():
                     message = f"no record of {parent} could be made: {outcome.message}"
-                    companies.refused[key] = Refusal(outcome.code, message)
+                    accounts.refused[key] = UnresolvedAccount(outcome.code, message)
                 case _:
-                    companies.refused[key] = Refusal("", outcome.message)
+                    accounts.refused[key] = UnresolvedAccount("", outcome.message)
 
 
-def _refusal(companies: Companies, name: str) -> Refusal | None:
+def _refusal(accounts: Accounts, name: str) -> UnresolvedAccount | None:
     key = _key(name)
-    if key in companies.refused:
-        return companies.refused[key]
+    if key in accounts.refused:
+        return accounts.refused[key]
     return (
-        None if key in companies.ids else Refusal(NO_SUCH_COMPANY, f"no Account is called {name}")
+        None
+        if key in accounts.ids
+        else UnresolvedAccount(NO_SUCH_COMPANY, f"no Account is called {name}")
     )
 
 
 def _ready(
-    plan: RowPlan, column: str, companies: Companies, unlinked: Mapping[LocalId, Refusal]
+    plan: RowPlan, column: str, accounts: Accounts, unlinked: Mapping[LocalId, UnresolvedAccount]
 ) -> RowPlan:
     """The plan with the org's spelling; without the name, where nothing bears it."""
     if not plan.to_org.get(column) or plan.local_id is None:
         return plan
     if plan.local_id not in unlinked:
-        spelled = companies.spelled[_key(str(plan.to_org[column]))]
+        spelled = accounts.spelled[_key(str(plan.to_org[column]))]
         if spelled == plan.to_org[column]:
             return plan
         return replace(

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from sfsync.engine.pull import count
-from sfsync.engine.push import FETCH, brake, fetched, in_form, preview, send, settle_overtaken
+from sfsync.engine.push import FETCH, brake, fetched, normalised_row, preview, replan_stale, send
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
-from sfsync.engine.survivors import commit
+from sfsync.engine.survivors import commit_with_survivors
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.event import match_key
 from sfsync.model.mapping import ObjectMap, RecordEvent
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Row, SalesforceId
 from sfsync.planning import safety
-from sfsync.planning.drift import Moved, carried_out, moved
+from sfsync.planning.drift import Drift, drifts, is_carried_out
 from sfsync.planning.planfile import Planned
 
 LISTED = 1_000
@@ -45,9 +45,9 @@ class Applied:
     done: int = 0
     moved: int = 0
     skipped: int = 0
-    fields: list[Moved] = field(default_factory=list)
+    fields: list[Drift] = field(default_factory=list)
 
-    def leave(self, changes: Sequence[Moved]) -> None:
+    def leave(self, changes: Sequence[Drift]) -> None:
         """This record is left."""
         self.moved += 1
         self.fields += changes[: max(0, LISTED - len(self.fields))]
@@ -108,15 +108,15 @@ def _still_standing(
     taken = _taken(run, object_map, chunk, rows)
     for (triple, plan), row in zip(chunk, rows, strict=True):
         record = records.get(_record_id(plan, row) or SalesforceId(""))
-        changes = moved(triple, plan, row, record)
+        changes = drifts(triple, plan, row, record)
         if plan.skip:
             applied.skipped += 1
         elif not changes and _key(object_map, plan, row) not in taken:
             yield plan
-        elif carried_out(plan, row, record):
+        elif is_carried_out(plan, row, record):
             applied.done += 1
         else:
-            there = Moved(
+            there = Drift(
                 plan.object, plan.local_id, None, "salesforce", "record", "none", "present"
             )
             applied.leave(changes or [there])
@@ -131,7 +131,7 @@ def _row(run: Run, object_map: ObjectMap, plan: RowPlan) -> Row | None:
         )
     if row is None:
         return None
-    return in_form(row, object_map)
+    return normalised_row(row, object_map)
 
 
 def _record_id(plan: RowPlan, row: Row | None) -> SalesforceId | None:
@@ -170,16 +170,16 @@ def _carry_out(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], applie
         return
     rule = run.usable.rules_for(object_map.name).record_rule(RecordEvent.CREATED)
     segment = rule.add_to_segment if rule else ""
-    for plan in commit(run, here, segment=segment):
+    for plan in commit_with_survivors(run, here, segment=segment):
         count(pulled, plan)
     both = [plan for plan in there if plan.local_action is LocalAction.INSERT]
-    commit(run, both, segment=segment)
+    commit_with_survivors(run, both, segment=segment)
     left = send(run, object_map, [_placed(run, plan) for plan in there], pushed)
-    settle_overtaken(run, object_map, [each for each in left if each.late], pushed)
+    replan_stale(run, object_map, [each for each in left if each.lost_updates], pushed)
     for each in left:
-        if not each.late:
+        if not each.lost_updates:
             plan = each.plan
-            stamp = Moved(
+            stamp = Drift(
                 plan.object, plan.local_id, plan.salesforce_id, "salesforce", "record", None, MOVED
             )
             applied.leave([stamp])

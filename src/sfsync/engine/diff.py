@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from sfsync.engine.pull import read
-from sfsync.engine.push import readable, stage_fresh
+from sfsync.engine.push import normalised, stage_fresh
 from sfsync.engine.run import Run
 from sfsync.mapping.project import Projection
 from sfsync.model.change import OrgAction, RowPlan
@@ -82,14 +82,14 @@ def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[Planned]:
             reading = read(run, object_map, stack, since=None, full=False)
             for triple in reading.stage.triples(contested_only=False):
                 if _at_rest(triple):
-                    clean = readable(triple, object_map)[0]
+                    clean = normalised(triple, object_map)[0]
                     yield clean, plan_row(triple, object_map, rules)
     if rules.pushes:
         projection = Projection(object_map, object_map.columns)
         with run.mirror.staging(object_map, object_map.columns) as stage:
             held_back = stage_fresh(run, object_map, projection, stage, ObjectReport())
             for triple in stage.triples(contested_only=False, dirty_only=True):
-                clean = readable(triple, object_map)[0]
+                clean = normalised(triple, object_map)[0]
                 plan = plan_row(clean, object_map, rules)
                 yield (
                     clean,

@@ -16,14 +16,11 @@ from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
-from sfsync.model.limits import Limits as Limits  # noqa: PLC0414  # the verbs take their brakes from here
 from sfsync.model.mapping import ActivityMap, ObjectMap
 from sfsync.model.outcome import ObjectReport, Outcome
 from sfsync.model.record import LocalId, RawRecord, Remote, Row, SalesforceId, Triple
 from sfsync.model.stage import StageSummary
-from sfsync.model.traffic import Batching as Batching  # noqa: PLC0414  # the verbs take these from here
-from sfsync.model.traffic import Changes as Changes  # noqa: PLC0414
-from sfsync.model.traffic import Usage as Usage  # noqa: PLC0414
+from sfsync.model.traffic import Batching, Changes, Usage
 
 
 class Org(Protocol):
@@ -68,7 +65,7 @@ class Org(Protocol):
         Never raises for what becomes of single records; a request whose reply was lost gives
         ``Unknown`` for all of its records. Refuses nothing silently.
 
-        An update with ``unmoved_since`` is done only while its record is live and its stamp no
+        An update with ``if_unmodified_since`` is done only while its record is live and its stamp no
         later than that (of all that travel in one call, the latest counts); else it is ``Deferred``
         with the code ``MOVED``. What such an update replaced is told in ``Accepted.seen``.
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import filterfalse
 
-from sfsync.engine.ports import Changes, Stage
+from sfsync.engine.ports import Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
-from sfsync.engine.survivors import commit
+from sfsync.engine.survivors import commit_with_survivors
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection
 from sfsync.model.change import LocalAction, RowPlan
@@ -28,6 +28,7 @@ from sfsync.model.mapping import Action, ObjectMap, RecordEvent, SyncRules
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Remote, RemoteState
 from sfsync.model.stage import StageSummary
+from sfsync.model.traffic import Changes
 from sfsync.planning import safety
 from sfsync.planning.planner import plan_row
 
@@ -204,7 +205,7 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     reach("pull.plain_settled")
     for plans in batched(_plans(reading), BATCH):
         run.checkpoint()
-        applied = commit(run, plans, segment=segment)
+        applied = commit_with_survivors(run, plans, segment=segment)
         reach("pull.batch_committed")
         for plan in applied:
             count(report, plan)
@@ -212,7 +213,7 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
         run.mirror.state.advance_watermark(reading.object_map.name, reading.as_of, _pulled(reading))
         reach("pull.watermark_moved")
         if reading.inserts:
-            run.fresh.add(reading.object_map.name)
+            run.fully_pulled.add(reading.object_map.name)
     return report
 
 

@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from operator import itemgetter
 
-from sfsync.engine.account_lookup import HINT as COMPANY_HINT
-from sfsync.engine.account_lookup import Linking, link
+from sfsync.engine.account_lookup import HINT as ACCOUNT_HINT
+from sfsync.engine.account_lookup import AccountLinks, account_links
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import forget_jobs, recover
 from sfsync.engine.run import UNDONE, Run, batched, end_where_told
-from sfsync.engine.survivors import commit
+from sfsync.engine.survivors import commit_with_survivors
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection, canonical_values, reader, to_org_fields
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, OrgWrite, RowPlan, Side
@@ -32,7 +32,15 @@ from sfsync.model.event import match_key
 from sfsync.model.field_types import FieldType, canonical, from_org
 from sfsync.model.journal import WriteIntent
 from sfsync.model.mapping import ObjectMap
-from sfsync.model.outcome import MOVED, Accepted, Deferred, ObjectReport, Outcome, Rejected, Unknown
+from sfsync.model.outcome import (
+    RECORD_CHANGED,
+    Accepted,
+    Deferred,
+    ObjectReport,
+    Outcome,
+    Rejected,
+    Unknown,
+)
 from sfsync.model.record import (
     MISSING,
     Local,
@@ -46,7 +54,7 @@ from sfsync.model.record import (
 )
 from sfsync.planning import safety
 from sfsync.planning.identity import choose
-from sfsync.planning.lost_update import overtaken, put_back
+from sfsync.planning.lost_update import lost_updates, restore_held
 from sfsync.planning.planner import plan_row
 
 LOOKUP = 1000
@@ -123,14 +131,12 @@ def _push_object(run: Run, each: _Prepared) -> None:
         if run.dry_run:
             preview(each.report, plans)
         else:
-            settle_overtaken(
-                run, object_map, send(run, object_map, plans, each.report), each.report
-            )
+            replan_stale(run, object_map, send(run, object_map, plans, each.report), each.report)
     run.progress.done()
 
 
-def settle_overtaken(
-    run: Run, object_map: ObjectMap, left: Sequence[Overtaken], report: ObjectReport
+def replan_stale(
+    run: Run, object_map: ObjectMap, left: Sequence[StalePlan], report: ObjectReport
 ) -> None:
     """Plan anew, and send, what somebody else got in the way of, until nobody does."""
     for _ in range(ROUNDS):
@@ -141,21 +147,21 @@ def settle_overtaken(
 
 
 @dataclass(frozen=True, slots=True)
-class Overtaken:
+class StalePlan:
     """A plan whose record somebody changed while it was being written.
 
     Attributes:
-        late: what was decided anew, where the write was done; nothing where it was not.
+        lost_updates: what was decided anew, where the write was done; nothing where it was not.
     """
 
     plan: RowPlan
     salesforce_id: SalesforceId
-    late: tuple[FieldDecision, ...] = ()
+    lost_updates: tuple[FieldDecision, ...] = ()
 
 
 def _send_again(
-    run: Run, object_map: ObjectMap, left: Sequence[Overtaken], report: ObjectReport
-) -> list[Overtaken]:
+    run: Run, object_map: ObjectMap, left: Sequence[StalePlan], report: ObjectReport
+) -> list[StalePlan]:
     """Read these records once more, plan their rows anew, and send what comes of it."""
     run.checkpoint()
     rules = run.usable.rules_for(object_map.name)
@@ -165,12 +171,12 @@ def _send_again(
         back = [
             plan
             for record, each in by_id.items()
-            if record in now and (plan := put_back(each.plan, each.late, now[record]))
+            if record in now and (plan := restore_held(each.plan, each.lost_updates, now[record]))
         ]
         for_a_person = {plan.salesforce_id for plan in back}
         stage.add(record for record in now.values() if record.salesforce_id not in for_a_person)
         triples = [
-            readable(triple, object_map)[0]
+            normalised(triple, object_map)[0]
             for triple in stage.triples(contested_only=False, dirty_only=True)
             if triple.local and triple.remote and triple.remote.salesforce_id in now
         ]
@@ -188,7 +194,7 @@ def stage_fresh(
             are.
     """
     held_back: set[LocalId] = set()
-    _bring_into_form(
+    _normalise(
         run, object_map, stage, held_back, report
     )  # who has no record yet, before being looked for
     ids = run.mirror.rows.dirty_ids(object_map.name, _pushed(object_map))
@@ -197,7 +203,7 @@ def stage_fresh(
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, chunk):
             stage.add(projection.to_remote_record(raw) for raw in page)
     _identify(run, object_map, projection, stage, held_back, report)
-    _bring_into_form(run, object_map, stage, held_back, report)
+    _normalise(run, object_map, stage, held_back, report)
     run.tell_unreadable(object_map.name, projection)
     return held_back
 
@@ -323,10 +329,10 @@ def _plans(
     rules = run.usable.rules_for(object_map.name)
     for triple in stage.triples(contested_only=False, dirty_only=True):
         if triple.local is None or triple.local.local_id not in held_back:
-            yield plan_row(readable(triple, object_map)[0], object_map, rules)
+            yield plan_row(normalised(triple, object_map)[0], object_map, rules)
 
 
-def readable(triple: Triple, object_map: ObjectMap) -> tuple[Triple, dict[str, str]]:
+def normalised(triple: Triple, object_map: ObjectMap) -> tuple[Triple, dict[str, str]]:
     """The row with its values in canonical form: people type, and other tools write, as they please.
 
     Returns:
@@ -338,9 +344,9 @@ def readable(triple: Triple, object_map: ObjectMap) -> tuple[Triple, dict[str, s
     return replace(triple, local=replace(triple.local, values=values)), problems
 
 
-def in_form(row: Row, object_map: ObjectMap) -> Row:
+def normalised_row(row: Row, object_map: ObjectMap) -> Row:
     """The row in canonical form, to be compared with what was written."""
-    clean = readable(Triple(object_map.name, row.base, row.local, None), object_map)[0].local
+    clean = normalised(Triple(object_map.name, row.base, row.local, None), object_map)[0].local
     return Row(clean or row.local, row.base, row.salesforce_id)
 
 
@@ -356,7 +362,7 @@ def fetched(
     return now
 
 
-def _tidy(object_name: str, raw: Local, clean: Local) -> RowPlan:
+def _normalisation(object_name: str, raw: Local, clean: Local) -> RowPlan:
     """The row in canonical form: a blank before a name, or a null for false, is no difference to keep."""
     changed = {
         column: value for column, value in clean.values.items() if value != raw.values[column]
@@ -375,21 +381,21 @@ def _tidy(object_name: str, raw: Local, clean: Local) -> RowPlan:
     )
 
 
-def _bring_into_form(
+def _normalise(
     run: Run, object_map: ObjectMap, stage: Stage, held_back: set[LocalId], report: ObjectReport
 ) -> None:
     """Tidy the rows that may be sent, and put aside those that cannot be read."""
     for triples in batched(stage.triples(contested_only=False, dirty_only=True), TIDY):
         tidied = []
         for triple in triples:
-            clean, problems = readable(triple, object_map)
+            clean, problems = normalised(triple, object_map)
             if triple.local is None or clean.local is None or triple.local.local_id in held_back:
                 continue
             if problems:
                 told = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
                 _hold(run, object_map, triple.local.local_id, UNREADABLE, told, held_back, report)
             elif clean.local.values != triple.local.values:
-                tidied.append(_tidy(triple.object, triple.local, clean.local))
+                tidied.append(_normalisation(triple.object, triple.local, clean.local))
         if tidied and not run.dry_run:
             run.mirror.rows.commit(tidied)
 
@@ -438,24 +444,26 @@ def preview(report: ObjectReport, plans: Iterable[RowPlan]) -> None:
 
 def send(
     run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], report: ObjectReport
-) -> list[Overtaken]:
+) -> list[StalePlan]:
     """Journal, send and settle one batch; what needs no write is settled in the mirror alone.
 
     Returns:
         What somebody else got in the way of, and has to be looked at again.
     """
-    linking = link(run, object_map, plans)
-    plans = linking.plans
+    links = account_links(run, object_map, plans)
+    plans = links.plans
     outgoing = [plan for plan in plans if plan.org_action is not OrgAction.NONE]
-    commit(run, [plan for plan in plans if plan.org_action is OrgAction.NONE and not plan.skip])
+    commit_with_survivors(
+        run, [plan for plan in plans if plan.org_action is OrgAction.NONE and not plan.skip]
+    )
     for plan in plans:
         report.conflicts += len(plan.conflicts)
         report.unchanged += plan.is_empty and not plan.skip
         if plan.skip:
             report.skipped += 1
             run.report.warn(f"{object_map.name} {plan.local_id}: {plan.skip}")
-    told, left = _written(run, object_map, outgoing, linking, report) if outgoing else ({}, [])
-    _put_names_aside(run, object_map, linking, told, report)
+    told, left = _written(run, object_map, outgoing, links, report) if outgoing else ({}, [])
+    _put_names_aside(run, object_map, links, told, report)
     end_where_told(told.values())
     return left
 
@@ -464,12 +472,12 @@ def _written(
     run: Run,
     object_map: ObjectMap,
     outgoing: Sequence[RowPlan],
-    linking: Linking,
+    links: AccountLinks,
     report: ObjectReport,
-) -> tuple[dict[LocalId | None, Outcome], list[Overtaken]]:
+) -> tuple[dict[LocalId | None, Outcome], list[StalePlan]]:
     """What became of each row of a batch, journaled before it is sent, settled after; and what is left to do."""
     writes = run.mirror.outbox.journal(
-        [WriteIntent(_write(run, object_map, plan, linking), plan) for plan in outgoing]
+        [WriteIntent(_write(run, object_map, plan, links), plan) for plan in outgoing]
     )
     reach("push.journaled")
     planned = {write.ref: plan for write, plan in zip(writes, outgoing, strict=True)}
@@ -490,7 +498,7 @@ def _written(
         chain.from_iterable(_overtaken(planned[outcome.ref], outcome) for outcome in outcomes)
     )
     report.conflicts -= sum(
-        len(each.plan.conflicts) for each in left if not each.late
+        len(each.plan.conflicts) for each in left if not each.lost_updates
     )  # they are told later
     _count(run, report, {write.ref: write for write in writes}, outcomes)
     return {planned[outcome.ref].local_id: outcome for outcome in outcomes}, left
@@ -506,14 +514,16 @@ def _compared(object_map: ObjectMap, plan: RowPlan, outcome: Outcome) -> Outcome
         if (field := object_map.by_column[column]).remote in outcome.seen
     }
     seen_at = str(from_org(FieldType.DATETIME, outcome.seen.get("SystemModstamp")) or "")
-    return replace(outcome, late=overtaken(plan, object_map, seen, seen_at))
+    return replace(outcome, lost_updates=lost_updates(plan, object_map, seen, seen_at))
 
 
-def _overtaken(plan: RowPlan, outcome: Outcome) -> Iterator[Overtaken]:
-    if isinstance(outcome, Deferred) and outcome.code == MOVED and plan.salesforce_id:
-        yield Overtaken(plan, plan.salesforce_id)
-    elif isinstance(outcome, Accepted) and any(_goes_on(plan, late) for late in outcome.late):
-        yield Overtaken(plan, outcome.salesforce_id, outcome.late)
+def _overtaken(plan: RowPlan, outcome: Outcome) -> Iterator[StalePlan]:
+    if isinstance(outcome, Deferred) and outcome.code == RECORD_CHANGED and plan.salesforce_id:
+        yield StalePlan(plan, plan.salesforce_id)
+    elif isinstance(outcome, Accepted) and any(
+        _goes_on(plan, late) for late in outcome.lost_updates
+    ):
+        yield StalePlan(plan, outcome.salesforce_id, outcome.lost_updates)
 
 
 def _goes_on(plan: RowPlan, late: FieldDecision) -> bool:
@@ -524,12 +534,12 @@ def _goes_on(plan: RowPlan, late: FieldDecision) -> bool:
 def _put_names_aside(
     run: Run,
     object_map: ObjectMap,
-    linking: Linking,
+    links: AccountLinks,
     told: Mapping[LocalId | None, Outcome],
     report: ObjectReport,
 ) -> None:
-    """Tell of companies that are not there; after their rows are settled, which closes what was told before."""
-    for local_id, refusal in linking.unlinked.items():
+    """Tell of accounts that are not there; after their rows are settled, which closes what was told before."""
+    for local_id, refusal in links.unlinked.items():
         if not refusal.code:
             run.report.warn(
                 f"{object_map.name} {local_id}: not linked to a company now: {refusal.message}"
@@ -543,11 +553,11 @@ def _put_names_aside(
                 refusal.message,
                 set(),
                 report,
-                hint=COMPANY_HINT,
+                hint=ACCOUNT_HINT,
             )
 
 
-def _write(run: Run, object_map: ObjectMap, plan: RowPlan, linking: Linking) -> OrgWrite:
+def _write(run: Run, object_map: ObjectMap, plan: RowPlan, links: AccountLinks) -> OrgWrite:
     creating = plan.org_action is OrgAction.CREATE
     key = ""
     if creating and object_map.external_id and plan.local_id is not None:
@@ -557,11 +567,11 @@ def _write(run: Run, object_map: ObjectMap, plan: RowPlan, linking: Linking) -> 
         action=plan.org_action,
         sobject=object_map.sobject,
         fields=to_org_fields(object_map, plan.to_org, creating=creating)
-        | linking.fields(object_map, plan),
+        | links.fields(object_map, plan),
         salesforce_id=plan.salesforce_id,
         key_field=object_map.external_id if key else "",
         key_value=key,
-        unmoved_since=plan.modified_at if plan.org_action is OrgAction.UPDATE else "",
+        if_unmodified_since=plan.modified_at if plan.org_action is OrgAction.UPDATE else "",
     )
 
 
@@ -578,7 +588,7 @@ def _count(
     for outcome in outcomes:
         match outcome:
             case Accepted():
-                report.conflicts += len([late for late in outcome.late if late.conflict])
+                report.conflicts += len([late for late in outcome.lost_updates if late.conflict])
                 action = writes[outcome.ref].action
                 report.created += action is OrgAction.CREATE
                 report.updated += action is OrgAction.UPDATE

@@ -96,7 +96,7 @@ def _may_be_there(run: Run, object_map: ObjectMap) -> bool:
     After a complete pull it knows none, but for Leads that were converted before they ever came
     down.
     """
-    return object_map.name not in run.fresh or object_map.sobject == "Lead"
+    return object_map.name not in run.fully_pulled or object_map.sobject == "Lead"
 
 
 def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[str]:
@@ -150,12 +150,12 @@ def _bring_in_contacts(run: Run, converted: Mapping[str, SalesforceId]) -> None:
             )
             rules = run.usable.rules_for(CONTACT)
             run.mirror.rows.commit([plan_row(triple, contacts, rules) for triple in triples])
-    run.converted |= converted
+    run.converted_leads |= converted
 
 
 def _people(run: Run, event: EmailEvent, people: tuple[Person, ...]) -> tuple[Person, ...]:
     """Who has the event's address: live rows, else the Contact that a converted Lead became."""
-    contact = None if people else run.converted.get(match_key(event.email))
+    contact = None if people else run.converted_leads.get(match_key(event.email))
     row = run.mirror.rows.by_salesforce_id(CONTACT, contact) if contact else None
     if row is None or row.local.deleted_at:
         return people

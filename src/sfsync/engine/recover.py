@@ -28,7 +28,7 @@ from sfsync.model.journal import JournaledWrite
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, salesforce_id
-from sfsync.planning.unanswered import happened, holds_all, unproven
+from sfsync.planning.unanswered import holds_all, unproven, was_applied
 
 FETCH = 2000
 LOOKUP = 300
@@ -121,7 +121,7 @@ def _verdict(run: Run, doubt: JournaledWrite, remote: Remote | None) -> Outcome:
         return Unknown(
             doubt.ref, "the record is not found, so nobody can tell whether the write arrived"
         )
-    if not happened(doubt.before, doubt.after, remote.values):
+    if not was_applied(doubt.before, doubt.after, remote.values):
         return _not_done(doubt)
     late = tuple(
         FieldDecision(
@@ -136,7 +136,7 @@ def _verdict(run: Run, doubt: JournaledWrite, remote: Remote | None) -> Outcome:
         )
         for column in unproven(doubt.before, doubt.after, remote.values)
     )
-    return Accepted(doubt.ref, ours, late=late)
+    return Accepted(doubt.ref, ours, lost_updates=late)
 
 
 def _not_done(doubt: JournaledWrite) -> Outcome:

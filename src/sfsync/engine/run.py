@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
-from sfsync.engine.ports import Batching, Clock, Limits, Mirror, Org, Progress, Silent
+from sfsync.engine.ports import Clock, Mirror, Org, Progress, Silent
 from sfsync.errors import (
     AuthError,
     BudgetSpent,
@@ -24,9 +24,11 @@ from sfsync.mapping.check import Problem, narrow, narrow_activities
 from sfsync.mapping.project import Projection
 from sfsync.model.budget import Budget
 from sfsync.model.facts import SObjectFacts
+from sfsync.model.limits import Limits
 from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import Deferred, Outcome, RunReport
 from sfsync.model.record import SalesforceId
+from sfsync.model.traffic import Batching
 
 Item = TypeVar("Item")
 
@@ -41,9 +43,9 @@ class Run:
         allow_mass_change: the safety brake is off for this run, because somebody said so.
         checkpoint: called between two batches, where everything done is kept: it raises where the
         run is to end.
-        fresh: objects whose pull was completed by this very run; the mirror knows all of their
+        fully_pulled: objects whose pull was completed by this very run; the mirror knows all of their
         addresses.
-        converted: addresses of Leads that the mirror never knew, with the Contacts they became.
+        converted_leads: addresses of Leads that the mirror never knew, with the Contacts they became.
     """
 
     org: Org
@@ -55,8 +57,8 @@ class Run:
     progress: Progress = field(default_factory=Silent)
     dry_run: bool = False
     allow_mass_change: bool = False
-    fresh: set[str] = field(default_factory=set)
-    converted: dict[str, SalesforceId] = field(default_factory=dict)
+    fully_pulled: set[str] = field(default_factory=set)
+    converted_leads: dict[str, SalesforceId] = field(default_factory=dict)
     checkpoint: Callable[[], None] = lambda: None
     _usable: SyncMapping | None = None
 

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from sfsync.model.change import RowPlan
-from sfsync.model.plan_json import plan_from_json, whole
+from sfsync.model.plan_json import full_plan_to_json, plan_from_json
 
 
-class Aside:
+class PlanSpool:
     """Plans in the order they were added; gone when closed."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Aside:
 
     def add(self, plan: RowPlan) -> None:
         """Put one more aside."""
-        self._file.write(json.dumps(whole(plan)) + "\n")
+        self._file.write(json.dumps(full_plan_to_json(plan)) + "\n")
         self.count += 1
 
     def __iter__(self) -> Iterator[RowPlan]:

@@ -21,7 +21,9 @@ CONTACT = "contact"
 """What a converted Lead lives on in."""
 
 
-def commit(run: Run, plans: Sequence[RowPlan], *, segment: str = "") -> list[RowPlan]:
+def commit_with_survivors(
+    run: Run, plans: Sequence[RowPlan], *, segment: str = ""
+) -> list[RowPlan]:
     """Commit the mirror's half of these plans.
 
     Returns:

@@ -22,24 +22,24 @@ from typing import Self
 from sfsync.engine.push import (
     FETCH,
     ROUNDS,
-    Overtaken,
+    StalePlan,
     brake,
     fetched,
-    in_form,
+    normalised_row,
     preview,
+    replan_stale,
     send,
-    settle_overtaken,
 )
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
-from sfsync.engine.spool import Aside
+from sfsync.engine.spool import PlanSpool
 from sfsync.model.change import OrgAction, RowPlan
 from sfsync.model.journal import JournaledWrite
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import SalesforceId
 from sfsync.planning import safety
-from sfsync.planning.undo import Left, PutBack, put_back
+from sfsync.planning.undo import Left, Restoration, restore
 
 LISTED = 1_000
 """So many fields that are left are told one by one; of more, their number."""
@@ -59,7 +59,7 @@ class Undoing:
     """
 
     run_id: str
-    plans: dict[str, Aside] = field(default_factory=dict)
+    plans: dict[str, PlanSpool] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
     calls: int = 0
     left: list[Left] = field(default_factory=list)
@@ -75,10 +75,10 @@ class Undoing:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def aside(self, name: str) -> Aside:
+    def spool(self, name: str) -> PlanSpool:
         """Where an object's plans are put aside."""
         if name not in self.plans:
-            self.plans[name] = self._stack.enter_context(Aside())
+            self.plans[name] = self._stack.enter_context(PlanSpool())
         return self.plans[name]
 
     def leave(self, fields: Sequence[Left]) -> None:
@@ -129,7 +129,7 @@ def _plan_object(run: Run, object_map: ObjectMap, undoing: Undoing) -> None:
         for each in _judged(run, object_map, _updates(groups, undoing), undoing.run_id):
             undoing.leave(each.left)
             if each.plan is not None:
-                undoing.aside(object_map.name).add(each.plan)
+                undoing.spool(object_map.name).add(each.plan)
                 writes += each.plan.org_action is not OrgAction.NONE
                 found += safety.damage(each.plan)
     brake(run, object_map.name, found, writes)
@@ -154,16 +154,16 @@ def _updates(
 
 def _judged(
     run: Run, object_map: ObjectMap, groups: Iterator[Sequence[JournaledWrite]], run_id: str
-) -> Iterator[PutBack]:
+) -> Iterator[Restoration]:
     changed = list(groups)
     now = fetched(
         run, object_map, [writes[0].salesforce_id or SalesforceId("") for writes in changed]
     )
     for writes in changed:
         row = run.mirror.rows.by_local_id(object_map.name, writes[0].local_id)
-        yield put_back(
+        yield restore(
             writes,
-            in_form(row, object_map) if row else None,
+            normalised_row(row, object_map) if row else None,
             now.get(writes[0].salesforce_id or SalesforceId("")),
             object_map,
             run_id,
@@ -188,11 +188,11 @@ def carry_out(run: Run, undoing: Undoing) -> None:
             if run.dry_run:
                 preview(report, plans)
             else:
-                _put_back(run, object_map, plans, undoing, report)
+                _restore(run, object_map, plans, undoing, report)
         run.progress.done()
 
 
-def _put_back(
+def _restore(
     run: Run,
     object_map: ObjectMap,
     plans: Sequence[RowPlan],
@@ -201,8 +201,8 @@ def _put_back(
 ) -> None:
     for _ in range(ROUNDS):
         left = send(run, object_map, plans, report)
-        settle_overtaken(run, object_map, [each for each in left if each.late], report)
-        moved = [each for each in left if not each.late]
+        replan_stale(run, object_map, [each for each in left if each.lost_updates], report)
+        moved = [each for each in left if not each.lost_updates]
         if not moved:
             return
         plans = _anew(run, object_map, moved, undoing)
@@ -211,7 +211,7 @@ def _put_back(
 
 
 def _anew(
-    run: Run, object_map: ObjectMap, moved: Sequence[Overtaken], undoing: Undoing
+    run: Run, object_map: ObjectMap, moved: Sequence[StalePlan], undoing: Undoing
 ) -> list[RowPlan]:
     """Somebody has changed these records while they were being put back: look at them once more."""
     ids = [each.salesforce_id for each in moved]

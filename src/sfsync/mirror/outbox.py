@@ -130,9 +130,11 @@ class Outbox:
         records.keep_base(database, table, local_id)
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
-        late = replace(plan, decisions=outcome.late, to_local={}, to_org={}, new_base={})
+        late = replace(plan, decisions=outcome.lost_updates, to_local={}, to_org={}, new_base={})
         held = records.held_columns(plan) | records.held_columns(late)
-        taken = {each.column: each.value for each in outcome.late if each.column not in held}
+        taken = {
+            each.column: each.value for each in outcome.lost_updates if each.column not in held
+        }
         records.write(
             database,
             table,
@@ -147,7 +149,7 @@ class Outbox:
         quarantine.over(database, table.object, local_id)
         records.prune(database, table, local_id)
         conflicts.record(database, plan, local_id, self._context.run_id)
-        if outcome.late:
+        if outcome.lost_updates:
             conflicts.record(database, late, local_id, self._context.run_id)
             if outcome.seen:
                 self._correct(outcome)
@@ -157,7 +159,9 @@ class Outbox:
         was = self._database.parsed(
             self._database.value("SELECT before FROM _outbox WHERE ref = ?", [outcome.ref])
         )
-        was |= {each.column: each.remote for each in outcome.late if each.remote is not MISSING}
+        was |= {
+            each.column: each.remote for each in outcome.lost_updates if each.remote is not MISSING
+        }
         self._database.run(
             "UPDATE _outbox SET before = ? WHERE ref = ?", [json.dumps(was), outcome.ref]
         )

@@ -115,7 +115,7 @@ class OrgWrite:
         fields: ``{sf_field: JSON value}``; ``None`` clears the field.
         key_field: the external id to upsert by; empty for a plain create, update or delete.
         key_value: its value.
-        unmoved_since: an update is to be done only while the record's stamp is no later than this,
+        if_unmodified_since: an update is to be done only while the record's stamp is no later than this,
             ``2026-01-20T10:00:00Z``; empty for one that is to be done in any case.
     """
 
@@ -126,4 +126,4 @@ class OrgWrite:
     salesforce_id: SalesforceId | None = None
     key_field: str = ""
     key_value: str = ""
-    unmoved_since: str = ""
+    if_unmodified_since: str = ""

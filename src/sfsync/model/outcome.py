@@ -18,7 +18,7 @@ class Accepted:
     Attributes:
         seen: for an update, ``{sf_field: JSON value}`` as the org held it just before the write,
             the written fields and ``SystemModstamp``; ``None`` where nobody can tell.
-        late: what became of values that somebody typed between our reading and our writing, decided
+        lost_updates: what became of values that somebody typed between our reading and our writing, decided
             anew.
     """
 
@@ -26,7 +26,7 @@ class Accepted:
     salesforce_id: SalesforceId
     created: bool = False
     seen: Mapping[str, Any] | None = field(default=None, compare=False)
-    late: tuple[FieldDecision, ...] = ()
+    lost_updates: tuple[FieldDecision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Unknown:
     message: str
 
 
-MOVED = "MOVED"
+RECORD_CHANGED = "MOVED"
 """The code of a ``Deferred`` update whose record somebody changed, or deleted, since it was read."""
 
 Outcome: TypeAlias = Accepted | Rejected | Deferred | Unknown

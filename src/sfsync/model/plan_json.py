@@ -39,7 +39,7 @@ def plan_to_json(plan: RowPlan) -> dict[str, Any]:
     }
 
 
-def whole(plan: RowPlan) -> dict[str, Any]:
+def full_plan_to_json(plan: RowPlan) -> dict[str, Any]:
     """All of a plan, for one that is carried out later."""
     return plan_to_json(plan) | {
         name: kept for name in _OFTEN_BLANK if (kept := getattr(plan, name))

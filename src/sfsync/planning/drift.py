@@ -10,7 +10,7 @@ from sfsync.model.record import LocalId, Remote, RemoteState, Row, SalesforceId,
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Drift:
     """One thing that is not as it was judged.
 
     Attributes:
@@ -27,13 +27,13 @@ class Moved:
     now: Value
 
 
-def moved(
+def drifts(
     triple: Triple, plan: RowPlan, row: Row | None, remote: Remote | None
-) -> tuple[Moved, ...]:
+) -> tuple[Drift, ...]:
     """What has changed since, on either side, field by field; nothing where the plan still stands."""
 
-    def told(side: str, what: str, was: Value, now: Value) -> Moved:
-        return Moved(plan.object, plan.local_id, plan.salesforce_id, side, what, was, now)
+    def told(side: str, what: str, was: Value, now: Value) -> Drift:
+        return Drift(plan.object, plan.local_id, plan.salesforce_id, side, what, was, now)
 
     found = [told("mirror", what, was, now) for what, was, now in _here(triple, row)]
     found += [told("salesforce", what, was, now) for what, was, now in _there(triple, remote)]
@@ -72,7 +72,7 @@ def _there_or_not(one: object) -> str:
     return "none" if one is None else "present"
 
 
-def carried_out(plan: RowPlan, row: Row | None, remote: Remote | None) -> bool:
+def is_carried_out(plan: RowPlan, row: Row | None, remote: Remote | None) -> bool:
     """Whether both sides hold what the plan wanted."""
     if plan.org_action is OrgAction.DELETE:
         return remote is None or remote.state is not RemoteState.PRESENT

@@ -18,7 +18,7 @@ from sfsync.planning.policy import Contest
 PUT_BACK = "put back"
 
 
-def overtaken(
+def lost_updates(
     plan: RowPlan, object_map: ObjectMap, seen: Mapping[str, Value], seen_at: str
 ) -> tuple[FieldDecision, ...]:
     """Decide the fields that had moved when the plan's write came.
@@ -47,7 +47,7 @@ def overtaken(
     return tuple(found)
 
 
-def put_back(plan: RowPlan, late: tuple[FieldDecision, ...], now: Remote) -> RowPlan | None:
+def restore_held(plan: RowPlan, late: tuple[FieldDecision, ...], now: Remote) -> RowPlan | None:
     """What a held field held in the org goes back there: until a person decides, each side keeps its own value.
 
     Args:

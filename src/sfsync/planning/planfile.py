@@ -16,7 +16,7 @@ from typing import Any
 
 from sfsync.errors import InputError
 from sfsync.model.change import RowPlan
-from sfsync.model.plan_json import plan_from_json, whole
+from sfsync.model.plan_json import full_plan_to_json, plan_from_json
 from sfsync.model.record import Local, LocalId, Remote, RemoteState, SalesforceId, Triple
 
 SCHEMA = "sfsync-plan/1"
@@ -48,7 +48,7 @@ def lines(header: Header, planned: Iterable[Planned]) -> Iterator[str]:
     yield f"{head[:-1]}, {_RECORDS}\n"
     check, count = _check("", head), 0
     for triple, plan in planned:
-        text = json.dumps({**whole(plan), "judged": _judged(triple)})
+        text = json.dumps({**full_plan_to_json(plan), "judged": _judged(triple)})
         check = _check(check, text)
         yield f'{"," if count else ""}{text[:-1]}, "check": "{check}"}}\n'
         count += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sfsync.model.record import Value, Values
 
 
-def happened(before: Values, after: Values, remote: Values) -> bool:
+def was_applied(before: Values, after: Values, remote: Values) -> bool:
     """Whether the org's record shows that our write was done.
 
     Args:
@@ -23,11 +23,11 @@ def happened(before: Values, after: Values, remote: Values) -> bool:
         Else a number tells that has gone at least as far as was sent; where others have overwritten
         all of it, nobody can tell, and planning anew keeps both values.
 
-    >>> happened({"clicks": 5}, {"clicks": 7}, {"clicks": 8})
+    >>> was_applied({"clicks": 5}, {"clicks": 7}, {"clicks": 8})
     True
-    >>> happened({"title": "CTO"}, {"title": "CEO"}, {"title": "CTO"})
+    >>> was_applied({"title": "CTO"}, {"title": "CEO"}, {"title": "CTO"})
     False
-    >>> happened({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CTO"})
+    >>> was_applied({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CTO"})
     False
     """
     changed = [

@@ -54,20 +54,20 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class PutBack:
+class Restoration:
     """One record's part of an undo: the write, if anything is to be written, and the fields that are left."""
 
     plan: RowPlan | None
     left: tuple[Left, ...] = ()
 
 
-def put_back(
+def restore(
     writes: Sequence[JournaledWrite],
     row: Row | None,
     remote: Remote | None,
     object_map: ObjectMap,
     run_id: str,
-) -> PutBack:
+) -> Restoration:
     """Take one record's writes of one run back.
 
     Args:
@@ -95,8 +95,8 @@ def put_back(
         elif old is not MISSING and old != written and (now != old or _holds(row, column, written)):
             moved.append(_decision(column, old, written, now, row, run_id))
     if remote is None or not moved:
-        return PutBack(None, tuple(left))
-    return PutBack(_plan(first, record, moved, row, remote, run_id), tuple(left))
+        return Restoration(None, tuple(left))
+    return Restoration(_plan(first, record, moved, row, remote, run_id), tuple(left))
 
 
 def _holds(row: Row | None, column: str, written: Value) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from sfsync.errors import ProtocolError
 from sfsync.model.change import OrgAction, OrgWrite
-from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.salesforce import guard
 from sfsync.salesforce.budget import COLLECTION, COMPOSITE_COLLECTIONS
@@ -175,7 +175,7 @@ class Collections:
         return [_Answer(rest, *self._alone(request_of(rest)), found)] if rest else []
 
     def _put_off(self, moved: Iterable[OrgWrite]) -> None:
-        self._outcomes += [Deferred(write.ref, MOVED, _MOVED) for write in moved]
+        self._outcomes += [Deferred(write.ref, RECORD_CHANGED, _MOVED) for write in moved]
 
     def _composite(self, together: Sequence[Sequence[OrgWrite]], *, guarded: bool) -> list[_Answer]:
         root = self._connection.root
@@ -297,7 +297,7 @@ class Collections:
 
 def is_guarded(chunk: Sequence[OrgWrite]) -> bool:
     """Whether these writes, which are of one kind, are to be done only while their records have not moved."""
-    return chunk[0].action is OrgAction.UPDATE and bool(chunk[0].unmoved_since)
+    return chunk[0].action is OrgAction.UPDATE and bool(chunk[0].if_unmodified_since)
 
 
 def kinds(writes: Iterable[OrgWrite]) -> list[list[OrgWrite]]:

@@ -65,7 +65,7 @@ def statement(chunks: Sequence[Sequence[OrgWrite]]) -> str:
     )
     # 15 characters name a record too, and more of them fit. Source: salesforce-facts §7.5
     ids = ",".join(soql.quoted(str(write.salesforce_id)[:15]) for write in writes)
-    latest = soql.stamp(max(write.unmoved_since for write in writes))
+    latest = soql.stamp(max(write.if_unmodified_since for write in writes))
     return soql.select(writes[0].sobject, fields, f"Id IN ({ids}) AND SystemModstamp <= {latest}")
 
 

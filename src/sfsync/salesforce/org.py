@@ -20,7 +20,7 @@ from sfsync.model.change import OrgWrite
 from sfsync.model.cursor import Watermark
 from sfsync.model.facts import FieldFacts, SObjectFacts
 from sfsync.model.mapping import ActivityMap
-from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome
+from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome
 from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching, Changes, Usage
@@ -229,7 +229,9 @@ class SalesforceOrg:
         by_ref = {write.ref: write for write in writes}
         return [
             *(
-                Deferred(write.ref, MOVED, "the record was changed in Salesforce meanwhile")
+                Deferred(
+                    write.ref, RECORD_CHANGED, "the record was changed in Salesforce meanwhile"
+                )
                 for write in moved
             ),
             *(
@@ -356,7 +358,7 @@ def _with_keys(fields: Sequence[str]) -> list[str]:
 
 def _unmoved(write: OrgWrite, raw: Mapping[str, Any]) -> bool:
     deleted = raw.get("IsDeleted") in (True, "true")
-    return not deleted and soql.stamp(str(raw["SystemModstamp"])) <= write.unmoved_since
+    return not deleted and soql.stamp(str(raw["SystemModstamp"])) <= write.if_unmodified_since
 
 
 def _by_external_id(field: str) -> Callable[[Mapping[str, Any]], str]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sfsync.engine.ports import Limits
 from sfsync.errors import OrgUnavailable, Paused, UnsafePlan, WrongOrg
+from sfsync.model.limits import Limits
 from sfsync.model.merges import Merge
 from tests.sides import MAPPING, Sides, with_merge, without_field
 

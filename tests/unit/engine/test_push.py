@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sfsync.engine.ports import Limits
 from sfsync.errors import OrgUnavailable, UnsafePlan
 from sfsync.model.change import OrgAction
+from sfsync.model.limits import Limits
 from sfsync.model.mapping import OnLocalDelete, OnMultiple
 from tests.sides import MAPPING, Sides, with_object
 

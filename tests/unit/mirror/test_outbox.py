@@ -317,7 +317,9 @@ def test_the_history_tells_what_a_write_replaced_beside_what_it_was_judged_again
         "salesforce_wins",
         conflict=True,
     )
-    mirror.outbox.settle([Accepted(ref, sid(1), seen={"Phone": "typed since"}, late=(late,))])
+    mirror.outbox.settle(
+        [Accepted(ref, sid(1), seen={"Phone": "typed since"}, lost_updates=(late,))]
+    )
     assert json.loads(one(mirror, "SELECT before FROM _outbox")) == {
         "phone": "typed since",
         "last_name": "Old",

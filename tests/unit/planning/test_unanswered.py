@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfsync.planning.unanswered import happened
+from sfsync.planning.unanswered import was_applied
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from sfsync.planning.unanswered import happened
 def test_what_the_record_shows(
     before: dict[str, Any], after: dict[str, Any], now: dict[str, Any], expected: bool
 ) -> None:
-    assert happened(before, after, now) is expected
+    assert was_applied(before, after, now) is expected
 
 
 VALUES = st.dictionaries(
@@ -49,7 +49,7 @@ VALUES = st.dictionaries(
 
 @given(VALUES, VALUES)
 def test_a_record_that_holds_all_that_was_sent_has_received_it(before: dict, after: dict) -> None:
-    assert happened(before, after, before | after)
+    assert was_applied(before, after, before | after)
 
 
 @given(VALUES, VALUES)
@@ -57,4 +57,4 @@ def test_a_record_that_holds_nothing_new_has_not(before: dict, after: dict) -> N
     changing = {column: value for column, value in after.items() if before.get(column) != value}
     now = {column: before.get(column) for column in changing}
     if changing:
-        assert not happened(before, changing, now)
+        assert not was_applied(before, changing, now)

@@ -35,8 +35,8 @@ def there(state: RemoteState = RemoteState.PRESENT, **values: object) -> Remote:
     return Remote(RECORD, values, state, modified_at="2026-01-20T10:00:00Z")
 
 
-def back(*writes: JournaledWrite, here: Row | None, remote: Remote | None) -> undo.PutBack:
-    return undo.put_back(writes, here, remote, CONTACT, "run-1")
+def back(*writes: JournaledWrite, here: Row | None, remote: Remote | None) -> undo.Restoration:
+    return undo.restore(writes, here, remote, CONTACT, "run-1")
 
 
 def test_both_sides_get_the_old_value() -> None:
@@ -76,7 +76,7 @@ def test_several_writes_of_one_run_go_back_to_before_the_first() -> None:
 
 def test_what_is_back_already_moves_nothing() -> None:
     done = back(wrote({"phone": "1"}, {"phone": "2"}), here=row(phone="1"), remote=there(phone="1"))
-    assert done == undo.PutBack(None)
+    assert done == undo.Restoration(None)
 
 
 def test_the_row_follows_where_the_org_is_back_already() -> None:

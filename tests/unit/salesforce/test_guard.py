@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 import stamina
 
-from sfsync.model.outcome import MOVED, Accepted, Deferred, Outcome, Rejected
+from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected
 from sfsync.salesforce import guard
 from sfsync.salesforce.composite import Collections, calls, chunks
 from sfsync.salesforce.connect import Connection, Page
@@ -29,7 +29,7 @@ def no_waiting() -> Iterator[None]:
 
 
 def guarded(ref: int, **fields: Any) -> OrgWrite:
-    return replace(update(ref, **fields), unmoved_since=READ_AT)
+    return replace(update(ref, **fields), if_unmodified_since=READ_AT)
 
 
 class Wire:
@@ -149,7 +149,7 @@ def test_the_question_stays_under_the_length_of_an_address() -> None:
 
 
 def test_it_asks_for_the_fields_that_are_written_by_the_latest_reading() -> None:
-    later = replace(guarded(2, Phone="1"), unmoved_since="2026-01-21T10:00:00Z")
+    later = replace(guarded(2, Phone="1"), if_unmodified_since="2026-01-21T10:00:00Z")
     assert guard.statement([[guarded(1)], [later]]) == (
         "SELECT Id,SystemModstamp,Title,Phone FROM Contact WHERE Id IN ('003000000000001','003000000000002')"
         " AND SystemModstamp <= 2026-01-21T10:00:00Z"
@@ -160,7 +160,9 @@ def test_who_moved_is_put_off_and_the_rest_costs_one_more_call() -> None:
     wire = Wire(moved={7, 411})
     told = sent(wire, [guarded(ref) for ref in range(600)])
     assert kept(told) == set(range(600)) - {7, 411}
-    assert {outcome.code for outcome in told.values() if isinstance(outcome, Deferred)} == {MOVED}
+    assert {outcome.code for outcome in told.values() if isinstance(outcome, Deferred)} == {
+        RECORD_CHANGED
+    }
     assert wire.sent == ["composite"] * 2
 
 
