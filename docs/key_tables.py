@@ -20,7 +20,7 @@ from sfsync.config import org as org_section
 from sfsync.document.shapes import default_of
 from sfsync.mapping import parse_rules, shapes
 from sfsync.model import mapping
-from sfsync.model.field_types import types_for_merge
+from sfsync.model.field_types import FieldType, types_for_merge
 from sfsync.model.limits import Limits
 from sfsync.model.merges import GENERAL_MERGES, Merge
 
@@ -235,7 +235,18 @@ def _merge_text(merge: Merge) -> str:
     return f"{does}."
 
 
+# -- types -----------------------------------------------------------------------------------------
+def type_table() -> str:
+    """What each type keeps, and which fields of Salesforce it is made for."""
+    lines = ["| type | in the mirror | Salesforce's types |", "| --- | --- | --- |"]
+    for kind in FieldType:
+        suited = ", ".join(f"`{name}`" for name in sorted(kind.traits.made_for))
+        lines.append(f"| `{kind}` | {kind.traits.summary} | {suited} |")
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "types": type_table,
     "merges": merge_table,
     "org": lambda: table_of(org_section.OrgShape, org_keys()),
     "mirror": lambda: table_of(mirror_section.MirrorShape, mirror_keys()),

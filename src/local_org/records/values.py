@@ -88,13 +88,25 @@ def _text(field: Field, raw: Any) -> str | None:
     judged_here = (
         field.restricted and field.name not in CODE_FIELDS
     )  # of those, addresses has more to say
-    if judged_here and text not in field.picklist:
-        raise ApiError(
-            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-            f"{field.label}: bad value for restricted picklist field: {text}",
-            [field.name],
-        )
-    return text
+    chosen = _chosen(field, text) if field.type == "multipicklist" else [text]
+    for value in chosen if judged_here else ():
+        if value not in field.picklist:
+            raise ApiError(
+                "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                f"{field.label}: bad value for restricted picklist field: {value}",
+                [field.name],
+            )
+    return ";".join(chosen) or None
+
+
+def _chosen(field: Field, text: str) -> list[str]:
+    """The values of a multi-select picklist, each once, in the order of its definition; unlisted ones last.
+
+    Source: Salesforce Help, "Multi-Select Picklist Value Ordering Behavior (UI vs SOQL)".
+    """
+    given = dict.fromkeys(value.strip() for value in text.split(";") if value.strip())
+    listed = [value for value in field.picklist if value in given]
+    return listed + [value for value in given if value not in listed]
 
 
 def _boolean(field: Field, raw: Any) -> bool:

@@ -33,11 +33,22 @@ _TYPES: dict[str, FieldType] = {
     "Phone": "phone",
     "Url": "url",
     "Picklist": "picklist",
+    "MultiselectPicklist": "multipicklist",
 }
 _KEYS = frozenset({"Text", "Number", "Email"})
 _NUMBERS = frozenset({"Number", "Currency", "Percent"})
 _LENGTHS = {"Text": (1, 255), "LongTextArea": (256, 131_072)}
-_FIXED_LENGTHS = {"TextArea": 255, "Email": 80, "Phone": 40, "Url": 255, "Picklist": 255}
+_FIXED_LENGTHS = {
+    "TextArea": 255,
+    "Email": 80,
+    "Phone": 40,
+    "Url": 255,
+    "Picklist": 255,
+    "MultiselectPicklist": 4099,
+}
+_PICKLISTS = frozenset({"Picklist", "MultiselectPicklist"})
+_TALL = frozenset({"LongTextArea", "MultiselectPicklist"})
+"""Types whose definition says how many lines are shown."""
 _NAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*")
 _LONGEST_NAME = 40
 _MOST_DIGITS = 18
@@ -113,8 +124,8 @@ def check(table: str, metadata: Any) -> None:
         )
     if kind in _NUMBERS and not _is_number(metadata.get("defaultValue")):
         raise _wrong("The default value of a number must be a number", "defaultValue")
-    if kind == "Picklist" and not _picklist(metadata):
-        raise _wrong("Must specify 'valueSet' for a CustomField of type Picklist", "valueSet")
+    if kind in _PICKLISTS and not _picklist(metadata):
+        raise _wrong(f"Must specify 'valueSet' for a CustomField of type {kind}", "valueSet")
 
 
 def _check_size(kind: str, metadata: Metadata) -> None:
@@ -130,7 +141,7 @@ def _check_size(kind: str, metadata: Metadata) -> None:
         length = _whole(kind, metadata, "length")
         if not least <= length <= most:
             raise _wrong(f"Length: value must be from {least} to {most}: {length}", "length")
-    if kind == "LongTextArea":
+    if kind in _TALL:
         _whole(kind, metadata, "visibleLines")
     if metadata.get("length") is not None and kind not in _LENGTHS:
         raise _wrong(f"Can not specify 'length' for a CustomField of type {kind}", "length")
@@ -192,9 +203,8 @@ def field_of(developer_name: str, metadata: Metadata) -> Field:
     kind = str(metadata["type"])
     number = kind in _NUMBERS
     key = is_true(metadata, "externalId")
-    restricted = (
-        is_true(_within(metadata, "valueSet"), "restricted") if kind == "Picklist" else False
-    )
+    has_values = kind in _PICKLISTS
+    restricted = has_values and is_true(_within(metadata, "valueSet"), "restricted")
     return Field(
         name=f"{developer_name}__c",
         type=_TYPES[kind],
@@ -210,7 +220,7 @@ def field_of(developer_name: str, metadata: Metadata) -> Field:
         case_sensitive=is_true(metadata, "caseSensitive"),
         restricted=restricted,
         default=_default(kind, metadata.get("defaultValue")),
-        picklist=_picklist(metadata) if kind == "Picklist" else (),
+        picklist=_picklist(metadata) if has_values else (),
     )
 
 

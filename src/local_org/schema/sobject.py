@@ -18,6 +18,7 @@ FieldType = Literal[
     "phone",
     "url",
     "picklist",
+    "multipicklist",
     "combobox",
     "boolean",
     "int",
@@ -29,7 +30,9 @@ FieldType = Literal[
     "address",
     "complexvalue",
 ]
-TEXT_TYPES = frozenset({"string", "textarea", "email", "phone", "url", "picklist", "combobox"})
+TEXT_TYPES = frozenset(
+    {"string", "textarea", "email", "phone", "url", "picklist", "multipicklist", "combobox"}
+)
 NUMBER_TYPES = frozenset({"int", "double", "currency"})
 _SOAP_TYPES = {
     "id": "tns:ID",

@@ -120,7 +120,8 @@ def _missing(field: FieldMap, object_map: ObjectMap, facts: SObjectFacts) -> Pro
     why = f"{field.column} is not synced"
     if field.column in object_map.opt_out:
         why = "an opt-out cannot be read or set there, so Salesforce's own mailings may still reach that person"
-    remedy = SETUP if field.remote.startswith("PenguinMails_") else _ACCESS
+    is_made_by_setup = field.remote.startswith("PenguinMails_") and field.type.traits.custom_field
+    remedy = SETUP if is_made_by_setup else _ACCESS
     near = _near(field.remote, facts.fields)
     if near:
         remedy = f"Did you mean {near}? {remedy}"

@@ -92,6 +92,39 @@ def _as_text(raw: Any) -> str:
     raise ValueError(f"{_kind(raw)} is no text")
 
 
+# -- several values of a picklist ------------------------------------------------------------------
+def multipicklist(raw: Any) -> str | None:
+    """The chosen values with ``;`` between them: trimmed, each once, in alphabetical order; none is null.
+
+    The order is no part of such a value: Salesforce hands the values back in the order in which
+    the picklist was defined, however they were written. Keeping the order of either side would
+    show a difference, or a conflict, where both chose the same.
+
+    Source: docs/salesforce.md §8.1; Salesforce Help 000231088, "Multi-Select Picklist Value
+    Ordering Behavior (UI vs SOQL)".
+
+    >>> multipicklist("News; Offers;;News"), multipicklist(" ; ")
+    ('News;Offers', None)
+    """
+    whole = text(raw)
+    if whole is None:
+        return None
+    # the usual case, one value: a pull reads millions
+    if ";" not in whole:
+        return whole
+    values = (text(value) for value in whole.split(";"))
+    return ";".join(sorted({value for value in values if value is not None})) or None
+
+
+def chosen(value: str) -> tuple[str, ...]:
+    """The values of a canonical ``multipicklist``.
+
+    >>> chosen("News;Offers")
+    ('News', 'Offers')
+    """
+    return tuple(value.split(";"))
+
+
 # -- numbers ---------------------------------------------------------------------------------------
 def integer(raw: Any) -> int | None:
     """A whole number; ``12.0`` is one, ``12.5`` is none.
@@ -261,3 +294,4 @@ NUMBER: Final = Converter(number, number, number)
 BOOLEAN: Final = Converter(boolean, _boolean_to_org, boolean)
 DATE: Final = Converter(calendar_date, calendar_date, calendar_date)
 DATETIME: Final = Converter(_moment_from_org, _moment_to_org, moment)
+MULTIPICKLIST: Final = Converter(multipicklist, multipicklist, multipicklist)

@@ -119,9 +119,9 @@ class FieldType(StrEnum):
             sql="TEXT",
             made_for=frozenset(
                 {"string", "textarea", "email", "phone", "url", "picklist", "combobox", "id"}
-                | {"reference", "encryptedstring", "anyType", "multipicklist"}
+                | {"reference", "encryptedstring", "anyType"}
             ),
-            also_holds=NUMBERS | {"date", "datetime", "time"},
+            also_holds=NUMBERS | {"date", "datetime", "time", "multipicklist"},
             custom_field=CustomField("Text", length=255),
             is_text=True,
             is_number=False,
@@ -220,6 +220,24 @@ class FieldType(StrEnum):
             choices=None,
             merges=frozenset({Merge.LATEST}),
             implied_by=frozenset({Merge.LATEST}),
+        ),
+    )
+    MULTIPICKLIST = (
+        "multipicklist",
+        FieldTraits(
+            summary="Several values of a picklist, `News;Offers`: each once, in alphabetical order.",
+            converter=convert.MULTIPICKLIST,
+            sql="TEXT",
+            made_for=frozenset({"multipicklist"}),
+            also_holds=_NONE,
+            custom_field=None,  # it takes a list of values, which no mapping has
+            is_text=False,
+            is_number=False,
+            is_time=False,
+            event_time=None,
+            choices=convert.chosen,
+            merges=_NO_MERGES,
+            implied_by=_NO_MERGES,
         ),
     )
 

@@ -55,7 +55,8 @@ class NewField:
 
     Attributes:
         table: ``Contact``, ``Lead`` or ``Activity``.
-        kind: ``Text``, ``Number``, ``Checkbox``, ``Date`` or ``DateTime``.
+        kind: ``Text``, ``Number``, ``Checkbox``, ``Date`` or ``DateTime``; empty where the mapping
+            does not say enough to make it, so that it is only ever found.
         suits: the types of a field that is there already, in describe's words, that would do as
         well.
         reason: why it is made, where the mapping alone does not say.
@@ -208,11 +209,16 @@ def blueprint(
     there = None if existing is None else {name.lower() for name in existing}
     fields: dict[str, NewField] = {}
     strange: list[str] = []
+    absent: set[str] = set()
     for new in _fields_of(mapping):
-        if new.is_key or new.name.startswith(OWN):
+        is_platforms = new.is_key or new.name.startswith(OWN)
+        if is_platforms and new.kind:
             fields.setdefault(new.full_name, new)
         elif there is not None and new.full_name.lower() not in there:
-            strange.append(new.full_name)
+            absent.add(new.full_name)
+            # one of the platform's that only a person can make is told by ``by_hand``
+            if not is_platforms:
+                strange.append(new.full_name)
     fields |= {
         twin.full_name: twin for twin in _twins(mapping, fields) if twin.full_name not in fields
     }
@@ -220,7 +226,7 @@ def blueprint(
     return Blueprint(
         fields=tuple(sorted(fields.values(), key=lambda new: (new.table, new.name))),
         objects=tuple(_object_grants(mapping)),
-        grants=tuple(grant for grant in grants if grant.full_name not in strange),
+        grants=tuple(grant for grant in grants if grant.full_name not in absent),
         strange=tuple(dict.fromkeys(strange)),
     )
 
@@ -663,6 +669,7 @@ def by_hand(
         names += [lead.external_id] if _is_own(lead.external_id) else []
         if names:
             left.append(_lead_mapping(names))
+    left += _unmakeable(mapping, known)
     left += _picklist_values(mapping.activities, known.get(mapping.activities.sobject))
     left += _layouts(mapping)
     return left
@@ -683,6 +690,20 @@ def _lead_mapping(names: Sequence[str]) -> ByHand:
         f"{object_manager('Lead')} > Fields & Relationships > Map Lead Fields > Contact",
         "a converted Lead loses what is not mapped there; Salesforce has no API for it",
     )
+
+
+def _unmakeable(mapping: SyncMapping, known: Mapping[str, SObjectFacts]) -> list[ByHand]:
+    """The platform's fields that the mapping does not say enough of, where the org does not show them."""
+    return [
+        ByHand(
+            f"Make the field {new.full_name}, of the type {' or '.join(sorted(new.suits))}, with its values",
+            f"{object_manager(new.table)} > Fields & Relationships > New",
+            "the mapping does not say which values it has; then run this again",
+        )
+        for new in _fields_of(mapping)
+        if new.name.startswith(OWN) and not new.kind
+        if new.table not in known or new.name not in known[new.table].fields
+    ]
 
 
 def _picklist_values(activities: ActivityMap, facts: SObjectFacts | None) -> list[ByHand]:

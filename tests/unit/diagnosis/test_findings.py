@@ -36,6 +36,7 @@ TYPES = {
     FieldType.BOOLEAN: "boolean",
     FieldType.DATE: "date",
     FieldType.DATETIME: "datetime",
+    FieldType.MULTIPICKLIST: "multipicklist",
 }
 
 
@@ -429,6 +430,28 @@ def test_what_sfsync_remembers_may_be_out_of_date(wanted: Wanted, org: OrgFacts)
     finding = only(found(wanted, org, machine=machine), "memory.stale")
     assert OPENS in finding.what
     assert finding.who is Who.SFSYNC
+
+
+def test_each_of_several_values_is_compared_with_the_picklist(
+    wanted: Wanted, org: OrgFacts
+) -> None:
+    topics = FieldMap("Topics__c", "topics", FieldType.MULTIPICKLIST)
+    contact = wanted.mapping.objects["contact"]
+    objects = {"contact": replace(contact, fields=(*contact.fields, topics))}
+    mapping = replace(wanted.mapping, objects={**wanted.mapping.objects, **objects})
+    facts = org.objects["Contact"]
+    field = FieldFacts("Topics__c", "multipicklist", restricted=True, picklist=("News", "Offers"))
+    there = replace(facts, fields={**facts.fields, "Topics__c": field})
+    machine = replace(MACHINE, values={("contact", "topics"): ("News;Offers", "News;Ofers")})
+    finding = only(
+        found(
+            replace(wanted, mapping=mapping),
+            replace(org, objects={**org.objects, "Contact": there}),
+            machine=machine,
+        ),
+        "value.not-in-picklist",
+    )
+    assert (finding.subject, finding.remedy) == ("contacts.topics", "Did you mean 'Offers'?")
 
 
 # -- activity

@@ -176,6 +176,22 @@ def test_a_field_of_another_type_is_left_out(ours: FieldType, theirs: str, remed
     assert only(problems).what == f"it is {theirs} in Salesforce and {ours} in the mapping"
 
 
+def test_several_values_of_a_picklist_are_a_type_of_their_own() -> None:
+    facts = org(X__c=FieldFacts("X__c", "multipicklist", 4099, picklist=("News", "Offers")))
+    assert check_object(mapped(FieldMap("X__c", "x", FieldType.MULTIPICKLIST)), facts) == []
+    kept_as_text = only(check_object(mapped(FieldMap("X__c", "x")), facts))
+    assert kept_as_text.severity is Severity.NOTE
+    assert kept_as_text.remedy == "Write type: multipicklist."
+    plain = org(X__c=FieldFacts("X__c", "picklist", 255))
+    other = only(check_object(mapped(FieldMap("X__c", "x", FieldType.MULTIPICKLIST)), plain))
+    assert other.remedy == "Write type: text."
+
+
+def test_org_setup_is_not_offered_for_a_field_that_it_never_makes() -> None:
+    topics = FieldMap("PenguinMails_Topics__c", "topics", FieldType.MULTIPICKLIST)
+    assert "org setup" not in only(check_object(mapped(topics), org())).remedy
+
+
 @pytest.mark.parametrize("theirs", ["double", "date", "datetime"])
 def test_a_number_kept_as_text_is_noted(theirs: str) -> None:
     narrowed, problems = narrow(mapped(FieldMap("X__c", "x")), org(X__c=FieldFacts("X__c", theirs)))

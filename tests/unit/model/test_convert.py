@@ -50,6 +50,11 @@ VALUES = {
         datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.timezones() | st.just(UTC)
     ).map(datetime.isoformat)
     | st.none(),
+    T.MULTIPICKLIST: st.lists(TEXTS | st.sampled_from(["News", "Offers", " Offers ", ""])).map(
+        ";".join
+    )
+    | TEXTS
+    | st.none(),
 }
 
 
@@ -125,6 +130,13 @@ def test_any_text_of_the_org_can_be_kept_as_utf8(text: str) -> None:
         (T.DATETIME, "2026-01-20T12:00:00.999+02:00", "2026-01-20T10:00:00Z"),
         (T.DATETIME, "", None),
         (T.DATETIME, None, None),
+        (T.MULTIPICKLIST, "Offers;News", "News;Offers"),
+        (T.MULTIPICKLIST, " News ;; Offers;News", "News;Offers"),
+        (T.MULTIPICKLIST, "News", "News"),
+        (T.MULTIPICKLIST, "News;", "News"),
+        (T.MULTIPICKLIST, " ; ", None),
+        (T.MULTIPICKLIST, "", None),
+        (T.MULTIPICKLIST, None, None),
     ],
 )
 def test_the_orgs_spellings_are_one_value(field_type: FieldType, raw: object, kept: object) -> None:
@@ -153,6 +165,7 @@ def test_what_people_type_is_understood(field_type: FieldType, typed: object, ke
         (T.TEXT, b"x", "binary data is no text"),
         (T.TEXT, {"city": "x"}, "a compound value is no text"),
         (T.TEXT, ["x"], "a list is no text"),
+        (T.MULTIPICKLIST, ["x"], "a list is no text"),
         (T.INTEGER, "5.5", "'5.5' is no whole number"),
         (T.INTEGER, 5.5, "'5.5' is no whole number"),
         (T.INTEGER, "five", "'five' is not a whole number"),

@@ -109,6 +109,26 @@ def test_a_columns_type_is_a_fields(kind: FieldType, told: dict[str, object]) ->
     assert list(made) == sorted(made)
 
 
+TOPICS = FieldMap("PenguinMails_Topics__c", "topics", FieldType.MULTIPICKLIST)
+
+
+@pytest.mark.parametrize("existing", [None, [], ["Contact.PenguinMails_Topics__c"]])
+def test_a_field_whose_values_no_mapping_has_is_never_made(existing: list[str] | None) -> None:
+    wanted = blueprint(mapping(contact(TOPICS)), existing=existing)
+    assert (wanted.fields, wanted.strange) == ((), ())
+    opened = "Contact.PenguinMails_Topics__c" in {grant.full_name for grant in wanted.grants}
+    assert opened is (existing != [])
+
+
+def test_a_field_whose_values_no_mapping_has_is_left_to_a_person_until_it_is_there() -> None:
+    mapped = mapping(contact(TOPICS))
+    there = {"PenguinMails_Topics__c": FieldFacts("PenguinMails_Topics__c", "multipicklist")}
+    for facts, left in (({}, 1), (there, 0)):
+        told = [each.what for each in by_hand(mapped, {"Contact": SObjectFacts("Contact", facts)})]
+        assert len([what for what in told if "PenguinMails_Topics__c" in what]) == left
+    assert "of the type multipicklist" in by_hand(mapped)[0].what
+
+
 def test_a_counter_begins_at_nought() -> None:
     made = one_field(FieldMap("PenguinMails_N__c", "n", FieldType.INTEGER, merge=Merge.COUNTER))
     assert made["defaultValue"] == "0"
