@@ -32,7 +32,7 @@ from sfsync.cli.push_activity import push_activity as push_activity_command
 from sfsync.cli.sync import sync as sync_command
 from sfsync.config.file import load_config
 from sfsync.engine import pull, push, push_activity
-from sfsync.mirror import staging
+from sfsync.mirror import stage_triples, staging
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching
@@ -249,7 +249,8 @@ class Program:
 def small_steps() -> Iterator[None]:
     """Transactions of two or three rows instead of hundreds, so that a handful of people is many commits."""
     sizes: dict[tuple[Any, str], int] = {
-        (staging, "CHUNK"): 3,
+        (staging, "SETTLE_BATCH"): 3,
+        (stage_triples, "TRIPLE_PAGE"): 2,
         (staging, "PAGE"): 2,
         (pull, "BATCH"): 2,
         (push, "TIDY"): 2,

@@ -25,7 +25,7 @@ from sfsync.model.activity import Effect
 from sfsync.model.activity import Person
 from tests.unit.mirror.samples import *
 
-staging.CHUNK = 20
+staging.SETTLE_BATCH = 20
 path, fatal = Path(sys.argv[1]), int(sys.argv[2])
 mirror = open_mirror(path)
 count = 0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sfsync.mirror import staging
+from sfsync.mirror import stage_triples, staging
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.record import LocalId, Remote, RemoteState, SalesforceId, Triple
 from sfsync.model.stage import StageSummary
@@ -232,8 +232,8 @@ def test_a_diff_sees_both_sides_once(mirror: SqliteMirror) -> None:
 def test_the_caller_may_commit_between_any_two_triples(
     mirror: SqliteMirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "PAGE", 3)
-    monkeypatch.setattr(staging, "CHUNK", 3)
+    monkeypatch.setattr(stage_triples, "TRIPLE_PAGE", 3)
+    monkeypatch.setattr(staging, "SETTLE_BATCH", 3)
     people = [remote(number, phone="1") for number in range(1, 12)]
     pull(mirror, *people)
     edit(mirror, "UPDATE contacts SET phone = '2'")
