@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sfsync.mirror import tables
 from sfsync.mirror.context import MirrorContext
+from sfsync.mirror.fitting import prune_bases
 
 GOOD = ("ok", "partial")
 """How a run ends that did its work; some records may be in quarantine."""
@@ -32,7 +32,7 @@ class Runs:
             )
         for table in self._context.tables.values():
             with self._database.transaction():
-                tables.tidy(self._database, table)
+                prune_bases(self._database, table)
 
     def finish(self, run_id: str, status: str, report: Mapping[str, Any]) -> None:
         """A run is over: how it ended, and its report."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sfsync.mirror import tables
 from sfsync.mirror.conflicts import Conflicts
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Clock, Database
 from sfsync.mirror.diagnostics import Diagnostics
 from sfsync.mirror.events import Events
+from sfsync.mirror.fitting import fit
 from sfsync.mirror.imports import Imports
 from sfsync.mirror.lock import run_lock
 from sfsync.mirror.migrations import migrate
@@ -97,7 +97,7 @@ class SqliteMirror:
             The objects whose mapping changed since their last pull: they have to be read again in
             full.
         """
-        changed = tables.fit(self._database, mapping)
+        changed = fit(self._database, mapping)
         self._context.tables = {
             name: MappedTable(object_map) for name, object_map in mapping.objects.items()
         }

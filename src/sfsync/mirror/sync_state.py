@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 
 from sfsync.errors import WrongOrg
-from sfsync.mirror import tables
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database
+from sfsync.mirror.tables import field_meaning
 from sfsync.model.cursor import Watermark
 from sfsync.model.facts import SObjectFacts
 
@@ -81,14 +81,14 @@ class SyncState:
             return None
         read = self._database.parsed(kept[1])
         object_map = self._context.table(object_name).object_map
-        if any(read.get(column) != tables.meaning(object_map, column) for column in columns):
+        if any(read.get(column) != field_meaning(object_map, column) for column in columns):
             return None
         return Watermark.parse(kept[0])
 
     def advance_watermark(self, object_name: str, to: Watermark, columns: Sequence[str]) -> None:
         """Move the watermark on, never back, and remember which columns were read."""
         object_map = self._context.table(object_name).object_map
-        read = json.dumps({column: tables.meaning(object_map, column) for column in columns})
+        read = json.dumps({column: field_meaning(object_map, column) for column in columns})
         with self._database.transaction():
             self._database.run(
                 "INSERT INTO _watermarks (object, at, columns) VALUES (?, ?, ?)"
