@@ -36,7 +36,7 @@ from sfsync.mirror import stage_triples, staging
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching
-from sfsync.salesforce.bulk import Polling
+from sfsync.salesforce.bulk_jobs import Polling
 from sfsync.salesforce.connect import Connection
 from sfsync.salesforce.faults import CallFailed
 from sfsync.salesforce.org import SalesforceOrg

@@ -39,7 +39,7 @@ from sfsync.model.limits import Limits
 from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import RunReport
 from sfsync.model.token import Token
-from sfsync.salesforce.bulk import Polling
+from sfsync.salesforce.bulk_jobs import Polling
 from sfsync.salesforce.connect import Connection
 from sfsync.salesforce.org import SalesforceOrg
 from sfsync.salesforce.retry import Patience

@@ -12,7 +12,7 @@ from local_org.server import LocalOrg, LocalOrgConfig
 from local_org.state.org import OrgState
 from sfsync.salesforce.connect import Page, page
 from sfsync.salesforce.faults import CallRefused, ErrorEntry
-from sfsync.salesforce.keyset import Reading
+from sfsync.salesforce.keyset import KeysetQuery
 
 NOON = 1_768_900_000
 FIELDS = ("Id", "SystemModstamp", "LastName")
@@ -82,7 +82,7 @@ def test_each_record_is_read_once_and_in_order(
     state = LocalOrg(LocalOrgConfig(contacts=0, leads=0)).state
     there = [add(state, NOON + offset) for offset in offsets]
     org = Cursors(state, size, lost, arriving)
-    reading = Reading("Contact", FIELDS, "", everything=True)
+    reading = KeysetQuery("Contact", FIELDS, "", everything=True)
     first = org.query(reading.statement(), everything=True)
     pages = reading.by_rest(org, first)  # type: ignore[arg-type]
     read = [(record["SystemModstamp"], record["Id"]) for records in pages for record in records]

@@ -16,7 +16,7 @@ from typing import Any
 
 from sfsync.errors import ProtocolError
 from sfsync.salesforce import soql
-from sfsync.salesforce.bulk import Bulk, JobFailed
+from sfsync.salesforce.bulk_read import BulkReader, JobFailed
 from sfsync.salesforce.connect import Connection, Page
 from sfsync.salesforce.faults import CallRefused
 from sfsync.salesforce.prefetch import Prefetch
@@ -31,7 +31,7 @@ MAX_RESUMES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class KeysetQuery:
     """What is to be read.
 
     Attributes:
@@ -50,17 +50,11 @@ class Reading:
         conditions = [self.where] if self.where else []
         if after is not None:
             conditions.append(soql.after(str(after["SystemModstamp"]), str(after["Id"])))
-        return soql.select(
-            self.sobject, self.fields, " AND ".join(conditions), ORDER if ordered else ()
-        )
+        order = ORDER if ordered else ()
+        return soql.select(self.sobject, self.fields, " AND ".join(conditions), order)
 
-    def by_rest(
-        self, connection: Connection, first: Page, *, has_first: bool = False
-    ) -> Iterator[list[dict[str, Any]]]:
-        """All pages, by the cursor; from the last record where the cursor is lost or ends too early.
-
-        Args:
-            has_first: the first page was handed out before, flattened.
+    def by_rest(self, connection: Connection, first: Page) -> Iterator[list[dict[str, Any]]]:
+        """All pages, by the cursor; from the last record where the cursor is lost or ends early.
 
         Raises:
             ProtocolError: the org loses its place again and again.
@@ -70,19 +64,17 @@ class Reading:
         last: Mapping[str, Any] | None = None
         expected, seen, resumes = first.total, 0, 0
         while True:
-            coming = (
-                Prefetch(partial(self._next, connection, page.next_url)) if page.next_url else None
-            )
-            records = page.records if page is first and has_first else flatten(page.records)
+            coming = self._prefetch_next(connection, page)
+            records = flatten(page.records)
             if records:
-                if not (page is first and has_first):
-                    yield records
+                yield records
                 last, resumes = records[-1], 0
             seen += len(records)
             if coming is None and seen >= expected:
                 return
             following = coming.result() if coming else None
             if following is None:
+                # The cursor is lost, or ended before the total that the query announced.
                 resumes += 1
                 if resumes > MAX_RESUMES or last is None:
                     raise ProtocolError(
@@ -91,6 +83,12 @@ class Reading:
                 following = connection.query(self.statement(last), everything=self.everything)
                 expected, seen = following.total, 0
             page = following
+
+    def _prefetch_next(self, connection: Connection, page: Page) -> Prefetch[Page | None] | None:
+        """The page after this one, on its way; ``None`` after the last."""
+        if not page.next_url:
+            return None
+        return Prefetch(partial(self._next, connection, page.next_url))
 
     def _next(self, connection: Connection, next_url: str) -> Page | None:
         """The page at this place; ``None`` where the cursor is lost."""
@@ -103,9 +101,9 @@ class Reading:
             return None
 
     def by_bulk(
-        self, connection: Connection, bulk: Bulk, first: Page
+        self, connection: Connection, bulk: BulkReader, first: Page
     ) -> Iterator[Sequence[Mapping[str, Any]]]:
-        """The first page as it is, the rest by a Bulk job; by the cursor after all where the job fails."""
+        """The first page as it is, the rest by a Bulk job; by the cursor where the job fails."""
         records = Flattener(self.fields)(first.records)
         yield records
         rest = self.statement(records[-1], ordered=False)
@@ -115,6 +113,8 @@ class Reading:
             log.info(
                 "Bulk is not to be had for %s, so pages are used: %s", self.sobject, error.message
             )
-            yield from self.by_rest(connection, first, has_first=True)
+            pages = self.by_rest(connection, first)
+            next(pages)  # the first page, which was handed out above
+            yield from pages
         else:
             yield from by_job

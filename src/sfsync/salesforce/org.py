@@ -15,16 +15,15 @@ from datetime import datetime
 from typing import Any
 
 from sfsync.errors import OrgRefused, ProtocolError, SfsyncError
-from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgWrite
 from sfsync.model.cursor import Watermark
-from sfsync.model.facts import FieldFacts, SObjectFacts
+from sfsync.model.facts import SObjectFacts
 from sfsync.model.mapping import ActivityMap
 from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome
 from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching, Changes, Usage
-from sfsync.salesforce import guard, soql
+from sfsync.salesforce import guard, soql, task_search
 from sfsync.salesforce.budget import (
     COMPOSITE_WRITES,
     GUARDED_WRITES,
@@ -34,21 +33,24 @@ from sfsync.salesforce.budget import (
     collection_calls,
     rest_query_calls,
 )
-from sfsync.salesforce.bulk import Bulk, OnJob, Polling, expressible
-from sfsync.salesforce.composite import Collections, chunks, is_guarded, kinds
-from sfsync.salesforce.connect import Connection
+from sfsync.salesforce.bulk_csv import is_expressible
+from sfsync.salesforce.bulk_jobs import BulkJobs, Polling
+from sfsync.salesforce.bulk_read import BulkReader
+from sfsync.salesforce.bulk_write import BulkWriter, OnJob
+from sfsync.salesforce.composite import CollectionWriter
+from sfsync.salesforce.connect import Connection, Page
+from sfsync.salesforce.describe import sobject_facts
 from sfsync.salesforce.faults import CallRefused
-from sfsync.salesforce.keyset import Reading
+from sfsync.salesforce.guard import GuardAnswer
+from sfsync.salesforce.keyset import KeysetQuery
 from sfsync.salesforce.records import Flattener
 from sfsync.salesforce.retry import Patience
 from sfsync.salesforce.transport import OrgSession, Refresh
+from sfsync.salesforce.write_requests import chunks, is_guarded, kinds
 
 log = logging.getLogger(__name__)
 
 RawPage = Sequence[Mapping[str, Any]]
-
-REFERENCE = "sfsync-ref:"
-"""What a Task's Description names its key by, where the org has no external id for Tasks."""
 
 BULK_WRITES = 50_000
 """Writes that one Bulk job takes: few enough to hold in memory and under the size of an upload."""
@@ -60,12 +62,12 @@ class SalesforceOrg:
     Args:
         connection: the way to it.
         bulk_query_from: read by Bulk from so many records on; by default where it takes fewer
-        calls.
+            calls.
         bulk_write_from: write by Bulk from so many records of one kind on; by default where it
-        takes fewer calls.
+            takes fewer calls.
         polling: how often Bulk jobs are asked for their state.
         sleep: waits so many seconds between two such questions.
-        on_job: told each Bulk ingest job's id, with its writes, before data is sent.
+        on_job: called with each Bulk ingest job's id and its writes, before data is sent.
     """
 
     def __init__(
@@ -79,7 +81,10 @@ class SalesforceOrg:
         on_job: OnJob | None = None,
     ) -> None:
         self._connection = connection
-        self._bulk = Bulk(connection, polling=polling, sleep=sleep)
+        queries = BulkJobs(connection, "jobs/query", polling=polling, sleep=sleep)
+        ingests = BulkJobs(connection, "jobs/ingest", polling=polling, sleep=sleep)
+        self._bulk_reader = BulkReader(queries)
+        self._bulk_writer = BulkWriter(connection, ingests)
         self._bulk_query_from = bulk_query_from
         self._bulk_write_from = bulk_write_from
         self.on_job = on_job
@@ -95,10 +100,10 @@ class SalesforceOrg:
         )
 
     def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
-        """Records stamped at or after ``since``, deleted ones too, oldest stamp first; ``None``: all live ones.
+        """Records stamped at or after ``since``, deleted ones too, oldest stamp first.
 
-        The first page is read at once; one API call where that is all. The rest comes by Bulk where
-        that takes fewer calls, and then in no order.
+        ``None``: all live ones. The first page is read at once; one API call where that is all. The
+        rest comes by Bulk where that takes fewer calls, and then in no order.
 
         Raises:
             BudgetSpent: the rest would touch the reserve.
@@ -106,24 +111,35 @@ class SalesforceOrg:
         Source: salesforce-facts §6.1 (whole seconds, ``>=``), §6.2 (order, org's clock), §3
         (cursors).
         """
-        reading = Reading(
+        query = KeysetQuery(
             sobject=sobject,
             fields=_with_keys(fields),
             where="" if since is None else f"SystemModstamp >= {soql.stamp(since)}",
             everything=since is not None,
         )
         before = self._connection.session.org_now()
-        first = self._connection.query(reading.statement(), everything=reading.everything)
+        first = self._connection.query(query.statement(), everything=query.everything)
+        # A record that is written while the query runs is stamped after its beginning.
         as_of = Watermark((before or self._first_heard()).replace(microsecond=0))
+        if self._rest_by_bulk(first):
+            rest = query.by_bulk(self._connection, self._bulk_reader, first)
+            return Changes(rest, as_of, first.total, "bulk")
+        rest = query.by_rest(self._connection, first)
+        return Changes(rest, as_of, first.total, "rest")
+
+    def _rest_by_bulk(self, first: Page) -> bool:
+        """Whether what follows a first page is read by Bulk.
+
+        Raises:
+            BudgetSpent: it would touch the reserve, either way.
+        """
+        budget = self._connection.session.budget
         rest = first.total - len(first.records)
-        by_bulk = bool(first.next_url) and self._reads_by_bulk(first.total, rest)
-        needed = bulk_query_calls(rest) if by_bulk else rest_query_calls(rest) if rest > 0 else 0
-        self._connection.session.budget.check(needed)
-        if by_bulk:
-            return Changes(
-                reading.by_bulk(self._connection, self._bulk, first), as_of, first.total, "bulk"
-            )
-        return Changes(reading.by_rest(self._connection, first), as_of, first.total, "rest")
+        if first.next_url and self._reads_by_bulk(first.total, rest):
+            budget.check(bulk_query_calls(rest))
+            return True
+        budget.check(rest_query_calls(rest) if rest > 0 else 0)
+        return False
 
     def fetch(
         self, sobject: str, fields: Sequence[str], ids: Sequence[SalesforceId]
@@ -139,9 +155,9 @@ class SalesforceOrg:
     def find(
         self, sobject: str, fields: Sequence[str], by: str, keys: Sequence[str]
     ) -> Iterator[RawPage]:
-        """Live records whose field ``by`` is one of ``keys``, ignoring case; well over a thousand keys a call.
+        """Live records whose field ``by`` is one of ``keys``, ignoring case.
 
-        Source: salesforce-facts §3 (comparison ignores case).
+        Well over a thousand keys share a call. Source: salesforce-facts §3 (comparison ignores case).
         """
         distinct = {key.casefold(): key for key in keys if key.strip()}
         statements = soql.selects_in(sobject, _with_keys(fields), by, distinct.values())
@@ -171,76 +187,73 @@ class SalesforceOrg:
         except SfsyncError as error:
             if not outcomes:
                 raise
+            # What is known already must not be lost, so that the error becomes the rest's outcome.
             known = {outcome.ref for outcome in outcomes}
             code = error.code if isinstance(error, OrgRefused) and error.code else error.slug
-            outcomes += [
-                Deferred(write.ref, code, error.message)
-                for write in writes
-                if write.ref not in known
-            ]
+            rest = [write for write in writes if write.ref not in known]
+            outcomes += [Deferred(write.ref, code, error.message) for write in rest]
         return outcomes
 
     def finish_job(self, job_id: str) -> None:
-        """Bring a Bulk job of an earlier process, told by ``on_job``, to its end."""
-        self._bulk.finish(job_id)
-
-    def collect_job(self, job_id: str, writes: Sequence[OrgWrite]) -> list[Outcome]:
-        """What became of the writes of a Bulk job that an earlier process closed, told by ``on_job``."""
-        return self._bulk.collect(job_id, writes)
+        """Bring a Bulk job of an earlier process, made known by ``on_job``, to its end."""
+        self._bulk_writer.finish(job_id)
 
     def _apply_kind(self, writes: Sequence[OrgWrite], outcomes: list[Outcome]) -> None:
         rest = writes
         if self._writes_by_bulk(len(writes), guarded=is_guarded(writes)):
-            first, *_ = chunks(writes, len(writes))
-            by_bulk = [write for write in first if expressible(write)]
-            try:
-                outcomes += self._ingest(by_bulk) if by_bulk else []
-                known = {write.ref for write in by_bulk}
-                rest = [write for write in writes if write.ref not in known]
-            except CallRefused as refused:
-                log.info("Bulk is not to be had here, so collections are used: %s", refused.message)
-        Collections(self._connection, outcomes).apply(rest)
+            rest = self._apply_by_bulk(writes, outcomes)
+        CollectionWriter(self._connection, outcomes).apply(rest)
+
+    def _apply_by_bulk(
+        self, writes: Sequence[OrgWrite], outcomes: list[Outcome]
+    ) -> Sequence[OrgWrite]:
+        """Do by one Bulk job what can be done so.
+
+        Returns:
+            The writes that are left for collections.
+        """
+        # A job has no order, so that a second write of one record has to come after it.
+        first, *_ = chunks(writes, len(writes))
+        by_bulk = [write for write in first if is_expressible(write)]
+        if not by_bulk:
+            return writes
+        try:
+            outcomes += self._ingest(by_bulk)
+        except CallRefused as refused:
+            # Nothing was done: the user may lack Bulk's permission, or the object has no Bulk.
+            log.info("Bulk is not to be had here, so collections are used: %s", refused.message)
+            return writes
+        done = {write.ref for write in by_bulk}
+        return [write for write in writes if write.ref not in done]
 
     def _ingest(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
         """One Bulk job; guarded writes only where a last look finds the record as it was read."""
         if not is_guarded(writes):
-            return self._bulk.ingest(writes, self.on_job)
-        fields = list(
-            dict.fromkeys(name for write in writes for name in ("IsDeleted", *write.fields))
-        )
-        now: dict[SalesforceId, Mapping[str, Any]] = {}
-        for page in self.fetch(
-            writes[0].sobject, fields, [each for w in writes if (each := w.salesforce_id)]
-        ):
-            now |= {salesforce_id(str(raw["Id"])): raw for raw in page}
-        found = guard.Found(
-            {
-                write.salesforce_id: raw
-                for write in writes
-                if write.salesforce_id
-                and (raw := now.get(write.salesforce_id))
-                and _unmoved(write, raw)
-            },
-            complete=True,
-        )
-        moved = found.moved(writes)
-        rest = [write for write in writes if write.salesforce_id in found.records]
-        done = self._bulk.ingest(rest, self.on_job) if rest else []
-        by_ref = {write.ref: write for write in writes}
-        return [
-            *(
-                Deferred(
-                    write.ref, RECORD_CHANGED, "the record was changed in Salesforce meanwhile"
-                )
-                for write in moved
-            ),
-            *(
-                replace(each, seen=guard.seen(by_ref[each.ref], found))
-                if isinstance(each, Accepted)
-                else each
-                for each in done
-            ),
+            return self._bulk_writer.ingest(writes, self.on_job)
+        found = self._read_unchanged(writes)
+        outcomes: list[Outcome] = [
+            Deferred(write.ref, RECORD_CHANGED, "the record was changed in Salesforce meanwhile")
+            for write in found.changed(writes)
         ]
+        unchanged = found.unchanged(writes)
+        if unchanged:
+            ingested = self._bulk_writer.ingest(unchanged, self.on_job)
+            outcomes += _with_values_before(ingested, unchanged, found)
+        return outcomes
+
+    def _read_unchanged(self, writes: Sequence[OrgWrite]) -> GuardAnswer:
+        """The records of guarded writes that are live and as they were read."""
+        names = dict.fromkeys(name for write in writes for name in ("IsDeleted", *write.fields))
+        ids = [write.salesforce_id for write in writes if write.salesforce_id]
+        records: dict[SalesforceId, Mapping[str, Any]] = {}
+        for page in self.fetch(writes[0].sobject, list(names), ids):
+            records |= {salesforce_id(str(raw["Id"])): raw for raw in page}
+        unchanged: dict[SalesforceId, Mapping[str, Any]] = {}
+        for write in writes:
+            record = records.get(write.salesforce_id) if write.salesforce_id else None
+            if record is not None and write.salesforce_id and _is_unchanged(write, record):
+                unchanged[write.salesforce_id] = record
+        return GuardAnswer(unchanged, complete=True)
 
     def _writes_by_bulk(self, count: int, *, guarded: bool) -> bool:
         if self._bulk_write_from is not None:
@@ -254,7 +267,9 @@ class SalesforceOrg:
         return rest_query_calls(rest) > bulk_query_calls(rest)
 
     def _first_heard(self) -> datetime:
-        """The org's clock by its first answer: later than the question by less than the overlap makes up for.
+        """The org's clock by its first answer.
+
+        It is later than the question by less than the overlap of two pulls makes up for.
 
         Raises:
             ProtocolError: the answer had no date.
@@ -273,41 +288,16 @@ class SalesforceOrg:
         who_ids: Sequence[SalesforceId],
         since: str,
     ) -> dict[str, SalesforceId]:
-        """Which of these event keys are already Tasks: ``{key: Task Id}``; archived and deleted ones count.
+        """Which of these event keys are already Tasks: ``{key: Task Id}``.
 
         By the external id, else by the reference line in the Description of these people's Tasks
-        created since (of all Tasks, where they are tied to nobody): a Description can be read but
-        not asked for.
-
-        Source: salesforce-facts §7.3 (archiving, Activity's external ids), §3 (Description is not
-        filterable).
+        created since (of all Tasks, where they are tied to nobody). Archived and deleted ones
+        count.
         """
-        sobject, who = activities.sobject, who_field(activities)
-        created = f"CreatedDate >= {soql.stamp(since)}"
-        statements: Iterable[str]
-        if activities.external_id:
-            by, told = activities.external_id, _by_external_id(activities.external_id)
-            statements = soql.selects_in(sobject, ["Id", by], by, dict.fromkeys(keys))
-        elif who:
-            told = _by_reference
-            people = dict.fromkeys(who_ids)
-            statements = soql.selects_in(sobject, ["Id", "Description"], who, people, also=created)
-        else:
-            told = _by_reference
-            statements = [soql.select(sobject, ["Id", "Description"], created)]
-        if not keys:
-            return {}
-        wanted = {key.casefold(): key for key in keys}
-        found: dict[str, SalesforceId] = {}
-        for page in self._connection.pages(statements, everything=True):
-            for record in page.records:
-                key = wanted.get(told(record).casefold())
-                if key is not None:
-                    found.setdefault(key, salesforce_id(str(record["Id"])))
-        return found
+        return task_search.find_tasks(self._connection, activities, keys, who_ids, since)
 
     def usage(self) -> Usage:
-        """Calls and bytes so far, and the org's own count as last told."""
+        """Calls and bytes so far, and the org's own count as last heard."""
         return self._connection.session.usage()
 
     @property
@@ -356,66 +346,20 @@ def _with_keys(fields: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(("Id", "SystemModstamp", *fields)))
 
 
-def _unmoved(write: OrgWrite, raw: Mapping[str, Any]) -> bool:
-    deleted = raw.get("IsDeleted") in (True, "true")
-    return not deleted and soql.stamp(str(raw["SystemModstamp"])) <= write.if_unmodified_since
+def _is_unchanged(write: OrgWrite, raw: Mapping[str, Any]) -> bool:
+    """Whether a record is live, and its stamp no later than when it was read."""
+    if raw.get("IsDeleted") in (True, "true"):
+        return False
+    return soql.stamp(str(raw["SystemModstamp"])) <= write.if_unmodified_since
 
 
-def _by_external_id(field: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda record: str(record.get(field) or "")
-
-
-def _by_reference(record: Mapping[str, Any]) -> str:
-    """The key that a Task's Description names."""
-    for line in str(record.get("Description") or "").splitlines():
-        if line.startswith(REFERENCE):
-            return line.removeprefix(REFERENCE).strip()
-    return ""
-
-
-def sobject_facts(sobject: str, told: Any) -> SObjectFacts:
-    """A describe as the org answered it.
-
-    Raises:
-        ProtocolError: it has not the shape of one.
-    """
-    fields = told.get("fields") if isinstance(told, Mapping) else None
-    if not isinstance(fields, list):
-        raise ProtocolError(f"the org's description of {sobject} has not the shape of one")
-    facts = [_field_facts(field) for field in fields]
-    rights = {
-        name: told.get(name) is not False for name in ("createable", "updateable", "deletable")
-    }
-    return SObjectFacts(
-        str(told.get("name") or sobject), {field.name: field for field in facts}, **rights
-    )
-
-
-def _field_facts(told: Mapping[str, Any]) -> FieldFacts:
-    """One field of a describe. Source: REST API Developer Guide, "sObject Describe"; salesforce-facts §7."""
-    values = told.get("picklistValues") or ()
-    required = (
-        told.get("createable") is True
-        and told.get("nillable") is False
-        and told.get("defaultedOnCreate") is not True
-    )
-    return FieldFacts(
-        name=str(told["name"]),
-        type=str(told.get("type", "string")),
-        length=int(told.get("length") or 0),
-        createable=told.get("createable") is True,
-        updateable=told.get("updateable") is True,
-        nillable=told.get("nillable") is not False,
-        external_id=told.get("externalId") is True,
-        id_lookup=told.get("idLookup") is True,
-        unique=told.get("unique") is True,
-        filterable=told.get("filterable") is not False,
-        required=required,
-        restricted=told.get("restrictedPicklist") is True,
-        picklist=tuple(
-            str(value.get("value")) for value in values if value.get("active") is not False
-        ),
-        relationship=str(told.get("relationshipName") or ""),
-        calculated=told.get("calculated") is True or told.get("autoNumber") is True,
-        permissionable=told.get("permissionable") is not False,
-    )
+def _with_values_before(
+    outcomes: Sequence[Outcome], writes: Sequence[OrgWrite], found: GuardAnswer
+) -> Iterator[Outcome]:
+    """The outcomes, accepted ones with what their records held just before."""
+    by_ref = {write.ref: write for write in writes}
+    for outcome in outcomes:
+        if isinstance(outcome, Accepted):
+            yield replace(outcome, seen=guard.values_before(by_ref[outcome.ref], found))
+        else:
+            yield outcome

@@ -27,7 +27,7 @@ from sfsync.errors import (
 from sfsync.model.facts import OrgFacts, SObjectFacts, UserFacts
 from sfsync.salesforce import soql
 from sfsync.salesforce.connect import Connection, inner_answers
-from sfsync.salesforce.org import sobject_facts
+from sfsync.salesforce.describe import sobject_facts
 from sfsync.salesforce.retry import repeat_read
 from sfsync.salesforce.setup import OrgSetup
 

@@ -41,7 +41,7 @@ from sfsync.model.merges import Merge
 from sfsync.model.outcome import RunReport
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching
-from sfsync.salesforce.bulk import Polling
+from sfsync.salesforce.bulk_jobs import Polling
 from sfsync.salesforce.connect import Connection
 from sfsync.salesforce.org import SalesforceOrg
 from sfsync.salesforce.retry import Patience

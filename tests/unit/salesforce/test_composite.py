@@ -7,34 +7,17 @@ from typing import Any, cast
 
 import pytest
 import stamina
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sfsync.errors import GrantRevoked
-from sfsync.model.change import OrgAction, OrgWrite
+from sfsync.model.change import OrgWrite
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
-from sfsync.model.record import SalesforceId
-from sfsync.salesforce.composite import (
-    MAX_CUTS,
-    Collections,
-    calls,
-    chunks,
-    kinds,
-    matched_id,
-    outcome_of,
-    request_of,
-)
+from sfsync.salesforce.composite import MAX_CUTS, CollectionWriter
 from sfsync.salesforce.connect import Connection
 from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry
 from sfsync.salesforce.retry import Patience
 
-ADA = SalesforceId("0035500001H9cakAAB")
-BOB = SalesforceId("003000000000002AAA")
-LOCKED = {
-    "statusCode": "UNABLE_TO_LOCK_ROW",
-    "message": "unable to obtain exclusive access",
-    "fields": [],
-}
+from .writes import ADA, BOB, create, failed, update
+
 OK = {"id": ADA, "success": True, "errors": []}
 
 
@@ -80,190 +63,14 @@ def named(answer: Any, body: Any) -> Any:
     ]
 
 
-def update(ref: int, record_id: str = "", **fields: Any) -> OrgWrite:
-    return OrgWrite(
-        ref,
-        OrgAction.UPDATE,
-        "Contact",
-        fields or {"Title": "x"},
-        SalesforceId(record_id or f"003{ref:012d}AAA"),
-    )
-
-
-def create(ref: int, key: str = "", **fields: Any) -> OrgWrite:
-    return OrgWrite(ref, OrgAction.CREATE, "Contact", fields, None, "Ext__c" if key else "", key)
-
-
 def sent_through(
     writes: list[OrgWrite], reply: Callable[[str, Any], Any]
 ) -> tuple[dict[int, Outcome], Wire]:
     wire = Wire(reply)
     outcomes: list[Outcome] = []
-    Collections(cast("Connection", wire), outcomes).apply(writes)
+    CollectionWriter(cast("Connection", wire), outcomes).apply(writes)
     assert sorted(outcome.ref for outcome in outcomes) == sorted(write.ref for write in writes)
     return {outcome.ref: outcome for outcome in outcomes}, wire
-
-
-def failed(code: str, message: str = "no", **more: Any) -> dict[str, Any]:
-    return {
-        "success": False,
-        "errors": [{"statusCode": code, "message": message, "fields": [], **more}],
-    }
-
-
-# -- what travels together -------------------------------------------------------------------------
-def test_only_writes_of_one_kind_travel_together() -> None:
-    lead = OrgWrite(3, OrgAction.UPDATE, "Lead", {}, BOB)
-    delete = OrgWrite(4, OrgAction.DELETE, "Contact", {}, ADA)
-    grouped = kinds([update(1), create(2, "k"), lead, delete, create(5), update(6)])
-    assert [[write.ref for write in kind] for kind in grouped] == [[1, 6], [2], [3], [4], [5]]
-
-
-@pytest.mark.parametrize(
-    "write",
-    [OrgWrite(1, OrgAction.NONE, "Contact", {}), OrgWrite(1, OrgAction.UPDATE, "Contact", {})],
-)
-def test_a_write_that_cannot_be_meant_is_a_mistake(write: OrgWrite) -> None:
-    with pytest.raises(ValueError):
-        kinds([write])
-
-
-@given(st.lists(st.integers(0, 30), max_size=80), st.integers(1, 10))
-def test_no_record_is_twice_in_one_request_and_none_is_lost(records: list[int], size: int) -> None:
-    writes = [update(ref, f"003{record:012d}AAA") for ref, record in enumerate(records)]
-    cut = chunks(writes, size)
-    assert all(len(chunk) <= size for chunk in cut)
-    assert all(len({write.salesforce_id for write in chunk}) == len(chunk) for chunk in cut)
-    assert sorted(write.ref for chunk in cut for write in chunk) == list(range(len(records)))
-
-
-def test_two_writes_of_one_record_keep_their_order() -> None:
-    cut = chunks([update(1, ADA), update(2, ADA), update(3, BOB)], 200)
-    assert [[write.ref for write in chunk] for chunk in cut] == [[1, 3], [2]]
-
-
-def test_keys_that_differ_by_case_alone_are_the_same_record() -> None:
-    assert len(chunks([create(1, "Key"), create(2, "kEY")], 200)) == 2
-
-
-def test_five_requests_share_a_call() -> None:
-    waiting = chunks([update(ref) for ref in range(1_100)], 200)
-    assert [len(together) for together in calls(waiting)] == [5, 1]
-
-
-def test_a_text_that_looks_like_a_reference_travels_alone() -> None:
-    waiting = [[update(1)], [update(2, Title="@{q0.id}")], [update(3)]]
-    assert sorted(len(together) for together in calls(waiting)) == [1, 2]
-
-
-def test_much_text_is_spread_over_calls() -> None:
-    waiting = [[update(ref, Description="x" * 3_000_000)] for ref in range(3)]
-    assert [len(together) for together in calls(waiting)] == [1, 1, 1]
-
-
-def test_requests_as_the_reference_has_them() -> None:
-    made = request_of([update(1, ADA, Title=None)])
-    assert (made.method, made.path) == ("PATCH", "composite/sobjects")
-    assert made.body == {
-        "allOrNone": False,
-        "records": [{"attributes": {"type": "Contact"}, "Title": None, "id": ADA}],
-    }
-    upsert = request_of([create(1, "k/1", LastName="A")])
-    assert (upsert.method, upsert.path) == ("PATCH", "composite/sobjects/Contact/Ext__c")
-    assert upsert.body is not None
-    assert upsert.body["records"] == [
-        {"attributes": {"type": "Contact"}, "LastName": "A", "Ext__c": "k/1"}
-    ]
-    assert request_of([create(1, LastName="A")]).method == "POST"
-    delete = request_of([OrgWrite(1, OrgAction.DELETE, "Contact", {}, ADA)])
-    assert (delete.method, delete.path) == (
-        "DELETE",
-        f"composite/sobjects?ids={ADA}&allOrNone=false",
-    )
-
-
-# -- what an answer means --------------------------------------------------------------------------
-def test_ids_are_kept_in_their_long_form() -> None:
-    told = outcome_of(create(1), {"id": ADA[:15], "success": True, "errors": []})
-    assert told == Accepted(1, ADA, created=True)
-
-
-def test_an_upsert_says_whether_it_created() -> None:
-    assert outcome_of(create(1, "k"), {**OK, "created": False}) == Accepted(1, ADA, created=False)
-
-
-def test_a_deleted_record_counts_as_deleted_and_not_as_updated() -> None:
-    gone = failed("ENTITY_IS_DELETED")
-    assert outcome_of(OrgWrite(1, OrgAction.DELETE, "Contact", {}, ADA), gone) == Accepted(1, ADA)
-    assert isinstance(outcome_of(update(1, ADA), gone), Rejected)
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "DUPLICATE_VALUE",
-        "DUPLICATES_DETECTED",
-        "FIELD_CUSTOM_VALIDATION_EXCEPTION",
-        "REQUIRED_FIELD_MISSING",
-        "STRING_TOO_LONG",
-        "INVALID_EMAIL_ADDRESS",
-        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-        "ENTITY_IS_DELETED",
-        "INVALID_CROSS_REFERENCE_KEY",
-        "INVALID_FIELD_FOR_INSERT_UPDATE",
-        "CANNOT_UPDATE_CONVERTED_LEAD",
-        "STORAGE_LIMIT_EXCEEDED",
-        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
-        "A_CODE_OF_NEXT_YEAR",
-    ],
-)
-def test_a_refused_record_keeps_the_orgs_own_words(code: str) -> None:
-    told = outcome_of(update(7), failed(code, "their words", fields=["Email"]))
-    assert told == Rejected(7, code, "their words", ("Email",))
-
-
-@pytest.mark.parametrize(
-    "item", [None, "x", {}, {"success": True}, {"success": False}, {"success": False, "errors": 1}]
-)
-def test_an_answer_that_makes_no_sense_is_never_success(item: Any) -> None:
-    assert not isinstance(outcome_of(create(1), item), Accepted)
-
-
-@pytest.mark.parametrize("key", ["duplicateResut", "duplicateResult"])
-def test_a_duplicate_rule_names_the_record_that_is_there(key: str) -> None:
-    result = {
-        "matchResults": [
-            {"matchRecords": [{"record": {"attributes": {"type": "Contact"}, "Id": ADA[:15]}}]}
-        ]
-    }
-    told = outcome_of(create(1), failed("DUPLICATES_DETECTED", **{key: result}))
-    assert isinstance(told, Rejected)
-    assert told.matched_id == ADA
-
-
-def test_a_match_of_another_object_or_several_is_no_match() -> None:
-    def rule(*records: tuple[str, str]) -> ErrorEntry:
-        found = [{"record": {"attributes": {"type": kind}, "Id": each}} for kind, each in records]
-        return ErrorEntry(
-            "DUPLICATES_DETECTED",
-            "",
-            (),
-            {"duplicateResut": {"matchResults": [{"matchRecords": found}]}},
-        )
-
-    assert matched_id(rule(("Lead", BOB)), "Contact") is None
-    assert matched_id(rule(("Contact", ADA), ("Contact", BOB)), "Contact") is None
-    assert matched_id(rule(("Contact", ADA), ("Lead", BOB)), "Contact") == ADA
-    assert matched_id(ErrorEntry("DUPLICATES_DETECTED", ""), "Contact") is None
-
-
-def test_a_unique_field_names_the_record_in_its_text() -> None:
-    text = f"duplicate value found: Ext__c duplicates value on record with id: {ADA[:15]}"
-    assert matched_id(ErrorEntry("DUPLICATE_VALUE", text), "Contact") == ADA
-    assert (
-        matched_id(ErrorEntry("DUPLICATE_VALUE", "duplicate value found: <unknown>"), "Contact")
-        is None
-    )
 
 
 # -- whole calls -----------------------------------------------------------------------------------
@@ -494,10 +301,3 @@ def test_results_that_name_other_records_than_were_sent_are_not_believed() -> No
         lambda *_: [{"id": record, "success": True, "errors": []} for record in (BOB, ADA)],
     )
     assert all(isinstance(outcome, Unknown) for outcome in told.values())
-
-
-@pytest.mark.parametrize(
-    "item", [{}, {"errorCode": "X", "message": "no"}, {"success": "yes", "id": ADA}]
-)
-def test_a_result_that_does_not_say_whether_it_was_done_is_unknown(item: dict[str, Any]) -> None:
-    assert isinstance(outcome_of(update(1, ADA), item), Unknown)

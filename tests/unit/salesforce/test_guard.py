@@ -10,13 +10,16 @@ from urllib.parse import unquote
 import pytest
 import stamina
 
+from sfsync.model.change import OrgWrite
 from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected
 from sfsync.salesforce import guard
-from sfsync.salesforce.composite import Collections, calls, chunks
+from sfsync.salesforce.composite import CollectionWriter
 from sfsync.salesforce.connect import Connection, Page
 from sfsync.salesforce.faults import CallRefused, ErrorEntry
 from sfsync.salesforce.retry import Patience
-from tests.unit.salesforce.test_composite import OrgWrite, update
+from sfsync.salesforce.write_requests import calls, chunks
+
+from .writes import update
 
 READ_AT = "2026-01-20T10:00:00Z"
 HALTED = [{"errorCode": "PROCESSING_HALTED", "message": "Invalid reference specified."}]
@@ -115,7 +118,7 @@ class Wire:
 
 def sent(wire: Wire, writes: list[OrgWrite]) -> dict[int, Outcome]:
     outcomes: list[Outcome] = []
-    Collections(cast("Connection", wire), outcomes).apply(writes)
+    CollectionWriter(cast("Connection", wire), outcomes).apply(writes)
     assert sorted(outcome.ref for outcome in outcomes) == sorted(write.ref for write in writes)
     assert len(wire.written) == len(set(wire.written)), "nothing is written twice"
     return {outcome.ref: outcome for outcome in outcomes}
@@ -160,9 +163,7 @@ def test_who_moved_is_put_off_and_the_rest_costs_one_more_call() -> None:
     wire = Wire(moved={7, 411})
     told = sent(wire, [guarded(ref) for ref in range(600)])
     assert kept(told) == set(range(600)) - {7, 411}
-    assert {outcome.code for outcome in told.values() if isinstance(outcome, Deferred)} == {
-        RECORD_CHANGED
-    }
+    assert {outcome.code for outcome in told.values() if isinstance(outcome, Deferred)} == {RECORD_CHANGED}
     assert wire.sent == ["composite"] * 2
 
 
@@ -260,7 +261,7 @@ def test_an_org_that_follows_no_reference_there_is_asked_apart_and_every_write_i
     whole: bool,
 ) -> None:
     wire, outcomes = Literal(whole=whole), list[Outcome]()
-    Collections(cast("Connection", wire), outcomes).apply(
+    CollectionWriter(cast("Connection", wire), outcomes).apply(
         [guarded(ref, Title="New") for ref in range(1, 4)]
     )
     assert sorted(outcome.ref for outcome in outcomes) == [1, 2, 3]

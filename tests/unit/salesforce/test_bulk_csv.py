@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.outcome import Accepted, Deferred, Rejected
 from sfsync.model.record import SalesforceId
-from sfsync.salesforce.bulk import (
-    Polling,
-    _count,
-    _dicts,
-    _failure,
-    _success,
-    _Table,
+from sfsync.salesforce.bulk_csv import (
+    WriteTable,
     cell,
+    count_records,
     error_entry_of,
-    expressible,
+    failure,
+    is_expressible,
+    read_rows,
+    success,
 )
 from sfsync.salesforce.faults import CallFailed
 
@@ -40,12 +39,12 @@ def update(ref: int, record_id: str, **fields: Any) -> OrgWrite:
     return OrgWrite(ref, OrgAction.UPDATE, "Contact", fields, SalesforceId(record_id))
 
 
-def uploaded(table: _Table) -> list[dict[str, str]]:
+def uploaded(table: WriteTable) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(table.csv().decode(), newline="")))
 
 
 def test_null_and_blank_are_said_and_what_is_not_said_is_left_alone() -> None:
-    table = _Table.of(
+    table = WriteTable.of(
         [update(1, ADA, Title=None, Phone=""), update(2, ADA[:-1] + "C", Active=True)]
     )
     assert table.csv().decode() == (
@@ -56,26 +55,26 @@ def test_null_and_blank_are_said_and_what_is_not_said_is_left_alone() -> None:
 
 
 def test_an_upsert_names_its_key_and_a_delete_only_ids() -> None:
-    table = _Table.of([create(1, "k1", LastName="A")])
+    table = WriteTable.of([create(1, "k1", LastName="A")])
     assert table.job["externalIdFieldName"] == "Ext__c"
     assert uploaded(table) == [{"Ext__c": "k1", "LastName": "A"}]
-    delete = _Table.of([OrgWrite(1, OrgAction.DELETE, "Contact", {}, ADA)])
+    delete = WriteTable.of([OrgWrite(1, OrgAction.DELETE, "Contact", {}, ADA)])
     assert delete.csv() == f"Id\n{ADA}\n".encode()
 
 
 @given(st.text(max_size=30))
 def test_only_text_that_means_null_cannot_be_said(text: str) -> None:
-    assert expressible(create(1, Title=text)) == (text != "#N/A")
+    assert is_expressible(create(1, Title=text)) == (text != "#N/A")
 
 
 def test_nested_values_cannot_be_said() -> None:
-    assert not expressible(create(1, Account={"Ext__c": "x"}))
-    assert not expressible(create(1, "#N/A"))
+    assert not is_expressible(create(1, Account={"Ext__c": "x"}))
+    assert not is_expressible(create(1, "#N/A"))
 
 
 @given(texts)
 def test_any_text_comes_through_the_csv(text: str) -> None:
-    (row,) = uploaded(_Table.of([create(1, LastName=text, X="y")]))
+    (row,) = uploaded(WriteTable.of([create(1, LastName=text, X="y")]))
     assert row["LastName"] == (text or "#N/A")
 
 
@@ -89,15 +88,15 @@ def test_shuffled_results_find_their_inserts(
     writes = [create(ref, **fields) for ref, fields in enumerate(people)]
     if not writes:
         return
-    table = _Table.of(writes)
+    table = WriteTable.of(writes)
     rows = [
         {**row, "sf__Id": f"003{number:012d}AAA", "sf__Created": "true"}
         for number, row in enumerate(uploaded(table))
     ]
     rng.shuffle(rows)
-    outcomes = [outcome for row in rows for outcome in table.settle(row, _success)]
+    outcomes = [outcome for row in rows for outcome in table.settle(row, success)]
     assert sorted(outcome.ref for outcome in outcomes) == list(range(len(people)))
-    assert table.left() == []
+    assert table.unsettled() == []
     told = {outcome.ref: outcome for outcome in outcomes}
     for row in rows:
         same = [write.ref for write in writes if cell(write.fields["LastName"]) == row["LastName"]]
@@ -110,23 +109,23 @@ def test_shuffled_results_find_their_inserts(
 
 
 def test_results_of_updates_and_upserts_are_known_by_id_and_key() -> None:
-    table = _Table.of([update(1, ADA, Title="x")])
+    table = WriteTable.of([update(1, ADA, Title="x")])
     row = {
         "sf__Id": "",
         "sf__Error": "UNABLE_TO_LOCK_ROW:busy:--",
         "Id": ADA[:15],
         "Title": "other",
     }
-    assert table.settle(row, _failure) == [Deferred(1, "UNABLE_TO_LOCK_ROW", "busy")]
-    keyed = _Table.of([create(2, "Key-1", LastName="A")])
+    assert table.settle(row, failure) == [Deferred(1, "UNABLE_TO_LOCK_ROW", "busy")]
+    keyed = WriteTable.of([create(2, "Key-1", LastName="A")])
     done = {"sf__Id": ADA, "sf__Created": "false", "Ext__c": "KEY-1", "LastName": "A"}
-    assert keyed.settle(done, _success) == [Accepted(2, ADA, created=False)]
+    assert keyed.settle(done, success) == [Accepted(2, ADA, created=False)]
 
 
 def test_a_result_of_nobody_is_nothing() -> None:
-    table = _Table.of([update(1, ADA, Title="x")])
-    assert table.settle({"Id": "003000000000009AAA"}, _success) == []
-    assert [write.ref for write in table.left()] == [1]
+    table = WriteTable.of([update(1, ADA, Title="x")])
+    assert table.settle({"Id": "003000000000009AAA"}, success) == []
+    assert [write.ref for write in table.unsettled()] == [1]
 
 
 @pytest.mark.parametrize(
@@ -164,14 +163,14 @@ def test_what_an_error_cell_says(
 
 def test_a_failed_row_keeps_the_orgs_words_and_the_record_it_names() -> None:
     text = "DUPLICATE_VALUE:duplicate value found: Ext__c duplicates value on record with id: 0035500001H9cak:Ext__c --"
-    told = _failure(create(1, "k"), {"sf__Error": text})
+    told = failure(create(1, "k"), {"sf__Error": text})
     assert isinstance(told, Rejected)
     assert told.matched_id == ADA
 
 
-def test_a_record_that_is_gone_counts_as_deleted() -> None:
+def test_a_record_that_is_gonecount_recordss_as_deleted() -> None:
     delete = OrgWrite(1, OrgAction.DELETE, "Contact", {}, ADA)
-    assert _failure(delete, {"sf__Error": "ENTITY_IS_DELETED:entity is deleted:--"}) == Accepted(
+    assert failure(delete, {"sf__Error": "ENTITY_IS_DELETED:entity is deleted:--"}) == Accepted(
         1, ADA
     )
 
@@ -185,8 +184,8 @@ def test_a_record_that_is_gone_counts_as_deleted() -> None:
         (b"", 0),
     ],
 )
-def test_records_are_counted_whatever_the_line_ends(content: bytes, count: int) -> None:
-    assert _count(content) == count
+def test_records_arecount_recordsed_whatever_the_line_ends(content: bytes, count: int) -> None:
+    assert count_records(content) == count
 
 
 @pytest.mark.parametrize(
@@ -194,23 +193,16 @@ def test_records_are_counted_whatever_the_line_ends(content: bytes, count: int) 
 )
 def test_a_csv_that_breaks_off_is_noticed(content: bytes) -> None:
     with pytest.raises(CallFailed):
-        _count(content)
+        count_records(content)
 
 
 def test_rows_come_a_few_at_a_time_without_byte_order_mark() -> None:
     content = b"\xef\xbb\xbfId,Name\n" + b"".join(b"%d,\n" % number for number in range(5))
-    pages = list(_dicts(content, 2))
+    pages = list(read_rows(content, 2))
     assert [len(page) for page in pages] == [2, 2, 1]
     assert pages[0][0] == {"Id": "0", "Name": ""}
 
 
 def test_a_cell_larger_than_pythons_own_limit_is_read() -> None:
-    (page,) = _dicts(b'"Id"\n"' + b"x" * 200_000 + b'"\n', 10)
+    (page,) = read_rows(b'"Id"\n"' + b"x" * 200_000 + b'"\n', 10)
     assert len(page[0]["Id"]) == 200_000
-
-
-def test_gaps_between_questions_grow() -> None:
-    gaps = list(Polling(0.25, 2, 30, 120).gaps())
-    assert gaps[:4] == [0.25, 0.5, 1.0, 2.0]
-    assert max(gaps) == 30
-    assert len(gaps) < 15
