@@ -287,7 +287,9 @@ class CollectionWriter:
         unsent.halted += writes
 
     def _defer_changed(self, writes: Iterable[OrgWrite]) -> None:
-        self._outcomes += [Deferred(write.ref, RECORD_CHANGED, _CHANGED_MESSAGE) for write in writes]
+        self._outcomes += [
+            Deferred(write.ref, RECORD_CHANGED, _CHANGED_MESSAGE) for write in writes
+        ]
 
     def _keep_locked(self, chunk: Iterable[OrgWrite], entry: ErrorEntry, unsent: _Unsent) -> None:
         for write in chunk:

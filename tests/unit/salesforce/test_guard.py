@@ -163,7 +163,9 @@ def test_who_moved_is_put_off_and_the_rest_costs_one_more_call() -> None:
     wire = Wire(moved={7, 411})
     told = sent(wire, [guarded(ref) for ref in range(600)])
     assert kept(told) == set(range(600)) - {7, 411}
-    assert {outcome.code for outcome in told.values() if isinstance(outcome, Deferred)} == {RECORD_CHANGED}
+    assert {outcome.code for outcome in told.values() if isinstance(outcome, Deferred)} == {
+        RECORD_CHANGED
+    }
     assert wire.sent == ["composite"] * 2
 
 
