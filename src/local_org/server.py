@@ -40,11 +40,14 @@ from local_org.records.actor import Actor
 from local_org.rest.composite import Composite
 from local_org.rest.sobject_collections import Collections
 from local_org.rest.tooling import Tooling
-from local_org.schema.standard_objects import Provisioned
+from local_org.schema.penguinmails_fields import Provisioned
 from local_org.state import sample_data
-from local_org.state.org import API_ONLY_PROFILE, Clock, OrgState
+from local_org.state.clock import Clock
+from local_org.state.founding import found_org
+from local_org.state.org import OrgState
 from local_org.state.settings import Settings
 from local_org.state.state_file import StateFile
+from local_org.state.users import API_ONLY_PROFILE, add_user
 
 INTEGRATION_USER = "integration@penguin.example"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -273,9 +276,10 @@ def _new_state(config: LocalOrgConfig) -> OrgState:
 
 
 def _fill(state: OrgState, config: LocalOrgConfig) -> None:
-    state.found()
+    found_org(state)
     if config.bare:
-        state.add_user(
+        add_user(
+            state,
             first_name="Inga",
             last_name="Integration",
             username=INTEGRATION_USER,

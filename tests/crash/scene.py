@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_org.state.org import OrgState, Row, Table
+from local_org.state.org import OrgState
 from local_org.state.snapshot import Snapshot
+from local_org.state.tables import Row, Table
 from tests.system.office import Office, event
 
 STAMPS = frozenset({
@@ -95,7 +96,7 @@ class Scene:
         held, mirror = self.places[name], self.office.mirror
         mirror.with_name(mirror.name + "-journal").unlink(missing_ok=True)
         shutil.copyfile(held.mirror, mirror)
-        held.org.put_back(self.state)
+        held.org.restore(self.state)
         self.wrote.clear()
         self.made.clear()
 

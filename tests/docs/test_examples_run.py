@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from local_org.state.users import add_user
 from sfsync.auth.unattended import new_key
 from tests.docs.pages import Block, blocks
 from tests.system.office import CLIENT, Ran
@@ -74,7 +75,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     ) as desk:
         app = desk.org.oauth.apps[CLIENT]
         desk.org.oauth.register(replace(app, callbacks=CALLBACKS, preauthorized=True, run_as=WHO))
-        desk.org.state.add_user(first_name="Sync", last_name="User", username=WHO)
+        add_user(desk.org.state, first_name="Sync", last_name="User", username=WHO)
         for address in ("ada@example.com", "bob@example.com", "eve@example.com"):
             desk.create("Contact", LastName=address.partition("@")[0].title(), Email=address)
         desk.yaml.write_text(

@@ -13,6 +13,7 @@ import pytest
 
 from local_org.schema.sobject import Field, SObjectType
 from local_org.state.settings import ValidationRule
+from local_org.state.users import add_user
 from sfsync.engine.ports import Org
 from sfsync.errors import OrgRefused, WrongOrg
 from sfsync.model.event import EventType
@@ -420,7 +421,7 @@ def test_a_field_that_is_not_mapped_is_edited(story: Story) -> None:
 def test_its_owner_leaves_the_company(story: Story) -> None:
     """Records stay with their inactive owner, may be edited, and are not given to anybody else."""
     state = story.pair.local.state
-    owner = state.add_user(first_name="Sal", last_name="Esman", username="sal@org.example")
+    owner = add_user(state, first_name="Sal", last_name="Esman", username="sal@org.example")
     for record_id in (story.one, story.lead):
         story.pair.people.edit(record_id, {"OwnerId": owner})
     story.unfolds(

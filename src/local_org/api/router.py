@@ -19,8 +19,9 @@ from local_org.records import writes
 from local_org.rest import replication
 from local_org.schema.sobject import Field, SObjectType
 from local_org.state.access import running
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
 from local_org.state.rendering import record_url, whole_record
+from local_org.state.tables import Row
 
 NEWEST_VERSION = 68
 OLDEST_VERSION = 41
@@ -193,7 +194,7 @@ class Api:
         with self.state.lock:
             counts = {
                 self.state.table(name).kind.name: sum(
-                    "IsDeleted" not in row for row in self.state.table(name).scan()
+                    "IsDeleted" not in row for row in self.state.table(name).visible_rows()
                 )
                 for name in names
                 if self.state.has_object(name)
@@ -247,7 +248,7 @@ class Api:
             ApiError: NOT_FOUND, or ENTITY_IS_DELETED.
         """
         table = self.state.table(sobject)
-        row = table.seen(ids.canonical(record_id))
+        row = table.visible(ids.canonical(record_id))
         if row is None:
             if table.rows.get(ids.canonical(record_id)) is not None:
                 raise not_found()

@@ -21,7 +21,8 @@ from local_org.api_error import ApiError
 from local_org.bulk.csv_dialect import BadBatch, Dialect
 from local_org.records import values, writes
 from local_org.schema.sobject import Field, SObjectType
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
+from local_org.state.tables import Row
 
 CHUNK_ROWS = 200
 BATCH_ROWS = 10_000

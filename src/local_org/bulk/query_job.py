@@ -18,7 +18,8 @@ from local_org.api_error import ApiError
 from local_org.bulk.csv_dialect import Dialect
 from local_org.schema.sobject import Field
 from local_org.soql.grammar import Aggregate, FieldSet, parse
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
+from local_org.state.tables import Row
 
 _NOT_IN_BULK = "Aggregate Relationships not supported in Bulk Query"
 

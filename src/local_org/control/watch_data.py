@@ -3,9 +3,10 @@
 from typing import Any
 
 from local_org.api_error import not_found
-from local_org.schema.standard_objects import COMPUTED
-from local_org.state.org import OrgState, Row
+from local_org.schema.computed import COMPUTED
+from local_org.state.org import OrgState
 from local_org.state.rendering import getter, whole_record
+from local_org.state.tables import Row
 from local_org.timestamps import rest_text
 
 _LATEST = 50
@@ -75,7 +76,7 @@ def _count(state: OrgState, sobject: str) -> int:
 
 def _latest(state: OrgState, sobject: str) -> list[Row]:
     table = state.table(sobject)
-    rows = (table.seen(record_id) for record_id in table.modstamps.latest())
+    rows = (table.visible(record_id) for record_id in table.modstamps.latest())
     found: list[Row] = []
     for row in rows:
         if row is not None and not row.get("IsDeleted"):

@@ -32,7 +32,8 @@ from local_org.records.writes import Writer
 from local_org.schema.admin_objects import SYSTEM_PERMISSIONS
 from local_org.schema.custom_fields import ACTIVITY, TABLES
 from local_org.state.access import permissionable
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
+from local_org.state.tables import Row
 
 _ORDER = (OBJECT, FIELD, PERMISSION_SET)
 _RIGHTS = {
@@ -84,7 +85,7 @@ def deploy(
     """
     done: list[Deployed] = []
     failed = list(package.problems)
-    with state.transaction() as unit:
+    with state.transaction() as transaction:
         for component in sorted(package.components, key=lambda each: _ORDER.index(each.kind)):
             try:
                 with state.transaction():
@@ -94,7 +95,7 @@ def deploy(
                     Problem(component.kind, component.full_name, component.file_name, error.message)
                 )
         if check_only or (rollback_on_error and failed):
-            unit.cancel()
+            transaction.cancel()
     return done, failed
 
 

@@ -24,7 +24,8 @@ from starlette.routing import Route
 
 from local_org.oauth import pages
 from local_org.oauth.grants import App, Code, Grants, OAuthError, OAuthSettings
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
+from local_org.state.tables import Row
 
 _LIFE_SECONDS = 900.0
 _MOST_PENDING = 200

@@ -36,7 +36,8 @@ from starlette.routing import Route
 from local_org import timestamps
 from local_org.oauth.grants import SCOPES, App, Grants, Issued, OAuthError, OAuthSettings, Session
 from local_org.oauth.login import Login
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
+from local_org.state.tables import Row
 
 PUBLIC_CLIENT_ID = "sfsync-local"
 CONFIDENTIAL_CLIENT_ID = "sfsync-local-confidential"

@@ -13,7 +13,8 @@ from local_org import timestamps
 from local_org.api_error import ApiError, entity_is_deleted, not_found
 from local_org.records import writes
 from local_org.records.writes import Writer, live_row
-from local_org.state.org import OrgState, Row, Table
+from local_org.state.org import OrgState
+from local_org.state.tables import Row, Table
 
 _YEAR_SECONDS = 365 * 86_400
 _MOST_MERGED = 3
@@ -84,7 +85,7 @@ class Actor:
             if self.commit_delay_seconds is None
             else self.commit_delay_seconds
         )
-        return Writer(user_id=self.user_id, hidden_for=delay, human=True)
+        return Writer(user_id=self.user_id, commit_delay_seconds=delay, human=True)
 
     def create(self, sobject: str, fields: Mapping[str, Any]) -> str:
         """Create a record; gives its id."""
@@ -265,4 +266,6 @@ class Actor:
             "LastModifiedById": self.user_id,
             "SystemModstamp": now,
         }
-        self.state.put(table, row["Id"], stamped, hidden_for=self._writer.hidden_for)
+        self.state.put(
+            table, row["Id"], stamped, commit_delay_seconds=self._writer.commit_delay_seconds
+        )

@@ -10,8 +10,9 @@ from typing import Any
 
 from local_org.api_error import ApiError
 from local_org.schema.sobject import SObjectType
-from local_org.state.org import OrgState, Row
-from local_org.state.rendering import attributes, indexed_ids
+from local_org.state.org import OrgState
+from local_org.state.rendering import attributes
+from local_org.state.tables import Row
 
 _WATCHED = frozenset({"Email", "FirstName", "LastName", "Company", "AccountId"})
 _VERSION = "65.0"
@@ -60,11 +61,11 @@ def check(
 
 def _matches(state: OrgState, sobject: str, row: Row) -> list[str]:
     email = row.get("Email")
-    found = indexed_ids(state, sobject, "Email", email) if email else []
+    found = state.table(sobject).live_ids("Email", email) if email else []
     account = row.get("AccountId")
     if sobject == "Contact" and account:
         rows = state.table("Contact").rows
-        same = indexed_ids(state, "Contact", "AccountId", account)
+        same = state.table("Contact").live_ids("AccountId", account)
         found += [each for each in same if each not in found and _name(rows[each]) == _name(row)]
     table = state.table(sobject)
     return [each for each in found if not table.rows[each].get("IsConverted")]

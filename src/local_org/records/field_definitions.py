@@ -18,7 +18,8 @@ from local_org.schema.custom_fields import (
     sobject_of,
     split_full_name,
 )
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
+from local_org.state.tables import Row
 
 
 def full_name(row: Row) -> str:

@@ -12,7 +12,9 @@ from local_org.api_error import ApiError
 from local_org.schema.admin_objects import GRANTED_OBJECTS
 from local_org.schema.sobject import SObjectType
 from local_org.state.access import permissionable, runner
-from local_org.state.org import OrgState, Row, Table
+from local_org.state.org import OrgState
+from local_org.state.tables import Row, Table
+from local_org.state.users import assign_profile
 
 _NEEDED = {
     "PermissionSet": "ManageProfilesPermissionsets",
@@ -68,7 +70,7 @@ def check(state: OrgState, kind: SObjectType, row: Row, before: Row | None) -> N
 def settle(state: OrgState, kind: SObjectType, row: Row, before: Row | None) -> None:
     """Let a user's grants follow their profile."""
     if kind.name == "User" and (before is None or before.get("ProfileId") != row.get("ProfileId")):
-        state.assign_profile(row["Id"], row["ProfileId"])
+        assign_profile(state, row["Id"], row["ProfileId"])
 
 
 def remove(state: OrgState, table: Table, row: Row) -> None:

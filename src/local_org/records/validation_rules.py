@@ -6,7 +6,8 @@ Source: salesforce-facts §2.4 (FIELD_CUSTOM_VALIDATION_EXCEPTION).
 from local_org.api_error import ApiError
 from local_org.schema.sobject import SObjectType
 from local_org.state.access import running
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
+from local_org.state.tables import Row
 
 
 def check(state: OrgState, kind: SObjectType, row: Row) -> None:

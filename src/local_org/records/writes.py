@@ -15,8 +15,8 @@ from local_org import ids, timestamps
 from local_org.api_error import ApiError, entity_is_deleted, not_found
 from local_org.records import addresses, duplicates, permissions, validation_rules, values
 from local_org.schema.sobject import Field, SObjectType
-from local_org.state.org import OrgState, Row, Table
-from local_org.state.rendering import indexed_ids
+from local_org.state.org import OrgState
+from local_org.state.tables import Row, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Writer:
         user_id: the running user.
         auto_assign: whether an active Lead assignment rule runs (REST's default).
         allow_save: whether an alerting duplicate rule lets the record pass.
-        hidden_for: seconds until readers see what is written.
+        commit_delay_seconds: seconds until readers see what is written.
         human: whether a person in the user interface writes: alerts do not stop them.
     """
 
     user_id: str
     auto_assign: bool = True
     allow_save: bool = False
-    hidden_for: float = 0.0
+    commit_delay_seconds: float = 0.0
     human: bool = False
 
 
@@ -92,7 +92,7 @@ def create(state: OrgState, sobject: str, raw: Mapping[str, Any], writer: Writer
         now = state.stamp()
         row = {"Id": record_id, **row, **_created(now, writer)}
         _settle_task(state, kind, row, None, now)
-        state.put(table, record_id, row, hidden_for=writer.hidden_for)
+        state.put(table, record_id, row, commit_delay_seconds=writer.commit_delay_seconds)
         permissions.settle(state, kind, row, None)
         _touch_people(state, kind, row, writer)
         return record_id
@@ -143,7 +143,7 @@ def update(
         row = {name: value for name, value in row.items() if value is not None}
         row |= {"LastModifiedDate": now, "LastModifiedById": writer.user_id, "SystemModstamp": now}
         _settle_task(state, kind, row, old, now)
-        state.put(table, old["Id"], row, hidden_for=writer.hidden_for)
+        state.put(table, old["Id"], row, commit_delay_seconds=writer.commit_delay_seconds)
         permissions.settle(state, kind, row, old)
         _touch_people(state, kind, row, writer)
 
@@ -206,7 +206,7 @@ def matching_ids(state: OrgState, sobject: str, field: Field, value: Any) -> lis
             return []
         return [live_row(state.table(sobject), str(value))["Id"]]
     text = values.read(field, value)
-    return [] if text is None else indexed_ids(state, sobject, field.name, str(text))
+    return [] if text is None else state.table(sobject).live_ids(field.name, str(text))
 
 
 def delete(state: OrgState, sobject: str, record_id: str, writer: Writer) -> None:
@@ -243,11 +243,11 @@ def dependants(state: OrgState, record_id: str) -> list[tuple[Table, Row]]:
     found: list[tuple[Table, Row]] = []
     if record_id.startswith("001"):
         contacts = state.table("Contact")
-        for child_id in indexed_ids(state, "Contact", "AccountId", record_id):
+        for child_id in state.table("Contact").live_ids("AccountId", record_id):
             found += [(contacts, contacts.rows[child_id]), *dependants(state, child_id)]
     if record_id.startswith(("003", "00Q")):
         tasks = state.table("Task")
-        rows = (tasks.rows[task_id] for task_id in indexed_ids(state, "Task", "WhoId", record_id))
+        rows = (tasks.rows[task_id] for task_id in state.table("Task").live_ids("WhoId", record_id))
         found += [(tasks, row) for row in rows if row.get("WhatId") is None]
     return found
 
@@ -282,7 +282,7 @@ def _bin(state: OrgState, table: Table, row: Row, writer: Writer, *, cause: str 
     }
     if cause is not None:
         gone["_deleted_with"] = cause
-    state.put(table, row["Id"], gone, hidden_for=writer.hidden_for)
+    state.put(table, row["Id"], gone, commit_delay_seconds=writer.commit_delay_seconds)
     table.delete_log[row["Id"]] = now
 
 
@@ -469,7 +469,7 @@ def _check_unique(state: OrgState, kind: SObjectType, given: Row, before: Row | 
             continue
         others = [
             record_id
-            for record_id in indexed_ids(state, kind.name, field.name, str(value))
+            for record_id in state.table(kind.name).live_ids(field.name, str(value))
             if record_id != own
         ]
         if others:
@@ -508,12 +508,19 @@ def _touch_people(state: OrgState, kind: SObjectType, row: Row, writer: Writer) 
     day = row.get("ActivityDate")
     if day is not None:
         note_activity(
-            state, [row.get("WhoId"), row.get("AccountId")], str(day), hidden_for=writer.hidden_for
+            state,
+            [row.get("WhoId"), row.get("AccountId")],
+            str(day),
+            commit_delay_seconds=writer.commit_delay_seconds,
         )
 
 
 def note_activity(
-    state: OrgState, record_ids: Iterable[str | None], day: str, *, hidden_for: float = 0.0
+    state: OrgState,
+    record_ids: Iterable[str | None],
+    day: str,
+    *,
+    commit_delay_seconds: float = 0.0,
 ) -> None:
     """Move LastActivityDate of those records to that day, if it is later and not in the future.
 
@@ -531,4 +538,4 @@ def note_activity(
             "LastActivityDate": day,
             "SystemModstamp": max(state.stamp(), row["SystemModstamp"]),
         }
-        state.put(table, row["Id"], moved, hidden_for=hidden_for)
+        state.put(table, row["Id"], moved, commit_delay_seconds=commit_delay_seconds)

@@ -56,10 +56,10 @@ class Composite:
             }
             return Reply(body={"compositeResponse": [answer]})
         answers: list[Item] = []
-        with self.state.transaction() as unit:
+        with self.state.transaction() as transaction:
             self._run(call, requests, answers)
             if body.get("allOrNone") and any(answer["httpStatusCode"] >= 400 for answer in answers):
-                unit.cancel()
+                transaction.cancel()
                 answers = [_rolled_back(answer) for answer in answers]
         return Reply(body={"compositeResponse": answers})
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from local_org import timestamps
 from local_org.api_error import ApiError
-from local_org.state.org import OrgState, Table
+from local_org.state.org import OrgState
+from local_org.state.tables import Table
 
 _DAY = 86_400
 _UPDATED_DAYS = 30
@@ -24,7 +25,7 @@ def updated(state: OrgState, sobject: str, query: Mapping[str, str]) -> dict[str
     with state.lock:
         table = _replicated(state, sobject)
         start, end = _span(state, query, _UPDATED_DAYS)
-        rows = table.among(table.modstamps.since(start))
+        rows = table.visible_among(table.modstamps.since(start))
         found = [
             row["Id"]
             for row in rows
@@ -44,7 +45,7 @@ def deleted(state: OrgState, sobject: str, query: Mapping[str, str]) -> dict[str
         table = _replicated(state, sobject)
         start, end = _span(state, query, _DELETED_DAYS)
         earliest = _earliest(state)
-        veiled = table.veils
+        veiled = table.uncommitted
         found = [
             {"id": record_id, "deletedDate": timestamps.rest_text(at)}
             for record_id, at in table.delete_log.items()
@@ -94,7 +95,7 @@ def _earliest(state: OrgState) -> int:
 def _covered(state: OrgState, table: Table, end: int) -> int:
     running = [
         table.rows[record_id]["SystemModstamp"]
-        for record_id in table.veils
+        for record_id in table.uncommitted
         if record_id in table.rows
     ]
     latest: int = min([state.stamp() - state.settings.replication_lag_seconds, *running])

@@ -132,7 +132,7 @@ class Collections:
             kind, table = self.state.kind(sobject), self.state.table(sobject)
             fields = wanted_fields(kind, [name for name in names if name])
             fields += [each for each in wanted_fields(kind, ["Id"]) if each not in fields]
-            rows = [table.seen(ids.canonical(each)) for each in wanted]
+            rows = [table.visible(ids.canonical(each)) for each in wanted]
             return Reply(
                 body=[
                     None
@@ -157,10 +157,10 @@ class Collections:
         self, call: Call, records: list[Item], one: Callable[[Item], Item], *, all_or_none: bool
     ) -> Reply:
         """Do each record by itself, or all of them or none."""
-        with self.state.transaction() as unit:
+        with self.state.transaction() as transaction:
             results = [self._one(call, index, record, one) for index, record in enumerate(records)]
             if all_or_none and not all(result["success"] for result in results):
-                unit.cancel()
+                transaction.cancel()
                 results = [_rolled_back(result) for result in results]
         return Reply(body=results)
 

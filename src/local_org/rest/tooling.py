@@ -12,8 +12,9 @@ from local_org.api.router import Endpoint, endpoint
 from local_org.api_error import ApiError, not_found
 from local_org.records import field_definitions
 from local_org.state.access import require
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
 from local_org.state.rendering import attributes
+from local_org.state.tables import Row
 
 
 class Tooling:

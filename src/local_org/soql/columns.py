@@ -14,8 +14,9 @@ from typing import Any
 from local_org.api_error import ApiError
 from local_org.schema.sobject import TEXT_TYPES, Field, SObjectType
 from local_org.soql.grammar import Column, malformed, pointed
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
 from local_org.state.rendering import Getter, getter, renderer
+from local_org.state.tables import Row
 
 _NAME_OBJECT = frozenset(
     {"id", "alias", "email", "firstname", "lastname", "name", "phone", "title", "username"}
@@ -181,7 +182,7 @@ def _follow(state: OrgState, link: Field) -> Hop:
     def follow(row: Row) -> Found | None:
         record_id = row.get(name)
         table = state.table_of_id(record_id) if record_id else None
-        target = table.seen(record_id) if table and record_id else None
+        target = table.visible(record_id) if table and record_id else None
         return None if table is None or target is None else Found(table.kind, target)
 
     return follow

@@ -26,8 +26,9 @@ from local_org.soql.grammar import (
     Value,
     like_pattern,
 )
-from local_org.state.org import OrgState, Row, Table
+from local_org.state.org import OrgState
 from local_org.state.rendering import Getter
+from local_org.state.tables import Row, Table
 from local_org.timestamps import read_day, read_moment
 
 Test = Callable[[Row], bool]

@@ -25,8 +25,9 @@ from local_org.soql.grammar import (
     parse_condition,
     pointed,
 )
-from local_org.state.org import OrgState, Row, Table
+from local_org.state.org import OrgState
 from local_org.state.rendering import Getter, attributes, is_plain, record_url, renderer
+from local_org.state.tables import Row, Table
 
 _MAX_LENGTH = 100_000
 _MAX_OFFSET = 2_000
@@ -170,11 +171,15 @@ class _Plan:
     def _matching(self) -> list[Row]:
         where = self.query.where
         if where is None:
-            return list(self._visible(self.table.scan()))
+            return list(self._visible(self.table.visible_rows()))
         self.filters.check(where)
         test = self.filters.test(where)
         candidates = self.filters.candidates(where)
-        rows = self.table.scan() if candidates is None else self.table.among(candidates)
+        rows = (
+            self.table.visible_rows()
+            if candidates is None
+            else self.table.visible_among(candidates)
+        )
         return [row for row in self._visible(rows) if test(row)]
 
     def _visible(self, rows: Iterable[Row]) -> Iterable[Row]:

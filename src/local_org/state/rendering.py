@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from local_org import timestamps
+from local_org.schema.computed import COMPUTED
 from local_org.schema.sobject import Field, SObjectType
-from local_org.schema.standard_objects import COMPUTED
-from local_org.state.org import OrgState, Row
+from local_org.state.tables import Row
 
 Getter = Callable[[Row], Any]
 
@@ -62,10 +62,3 @@ def whole_record(
     for field in kind.fields if fields is None else fields:
         body[field.name] = renderer(kind, field)(row)
     return body
-
-
-def indexed_ids(state: OrgState, sobject: str, field: str, value: str) -> list[str]:
-    """Live records with that value in an indexed field."""
-    table = state.table(sobject)
-    found = table.indexes[field].find(value)
-    return [record_id for record_id in found if not table.rows[record_id].get("IsDeleted")]

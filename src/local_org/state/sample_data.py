@@ -15,7 +15,9 @@ from typing import Any
 from faker.factory import Factory
 
 from local_org.schema.standard_objects import INDUSTRIES, LEAD_SOURCES, LEAD_STATUSES
-from local_org.state.org import OrgState, Row
+from local_org.state.org import OrgState
+from local_org.state.tables import Row
+from local_org.state.users import add_user
 
 _DAY = 86_400
 _HISTORY_SECONDS = 300 * _DAY
@@ -63,8 +65,11 @@ def fill(state: OrgState, *, contacts: int, leads: int, seed: int = 7) -> None:
     pools = _pools(seed)
     with state.lock:
         owners = [
-            state.add_user(
-                first_name=first, last_name=last, username=f"{first}.{last}@penguin.example".lower()
+            add_user(
+                state,
+                first_name=first,
+                last_name=last,
+                username=f"{first}.{last}@penguin.example".lower(),
             )
             for first, last in _STAFF
         ]

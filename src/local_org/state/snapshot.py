@@ -1,14 +1,15 @@
-"""A state of the org to come back to: for tests that begin anew many times, faster than a new org would be.
+"""A state of the org to restore: for tests that begin anew many times, faster than a new org.
 
-Records are never changed in place (see ``objects``), so that a snapshot costs a dictionary for each
+Records are never changed in place (see ``tables``), so a snapshot costs a dictionary for each
 object.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from local_org.state.org import Index, ModstampLog, OrgState, Row
+from local_org.state.org import OrgState
 from local_org.state.settings import Settings
+from local_org.state.tables import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Snapshot:
     >>> before = Snapshot.of(state)
     >>> state.insert_system("Account", {"Name": "New"}) in state.table("Account").rows
     True
-    >>> before.put_back(state)
+    >>> before.restore(state)
     >>> [row["Name"] for row in state.table("Account").rows.values() if row["Name"] == "New"]
     []
 
@@ -42,19 +43,12 @@ class Snapshot:
             }
             return cls(tables, state.settings.as_dict(), state.clock.offset_seconds)
 
-    def put_back(self, state: OrgState) -> None:
+    def restore(self, state: OrgState) -> None:
         """Make the org what it was; who is logged in stays so, and no call counts as made."""
         with state.lock:
             state.clock.offset_seconds = self.clock_offset_seconds
             state.settings.change({**Settings().as_dict(), **self.settings})
             for table in state.tables:
-                rows, log, number = self.tables[table.kind.name]
-                table.rows, table.delete_log, table.last_number = {}, dict(log), number
-                table.modstamps, table.veils = ModstampLog(), {}
-                table.indexes = {name: Index() for name in table.indexes}
-                for record_id, row in sorted(
-                    rows.items(), key=lambda kept: kept[1]["SystemModstamp"]
-                ):
-                    table.put(record_id, row)
-            state.reshape()
+                table.restore(*self.tables[table.kind.name])
+            state.apply_custom_fields()
             state.meter.reset()

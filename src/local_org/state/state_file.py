@@ -7,6 +7,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+from local_org.state.founding import equip
 from local_org.state.org import OrgState
 
 _SCHEMA = """
@@ -29,7 +30,7 @@ class StateFile:
 
     def load(self, state: OrgState) -> bool:
         """Bring the org back; False where the file was new."""
-        state.dirty = set()
+        state.unsaved = set()
         facts = {
             name: json.loads(value)
             for name, value in self._db.execute("select name, value from facts")
@@ -44,9 +45,9 @@ class StateFile:
                     state.table(sobject).put(record_id, json.loads(body))
             state.org_id, state.admin_id = facts["org_id"], facts["admin_id"]
             if state.table("Profile").rows:
-                state.reshape()
+                state.apply_custom_fields()
             else:  # kept by a version that knew no profiles
-                state.equip()
+                equip(state)
             state.clock.offset_seconds = facts["clock_offset_seconds"]
             state.settings.change(facts["settings"])
             for sobject, (last_number, log) in facts["tables"].items():
@@ -58,9 +59,9 @@ class StateFile:
     def save(self, state: OrgState) -> None:
         """Write what has changed since the last time."""
         with state.lock:
-            changed = sorted(state.dirty or ())
-            if state.dirty is not None:
-                state.dirty.clear()
+            changed = sorted(state.unsaved or ())
+            if state.unsaved is not None:
+                state.unsaved.clear()
             bodies = [(name, each, state.table(name).rows.get(each)) for name, each in changed]
             facts = {
                 "org_id": state.org_id,

@@ -149,7 +149,7 @@ class World:
         stage = self._stage(schedule.scene)
         self._arrive(schedule.scene, stage.org)
         self.mapping, self.usable = stage.mapping, stage.usable
-        stage.snapshot.put_back(self.org.state)
+        stage.snapshot.restore(self.org.state)
         self.path.write_bytes(stage.mirror)
         self.pass_time(2 * BETWEEN_RUNS_SECONDS)  # the mirror has pulled once
         self.played = Played(schedule)
@@ -164,7 +164,7 @@ class World:
         """A few people, pulled, everything at rest."""
         org, untouched = self._org(scene)
         self._arrive(scene, org)
-        untouched.put_back(org.state)
+        untouched.restore(org.state)
         self.mapping = self.usable = _mapping(keyed=scene.org != "unkeyed")
         self.path.unlink(missing_ok=True)
         self.played = Played(Schedule(-1, scene, ()))

@@ -3,6 +3,7 @@
 import pytest
 
 from local_org.api_error import ApiError
+from local_org.state.users import add_user
 
 
 def shown(rest, path):
@@ -10,7 +11,7 @@ def shown(rest, path):
 
 
 def test_somebody_edits(rest):
-    rita = rest.state.add_user(first_name="Rita", last_name="Rep", username="rita@penguin.example")
+    rita = add_user(rest.state, first_name="Rita", last_name="Rep", username="rita@penguin.example")
     record_id = rest.create(Title="old")
     rest.local(
         "edit", {"id": record_id[:15], "fields": {"Title": "new"}, "user": "rita@penguin.example"}

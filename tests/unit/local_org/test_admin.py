@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from local_org.records import field_definitions
-from local_org.schema.standard_objects import Provisioned, custom_fields
+from local_org.schema.penguinmails_fields import Provisioned, custom_fields
 from local_org.server import INTEGRATION_USER, LocalOrg, LocalOrgConfig
 
 OPENS = {"type": "Number", "label": "Opens", "precision": 9, "scale": 0}
@@ -419,9 +419,9 @@ def test_definitions_and_grants_outlive_a_restart(tmp_path):
 
 
 def test_a_transaction_taken_back_takes_its_definition_along(admin, bare):
-    with bare.state.transaction() as unit:
+    with bare.state.transaction() as transaction:
         field_definitions.define(bare.state, "Contact.Opens__c", OPENS, bare.state.admin_id)
         assert bare.state.kind("Contact").field("Opens__c")
-        unit.cancel()
+        transaction.cancel()
     assert admin.query("SELECT Id FROM CustomField", "/tooling").json()["totalSize"] == 0
     admin.define("Contact.Opens__c", OPENS)

@@ -13,7 +13,10 @@ from local_org.api.router import Api
 from local_org.api_error import ApiError
 from local_org.bulk.jobs import Bulk, BulkSettings
 from local_org.records.writes import Writer, create
-from local_org.state.org import Clock, OrgState
+from local_org.state.clock import Clock
+from local_org.state.founding import found_org
+from local_org.state.org import OrgState
+from local_org.state.users import add_user
 
 BASE = "/services/data/v65.0/jobs"
 KEY = "PenguinMails_Event_Id__c"
@@ -25,7 +28,7 @@ class Org:
     def __init__(self, **settings):
         self.now = 1_800_000_000.0
         self.state = OrgState(clock=Clock(lambda: self.now))
-        self.state.found()
+        found_org(self.state)
         self.bulk = Bulk(self.state, BulkSettings(**settings))
         self.api = Api(self.state)
         self.api.extend(self.bulk.endpoints())
@@ -381,7 +384,7 @@ def test_delete_goes_to_the_recycle_bin_and_hard_delete_past_it(org):
 
 
 def test_a_parent_may_be_named_by_its_key(org):
-    owner = org.state.add_user(first_name="Bo", last_name="Rep", username="bo@penguin.example")
+    owner = add_user(org.state, first_name="Bo", last_name="Rep", username="bo@penguin.example")
     info = org.load("LastName,Owner.Email\nAda,bo@penguin.example\nBea,who@x.example\n")
     (row,) = org.results(info, "successfulResults")
     assert org.seen(row["sf__Id"])["OwnerId"] == owner
@@ -427,7 +430,7 @@ def test_a_locked_row_fails_alone(org):
 
 
 def test_lead_assignment_runs_only_when_asked(org):
-    owner = org.state.add_user(first_name="Q", last_name="Rep", username="q@penguin.example")
+    owner = add_user(org.state, first_name="Q", last_name="Rep", username="q@penguin.example")
     org.state.settings.lead_assignment_user_id = owner
     owners = []
     for more in ({}, {"assignmentRuleId": "01Q5f0000000001AAA"}):

@@ -1,5 +1,7 @@
 """Several requests in one."""
 
+from local_org.state.users import add_user
+
 BASE = "/services/data/v65.0"
 
 
@@ -109,8 +111,8 @@ def test_five_collections_make_a_thousand_records_in_one_call(rest):
 
 
 def test_headers_belong_to_their_subrequest(rest):
-    somebody = rest.state.add_user(
-        first_name="Rita", last_name="Rep", username="rita@penguin.example"
+    somebody = add_user(
+        rest.state, first_name="Rita", last_name="Rep", username="rita@penguin.example"
     )
     rest.local("settings", {"lead_assignment_user_id": somebody})
     lead = {"LastName": "Elm", "Company": "Elm"}

@@ -26,7 +26,10 @@ from local_org.oauth.login_side import (
     PUBLIC_CLIENT_ID,
     OAuth,
 )
-from local_org.state.org import Clock, OrgState
+from local_org.state.clock import Clock
+from local_org.state.founding import found_org
+from local_org.state.org import OrgState
+from local_org.state.users import add_user
 
 ORIGIN = "http://localhost:8123"
 CALLBACK = "http://localhost:1717/callback"
@@ -42,7 +45,7 @@ class Org:
     def __init__(self, **settings):
         self.now = 1_800_000_000.0
         self.state = OrgState(clock=Clock(lambda: self.now))
-        self.state.found()
+        found_org(self.state)
         self.oauth = OAuth(self.state, settings=OAuthSettings(**settings))
         self.app = Starlette(routes=self.oauth.routes())
         self.client = self.browser()
@@ -183,7 +186,7 @@ def test_auto_approve_skips_both_pages():
 
 def test_auto_approve_takes_the_user_hinted_at():
     org = Org(auto_approve=True)
-    user_id = org.state.add_user(first_name="Bo", last_name="Rep", username="bo@penguin.example")
+    user_id = add_user(org.state, first_name="Bo", last_name="Rep", username="bo@penguin.example")
     code = sent_back(org.ask(login_hint="bo@penguin.example"))["code"]
     assert org.redeem(code).json()["id"].endswith(f"/{user_id}")
 

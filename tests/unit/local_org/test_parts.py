@@ -11,7 +11,10 @@ from local_org.api_error import ApiError
 from local_org.records import values
 from local_org.schema.sobject import Field
 from local_org.soql import date_literals
-from local_org.state.org import Clock, Index, ModstampLog, OrgState
+from local_org.state.clock import Clock
+from local_org.state.founding import found_org
+from local_org.state.org import OrgState
+from local_org.state.tables import Index, ModstampLog
 
 SHORT_IDS = st.text(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", min_size=15, max_size=15
@@ -187,14 +190,14 @@ def test_the_modstamp_log_tells_who_was_stamped_since(entries, since):
 )
 def test_a_cancelled_transaction_leaves_no_trace(steps):
     state = OrgState(clock=Clock(lambda: 1_000.0))
-    state.found()
+    found_org(state)
     kept = {
         name: state.insert_system("Contact", {"LastName": name, "Email": f"{name}@b.example"})
         for name in "ab"
     }
     table = state.table("Contact")
     before = dict(table.rows)
-    with state.transaction() as unit:
+    with state.transaction() as transaction:
         for action, name, email in steps:
             record_id = kept.get(name, "0035f0000000zzzAAA")
             row = {
@@ -204,7 +207,7 @@ def test_a_cancelled_transaction_leaves_no_trace(steps):
                 **({"Email": email} if email else {}),
             }
             state.put(table, record_id, row if action == "put" else None)
-        unit.cancel()
+        transaction.cancel()
     assert table.rows == before
     assert table.indexes["Email"].find("x") == []
     assert table.indexes["Email"].find("a@b.example") == [kept["a"]]

@@ -2,6 +2,8 @@
 
 import pytest
 
+from local_org.state.users import add_user
+
 
 def refused(answer, status=400):
     assert answer.status_code == status, answer.text
@@ -304,8 +306,8 @@ def test_a_closed_task_moves_last_activity_and_modstamp_only(rest):
 
 
 def test_an_assignment_rule_takes_leads_unless_told_not_to(rest):
-    somebody = rest.state.add_user(
-        first_name="Rita", last_name="Rep", username="rita@penguin.example"
+    somebody = add_user(
+        rest.state, first_name="Rita", last_name="Rep", username="rita@penguin.example"
     )
     rest.local("settings", {"lead_assignment_user_id": somebody})
     lead = {"LastName": "Elm", "Company": "Elm"}
