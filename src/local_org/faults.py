@@ -1,4 +1,4 @@
-"""Trouble on request: a plan of what goes wrong, when, and how.
+"""Effects on request: a plan of what goes wrong, when, and how.
 
 A plan is a list of ``{"match": {"method": "POST", "path": "regex"}, "nth": [1, 3], "fault": NAME,
 "args": {...}}``. ``match`` may be left out (every request matches); ``nth`` counts the matching
@@ -149,7 +149,7 @@ def read_fault(line: dict[str, Any]) -> Fault:
 
 
 @dataclass(slots=True)
-class Trouble:
+class Effects:
     """What happens to one request.
 
     Args:
@@ -196,39 +196,39 @@ class FaultPlan:
         """Let everything go well again."""
         self.faults = []
 
-    def trouble(self, method: str, target: str) -> Trouble:
+    def effects(self, method: str, target: str) -> Effects:
         """What happens to a request.
 
         Args:
             method: its HTTP method.
             target: its decoded path and query.
         """
-        trouble = Trouble(delay_seconds=self.latency_seconds)
+        effects = Effects(delay_seconds=self.latency_seconds)
         for fault in self.faults:
             if fault.hits(method, target):
-                _apply(fault, trouble)
-        return trouble
+                _apply(fault, effects)
+        return effects
 
 
-def _apply(fault: Fault, trouble: Trouble) -> None:
+def _apply(fault: Fault, effects: Effects) -> None:
     args = fault.args
     if fault.fault == "slow":
-        trouble.delay_seconds += float(args.get("seconds", 1.0))
+        effects.delay_seconds += float(args.get("seconds", 1.0))
     elif fault.fault == "drop":
-        trouble.drop = True
+        effects.drop = True
     elif fault.fault == "lose_reply":
-        trouble.lose_reply = True
+        effects.lose_reply = True
     elif fault.fault == "truncate":
-        trouble.truncate_share = float(args.get("share", 0.5))
-        trouble.clean_end = bool(args.get("clean"))
+        effects.truncate_share = float(args.get("share", 0.5))
+        effects.clean_end = bool(args.get("clean"))
     elif fault.fault == "silent":
-        trouble.silent, trouble.silent_after_work = True, bool(args.get("done"))
+        effects.silent, effects.silent_after_work = True, bool(args.get("done"))
     elif fault.fault in _JOBS:
-        trouble.job_fault = JobFault(int(args.get("after", 0)), str(args.get("state", "Failed")))
+        effects.job_fault = JobFault(int(args.get("after", 0)), str(args.get("state", "Failed")))
     elif fault.fault in _ROWS:
-        trouble.row_fault = _row_fault(fault)
-    elif trouble.answer is None:
-        trouble.answer = _answer(fault)
+        effects.row_fault = _row_fault(fault)
+    elif effects.answer is None:
+        effects.answer = _answer(fault)
 
 
 def _answer(fault: Fault) -> Reply:

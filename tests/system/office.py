@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 import requests
 
-from local_org.oauth.grants import App
+from local_org.oauth.apps import App
 from local_org.server import LocalOrg, LocalOrgConfig
 
 SFSYNC = str(Path(sys.executable).with_name("sfsync"))

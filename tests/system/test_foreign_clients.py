@@ -22,8 +22,9 @@ from simple_salesforce.exceptions import (
 )
 from simple_salesforce.format import format_external_id
 
-from local_org.oauth.login_side import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID
-from local_org.records.writes import Writer, create
+from local_org.oauth.apps import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID
+from local_org.records.writer import Writer
+from local_org.records.writes import create
 from local_org.server import LocalOrg, LocalOrgConfig
 
 CALLBACK = "http://localhost:1717/callback"

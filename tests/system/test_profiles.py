@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_org.oauth.grants import App
+from local_org.oauth.apps import App
 from local_org.server import LocalOrg, LocalOrgConfig
 from tests.system.office import CLIENT
 from tests.trouble.desk import Desk, open_desk

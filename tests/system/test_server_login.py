@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from local_org.oauth.grants import App
+from local_org.oauth.apps import App
 from sfsync.auth.unattended import new_key
 from sfsync.cli import clock
 from tests.system.office import CLIENT

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from local_org.oauth.grants import App
+from local_org.oauth.apps import App
 from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync import failpoints
 from sfsync.cli.app import run as run_command_line

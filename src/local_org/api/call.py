@@ -9,21 +9,12 @@ Source: salesforce-facts §2.1 (headers, versions), §2.3 (conditional requests)
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from local_org import timestamps
 from local_org.api_error import ApiError
-from local_org.records.writes import Writer
-
-
-class Session(Protocol):
-    """Whom an access token speaks for."""
-
-    @property
-    def user_id(self) -> str:
-        """The user's id."""
-
+from local_org.records.writer import Writer
 
 RowFault = Callable[[int], None]
 
@@ -58,7 +49,6 @@ class Call:
         user_id: the running user.
         row_fault: raises a ApiError for the records (by position) that a fault plan has locked.
         job_fault: how the Bulk job that this call closes fails.
-        nested: whether it came inside /composite.
     """
 
     method: str
@@ -69,7 +59,6 @@ class Call:
     user_id: str
     row_fault: RowFault = no_row_fault
     job_fault: JobFault | None = None
-    nested: bool = False
 
     @property
     def segments(self) -> list[str]:

@@ -20,6 +20,8 @@ from local_org.api.call import JobFault, RowFault, no_row_fault
 from local_org.api_error import ApiError
 from local_org.bulk.csv_dialect import BadBatch, Dialect
 from local_org.records import values, writes
+from local_org.records.lookup import dependants, live_row
+from local_org.records.writer import Writer
 from local_org.schema.sobject import Field, SObjectType
 from local_org.state.org import OrgState
 from local_org.state.tables import Row
@@ -55,7 +57,7 @@ class IngestJob:
     operation: str
     dialect: Dialect
     version: str
-    writer: writes.Writer
+    writer: Writer
     created_at: int
     key: str | None = None
     assignment_rule_id: str | None = None
@@ -187,7 +189,7 @@ class Ingester:
         if not record_id:
             verb = "an update" if job.operation == "update" else "a delete"
             raise ApiError("MISSING_ARGUMENT", f"Id not specified in {verb} call", [])
-        row = writes.live_row(state.table(name), record_id)
+        row = live_row(state.table(name), record_id)
         if job.operation == "update":
             writes.update(state, name, record_id, body, writer)
         elif job.operation == "delete":
@@ -209,11 +211,11 @@ class Ingester:
         keys.add(str(value).lower())
         return value
 
-    def _purge(self, name: str, row: Row, writer: writes.Writer) -> None:
+    def _purge(self, name: str, row: Row, writer: Writer) -> None:
         """Delete without the recycle bin; what hangs on the record goes the same way."""
         state = self._state
         with state.transaction():
-            gone = [(state.table(name), row), *writes.dependants(state, row["Id"])]
+            gone = [(state.table(name), row), *dependants(state, row["Id"])]
             writes.delete(state, name, row["Id"], writer)
             for table, each in gone:
                 state.put(table, each["Id"], None)

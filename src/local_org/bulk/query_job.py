@@ -17,7 +17,8 @@ from local_org import soql, timestamps
 from local_org.api_error import ApiError
 from local_org.bulk.csv_dialect import Dialect
 from local_org.schema.sobject import Field
-from local_org.soql.grammar import Aggregate, FieldSet, parse
+from local_org.soql.grammar import parse
+from local_org.soql.syntax import Aggregate, FieldSet
 from local_org.state.org import OrgState
 from local_org.state.tables import Row
 

@@ -38,7 +38,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local_org import ids, soql
-from local_org.api.router import NEWEST_VERSION
+from local_org.api.versions import NEWEST_VERSION
 from local_org.api_error import ApiError
 from local_org.control import watch_data
 from local_org.faults import FaultPlan
@@ -51,7 +51,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Body = dict[str, Any]
 
 
-class LocalApi:
+class ControlApi:
     """The ``/_local`` addresses.
 
     Args:

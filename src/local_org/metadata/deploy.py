@@ -28,7 +28,7 @@ from local_org.metadata.package import (
     listed,
 )
 from local_org.records import field_definitions, writes
-from local_org.records.writes import Writer
+from local_org.records.writer import Writer
 from local_org.schema.admin_objects import SYSTEM_PERMISSIONS
 from local_org.schema.custom_fields import ACTIVITY, TABLES
 from local_org.state.access import permissionable

@@ -78,7 +78,7 @@ class Deployment:
         return "SucceededPartial" if partly else "Failed"
 
 
-class MetadataApi:
+class DeployRequests:
     """The ``/metadata`` resources.
 
     Args:

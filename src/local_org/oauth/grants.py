@@ -1,9 +1,9 @@
-"""What the org remembers of logins: apps, codes, grants, and the tokens that hang on them.
+"""What the org remembers of logins: codes, grants, and the tokens that belong to them.
 
 A *grant* is one person's yes to one app. Its refresh token and all access tokens that came from it
 live and die with it. Tokens are kept as SHA-256 digests only, so nothing here can be listed that
-would let anybody in. HTTP is ``oauth``'s business; time comes in as a function, because the org has
-a clock of its own.
+would let anybody in. HTTP is left to the other modules; time comes in as a function, because the
+org has a clock of its own.
 
 Source: salesforce-facts §1.2 (codes), §1.5 (idle time-out, rotation, five grants), §1.6 (texts),
 §1.7 (revoke).
@@ -16,140 +16,17 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
-# Browsers refuse port 1719 (H.323, ERR_UNSAFE_PORT): it is registered, as an admin may do, but
-# cannot be reached.
-DEFAULT_CALLBACKS = tuple(
-    f"http://localhost:{port}/callback" for port in (1716, 1717, 1718, 1719, 8080)
-)
-SCOPES = {
-    "api": "Manage your data through the API",
-    "refresh_token": "Stay connected until you revoke it",
-    "offline_access": "Stay connected until you revoke it",
-    "id": "See who you are",
-    "openid": "Sign you in with your identity",
-    "profile": "See your name and profile",
-    "email": "See your email address",
-    "web": "Open the org in a browser",
-    "full": "Do everything you may do",
-}
-_LASTING = frozenset({"refresh_token", "offline_access"})
+from local_org.oauth.apps import LASTING_SCOPES
+from local_org.oauth.errors import OAuthError
+from local_org.oauth.settings import OAuthSettings
+
 # RFC 7636 ends at 128, but jsforce sends 171 (128 random bytes in base64url) and Salesforce takes
 # them.
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,256}\Z")
 _EXPIRED_TOKEN = "expired access/refresh token"  # noqa: S105 - the text of an error
 _PURGE_ABOVE = 1000
-
-
-class OAuthError(Exception):
-    """A refusal in the words of OAuth 2.0.
-
-    Args:
-        error: the code, for example ``invalid_grant``.
-        description: Salesforce's text beside it.
-        status: the HTTP status at the token endpoint.
-    """
-
-    def __init__(self, error: str, description: str, *, status: int = 400) -> None:
-        super().__init__(f"{error}: {description}")
-        self.error = error
-        self.description = description
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """An app an admin registered: who may ask for tokens, and how.
-
-    Args:
-        client_id: the consumer key.
-        name: what the Allow page calls it.
-        callbacks: where codes may be sent; compared character by character, port included.
-        secret: the consumer secret; None for a public client, which has nobody to keep one.
-        pkce_required: whether a login without a code challenge is refused.
-        scopes: what may be asked for; all of it is given when nothing is asked for.
-        public_key: PEM of a certificate or public key that JWT assertions are checked against.
-        preauthorized: whether an admin approved the app for all users (the JWT flow needs it or an
-        Allow).
-        run_as: username the client-credentials flow works as; None where the flow is off.
-    """
-
-    client_id: str
-    name: str
-    callbacks: tuple[str, ...] = DEFAULT_CALLBACKS
-    secret: str | None = field(default=None, repr=False)
-    pkce_required: bool = True
-    scopes: tuple[str, ...] = ("api", "refresh_token", "id", "openid", "web")
-    public_key: str | None = field(default=None, repr=False)
-    preauthorized: bool = False
-    run_as: str | None = None
-
-    def granted(self, asked: str) -> tuple[str, ...]:
-        """The scopes of a request, in the order asked.
-
-        Raises:
-            OAuthError: invalid_scope for one the app does not have.
-        """
-        wanted = tuple(dict.fromkeys(asked.split())) or self.scopes
-        if not set(wanted) <= set(self.scopes) | (
-            _LASTING if _LASTING & set(self.scopes) else set()
-        ):
-            raise OAuthError("invalid_scope", "the requested scope is not allowed")
-        return wanted
-
-
-@dataclass
-class OAuthSettings:
-    """The switches of the login side; ``POST /_local/oauth/settings`` takes the same names.
-
-    Attributes:
-        auto_approve: skip the login and Allow pages.
-        rotation: answer each refresh with a new refresh token, and take reuse of an old one for
-        theft.
-        access_token_idle_seconds: how long an unused access token lives.
-        refresh_token_idle_seconds: how long an unused refresh token lives; None: until revoked.
-        code_seconds: how long an authorization code waits.
-        grants_per_user_and_app: how many lasting grants live side by side; a further one ends the
-        oldest.
-        generic_login_host: play login.salesforce.com, which refuses client credentials.
-        instance_url: where the API is; None: wherever the token was asked for.
-        audiences: what a JWT's ``aud`` may be, besides this server's own address.
-        password: what every user without a password of their own logs in with.
-        show_hint: whether the login page tells who may log in.
-    """
-
-    auto_approve: bool = False
-    rotation: bool = False
-    access_token_idle_seconds: float = 7200.0
-    refresh_token_idle_seconds: float | None = None
-    code_seconds: float = 900.0
-    grants_per_user_and_app: int = 5
-    generic_login_host: bool = False
-    instance_url: str | None = None
-    audiences: tuple[str, ...] = ("https://login.salesforce.com", "https://test.salesforce.com")
-    password: str = field(default="penguins", repr=False)
-    show_hint: bool = True
-
-    def change(self, wanted: dict[str, Any]) -> None:
-        """Set some switches by name.
-
-        Raises:
-            ValueError: for a name that is no switch.
-        """
-        known = {item.name for item in fields(self)}
-        unknown = sorted(set(wanted) - known)
-        if unknown:
-            raise ValueError(
-                f"no such setting: {', '.join(unknown)}; known: {', '.join(sorted(known))}"
-            )
-        for name, value in wanted.items():
-            setattr(self, name, tuple(value) if name == "audiences" else value)
-
-    def as_dict(self) -> dict[str, Any]:
-        """All switches as JSON values, but for the password."""
-        return {name: value for name, value in asdict(self).items() if name != "password"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +169,7 @@ class Grants:
         grant = Grant(session, now, now)
         refresh: str | None = None
         with self._lock:
-            if lasting and _LASTING & set(session.scope):
+            if lasting and LASTING_SCOPES & set(session.scope):
                 self._make_room(session)
                 refresh = self._new_refresh(grant)
                 self._grants.append(grant)

@@ -23,7 +23,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from local_org.oauth import pages
-from local_org.oauth.grants import App, Code, Grants, OAuthError, OAuthSettings
+from local_org.oauth.apps import App
+from local_org.oauth.errors import OAuthError
+from local_org.oauth.grants import Code, Grants
+from local_org.oauth.http import read_form
+from local_org.oauth.identity import full_name
+from local_org.oauth.settings import OAuthSettings
 from local_org.state.org import OrgState
 from local_org.state.tables import Row
 
@@ -42,7 +47,7 @@ _ONCE = (
 
 
 @dataclass(slots=True)
-class Pending:
+class PendingLogin:
     """A login under way."""
 
     app: App
@@ -95,17 +100,17 @@ class Login:
         self._check_password = check_password
         self._key = secrets.token_bytes(32)
         self._cookie = f"local_org_{secrets.token_hex(4)}"
-        self._pending: dict[str, Pending] = {}
+        self._pending: dict[str, PendingLogin] = {}
         self._signed_in: dict[str, tuple[str, float]] = {}
 
     def routes(self) -> list[Route]:
         """The addresses a browser meets."""
         base = "/services/oauth2/authorize"
         return [
-            Route(base, self._shown(self._authorize), methods=["GET"]),
-            Route(f"{base}/login", self._shown(self._log_in), methods=["POST"]),
-            Route(f"{base}/approve", self._shown(self._show_approve), methods=["GET"]),
-            Route(f"{base}/approve", self._shown(self._decide), methods=["POST"]),
+            Route(base, self._with_error_pages(self._authorize), methods=["GET"]),
+            Route(f"{base}/login", self._with_error_pages(self._log_in), methods=["POST"]),
+            Route(f"{base}/approve", self._with_error_pages(self._show_approve), methods=["GET"]),
+            Route(f"{base}/approve", self._with_error_pages(self._decide), methods=["POST"]),
         ]
 
     def forget_browsers(self) -> None:
@@ -123,7 +128,7 @@ class Login:
                 pending, {"error": refusal.error, "error_description": refusal.description}
             )
         if self._settings.auto_approve:
-            return self._send_code(pending, self._somebody(pending.hint)["Id"])
+            return self._send_code(pending, self._user_for(pending.hint)["Id"])
         key = self._keep(pending)
         user_id = self._signed_in_user(browser)
         if user_id and "login" not in pending.prompt:
@@ -132,7 +137,7 @@ class Login:
         return self._with_cookie(self._login_page(key, pending, pending.hint), browser)
 
     async def _log_in(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await read_form(request)
         key, pending = self._resume(request, form, "login")
         user = self._state.user(form.get("username", ""))
         username = form.get("username", "").strip()
@@ -161,7 +166,7 @@ class Login:
             raise _gone()
         return pages.approve_page(
             app=pending.app.name,
-            person=_full_name(user),
+            person=full_name(user),
             username=user["Username"],
             scopes=pending.scope,
             hidden={"request": key, "csrf": self._csrf(pending.browser, key, "approve")},
@@ -169,7 +174,7 @@ class Login:
         )
 
     async def _decide(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await read_form(request)
         key, pending = self._resume(request, form, "approve")
         if pending.user_id is None:
             raise _gone()
@@ -183,7 +188,7 @@ class Login:
 
     # -- reading the request
 
-    def _read(self, request: Request, browser: str) -> tuple[Pending, OAuthError | None]:
+    def _read(self, request: Request, browser: str) -> tuple[PendingLogin, OAuthError | None]:
         """The login asked for, and what is wrong with it that the app may be told."""
         query = request.query_params
         twice = [name for name in _ONCE if len(query.getlist(name)) > 1]
@@ -199,7 +204,7 @@ class Login:
                 "No app with this client id is registered here. These are:",
                 tuple(self._apps),
             )
-        pending = Pending(
+        pending = PendingLogin(
             app=app,
             redirect_uri=_callback(app, query.get("redirect_uri")),
             scope=app.scopes,
@@ -219,7 +224,7 @@ class Login:
 
     def _resume(
         self, request: Request, values: Mapping[str, Any], form: str | None
-    ) -> tuple[str, Pending]:
+    ) -> tuple[str, PendingLogin]:
         """The login a later step belongs to, once it is sure that this browser takes that step."""
         key = str(values.get("request", ""))
         pending = self._pending.get(key)
@@ -236,7 +241,7 @@ class Login:
 
     # -- going on
 
-    def _go_on(self, key: str, pending: Pending) -> Response:
+    def _go_on(self, key: str, pending: PendingLogin) -> Response:
         agreed = self._grants.approved(pending.user_id or "", pending.app.client_id, pending.scope)
         if agreed and "consent" not in pending.prompt:
             self._pending.pop(key, None)
@@ -245,7 +250,7 @@ class Login:
             f"/services/oauth2/authorize/approve?{urlencode({'request': key})}", 303
         )
 
-    def _send_code(self, pending: Pending, user_id: str) -> Response:
+    def _send_code(self, pending: PendingLogin, user_id: str) -> Response:
         code = Code(
             user_id=user_id,
             client_id=pending.app.client_id,
@@ -258,7 +263,7 @@ class Login:
         return _send_back(pending, {"code": self._grants.new_code(code)})
 
     def _login_page(
-        self, key: str, pending: Pending, username: str, problem: str | None = None
+        self, key: str, pending: PendingLogin, username: str, problem: str | None = None
     ) -> Response:
         told = self._settings.show_hint
         return pages.login_page(
@@ -271,7 +276,7 @@ class Login:
             callback=pending.redirect_uri,
         )
 
-    def _keep(self, pending: Pending) -> str:
+    def _keep(self, pending: PendingLogin) -> str:
         oldest = self._now() - _LIFE_SECONDS
         fresh = [(key, held) for key, held in self._pending.items() if held.begun_at > oldest]
         self._pending = dict(fresh[-_MOST_PENDING:])
@@ -294,14 +299,14 @@ class Login:
         user = self._state.user(user_id) if user_id and fresh else None
         return user_id if user is not None and user.get("IsActive") else None
 
-    def _somebody(self, hint: str) -> Row:
+    def _user_for(self, hint: str) -> Row:
         user = self._state.user(hint) if hint else None
         return user if user is not None and user.get("IsActive") else self._state.users()[0]
 
     def _now(self) -> float:
         return self._state.clock.seconds()
 
-    def _shown(self, step: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    def _with_error_pages(self, step: Callable[[Request], Any]) -> Callable[[Request], Any]:
         """The step, with what it refuses as a page."""
 
         async def endpoint(request: Request) -> Response:
@@ -362,19 +367,10 @@ def _gone() -> PageError:
     )
 
 
-def _send_back(pending: Pending, values: dict[str, str]) -> Response:
+def _send_back(pending: PendingLogin, values: dict[str, str]) -> Response:
     """To the app's callback, with the state it gave."""
     if pending.state is not None:
         values = {**values, "state": pending.state}
     parts = urlsplit(pending.redirect_uri)
     query = "&".join(part for part in (parts.query, urlencode(values)) if part)
     return RedirectResponse(urlunsplit(parts._replace(query=query)), 302)
-
-
-def _full_name(user: Row) -> str:
-    return " ".join(user[name] for name in ("FirstName", "LastName") if user.get(name))
-
-
-async def _form(request: Request) -> dict[str, str]:
-    async with request.form() as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}

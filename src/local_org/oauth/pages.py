@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse
 
-from local_org.oauth.grants import SCOPES
+from local_org.oauth.apps import SCOPES
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#14213d;--soft:#5b6782;--line:#d9e0ec;--card:#fff;--field:#f7f9fc;

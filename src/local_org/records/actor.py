@@ -12,7 +12,8 @@ from typing import Any
 from local_org import timestamps
 from local_org.api_error import ApiError, entity_is_deleted, not_found
 from local_org.records import writes
-from local_org.records.writes import Writer, live_row
+from local_org.records.lookup import live_row
+from local_org.records.writer import Writer
 from local_org.state.org import OrgState
 from local_org.state.tables import Row, Table
 

@@ -20,7 +20,7 @@ from local_org.schema.sobject import SObjectType
 Row = dict[str, Any]
 
 
-def settle(kind: SObjectType, row: Row, given: Mapping[str, Any]) -> None:
+def normalise(kind: SObjectType, row: Row, given: Mapping[str, Any]) -> None:
     """Let name and code of what is written agree, in the lists' own spelling.
 
     Args:

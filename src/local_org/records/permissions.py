@@ -67,7 +67,7 @@ def check(state: OrgState, kind: SObjectType, row: Row, before: Row | None) -> N
         _check_assignment(state, row)
 
 
-def settle(state: OrgState, kind: SObjectType, row: Row, before: Row | None) -> None:
+def follow_profile(state: OrgState, kind: SObjectType, row: Row, before: Row | None) -> None:
     """Let a user's grants follow their profile."""
     if kind.name == "User" and (before is None or before.get("ProfileId") != row.get("ProfileId")):
         assign_profile(state, row["Id"], row["ProfileId"])

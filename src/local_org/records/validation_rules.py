@@ -3,6 +3,7 @@
 Source: salesforce-facts §2.4 (FIELD_CUSTOM_VALIDATION_EXCEPTION).
 """
 
+from local_org import soql
 from local_org.api_error import ApiError
 from local_org.schema.sobject import SObjectType
 from local_org.state.access import running
@@ -16,8 +17,6 @@ def check(state: OrgState, kind: SObjectType, row: Row) -> None:
     Raises:
         ApiError: FIELD_CUSTOM_VALIDATION_EXCEPTION with the admin's message.
     """
-    from local_org import soql
-
     for rule in state.settings.validation_rules:
         if rule.sobject.lower() != kind.name.lower():
             continue

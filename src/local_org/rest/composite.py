@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local_org.api.call import Call, Reply, error_reply, split_url
-from local_org.api.router import Api, Endpoint, endpoint
+from local_org.api.router import Endpoint, Router, endpoint
 from local_org.api_error import ApiError
 from local_org.state.api_meter import Meter
 from local_org.state.org import OrgState
@@ -29,12 +29,12 @@ class Composite:
 
     Args:
         state: the org.
-        api: what handles the subrequests.
+        router: what handles the subrequests.
     """
 
-    def __init__(self, state: OrgState, api: Api) -> None:
+    def __init__(self, state: OrgState, router: Router) -> None:
         self.state = state
-        self.api = api
+        self.router = router
 
     def endpoints(self) -> list[Endpoint]:
         """Their addresses."""
@@ -68,7 +68,7 @@ class Composite:
         for request in requests:
             reference = str(request.get("referenceId"))
             try:
-                reply = self.api.dispatch(_subcall(call, request, bodies))
+                reply = self.router.dispatch(_subcall(call, request, bodies))
             except ApiError as error:
                 reply = error_reply(error)
             if reply.status < 300:
@@ -100,7 +100,7 @@ class Composite:
                 results.append({"statusCode": 412, "result": [halted.as_rest()]})
                 continue
             count_extra(self.state.meter, results)
-            reply = self.api.dispatch(_batch_call(call, request))
+            reply = self.router.dispatch(_batch_call(call, request))
             failed = failed or reply.status >= 400
             results.append({"statusCode": reply.status, "result": reply.body})
         return Reply(body={"hasErrors": failed, "results": results})
@@ -161,7 +161,6 @@ def _subcall(call: Call, request: Item, bodies: Mapping[str, Any]) -> Call:
         query=query,
         headers={"host": call.headers.get("host", ""), **headers},
         raw=b"" if body is None else json.dumps(body).encode(),
-        nested=True,
     )
 
 
@@ -177,7 +176,6 @@ def _batch_call(call: Call, request: Item) -> Call:
         path=path,
         query=query,
         raw=b"" if body is None else json.dumps(body).encode(),
-        nested=True,
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_org import timestamps
+from local_org.api.call import Call, Reply
+from local_org.api.router import Endpoint, endpoint
 from local_org.api_error import ApiError
 from local_org.state.org import OrgState
 from local_org.state.tables import Table
@@ -18,6 +20,30 @@ _DAY = 86_400
 _UPDATED_DAYS = 30
 _DELETED_DAYS = 15
 _MOST_IDS = 600_000
+
+
+class Replication:
+    """``/sobjects/NAME/updated`` and ``/deleted``.
+
+    Args:
+        state: the org.
+    """
+
+    def __init__(self, state: OrgState) -> None:
+        self.state = state
+
+    def endpoints(self) -> list[Endpoint]:
+        """Their addresses."""
+        return [
+            endpoint("GET", "/sobjects/{}/updated", self._updated),
+            endpoint("GET", "/sobjects/{}/deleted", self._deleted),
+        ]
+
+    def _updated(self, call: Call, sobject: str) -> Reply:
+        return Reply(body=updated(self.state, sobject, call.query))
+
+    def _deleted(self, call: Call, sobject: str) -> Reply:
+        return Reply(body=deleted(self.state, sobject, call.query))
 
 
 def updated(state: OrgState, sobject: str, query: Mapping[str, str]) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from typing import Any
 
 from local_org import ids
 from local_org.api.call import Call, Reply
-from local_org.api.router import Endpoint, endpoint, wanted_fields
+from local_org.api.router import Endpoint, endpoint
 from local_org.api_error import ApiError
 from local_org.records import writes
+from local_org.records.lookup import key_field
+from local_org.rest.field_names import named_fields
 from local_org.state.org import OrgState
 from local_org.state.rendering import whole_record
 
@@ -71,7 +73,7 @@ class Collections:
         body = call.json_object()
         records = _records(body)
         kind = self.state.kind(sobject)
-        field = writes.key_field(kind, key)
+        field = key_field(kind, key)
         seen: set[str] = set()
 
         def one(record: Item) -> Item:
@@ -130,8 +132,8 @@ class Collections:
         _check_number(len(wanted), _MOST_READ)
         with self.state.lock:
             kind, table = self.state.kind(sobject), self.state.table(sobject)
-            fields = wanted_fields(kind, [name for name in names if name])
-            fields += [each for each in wanted_fields(kind, ["Id"]) if each not in fields]
+            fields = named_fields(kind, [name for name in names if name])
+            fields += [each for each in named_fields(kind, ["Id"]) if each not in fields]
             rows = [table.visible(ids.canonical(each)) for each in wanted]
             return Reply(
                 body=[

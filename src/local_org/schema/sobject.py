@@ -89,11 +89,6 @@ class Field:
         return self.external_id or self.id_lookup
 
     @property
-    def required(self) -> bool:
-        """Whether a create must bring a value for it."""
-        return self.createable and not self.nillable and not self.defaulted
-
-    @property
     def defaulted(self) -> bool:
         """Whether the org fills it in on create where the caller does not."""
         return self.default is not None or self.type in {"boolean", "id"} or self.name == "OwnerId"

@@ -4,6 +4,7 @@
 """
 
 from local_org.soql.columns import Output
-from local_org.soql.query import Result, holds, run
+from local_org.soql.query import holds, run
+from local_org.soql.result import Result
 
 __all__ = ["Output", "Result", "holds", "run"]

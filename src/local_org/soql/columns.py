@@ -13,7 +13,8 @@ from typing import Any
 
 from local_org.api_error import ApiError
 from local_org.schema.sobject import TEXT_TYPES, Field, SObjectType
-from local_org.soql.grammar import Column, malformed, pointed
+from local_org.soql.literals import malformed, pointed
+from local_org.soql.syntax import Column
 from local_org.state.org import OrgState
 from local_org.state.rendering import Getter, getter, renderer
 from local_org.state.tables import Row
@@ -27,14 +28,14 @@ _TYPE_FIELD = Field(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RelatedRow:
     """A row and the object it is of."""
 
     kind: SObjectType
     row: Row
 
 
-Hop = Callable[[Row], Found | None]
+Hop = Callable[[Row], RelatedRow | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Output:
     field: Field
     read: Getter
     owners: tuple[tuple[str, Hop], ...]
-    render: Callable[[Found], Any]
+    render: Callable[[RelatedRow], Any]
 
 
 class Columns:
@@ -98,7 +99,7 @@ class Columns:
         last = _found_reader(field)
 
         def read(row: Row) -> Any:
-            found: Found | None = Found(self.kind, row)
+            found: RelatedRow | None = RelatedRow(self.kind, row)
             for hop in hops:
                 found = hop(found.row) if found else None
             return None if found is None else last(found)
@@ -179,33 +180,33 @@ def _no_such_column(name: str, entity: str) -> str:
 def _follow(state: OrgState, link: Field) -> Hop:
     name = link.name
 
-    def follow(row: Row) -> Found | None:
+    def follow(row: Row) -> RelatedRow | None:
         record_id = row.get(name)
         table = state.table_of_id(record_id) if record_id else None
         target = table.visible(record_id) if table and record_id else None
-        return None if table is None or target is None else Found(table.kind, target)
+        return None if table is None or target is None else RelatedRow(table.kind, target)
 
     return follow
 
 
-def _found_reader(field: Field) -> Callable[[Found], Any]:
+def _found_reader(field: Field) -> Callable[[RelatedRow], Any]:
     if field is _TYPE_FIELD:
         return lambda found: "Queue" if found.kind.name == "Group" else found.kind.name
     name = field.name
 
-    def read(found: Found) -> Any:
+    def read(found: RelatedRow) -> Any:
         own = found.kind.field(name)
         return None if own is None else getter(found.kind, own)(found.row)
 
     return read
 
 
-def _found_renderer(field: Field) -> Callable[[Found], Any]:
+def _found_renderer(field: Field) -> Callable[[RelatedRow], Any]:
     if field is _TYPE_FIELD:
         return _found_reader(field)
     cache: dict[str, Getter | None] = {}
 
-    def render(found: Found) -> Any:
+    def render(found: RelatedRow) -> Any:
         kind = found.kind
         if kind.name not in cache:
             own = kind.field(field.name)
@@ -214,6 +215,19 @@ def _found_renderer(field: Field) -> Callable[[Found], Any]:
         return None if write is None else write(found.row)
 
     return render
+
+
+def sort_key(columns: Columns, column: Column) -> Getter:
+    """What rows are ordered by, as comparisons see it.
+
+    Raises:
+        ApiError: for a field that nothing can be sorted by.
+    """
+    field = columns.field(column)
+    if not field.sortable:
+        message = f"field '{field.name}' can not be sorted in a query call"
+        raise ApiError("INVALID_FIELD", columns.pointed(column.at, message))
+    return folded(field, columns.reader(column))
 
 
 def folded(field: Field, read: Getter) -> Getter:

@@ -15,7 +15,8 @@ from local_org.api_error import ApiError
 from local_org.schema.sobject import NUMBER_TYPES, TEXT_TYPES, Field
 from local_org.soql import date_literals
 from local_org.soql.columns import Columns, folded
-from local_org.soql.grammar import (
+from local_org.soql.literals import like_pattern
+from local_org.soql.syntax import (
     Column,
     Comparison,
     Condition,
@@ -24,7 +25,6 @@ from local_org.soql.grammar import (
     Negation,
     Query,
     Value,
-    like_pattern,
 )
 from local_org.state.org import OrgState
 from local_org.state.rendering import Getter

@@ -1,21 +1,34 @@
-"""SOQL's grammar and what a parsed query looks like.
+"""SOQL's grammar: from a text to a tree.
 
 Parsing knows no org: the same text always gives the same tree, so trees are kept. Whether a column
-exists, and what the query finds, is ``soql``.
+exists, and what the query finds, is ``query``.
 
 Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedInput, VisitError
 
-from local_org.api_error import ApiError
+from local_org.soql.literals import QUOTED, malformed, pointed, unquote
+from local_org.soql.syntax import (
+    Aggregate,
+    Column,
+    Comparison,
+    Condition,
+    FieldSet,
+    Junction,
+    Membership,
+    Negation,
+    Ordering,
+    Query,
+    Value,
+)
 
 _GRAMMAR = r"""
 start: _SELECT select_list _FROM PATH [_AS] [ALIAS] [where] [group_by] [order_by] [limit] [offset] [view]
@@ -97,172 +110,6 @@ _RPAR: ")"
 %ignore /\s+/
 """
 
-Kind = Literal["string", "number", "datetime", "date", "relative", "boolean", "null"]
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A value written in a query, and how it was written."""
-
-    kind: Kind
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A field path, and where in the text it stands."""
-
-    path: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSet:
-    """``FIELDS(ALL | STANDARD | CUSTOM)``."""
-
-    which: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """``COUNT(Id) total`` and its kin."""
-
-    function: str
-    column: Column
-    alias: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """``path op value``; for LIKE the value is the pattern as written."""
-
-    column: Column
-    operator: str
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """``path [NOT] IN (...)``, of values or of what another query selects."""
-
-    column: Column
-    members: "tuple[Value, ...] | Query"
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Junction:
-    """Conditions that must all hold, or of which one must."""
-
-    every: bool
-    parts: "tuple[Condition, ...]"
-
-
-@dataclass(frozen=True, slots=True)
-class Negation:
-    """A condition that must not hold."""
-
-    part: "Condition"
-
-
-Condition = Comparison | Membership | Junction | Negation
-
-
-@dataclass(frozen=True, slots=True)
-class Ordering:
-    """One ORDER BY key."""
-
-    key: Column | Aggregate
-    descending: bool
-    nulls_first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A parsed query; ``items`` is None for ``SELECT COUNT()``."""
-
-    items: tuple[Column | FieldSet | Aggregate, ...] | None
-    sobject: Column
-    alias: str | None
-    where: Condition | None
-    group_by: tuple[Column, ...]
-    order_by: tuple[Ordering, ...]
-    limit: int | None
-    offset: int
-    text: str = ""
-
-
-def malformed(message: str) -> ApiError:
-    """MALFORMED_QUERY with that text."""
-    return ApiError("MALFORMED_QUERY", message)
-
-
-def pointed(text: str, at: int, message: str) -> str:
-    """Show where in the query something is wrong, in the way Salesforce does.
-
-    >>> print(pointed("SELECT Foo FROM Contact", 7, "No such column"))
-    <BLANKLINE>
-    SELECT Foo FROM Contact
-           ^
-    ERROR at Row:1:Column:8
-    No such column
-    """
-    begin = text.rfind("\n", 0, at) + 1
-    end = text.find("\n", at)
-    line = text[begin : end if end >= 0 else len(text)]
-    column = at - begin
-    first = max(0, column - 40)
-    shown = line[first : column + 40]
-    row = text.count("\n", 0, at) + 1
-    return (
-        f"\n{shown}\n{' ' * (column - first)}^\nERROR at Row:{row}:Column:{column + 1}\n{message}"
-    )
-
-
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
-_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
-
-
-def unquote(raw: str) -> str:
-    r"""Read the inside of a string literal.
-
-    >>> unquote(r"O\'Brien")
-    "O'Brien"
-    """
-    return _ESCAPE.sub(lambda found: _unescaped(raw, found[1]), raw) if "\\" in raw else raw
-
-
-def _unescaped(raw: str, code: str) -> str:
-    if len(code) == 5:
-        return chr(int(code[1:], 16))
-    plain = _ESCAPES.get(code.lower() if code in "NRTBF" else code)
-    if plain is None:
-        raise malformed(
-            f"Invalid string literal '{raw}'. Illegal character sequence '\\{code}' in string literal."
-        )
-    return plain
-
-
-def like_pattern(raw: str) -> re.Pattern[str]:
-    """Turn the inside of a LIKE literal into a pattern: ``%`` any text, ``_`` one character, whatever the case."""
-    parts: list[str] = []
-    at = 0
-    while at < len(raw):
-        char = raw[at]
-        if char == "\\":
-            found = _ESCAPE.match(raw, at)
-            if found is None:
-                raise malformed(f"Invalid string literal '{raw}'.")
-            code = found[1]
-            parts.append(re.escape(code if code in {"%", "_"} else _unescaped(raw, code)))
-            at = found.end()
-            continue
-        parts.append(".*" if char == "%" else "." if char == "_" else re.escape(char))
-        at += 1
-    return re.compile("".join(parts) + r"\Z", re.IGNORECASE | re.DOTALL)
-
 
 def _column(token: Token) -> Column:
     return Column(str(token), token.start_pos or 0)
@@ -317,7 +164,7 @@ class _Build(Transformer[Token, Any]):
         return Membership(_column(parts[0]), parts[1], negated=True)
 
     def string_list(self, parts: list[Token]) -> tuple[Value, ...]:
-        return tuple(Value("string", unquote(raw)) for raw in _QUOTED.findall(str(parts[0])))
+        return tuple(Value("string", unquote(raw)) for raw in QUOTED.findall(str(parts[0])))
 
     def value_list(self, parts: list[Value]) -> tuple[Value, ...]:
         return tuple(parts)

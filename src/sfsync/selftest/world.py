@@ -202,7 +202,7 @@ class World:
     def _arrive(self, scene: Scene, org: LocalOrg) -> None:
         self._close()
         self.scene, self.org = scene, org
-        org.bulk.forget()
+        org.bulk.forget_jobs()
         self._here = self._there = BEGIN
         self.troubles = Troubles(org)
         self.troubles.end()
@@ -385,7 +385,7 @@ class World:
                 if life.failed_disk and isinstance(error, OSError)
                 else f"broke: {error!r}"
             )
-        self.org.bulk.come_to_rest()
+        self.org.bulk.wait_for_all()
         self.played.runs[ended.partition(":")[0]] += 1
         self.played.calls += report.api_calls
         if ended.startswith("broke"):
@@ -441,7 +441,7 @@ class World:
 
     def _sleep(self, _seconds: float) -> None:
         """Nobody waits in earnest, but a job that runs comes to its end."""
-        self.org.bulk.come_to_rest()
+        self.org.bulk.wait_for_all()
 
     def _login(self, *, anew: bool = False) -> Token:
         if self._token is None or anew:

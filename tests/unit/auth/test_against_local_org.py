@@ -9,8 +9,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from local_org.oauth.grants import App
-from local_org.oauth.login_side import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID
+from local_org.oauth.apps import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID, App
 from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.auth.grants import Grants
 from sfsync.auth.login import Login

@@ -9,10 +9,12 @@ import time
 import pytest
 
 from local_org.api.call import Call, JobFault, no_row_fault
-from local_org.api.router import Api
+from local_org.api.router import Router
 from local_org.api_error import ApiError
-from local_org.bulk.jobs import Bulk, BulkSettings
-from local_org.records.writes import Writer, create
+from local_org.bulk.endpoints import Bulk
+from local_org.bulk.jobs import BulkSettings
+from local_org.records.writer import Writer
+from local_org.records.writes import create
 from local_org.state.clock import Clock
 from local_org.state.founding import found_org
 from local_org.state.org import OrgState
@@ -30,7 +32,7 @@ class Org:
         self.state = OrgState(clock=Clock(lambda: self.now))
         found_org(self.state)
         self.bulk = Bulk(self.state, BulkSettings(**settings))
-        self.api = Api(self.state)
+        self.api = Router(self.state)
         self.api.extend(self.bulk.endpoints())
 
     def call(
@@ -247,7 +249,7 @@ def test_a_job_may_end_before_its_time_and_every_row_is_accounted_for(org, state
     job = org.open()
     org.put(job, "LastName\na\nb\nc\n")
     org.close(job, job_fault=JobFault(after=1, state=state))
-    org.bulk.come_to_rest()
+    org.bulk.wait_for_all()
     org.call("GET", f"/ingest/{job}")
     info = org.call("GET", f"/ingest/{job}").body
     assert (info["state"], info["numberRecordsProcessed"]) == (state, 1)

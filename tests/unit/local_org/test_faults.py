@@ -171,7 +171,7 @@ def test_the_plan_is_shown_and_cleared(served, client):
 def test_which_requests_a_fault_hits():
     def fired(**line):
         faults = FaultPlan([{"fault": "drop", **line}])
-        return [faults.trouble("GET", f"/x?{n}").drop for n in range(1, 7)]
+        return [faults.effects("GET", f"/x?{n}").drop for n in range(1, 7)]
 
     assert fired() == [True] * 6
     assert fired(nth=[1, 3]) == [True, False, True, False, False, False]

@@ -18,14 +18,11 @@ from joserfc.jwk import KeySet, RSAKey
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from local_org.oauth.grants import App, OAuthSettings, challenge_of
-from local_org.oauth.login_side import (
-    CONFIDENTIAL_CLIENT_ID,
-    CONFIDENTIAL_SECRET,
-    JWT_GRANT,
-    PUBLIC_CLIENT_ID,
-    OAuth,
-)
+from local_org.oauth.apps import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID, App
+from local_org.oauth.endpoints import OAuth
+from local_org.oauth.grants import challenge_of
+from local_org.oauth.identity import JWT_GRANT
+from local_org.oauth.settings import OAuthSettings
 from local_org.state.clock import Clock
 from local_org.state.founding import found_org
 from local_org.state.org import OrgState
