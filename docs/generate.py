@@ -26,6 +26,9 @@ from sfsync.auth.refusals import troubleshooting
 from sfsync.cli import options
 from sfsync.cli.app import app
 from sfsync.cli.variables import OTHER_VARIABLES
+from sfsync.diagnosis.catalogue import CATALOGUE
+from sfsync.diagnosis.finding import Area, Entry, Who
+from sfsync.mapping.check import Severity
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -235,6 +238,32 @@ def refusals_table() -> str:
     return "\n".join(["| Salesforce says | it means | what to do |", "| --- | --- | --- |", *lines])
 
 
+def findings_tables() -> str:
+    """Every finding of ``sfsync org check``, by area."""
+    return "\n\n".join(f"### {area}\n\n{_findings_of(area)}" for area in Area)
+
+
+def _findings_of(area: Area) -> str:
+    head = ["finding", "severity", "what is so; why it matters", "what to do", "who"]
+    lines = [_row(head), _row(["---"] * len(head))]
+    for entry in CATALOGUE.values():
+        if entry.area is area:
+            what, why, remedy = map(entry.general, (entry.what, entry.why, entry.remedy))
+            told = f"{what}; {why}" if why else what
+            severity, who = _any_of(Severity, entry.severity, entry), _any_of(Who, entry.who, entry)
+            lines.append(_row([f"`{entry.code}`", severity, cell(told), cell(remedy), who]))
+    return "\n".join(lines)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _any_of(kind: type[Severity | Who], usual: str, entry: Entry) -> str:
+    """What a case of this entry can have, in the order of its kind."""
+    return " or ".join(one for one in kind if one == usual or one in entry.may_be)
+
+
 def variables_table() -> str:
     """The variables that the rule for options does not give."""
     named = {
@@ -256,6 +285,7 @@ def variables_table() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "errors": error_table,
     "login-refusals": refusals_table,
+    "findings": findings_tables,
     "variables": variables_table,
     **key_tables.TABLES,
 }

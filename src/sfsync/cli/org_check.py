@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.cli.org_check_facts import Checkup
-    from sfsync.diagnosis.findings import Finding
+    from sfsync.diagnosis.finding import Finding
     from sfsync.mirror.store import SqliteMirror
 
 

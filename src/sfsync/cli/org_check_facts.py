@@ -16,15 +16,10 @@ from sfsync.cli.invocation import Cli
 from sfsync.cli.stored_login import LOGIN_RENEWED, LOGIN_WAY, login, token_store
 from sfsync.cli.wiring import configuration, connect, mirror_path, open_mirror
 from sfsync.config.sections import Config
-from sfsync.diagnosis.findings import (
-    FileFacts,
-    Finding,
-    LoginFacts,
-    MachineFacts,
-    Wanted,
-    changes,
-    findings,
-)
+from sfsync.diagnosis.facts import FileFacts, LoginFacts, MachineFacts, Wanted
+from sfsync.diagnosis.fields import changes
+from sfsync.diagnosis.finding import Finding
+from sfsync.diagnosis.findings import findings
 from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
 from sfsync.model.facts import OrgFacts
 from sfsync.provisioning.blueprint import custom_fields, objects_of

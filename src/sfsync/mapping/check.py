@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
 
 from sfsync.document.problems import nearest
 from sfsync.mapping.template import DATE_FIELDS, alone, literal, who_field
@@ -20,6 +19,17 @@ class Severity(StrEnum):
     ERROR = "error"  # this object cannot be synced, or no Task can be logged
     WARNING = "warning"  # something is left out; the rest is synced
     NOTE = "note"  # it works, and may surprise
+
+
+class Ask(StrEnum):
+    """What a remedy ends with that only an admin of Salesforce can do."""
+
+    SETUP = (
+        "Run `sfsync org setup`, or ask your admin for the PenguinMails fields and their"
+        " permission set."
+    )
+    ACCESS = "Ask your admin for the field, or for the right to see it (field-level security)."
+    EDIT = "Ask your admin for edit access to the field, or write direction: pull."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +57,12 @@ class Problem:
 
     @property
     def is_for_admin(self) -> bool:
-        """Whether only somebody with rights in Salesforce's setup can mend it."""
-        return self.remedy.endswith(_ASK)
+        """Whether only a person with rights in Salesforce's setup can mend it."""
+        return self.remedy.endswith(tuple(Ask))
 
     def as_dict(self) -> dict[str, str]:
         """For the JSON document."""
         return {name: str(getattr(self, name)) for name in self.__slots__}
-
-
-SETUP: Final = "Run `sfsync org setup`, or ask your admin for the PenguinMails fields and their permission set."
-_ACCESS: Final = "Ask your admin for the field, or for the right to see it (field-level security)."
-_RIGHT: Final = "Ask your admin for edit access to the field, or write direction: pull."
-_ASK: Final = (SETUP, _ACCESS, _RIGHT)
 
 
 def check_object(object_map: ObjectMap, facts: SObjectFacts) -> list[Problem]:
@@ -94,7 +98,7 @@ def _narrow_field(
 ) -> FieldMap | None:
     if "." in field.remote:
         return _narrow_parent(field, facts, problems)
-    found = _described(field.remote, facts)
+    found = facts.field_named(field.remote)
     if found is None:
         problems.append(_missing(field, object_map, facts))
         return None
@@ -108,20 +112,12 @@ def _narrow_field(
     return _narrow_direction(field, found, facts.name, problems)
 
 
-def _described(name: str, facts: SObjectFacts) -> FieldFacts | None:
-    found = facts.fields.get(name)
-    if found is not None:
-        return found
-    folded = name.lower()
-    return next((entry for entry in facts.fields.values() if entry.name.lower() == folded), None)
-
-
 def _missing(field: FieldMap, object_map: ObjectMap, facts: SObjectFacts) -> Problem:
     why = f"{field.column} is not synced"
     if field.column in object_map.opt_out:
         why = "an opt-out cannot be read or set there, so Salesforce's own mailings may still reach that person"
     is_made_by_setup = field.remote.startswith("PenguinMails_") and field.type.traits.custom_field
-    remedy = SETUP if is_made_by_setup else _ACCESS
+    remedy: str = Ask.SETUP if is_made_by_setup else Ask.ACCESS
     near = _near(field.remote, facts.fields)
     if near:
         remedy = f"Did you mean {near}? {remedy}"
@@ -206,7 +202,7 @@ def _narrow_direction(
 ) -> FieldMap | None:
     if not field.pushes or (found.createable and found.updateable):
         return field
-    remedy = _RIGHT
+    remedy: str = Ask.EDIT
     if found.calculated:
         what, remedy = "Salesforce computes it, and nobody can write it", "Write direction: pull."
     elif not found.createable and not found.updateable:
@@ -234,7 +230,7 @@ def _narrow_parent(
         return _narrow_link(field, parent, facts, problems) if field.on_missing else field
     near = nearest(parent, relationships)
     what = f"{facts.name} has no parent called {parent}, or hides it from this user"
-    remedy = f"Did you mean {near}? {_ACCESS}" if near else _ACCESS
+    remedy = f"Did you mean {near}? {Ask.ACCESS}" if near else Ask.ACCESS
     problems.append(
         Problem(
             Severity.WARNING,
@@ -257,7 +253,7 @@ def _narrow_link(
         return field
     what = f"this user may not write {link.name}, which links a record to its {parent}"
     why = f"{field.column} only comes down"
-    problems.append(Problem(Severity.WARNING, facts.name, field.remote, what, why, _RIGHT))
+    problems.append(Problem(Severity.WARNING, facts.name, field.remote, what, why, Ask.EDIT))
     return replace(field, direction=Direction.PULL, on_missing=None)
 
 
@@ -265,7 +261,7 @@ def _narrow_link(
 def _narrow_external_id(name: str, facts: SObjectFacts, problems: list[Problem]) -> str:
     if not name:
         return ""
-    found = _described(name, facts)
+    found = facts.field_named(name)
     if found is None:
         what = f"{facts.name} has no such field, or hides it from this user"
     elif not (found.external_id or found.id_lookup):
@@ -275,7 +271,7 @@ def _narrow_external_id(name: str, facts: SObjectFacts, problems: list[Problem])
     else:
         return found.name
     why = "records are created without a key, and a lost reply is settled by looking them up"
-    problems.append(Problem(Severity.WARNING, facts.name, name, what, why, SETUP))
+    problems.append(Problem(Severity.WARNING, facts.name, name, what, why, Ask.SETUP))
     return ""
 
 
@@ -295,7 +291,7 @@ def _check_match_field(
     else:
         return
     why = f"{object_map.table} cannot be synced"
-    problems.append(Problem(Severity.ERROR, facts.name, remote, what, why, _ACCESS))
+    problems.append(Problem(Severity.ERROR, facts.name, remote, what, why, Ask.ACCESS))
 
 
 def _check_required(narrowed: ObjectMap, facts: SObjectFacts, problems: list[Problem]) -> None:
@@ -356,7 +352,7 @@ def narrow_activities(
         name = who_field(activity_map)
         what = "it holds the person and cannot be written"
         problems.append(
-            Problem(Severity.ERROR, facts.name, name, what, "no Task can be logged", _ACCESS)
+            Problem(Severity.ERROR, facts.name, name, what, "no Task can be logged", Ask.ACCESS)
         )
     return narrowed, problems
 
@@ -364,7 +360,7 @@ def narrow_activities(
 def _task_field(
     name: str, template: str, facts: SObjectFacts, problems: list[Problem]
 ) -> FieldFacts | None:
-    found = _described(name, facts)
+    found = facts.field_named(name)
     if found is None or not found.createable:
         what = (
             "this user may not write it"
@@ -372,7 +368,7 @@ def _task_field(
             else f"{facts.name} has no such field, or hides it from this user"
         )
         near = "" if found else _near(name, facts.fields)
-        remedy = f"Did you mean {near}? {_ACCESS}" if near else _ACCESS
+        remedy = f"Did you mean {near}? {Ask.ACCESS}" if near else Ask.ACCESS
         severity = Severity.ERROR if name == "Status" else Severity.WARNING
         why = "Tasks would stay open" if name == "Status" else "Tasks are logged without it"
         problems.append(Problem(severity, facts.name, name, what, why, remedy))
@@ -420,12 +416,12 @@ def _fits_picklist(found: FieldFacts, template: str, name: str, problems: list[P
 def _narrow_event_id(name: str, facts: SObjectFacts, problems: list[Problem]) -> str:
     if not name:
         return ""
-    found = _described(name, facts)
+    found = facts.field_named(name)
     if found is not None and found.external_id and found.createable:
         return found.name
     what = f"{facts.name} has no such external id, or this user may not write it"
     why = "every Task whose reply was lost is looked up before it is sent again"
-    problems.append(Problem(Severity.WARNING, facts.name, name, what, why, SETUP))
+    problems.append(Problem(Severity.WARNING, facts.name, name, what, why, Ask.SETUP))
     return ""
 
 

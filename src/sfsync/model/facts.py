@@ -61,6 +61,14 @@ class SObjectFacts:
     updateable: bool = True
     deletable: bool = True
 
+    def field_named(self, name: str) -> FieldFacts | None:
+        """The field of this name; Salesforce does not tell capital letters apart."""
+        exact = self.fields.get(name)
+        if exact is not None:
+            return exact
+        folded = name.lower()
+        return next((each for each in self.fields.values() if each.name.lower() == folded), None)
+
     def as_dict(self) -> dict[str, Any]:
         """For keeping it between runs."""
         fields = [facts.as_dict() for facts in self.fields.values()]

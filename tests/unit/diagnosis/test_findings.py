@@ -11,17 +11,9 @@ from typing import Any
 import pytest
 
 from sfsync.config.file import example_config, load_config
-from sfsync.diagnosis.findings import (
-    Area,
-    FileFacts,
-    Finding,
-    LoginFacts,
-    MachineFacts,
-    Wanted,
-    Who,
-    errors_in,
-    findings,
-)
+from sfsync.diagnosis.facts import FileFacts, LoginFacts, MachineFacts, Wanted
+from sfsync.diagnosis.finding import Area, Finding, Who
+from sfsync.diagnosis.findings import errors_in, findings
 from sfsync.mapping.check import Severity
 from sfsync.model.facts import FieldFacts, OrgFacts, SObjectFacts, UserFacts
 from sfsync.model.field_types import FieldType
