@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from sfsync.config.sections import Config
     from sfsync.mirror.store import SqliteMirror
     from sfsync.model.facts import SObjectFacts
-    from sfsync.provisioning.blueprint import Blueprint, ByHand, Found, Step
+    from sfsync.provisioning.blueprint import Blueprint
+    from sfsync.provisioning.by_hand import ByHand
+    from sfsync.provisioning.existing import Existing
+    from sfsync.provisioning.steps import SetupStep
     from sfsync.salesforce.org import SalesforceOrg
     from sfsync.salesforce.setup import OrgSetup, Result
 
@@ -69,14 +72,9 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
     from sfsync.cli.clock import new_run_id
     from sfsync.cli.stored_login import login, token_store
     from sfsync.cli.wiring import connect, open_mirror
-    from sfsync.provisioning.blueprint import (
-        blueprint,
-        by_hand,
-        custom_fields,
-        objects_of,
-        steps,
-        todo,
-    )
+    from sfsync.provisioning.blueprint import blueprint, custom_fields, objects_of
+    from sfsync.provisioning.by_hand import by_hand
+    from sfsync.provisioning.steps import setup_steps, todo
     from sfsync.salesforce.setup import OrgSetup
 
     with open_mirror(cli, config) as mirror:
@@ -89,7 +87,7 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
             existing = at_work.existing(custom_fields(config.mapping))
             wanted = blueprint(config.mapping, described, existing)
             found = at_work.found(wanted, described, existing, username=user, user_id=token.user_id)
-        planned = steps(wanted, found)
+        planned = setup_steps(wanted, found)
         results: list[Result] = []
         agreed = True
         if todo(planned) and not dry_run:
@@ -141,7 +139,7 @@ _OTHERWISE = (
 )
 
 
-def _agreed(cli: Cli, planned: Sequence[Step], wanted: Blueprint, instance_url: str) -> bool:
+def _agreed(cli: Cli, planned: Sequence[SetupStep], wanted: Blueprint, instance_url: str) -> bool:
     """Show the plan and ask.
 
     Raises:
@@ -157,10 +155,10 @@ def _agreed(cli: Cli, planned: Sequence[Step], wanted: Blueprint, instance_url: 
 
 
 def _carried_out(
-    cli: Cli, at_work: OrgSetup, planned: Sequence[Step], found: Found
+    cli: Cli, at_work: OrgSetup, planned: Sequence[SetupStep], found: Existing
 ) -> list[Result]:
     """Field permissions travel together, and are told together."""
-    from sfsync.provisioning.blueprint import Part
+    from sfsync.provisioning.steps import Part
     from sfsync.salesforce.setup import Status
 
     def tell(result: Result) -> None:
@@ -184,7 +182,7 @@ def _remember(mirror: SqliteMirror, described: Mapping[str, SObjectFacts]) -> No
 
 
 def _answer(
-    planned: Sequence[Step],
+    planned: Sequence[SetupStep],
     wanted: Blueprint,
     results: Sequence[Result],
     left: Sequence[ByHand],
@@ -194,16 +192,16 @@ def _answer(
     calls: int,
     username: str,
 ) -> Answer:
-    from sfsync.provisioning.blueprint import Act
+    from sfsync.provisioning.steps import Act
     from sfsync.salesforce.setup import Status
 
     done = [each for each in results if each.status is Status.DONE]
     undone = [each for each in results if each.status is not Status.DONE]
     differs = [step for step in planned if step.act is Act.DIFFERS]
-    warnings = [f"{step.name}: {step.told}. {step.remedy}" for step in differs]
+    warnings = [f"{step.name}: {step.detail}. {step.remedy}" for step in differs]
     warnings += [
         f"{name}: this org has no such field, and its name is not one of the platform's: sfsync does not make it"
-        for name in wanted.strange
+        for name in wanted.unknown_fields
     ]
     data = {
         "plan": [step.as_dict() for step in planned],
@@ -271,15 +269,15 @@ def _show_results(
 _VERBS = {"create": "make", "update": "open", "keep": "keep", "differs": "leave"}
 
 
-def _title(step: Step) -> str:
+def _title(step: SetupStep) -> str:
     return f"{step.part.value} {step.name}"
 
 
-def _show_plan(console: Console, planned: Sequence[Step], wanted: Blueprint) -> None:
+def _show_plan(console: Console, planned: Sequence[SetupStep], wanted: Blueprint) -> None:
     """What is to be made, part by part; what is there already is counted."""
     from rich.text import Text
 
-    from sfsync.provisioning.blueprint import Act, Part
+    from sfsync.provisioning.steps import Act, Part
 
     part = ""
     for step in planned:
@@ -294,30 +292,30 @@ def _show_plan(console: Console, planned: Sequence[Step], wanted: Blueprint) -> 
                     f"{part}{'' if part in ('permission set', 'assignment') else 's'}", style="bold"
                 )
             )
-        print_beside(console, Text(f"{_VERBS[step.act]:<{INDENT}}"), f"{step.name}: {step.told}")
+        print_beside(console, Text(f"{_VERBS[step.act]:<{INDENT}}"), f"{step.name}: {step.detail}")
     if planned[-1].act is Act.KEEP:
         _show_grants(console, planned)
     kept = sum(step.act is Act.KEEP for step in planned)
     if kept:
         console.print(f"{kept} of {len(planned)} parts are there already and stay as they are.")
-    for name in wanted.strange:
+    for name in wanted.unknown_fields:
         console.print(
             f"{name} is not one of the platform's fields and not in this org: not made",
             soft_wrap=True,
         )
 
 
-def _show_grants(console: Console, planned: Sequence[Step]) -> None:
+def _show_grants(console: Console, planned: Sequence[SetupStep]) -> None:
     """Field permissions, an object a line for each right."""
     from rich.text import Text
 
-    from sfsync.provisioning.blueprint import Part, todo
+    from sfsync.provisioning.steps import Part, todo
 
     lines: dict[tuple[str, str], list[str]] = {}
     for step in todo(planned):
         if step.part is Part.GRANT:
             sobject, _, name = step.name.partition(".")
-            lines.setdefault((sobject, step.told), []).append(name)
+            lines.setdefault((sobject, step.detail), []).append(name)
     if lines:
         console.print(Text("field permissions", style="bold"))
     for (sobject, right), names in lines.items():

@@ -20,7 +20,8 @@ def written(
     config: Config, sfdx: Path | None, package: Path | None, *, dry_run: bool, replace: bool
 ) -> Answer:
     """Write the files that are not there yet, or name them in a dry run."""
-    from sfsync.provisioning.blueprint import blueprint, by_hand
+    from sfsync.provisioning.blueprint import blueprint
+    from sfsync.provisioning.by_hand import by_hand
     from sfsync.salesforce.metadata import PROJECT_FILE, package_files, source_files, zipped
 
     wanted, version = blueprint(config.mapping), config.org.api_version

@@ -12,7 +12,8 @@ from sfsync.document.problems import nearest
 from sfsync.mapping.check import Ask, Problem, check_object
 from sfsync.model.facts import FieldFacts, OrgFacts, SObjectFacts
 from sfsync.model.mapping import FieldMap, ObjectMap, OnLocalDelete
-from sfsync.provisioning.blueprint import ACTIVITY, OWN, makes_parents
+from sfsync.provisioning.blueprint import ACTIVITY, OWN
+from sfsync.provisioning.grants import makes_parents
 
 _MOST_VALUES: Final = 5
 """Of one column. A person who sees so many looks at the column."""

@@ -18,18 +18,9 @@ from urllib.parse import quote
 
 from sfsync.errors import OrgRefused, ProtocolError, SfsyncError, UsageError
 from sfsync.model.facts import SObjectFacts
-from sfsync.provisioning.blueprint import (
-    ACTIVITY,
-    SET_NAME,
-    Act,
-    Blueprint,
-    Found,
-    FoundField,
-    FoundSet,
-    Part,
-    Step,
-    todo,
-)
+from sfsync.provisioning.blueprint import ACTIVITY, SET_NAME, Blueprint
+from sfsync.provisioning.existing import Existing, ExistingField, ExistingSet
+from sfsync.provisioning.steps import Act, Part, SetupStep, todo
 from sfsync.salesforce import soql
 from sfsync.salesforce.budget import COLLECTION
 from sfsync.salesforce.connect import Connection, page
@@ -81,7 +72,7 @@ class Status(StrEnum):
 class Result:
     """What became of one step, and why where it was not done."""
 
-    step: Step
+    step: SetupStep
     status: Status
     message: str = ""
     denied: bool = False
@@ -134,7 +125,7 @@ class OrgSetup:
         *,
         username: str = "",
         user_id: str = "",
-    ) -> Found:
+    ) -> Existing:
         """What of a blueprint is there, and who the permission set is for.
 
         Args:
@@ -168,9 +159,9 @@ class OrgSetup:
             for new in wanted.fields
             if _in(existing, new.full_name)
         }
-        return Found(fields, user, str(users[0]["Username"]), permission_set, assigned)
+        return Existing(fields, user, str(users[0]["Username"]), permission_set, assigned)
 
-    def _permission_set(self, wanted: Blueprint) -> FoundSet | None:
+    def _permission_set(self, wanted: Blueprint) -> ExistingSet | None:
         rights = [f"Permissions{name}" for name in wanted.user_permissions]
         named = f"Name = {soql.quoted(SET_NAME)} AND NamespacePrefix = null"
         sets = self._records("PermissionSet", ["Id", *rights], named)
@@ -180,7 +171,7 @@ class OrgSetup:
         allowed = [f"Permissions{name}" for name in _OBJECT_RIGHTS]
         objects = self._records("ObjectPermissions", ["Id", "SobjectType", *allowed], ours)
         fields = self._records("FieldPermissions", ["Id", "Field", "PermissionsEdit"], ours)
-        return FoundSet(
+        return ExistingSet(
             str(sets[0]["Id"]),
             frozenset(name.removeprefix("Permissions") for name in rights if sets[0].get(name) is True),
             {
@@ -195,19 +186,19 @@ class OrgSetup:
 
     def _field(
         self, full_name: str, described: Mapping[str, SObjectFacts], existing: Mapping[str, str]
-    ) -> FoundField:
+    ) -> ExistingField:
         """From the describe where this user sees the field, else from the setup."""
         table, _, name = full_name.partition(".")
         facts = described.get("Task" if table == ACTIVITY else table)
         seen = facts.fields.get(name) if facts else None
         if seen is not None:
-            return FoundField(seen.type, seen.external_id, seen.unique)
+            return ExistingField(seen.type, seen.external_id, seen.unique)
         told = self._connection.read(f"tooling/sobjects/CustomField/{_in(existing, full_name)}")
         metadata = told.get("Metadata") if isinstance(told, Mapping) else None
         if not isinstance(metadata, Mapping):
-            return FoundField()
+            return ExistingField()
         kind = str(metadata.get("type") or "")
-        return FoundField(
+        return ExistingField(
             _TYPES.get(kind, kind.lower()),
             metadata.get("externalId") is True,
             metadata.get("unique") is True,
@@ -220,8 +211,8 @@ class OrgSetup:
     # -- doing
     def carry_out(
         self,
-        planned: Sequence[Step],
-        found: Found,
+        planned: Sequence[SetupStep],
+        found: Existing,
         tell: Callable[[Result], None] = lambda _result: None,
     ) -> list[Result]:
         """Do what is to be done; never raises for a step that fails.
@@ -248,7 +239,7 @@ class _Work:
         self._unmade: set[str] = set()
         self._lost = ""
 
-    def results(self, steps: Sequence[Step]) -> Iterator[Result]:
+    def results(self, steps: Sequence[SetupStep]) -> Iterator[Result]:
         """One after the other; field permissions many at a time."""
         for step in steps:
             if step.part is not Part.GRANT:
@@ -259,7 +250,7 @@ class _Work:
                         [each for each in steps if each.part is Part.GRANT and each.act is act]
                     )
 
-    def _one(self, step: Step) -> Result:
+    def _one(self, step: SetupStep) -> Result:
         reason = self._obstacle(step)
         result = Result(step, Status.SKIPPED, reason) if reason else self._tried(step)
         if result.status is not Status.DONE:
@@ -268,7 +259,7 @@ class _Work:
             self._denied.add(step.part)
         return result
 
-    def _obstacle(self, step: Step) -> str:
+    def _obstacle(self, step: SetupStep) -> str:
         if self._lost:
             return self._lost
         if step.part in self._denied:
@@ -277,7 +268,7 @@ class _Work:
             return "the permission set is not there"
         return ""
 
-    def _tried(self, step: Step) -> Result:
+    def _tried(self, step: SetupStep) -> Result:
         try:
             self._send(step)
         except CallRefused as refused:
@@ -289,7 +280,7 @@ class _Work:
             return Result(step, Status.FAILED, error.message)
         return Result(step, Status.DONE)
 
-    def _send(self, step: Step) -> None:
+    def _send(self, step: SetupStep) -> None:
         if step.part is Part.FIELD:
             self._write("POST", "tooling/sobjects/CustomField/", step.body)
         elif step.act is Act.UPDATE:
@@ -311,7 +302,7 @@ class _Work:
     def _write(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         return self._connection.write(path, method=method, body=dict(body))
 
-    def _refused(self, step: Step, entry: ErrorEntry, status: int = 400) -> Result:
+    def _refused(self, step: SetupStep, entry: ErrorEntry, status: int = 400) -> Result:
         told = f"{entry.code}: {entry.message}" if entry.code else entry.message
         if entry.code in _THERE or "already" in entry.message.lower():
             return Result(step, Status.DONE, "it was there already")
@@ -328,7 +319,7 @@ class _Work:
         return Result(step, Status.FAILED, told)
 
     # -- field permissions
-    def _grants(self, steps: Sequence[Step]) -> Iterator[Result]:
+    def _grants(self, steps: Sequence[SetupStep]) -> Iterator[Result]:
         ready = []
         for step in steps:
             reason = self._obstacle(step)
@@ -341,7 +332,7 @@ class _Work:
         for start in range(0, len(ready), COLLECTION):
             yield from self._granted(ready[start : start + COLLECTION])
 
-    def _granted(self, steps: Sequence[Step]) -> Iterator[Result]:
+    def _granted(self, steps: Sequence[SetupStep]) -> Iterator[Result]:
         creates = steps[0].act is Act.CREATE
         records = [
             {

@@ -22,21 +22,11 @@ from sfsync.model.mapping import (
     SyncRules,
 )
 from sfsync.model.merges import Merge
-from sfsync.provisioning.blueprint import (
-    SET_NAME,
-    Act,
-    Found,
-    FoundField,
-    FoundSet,
-    Part,
-    blueprint,
-    by_hand,
-    custom_fields,
-    objects_of,
-    permission_name,
-    steps,
-    todo,
-)
+from sfsync.provisioning.blueprint import SET_NAME, blueprint, custom_fields, objects_of
+from sfsync.provisioning.by_hand import by_hand
+from sfsync.provisioning.existing import Existing, ExistingField, ExistingSet
+from sfsync.provisioning.grants import permission_name
+from sfsync.provisioning.steps import Act, Part, setup_steps, todo
 
 CONTACT = ObjectMap("contact", "contacts", "Contact", "email", (FieldMap("Email", "email"),))
 LEAD = ObjectMap("lead", "leads", "Lead", "email", (FieldMap("Email", "email"),))
@@ -115,7 +105,7 @@ TOPICS = FieldMap("PenguinMails_Topics__c", "topics", FieldType.MULTIPICKLIST)
 @pytest.mark.parametrize("existing", [None, [], ["Contact.PenguinMails_Topics__c"]])
 def test_a_field_whose_values_no_mapping_has_is_never_made(existing: list[str] | None) -> None:
     wanted = blueprint(mapping(contact(TOPICS)), existing=existing)
-    assert (wanted.fields, wanted.strange) == ((), ())
+    assert (wanted.fields, wanted.unknown_fields) == ((), ())
     opened = "Contact.PenguinMails_Topics__c" in {grant.full_name for grant in wanted.grants}
     assert opened is (existing != [])
 
@@ -186,7 +176,7 @@ def test_an_orgs_own_field_is_never_made_only_opened_and_told_where_it_is_missin
         blueprint(mapped, {}, ["Contact.Regoin__c"]),
     )
     assert offline.fields == missing.fields == there.fields == ()
-    assert missing.strange == ("Contact.Regoin__c",)
+    assert missing.unknown_fields == ("Contact.Regoin__c",)
     opened = [
         ["Contact.Regoin__c" in {grant.full_name for grant in each.grants}]
         for each in (offline, missing, there)
@@ -297,13 +287,13 @@ def test_a_required_field_of_the_org_takes_no_permission_and_a_formula_only_one_
 KEYED = mapping(
     contact(FieldMap("PenguinMails_N__c", "n", FieldType.INTEGER), external_id="PenguinMails_Id__c")
 )
-NOTHING = Found({}, "005U", "sync@example.com")
+NOTHING = Existing({}, "005U", "sync@example.com")
 FIELDS = {
-    "Contact.PenguinMails_N__c": FoundField("double"),
-    "Contact.penguinmails_id__c": FoundField("string", external_id=True, unique=True),
+    "Contact.PenguinMails_N__c": ExistingField("double"),
+    "Contact.penguinmails_id__c": ExistingField("string", external_id=True, unique=True),
 }
 ALL = frozenset({"Read", "Create", "Edit"})
-SET = FoundSet(
+SET = ExistingSet(
     "0PS1",
     frozenset({"ApiEnabled", "EditTask"}),
     {"Account": ("110A", frozenset({"Read"})), "Contact": ("110B", ALL)},
@@ -314,11 +304,11 @@ SET = FoundSet(
         "Task.Type": ("01kD", True),
     },
 )
-EVERYTHING = Found(FIELDS, "005U", "sync@example.com", SET, assigned=True)
+EVERYTHING = Existing(FIELDS, "005U", "sync@example.com", SET, assigned=True)
 
 
 def test_a_bare_org_gets_everything_in_an_order_that_works() -> None:
-    planned = steps(blueprint(KEYED), NOTHING)
+    planned = setup_steps(blueprint(KEYED), NOTHING)
     assert {step.act for step in planned} == {Act.CREATE}
     parts = [step.part for step in planned]
     assert parts == sorted(parts, key=list(Part).index)
@@ -326,7 +316,7 @@ def test_a_bare_org_gets_everything_in_an_order_that_works() -> None:
 
 
 def test_where_everything_is_there_nothing_is_to_be_done() -> None:
-    planned = steps(blueprint(KEYED), EVERYTHING)
+    planned = setup_steps(blueprint(KEYED), EVERYTHING)
     assert {step.act for step in planned} == {Act.KEEP}
     assert todo(planned) == []
 
@@ -336,25 +326,25 @@ def test_where_everything_is_there_nothing_is_to_be_done() -> None:
     [
         (
             "Contact.PenguinMails_N__c",
-            FoundField("string"),
+            ExistingField("string"),
             "it is string in this org, and Number(9,0) is needed",
         ),
-        ("Contact.penguinmails_id__c", FoundField("double"), "it is double in this org"),
+        ("Contact.penguinmails_id__c", ExistingField("double"), "it is double in this org"),
         (
             "Contact.penguinmails_id__c",
-            FoundField("string", unique=True),
+            ExistingField("string", unique=True),
             "not marked as an external id",
         ),
-        ("Contact.penguinmails_id__c", FoundField("string", external_id=True), "not unique"),
+        ("Contact.penguinmails_id__c", ExistingField("string", external_id=True), "not unique"),
     ],
 )
 def test_a_field_that_does_not_fit_is_told_and_never_changed(
-    name: str, there: FoundField, told: str
+    name: str, there: ExistingField, told: str
 ) -> None:
-    planned = steps(blueprint(KEYED), replace(EVERYTHING, fields={**FIELDS, name: there}))
+    planned = setup_steps(blueprint(KEYED), replace(EVERYTHING, fields={**FIELDS, name: there}))
     [differs] = [step for step in planned if step.act is not Act.KEEP]
     assert differs.act is Act.DIFFERS
-    assert told in differs.told
+    assert told in differs.detail
     assert "Setup > Object Manager > Contact" in differs.remedy
     assert todo(planned) == []
 
@@ -380,16 +370,16 @@ def test_a_field_that_does_not_fit_is_told_and_never_changed(
     ],
 )
 def test_rights_that_are_too_few_only_grow(
-    permission_set: FoundSet, part: Part, body: dict[str, bool]
+    permission_set: ExistingSet, part: Part, body: dict[str, bool]
 ) -> None:
-    planned = steps(blueprint(KEYED), replace(EVERYTHING, permission_set=permission_set))
+    planned = setup_steps(blueprint(KEYED), replace(EVERYTHING, permission_set=permission_set))
     [changed] = todo(planned)
     assert (changed.act, changed.part, dict(changed.body)) == (Act.UPDATE, part, body)
     assert changed.id
 
 
 def test_the_set_is_given_to_the_user_once() -> None:
-    [given] = todo(steps(blueprint(KEYED), replace(EVERYTHING, assigned=False)))
+    [given] = todo(setup_steps(blueprint(KEYED), replace(EVERYTHING, assigned=False)))
     assert (given.part, given.name, dict(given.body)) == (
         Part.ASSIGNMENT,
         SET_NAME,

@@ -7,15 +7,10 @@ import json
 import zipfile
 from xml.etree import ElementTree as ET
 
-from sfsync.provisioning.blueprint import (
-    Blueprint,
-    FieldGrant,
-    Found,
-    NewField,
-    ObjectGrant,
-    Part,
-    steps,
-)
+from sfsync.provisioning.blueprint import Blueprint, NewField
+from sfsync.provisioning.existing import Existing
+from sfsync.provisioning.grants import FieldGrant, ObjectGrant
+from sfsync.provisioning.steps import Part, setup_steps
 from sfsync.salesforce.metadata import NAMESPACE, package_files, source_files, zipped
 
 WANTED = Blueprint(
@@ -93,7 +88,7 @@ def test_the_package_names_its_parts_and_the_same_mapping_gives_the_same_bytes()
 
 def test_the_files_say_what_the_calls_say() -> None:
     files = package_files(WANTED, "66.0")
-    planned = steps(WANTED, Found({}, "005U", "sync@example.com"))
+    planned = setup_steps(WANTED, Existing({}, "005U", "sync@example.com"))
     bodies = {part: [step.body for step in planned if step.part is part] for part in Part}
     written = {}
     for table in ("Contact", "Lead"):

@@ -10,17 +10,9 @@ import pytest
 from sfsync.errors import AuthError, BudgetSpent, UsageError
 from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import ActivityMap, FieldMap, MissingPerson, ObjectMap, SyncMapping
-from sfsync.provisioning.blueprint import (
-    SET_NAME,
-    Act,
-    Found,
-    FoundField,
-    FoundSet,
-    Part,
-    blueprint,
-    custom_fields,
-    steps,
-)
+from sfsync.provisioning.blueprint import SET_NAME, blueprint, custom_fields
+from sfsync.provisioning.existing import Existing, ExistingField, ExistingSet
+from sfsync.provisioning.steps import Act, Part, setup_steps
 from sfsync.salesforce.connect import Page
 from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry
 from sfsync.salesforce.setup import NO_RIGHTS, OrgSetup, Result, Status
@@ -35,7 +27,7 @@ MAPPING = SyncMapping(
     ActivityMap(fields=(("Type", "Email"),), missing_person=MissingPerson.QUARANTINE),
 )
 WANTED = blueprint(MAPPING)
-BARE = Found({}, "005U", "sync@example.com")
+BARE = Existing({}, "005U", "sync@example.com")
 Rule = Callable[[str, str, dict[str, Any]], Any]
 
 
@@ -62,9 +54,9 @@ class Wire:
         return {"id": "0PS1", "success": True, "errors": []}
 
 
-def carried_out(rule: Rule = lambda *_: None, found: Found = BARE) -> tuple[Wire, list[Result]]:
+def carried_out(rule: Rule = lambda *_: None, found: Existing = BARE) -> tuple[Wire, list[Result]]:
     wire = Wire(rule)
-    return wire, OrgSetup(wire).carry_out(steps(WANTED, found), found)  # type: ignore[arg-type]
+    return wire, OrgSetup(wire).carry_out(setup_steps(WANTED, found), found)  # type: ignore[arg-type]
 
 
 def told(results: list[Result], status: Status) -> dict[str, str]:
@@ -104,7 +96,7 @@ def test_everything_is_made_in_few_calls_and_in_order() -> None:
 def test_each_result_is_told_as_it_is_known() -> None:
     heard: list[Result] = []
     wire = Wire()
-    results = OrgSetup(wire).carry_out(steps(WANTED, BARE), BARE, heard.append)  # type: ignore[arg-type]
+    results = OrgSetup(wire).carry_out(setup_steps(WANTED, BARE), BARE, heard.append)  # type: ignore[arg-type]
     assert heard == results
 
 
@@ -194,13 +186,13 @@ def test_an_answer_that_is_too_short_leaves_nothing_unsaid() -> None:
 
 
 def test_rights_that_are_too_few_are_changed_in_place() -> None:
-    there = FoundSet(
+    there = ExistingSet(
         "0PS9",
         frozenset({"ApiEnabled"}),
         {"Lead": ("110L", frozenset({"Read"}))},
         {"Lead.Email": ("01kE", False)},
     )
-    wire, results = carried_out(found=Found({}, "005U", "x", there, assigned=True))
+    wire, results = carried_out(found=Existing({}, "005U", "x", there, assigned=True))
     assert told(results, Status.FAILED) == told(results, Status.SKIPPED) == {}
     patched = {path: body for method, path, body in wire.sent if method == "PATCH"}
     assert patched["sobjects/PermissionSet/0PS9"] == {"PermissionsEditTask": True}
@@ -276,7 +268,7 @@ class Side(Wire):
             yield Page(rows, len(rows), "")
 
 
-def looked(side: Side, username: str = "") -> Found:
+def looked(side: Side, username: str = "") -> Existing:
     at_work = OrgSetup(side)  # type: ignore[arg-type]
     existing = at_work.existing(custom_fields(MAPPING))
     return at_work.found(WANTED, {}, existing, username=username, user_id="005U")
@@ -286,13 +278,13 @@ def test_a_second_run_finds_everything_and_sends_nothing() -> None:
     side = Side()
     first = looked(side)
     assert (first.permission_set, first.assigned, first.fields) == (None, False, {})
-    assert {each.status for each in OrgSetup(side).carry_out(steps(WANTED, first), first)} == {
-        Status.DONE
-    }  # type: ignore[arg-type]
+    assert {
+        each.status for each in OrgSetup(side).carry_out(setup_steps(WANTED, first), first)
+    } == {Status.DONE}  # type: ignore[arg-type]
     sent = len(side.sent)
     second = looked(side)
     assert second.assigned
-    assert OrgSetup(side).carry_out(steps(WANTED, second), second) == []  # type: ignore[arg-type]
+    assert OrgSetup(side).carry_out(setup_steps(WANTED, second), second) == []  # type: ignore[arg-type]
     assert len(side.sent) == sent
 
 
@@ -302,10 +294,10 @@ def test_an_interrupted_run_is_finished_by_the_next() -> None:
     }
     side = Side(lambda _m, path, _b: broken.get(path))
     before = looked(side)
-    OrgSetup(side).carry_out(steps(WANTED, before), before)  # type: ignore[arg-type]
+    OrgSetup(side).carry_out(setup_steps(WANTED, before), before)  # type: ignore[arg-type]
     broken.clear()
     after = looked(side)
-    results = OrgSetup(side).carry_out(steps(WANTED, after), after)  # type: ignore[arg-type]
+    results = OrgSetup(side).carry_out(setup_steps(WANTED, after), after)  # type: ignore[arg-type]
     assert {each.step.part for each in results} == {Part.OBJECT, Part.GRANT, Part.ASSIGNMENT}
     assert {each.status for each in results} == {Status.DONE}
     assert len(side.rows["CustomField"]) == 2
@@ -315,9 +307,9 @@ def test_a_field_that_nobody_here_may_see_is_looked_at_in_the_setup() -> None:
     side = Side()
     side._keep("CustomField", {"FullName": "Lead.PenguinMails_N__c", "Metadata": {"type": "Text"}})
     found = looked(side)
-    assert found.fields == {"Lead.PenguinMails_N__c": FoundField("string")}
-    [differs] = [step for step in steps(WANTED, found) if step.act is Act.DIFFERS]
-    assert differs.told.startswith("it is string in this org")
+    assert found.fields == {"Lead.PenguinMails_N__c": ExistingField("string")}
+    [differs] = [step for step in setup_steps(WANTED, found) if step.act is Act.DIFFERS]
+    assert differs.detail.startswith("it is string in this org")
 
 
 def test_a_field_of_a_package_with_the_same_name_is_another_field() -> None:
