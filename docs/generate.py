@@ -28,7 +28,7 @@ from sfsync.cli.app import app
 from sfsync.cli.variables import OTHER_VARIABLES
 from sfsync.diagnosis.catalogue import CATALOGUE
 from sfsync.diagnosis.finding import Area, Entry, Who
-from sfsync.mapping.check import Severity
+from sfsync.mapping.problem import Severity
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -13,7 +13,8 @@ import stamina
 from local_org.server import LocalOrg, LocalOrgConfig
 from sfsync.engine.ports import Org
 from sfsync.errors import OrgRefused, OrgUnavailable
-from sfsync.mapping.check import narrow, narrow_activities
+from sfsync.mapping.check import narrow
+from sfsync.mapping.check_activities import narrow_activities
 from sfsync.mapping.project import Projection
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.mapping import ActivityMap

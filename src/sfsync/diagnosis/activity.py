@@ -8,7 +8,7 @@ from sfsync.diagnosis.catalogue import finding
 from sfsync.diagnosis.facts import Wanted
 from sfsync.diagnosis.fields import key_findings, of_problem
 from sfsync.diagnosis.finding import Area, Finding
-from sfsync.mapping.check import check_activities
+from sfsync.mapping.check_activities import check_activities
 from sfsync.mapping.template import literal
 from sfsync.model.facts import OrgFacts, SObjectFacts
 from sfsync.model.mapping import ActivityMap

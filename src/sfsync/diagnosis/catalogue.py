@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sfsync.diagnosis.finding import Area, Entry, Finding, Who
-from sfsync.mapping.check import Ask, Severity
+from sfsync.mapping.problem import Ask, Severity
 
 # -- login -----------------------------------------------------------------------------------------
 _LOGIN: Final = (

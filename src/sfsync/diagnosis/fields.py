@@ -9,10 +9,11 @@ from sfsync.diagnosis.catalogue import finding
 from sfsync.diagnosis.facts import MachineFacts, Wanted
 from sfsync.diagnosis.finding import Area, Finding, Who
 from sfsync.document.problems import nearest
-from sfsync.mapping.check import Ask, Problem, check_object
+from sfsync.mapping.check import check_object
+from sfsync.mapping.problem import OWN, Ask, Problem
 from sfsync.model.facts import FieldFacts, OrgFacts, SObjectFacts
 from sfsync.model.mapping import FieldMap, ObjectMap, OnLocalDelete
-from sfsync.provisioning.blueprint import ACTIVITY, OWN
+from sfsync.provisioning.blueprint import ACTIVITY
 from sfsync.provisioning.grants import makes_parents
 
 _MOST_VALUES: Final = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from string import Formatter
 
-from sfsync.mapping.check import Severity
+from sfsync.mapping.problem import Severity
 
 
 class Who(StrEnum):

@@ -19,7 +19,7 @@ from sfsync.diagnosis.limits import limit_findings
 from sfsync.diagnosis.login import login_findings
 from sfsync.diagnosis.machine import clock_findings, machine_findings
 from sfsync.diagnosis.org import org_findings, user_findings, version_findings
-from sfsync.mapping.check import Severity
+from sfsync.mapping.problem import Severity
 from sfsync.model.facts import OrgFacts
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from sfsync.diagnosis.catalogue import finding
 from sfsync.diagnosis.facts import FileFacts, MachineFacts, Wanted
 from sfsync.diagnosis.finding import Finding
-from sfsync.mapping.check import Severity
+from sfsync.mapping.problem import Severity
 from sfsync.model.facts import OrgFacts
 
 MOST_SKEW: Final = timedelta(minutes=2)

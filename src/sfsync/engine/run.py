@@ -20,7 +20,9 @@ from sfsync.errors import (
     UsageError,
     WrongOrg,
 )
-from sfsync.mapping.check import Problem, narrow, narrow_activities
+from sfsync.mapping.check import narrow
+from sfsync.mapping.check_activities import narrow_activities
+from sfsync.mapping.problem import Problem
 from sfsync.mapping.project import Projection
 from sfsync.model.budget import Budget
 from sfsync.model.facts import SObjectFacts

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sfsync.mapping.problem import OWN
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.field_types import CustomField
 from sfsync.model.mapping import (
@@ -33,8 +34,6 @@ from sfsync.provisioning.grants import (
 SET_NAME: Final = "PenguinMails_Sync"
 SET_LABEL: Final = "PenguinMails Sync"
 SET_DESCRIPTION: Final = "What the user that sfsync logs in as needs: written by sfsync org setup."
-OWN: Final = "PenguinMails_"
-"""How the names of fields begin that belong to the email platform."""
 
 ACTIVITY: Final = "Activity"
 """Where custom fields of Task live. Source: salesforce-facts §7.3."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sfsync.document.problems import nearest
+from sfsync.mapping.problem import OWN
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.mapping import ActivityMap, SyncMapping
-from sfsync.provisioning.blueprint import OWN, fields_of, is_custom_field
+from sfsync.provisioning.blueprint import fields_of, is_custom_field
 
 
 @dataclass(frozen=True, slots=True)

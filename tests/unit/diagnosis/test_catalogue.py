@@ -10,7 +10,7 @@ import pytest
 import sfsync.diagnosis
 from sfsync.diagnosis.catalogue import CATALOGUE, finding
 from sfsync.diagnosis.finding import Area, Who
-from sfsync.mapping.check import Severity
+from sfsync.mapping.problem import Severity
 from tests.docs.pages import DOCS
 
 MODULES = sorted(Path(sfsync.diagnosis.__path__[0]).glob("*.py"))

@@ -14,7 +14,7 @@ from sfsync.config.file import example_config, load_config
 from sfsync.diagnosis.facts import FileFacts, LoginFacts, MachineFacts, Wanted
 from sfsync.diagnosis.finding import Area, Finding, Who
 from sfsync.diagnosis.findings import errors_in, findings
-from sfsync.mapping.check import Severity
+from sfsync.mapping.problem import Severity
 from sfsync.model.facts import FieldFacts, OrgFacts, SObjectFacts, UserFacts
 from sfsync.model.field_types import FieldType
 from sfsync.model.limits import Limits

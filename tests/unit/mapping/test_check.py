@@ -7,15 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from sfsync.mapping.check import (
-    Problem,
-    Severity,
-    check_activities,
-    check_object,
-    errors_in,
-    narrow,
-    narrow_activities,
-)
+from sfsync.mapping.check import check_object, narrow
+from sfsync.mapping.check_activities import check_activities, narrow_activities
+from sfsync.mapping.problem import Problem, Severity, errors_in
 from sfsync.model.facts import FieldFacts, SObjectFacts
 from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import ActivityMap, Direction, FieldMap, ObjectMap, OnMissing
