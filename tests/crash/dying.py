@@ -31,7 +31,7 @@ from sfsync.cli.push import push as push_command
 from sfsync.cli.push_activity import push_activity as push_activity_command
 from sfsync.cli.sync import sync as sync_command
 from sfsync.config.file import load_config
-from sfsync.engine import pull, push, push_activity
+from sfsync.engine import edits, fetch, pull, push_activity
 from sfsync.mirror import stage_triples, staging
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.token import Token
@@ -252,13 +252,14 @@ def small_steps() -> Iterator[None]:
         (staging, "SETTLE_BATCH"): 3,
         (stage_triples, "TRIPLE_PAGE"): 2,
         (staging, "PAGE"): 2,
-        (pull, "BATCH"): 2,
-        (push, "TIDY"): 2,
-        (push, "FETCH"): 4,
-        (push, "LOOKUP"): 2,
-        (push_activity, "KEEP"): 5,
-        (push_activity, "HANDLE"): 4,
-        (push_activity, "LOOKUP"): 2,
+        (pull, "ROWS_PER_TRANSACTION"): 2,
+        (edits, "ROWS_PER_TRANSACTION"): 2,
+        (edits, "IDS_PER_FETCH"): 4,
+        (fetch, "IDS_PER_FETCH"): 4,
+        (edits, "ADDRESSES_PER_LOOKUP"): 2,
+        (push_activity, "STORED_PER_TRANSACTION"): 5,
+        (push_activity, "HANDLED_PER_TRANSACTION"): 4,
+        (push_activity, "ADDRESSES_PER_LOOKUP"): 2,
     }
     before = {place: getattr(*place) for place in sizes}
     for (module, name), size in sizes.items():

@@ -1,10 +1,10 @@
 """apply: does what a kept plan says, and nothing else.
 
-    look at row and record of every plan -> those that moved since are left and told -> guard ->
-    commit, or journal, send and settle, batch by batch
+    look at row and record of every plan -> those that changed since are left and reported -> guard
+    -> commit, or journal, send and settle, batch by batch
 
 The watermark does not move: the next pull looks at everything once more, and finds these records as
-    they should be.
+they should be.
 """
 
 from __future__ import annotations
@@ -13,23 +13,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from sfsync.engine.edits import normalised_row
+from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH, current_records
 from sfsync.engine.pull import count
-from sfsync.engine.push import FETCH, brake, fetched, normalised_row, preview, replan_stale, send
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
+from sfsync.engine.send import Sender
 from sfsync.engine.survivors import commit_with_survivors
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.event import match_key
 from sfsync.model.mapping import ObjectMap, RecordEvent
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import Row, SalesforceId
-from sfsync.planning import safety
+from sfsync.model.record import Row, SalesforceId, Triple
 from sfsync.planning.drift import Drift, drifts, is_carried_out
 from sfsync.planning.planfile import Planned
+from sfsync.planning.safety import OrgWrites
 
-LISTED = 1_000
-"""So many changed fields are told one by one; of more, their number."""
-MOVED = "it moved since the plan was made"
+MAX_LISTED_FIELDS = 1_000
+"""So many changed fields are listed one by one; of more, their number."""
+
+_CHANGED_MEANWHILE = "it moved since the plan was made"
+_NO_ID = SalesforceId("")
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ class Applied:
 
     Attributes:
         done: carried out before, by this plan or by anything else.
-        moved: changed since, on either side, and left; ``fields`` tells the first of what changed.
+        moved: changed since, on either side, and left; ``fields`` lists the first of what changed.
     """
 
     planned: int = 0
@@ -50,7 +54,31 @@ class Applied:
     def leave(self, changes: Sequence[Drift]) -> None:
         """This record is left."""
         self.moved += 1
-        self.fields += changes[: max(0, LISTED - len(self.fields))]
+        self.fields += changes[: max(0, MAX_LISTED_FIELDS - len(self.fields))]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedRow:
+    """One record's plan, and what it was judged against, beside the row as it is now."""
+
+    triple: Triple
+    plan: RowPlan
+    row: Row | None
+
+    @property
+    def salesforce_id(self) -> SalesforceId:
+        """Its record; empty where it has none."""
+        if self.plan.salesforce_id is not None:
+            return self.plan.salesforce_id
+        if self.row is not None and self.row.salesforce_id is not None:
+            return self.row.salesforce_id
+        return _NO_ID
+
+    def new_address(self, object_map: ObjectMap) -> str:
+        """The match key of a person who is to be created; empty for all others."""
+        if self.plan.org_action is not OrgAction.CREATE or self.row is None:
+            return ""
+        return match_key(str(self.row.local.values.get(object_map.match_on) or ""))
 
 
 def apply(run: Run, planned: Callable[[], Iterator[Planned]]) -> Applied:
@@ -66,13 +94,13 @@ def apply(run: Run, planned: Callable[[], Iterator[Planned]]) -> Applied:
     run.refuse_if_paused()
     writes = _guard(run, planned())
     applied = Applied()
-    if not run.dry_run:
-        for object_map in run.objects(list(writes)) if writes else ():
+    if writes and not run.dry_run:
+        for object_map in run.objects(list(writes)):
             recover(run, object_map)
     for name, group in groupby(planned(), key=lambda each: each[1].object):
         [object_map] = run.objects([name])
-        size = run.afford(writes[name]).size
-        for chunk in batched(group, FETCH):
+        size = run.afford(writes[name].count).size
+        for chunk in batched(group, IDS_PER_FETCH):
             still = list(_still_standing(run, object_map, chunk, applied))
             for plans in batched(still, size):
                 run.checkpoint()
@@ -80,116 +108,120 @@ def apply(run: Run, planned: Callable[[], Iterator[Planned]]) -> Applied:
     return applied
 
 
-def _guard(run: Run, planned: Iterator[Planned]) -> dict[str, int]:
-    """Read the whole plan, and stop where it takes away too much; gives the writes to the org by object."""
-    writes: dict[str, int] = {}
-    damage: dict[str, safety.Damage] = {}
-    changed: dict[str, int] = {}
+def _guard(run: Run, planned: Iterator[Planned]) -> dict[str, OrgWrites]:
+    """Read the whole plan, and stop where it takes away too much.
+
+    Returns:
+        The writes to the org, by object.
+    """
+    writes: dict[str, OrgWrites] = {}
     for _, plan in planned:
-        name = plan.object
-        writes[name] = writes.get(name, 0) + (plan.org_action is not OrgAction.NONE)
-        changed[name] = changed.get(name, 0) + (plan.org_action is OrgAction.UPDATE)
-        damage[name] = damage.get(name, safety.Damage()) + safety.damage(plan)
-    for name, found in damage.items():
-        brake(run, name, found, changed[name])
+        writes.setdefault(plan.object, OrgWrites()).add(plan)
+    for name, each in writes.items():
+        run.brake(name, each.damage, each.updates)
     return writes
+
+
+# -- is it as it was judged? ---------------------------------------------------------------------
 
 
 def _still_standing(
     run: Run, object_map: ObjectMap, chunk: Sequence[Planned], applied: Applied
 ) -> Iterator[RowPlan]:
-    """The plans whose row and record are as they were judged."""
+    """The plans whose row and record are as they were judged; the others are counted."""
     applied.planned += len(chunk)
-    rows = [_row(run, object_map, plan) for _, plan in chunk]
-    ids = {
-        one for (_, plan), row in zip(chunk, rows, strict=True) if (one := _record_id(plan, row))
-    }
-    records = fetched(run, object_map, sorted(ids))
-    taken = _taken(run, object_map, chunk, rows)
-    for (triple, plan), row in zip(chunk, rows, strict=True):
-        record = records.get(_record_id(plan, row) or SalesforceId(""))
-        changes = drifts(triple, plan, row, record)
+    rows = [_PlannedRow(triple, plan, _row(run, object_map, plan)) for triple, plan in chunk]
+    ids = {each.salesforce_id for each in rows} - {_NO_ID}
+    records = current_records(run, object_map, sorted(ids))
+    taken = _taken_addresses(run, object_map, rows)
+    for each in rows:
+        plan, record = each.plan, records.get(each.salesforce_id)
         if plan.skip:
             applied.skipped += 1
-        elif not changes and _key(object_map, plan, row) not in taken:
+            continue
+        changes = drifts(each.triple, plan, each.row, record)
+        if not changes and each.new_address(object_map) in taken:
+            changes = (_record_drift(plan, None, "none", "present"),)
+        if not changes:
             yield plan
-        elif is_carried_out(plan, row, record):
+        elif is_carried_out(plan, each.row, record):
             applied.done += 1
         else:
-            there = Drift(
-                plan.object, plan.local_id, None, "salesforce", "record", "none", "present"
-            )
-            applied.leave(changes or [there])
+            applied.leave(changes)
+
+
+def _record_drift(
+    plan: RowPlan, salesforce_id: SalesforceId | None, was: str | None, now: str
+) -> Drift:
+    """What became of a plan's record as a whole."""
+    return Drift(plan.object, plan.local_id, salesforce_id, "salesforce", "record", was, now)
 
 
 def _row(run: Run, object_map: ObjectMap, plan: RowPlan) -> Row | None:
+    """The plan's row as it is now, in canonical form."""
     if plan.local_id is not None:
         row = run.mirror.rows.by_local_id(object_map.name, plan.local_id)
     else:
-        row = run.mirror.rows.by_salesforce_id(
-            object_map.name, plan.salesforce_id or SalesforceId("")
-        )
-    if row is None:
-        return None
-    return normalised_row(row, object_map)
+        row = run.mirror.rows.by_salesforce_id(object_map.name, plan.salesforce_id or _NO_ID)
+    return None if row is None else normalised_row(row, object_map)
 
 
-def _record_id(plan: RowPlan, row: Row | None) -> SalesforceId | None:
-    return plan.salesforce_id or (row.salesforce_id if row else None)
-
-
-def _key(object_map: ObjectMap, plan: RowPlan, row: Row | None) -> str:
-    """The address of somebody who is to be created; blank for everybody else."""
-    if plan.org_action is not OrgAction.CREATE or row is None:
-        return ""
-    return match_key(str(row.local.values.get(object_map.match_on) or ""))
-
-
-def _taken(
-    run: Run, object_map: ObjectMap, chunk: Sequence[Planned], rows: Sequence[Row | None]
-) -> set[str]:
-    """Addresses of people to be created who are in Salesforce by now."""
+def _taken_addresses(run: Run, object_map: ObjectMap, rows: Sequence[_PlannedRow]) -> set[str]:
+    """Match keys of people to be created who are in Salesforce by now."""
     address = object_map.by_column[object_map.match_on].remote
-    keys = {_key(object_map, plan, row) for (_, plan), row in zip(chunk, rows, strict=True)} - {""}
+    keys = {each.new_address(object_map) for each in rows} - {""}
     found: set[str] = set()
-    for some in batched(sorted(keys), FETCH // 2):
+    for some in batched(sorted(keys), ADDRESSES_PER_LOOKUP):
         for page in run.org.find(object_map.sobject, ("Id", address), address, some):
             found |= {match_key(str(raw.get(address) or "")) for raw in page}
     return found
 
 
+# -- carrying out --------------------------------------------------------------------------------
+
+
 def _carry_out(run: Run, object_map: ObjectMap, plans: Sequence[RowPlan], applied: Applied) -> None:
-    here = [plan for plan in plans if plan.org_action is OrgAction.NONE]
-    there = [plan for plan in plans if plan.org_action is not OrgAction.NONE]
+    """Carry out one batch; a dry run only counts it."""
+    mirror_only = [plan for plan in plans if plan.org_action is OrgAction.NONE]
+    to_org = [plan for plan in plans if plan.org_action is not OrgAction.NONE]
     pulled = run.report.pull.setdefault(object_map.name, ObjectReport())
     pushed = run.report.push.setdefault(object_map.name, ObjectReport())
+    sender = Sender(run, object_map, pushed)
     if run.dry_run:
-        for plan in here:
+        for plan in mirror_only:
             count(pulled, plan)
-        preview(pushed, there)
+        sender.preview(to_org)
         return
     rule = run.usable.rules_for(object_map.name).record_rule(RecordEvent.CREATED)
     segment = rule.add_to_segment if rule else ""
-    for plan in commit_with_survivors(run, here, segment=segment):
+    for plan in commit_with_survivors(run, mirror_only, segment=segment):
         count(pulled, plan)
-    both = [plan for plan in there if plan.local_action is LocalAction.INSERT]
-    commit_with_survivors(run, both, segment=segment)
-    left = send(run, object_map, [_placed(run, plan) for plan in there], pushed)
-    replan_stale(run, object_map, [each for each in left if each.lost_updates], pushed)
-    for each in left:
-        if not each.lost_updates:
+    # A record that is new here and has to learn something at once: its row comes in first.
+    inserts = [plan for plan in to_org if plan.local_action is LocalAction.INSERT]
+    commit_with_survivors(run, inserts, segment=segment)
+    _send(sender, [_org_half(run, plan) for plan in to_org], applied)
+
+
+def _send(sender: Sender, plans: Sequence[RowPlan], applied: Applied) -> None:
+    """Send one batch.
+
+    A plan that was not written because its record was changed meanwhile is left: this verb does
+    only what the plan says. One that was written over another's change is planned anew, as a push
+    would, or that change would be lost.
+    """
+    stale = sender.send(plans)
+    sender.replan([each for each in stale if each.was_written])
+    for each in stale:
+        if not each.was_written:
             plan = each.plan
-            stamp = Drift(
-                plan.object, plan.local_id, plan.salesforce_id, "salesforce", "record", None, MOVED
-            )
-            applied.leave([stamp])
+            applied.leave([_record_drift(plan, plan.salesforce_id, None, _CHANGED_MEANWHILE)])
 
 
-def _placed(run: Run, plan: RowPlan) -> RowPlan:
-    """A plan for a row that has just come in: what is left of it is the org's half."""
+def _org_half(run: Run, plan: RowPlan) -> RowPlan:
+    """What is left of a plan whose row has just come in; any other plan as it is."""
     if plan.local_action is not LocalAction.INSERT:
         return plan
-    row = run.mirror.rows.by_salesforce_id(plan.object, plan.salesforce_id or SalesforceId(""))
+    row = run.mirror.rows.by_salesforce_id(plan.object, plan.salesforce_id or _NO_ID)
     return replace(
         plan,
         local_id=row.local.local_id if row else None,

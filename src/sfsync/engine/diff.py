@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from sfsync.engine.edits import normalised, staged_edits
 from sfsync.engine.pull import read
-from sfsync.engine.push import normalised, stage_fresh
 from sfsync.engine.run import Run
-from sfsync.mapping.project import Projection
 from sfsync.model.change import OrgAction, RowPlan
-from sfsync.model.mapping import ObjectMap
+from sfsync.model.mapping import ObjectMap, SyncRules
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Triple
 from sfsync.planning.planfile import Planned
@@ -37,6 +36,9 @@ class Cost:
 
 
 RECORD_BYTES = 2048
+"""What one record occupies in the org's data storage."""
+
+_HELD_BACK = "it cannot be read, or nobody can say which record it is"
 
 
 def diff(
@@ -75,28 +77,31 @@ def differences(
 
 
 def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[Planned]:
-    """What a pull would do to rows at rest here, then what a push would do with rows edited here."""
+    """What a pull would do to rows at rest here, then what a push would do with edited rows."""
     rules = run.usable.rules_for(object_map.name)
     if rules.pulls:
-        with ExitStack() as stack:
-            reading = read(run, object_map, stack, since=None, full=False)
-            for triple in reading.stage.triples(contested_only=False):
-                if _at_rest(triple):
-                    clean = normalised(triple, object_map)[0]
-                    yield clean, plan_row(triple, object_map, rules)
+        yield from _pull_plans(run, object_map, rules)
     if rules.pushes:
-        projection = Projection(object_map, object_map.columns)
-        with run.mirror.staging(object_map, object_map.columns) as stage:
-            held_back = stage_fresh(run, object_map, projection, stage, ObjectReport())
-            for triple in stage.triples(contested_only=False, dirty_only=True):
-                clean = normalised(triple, object_map)[0]
-                plan = plan_row(clean, object_map, rules)
-                yield (
-                    clean,
-                    replace(plan, skip="it cannot be read, or nobody can say which record it is")
-                    if plan.local_id in held_back
-                    else plan,
-                )
+        yield from _push_plans(run, object_map, rules)
+
+
+def _pull_plans(run: Run, object_map: ObjectMap, rules: SyncRules) -> Iterator[Planned]:
+    with ExitStack() as stack:
+        reading = read(run, object_map, stack, since=None, full=False)
+        for triple in reading.stage.triples(contested_only=False):
+            if _at_rest(triple):
+                clean, _ = normalised(triple, object_map)
+                yield clean, plan_row(triple, object_map, rules)
+
+
+def _push_plans(run: Run, object_map: ObjectMap, rules: SyncRules) -> Iterator[Planned]:
+    with staged_edits(run, object_map, ObjectReport()) as edited:
+        for triple in edited.triples():
+            clean, _ = normalised(triple, object_map)
+            plan = plan_row(clean, object_map, rules)
+            if plan.local_id in edited.held_back:
+                plan = replace(plan, skip=_HELD_BACK)
+            yield clean, plan
 
 
 def _at_rest(triple: Triple) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import filterfalse
 
+from sfsync.engine.fetch import IDS_PER_FETCH
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
@@ -32,11 +33,8 @@ from sfsync.model.traffic import Changes
 from sfsync.planning import safety
 from sfsync.planning.planner import plan_row
 
-LOOK_UP = 2000
-"""Ids a look-up of rows whose record did not come."""
-
-BATCH = 500
-"""Contested rows a transaction."""
+ROWS_PER_TRANSACTION = 500
+"""Contested rows that one transaction settles."""
 
 DELETE_MEMORY = timedelta(days=14)
 """How long the org surely remembers what was deleted; an older watermark needs a full comparison.
@@ -140,7 +138,7 @@ def _look_for_the_rest(
         How many there are.
     """
     missed = lost = 0
-    for ids in batched(stage.unstaged_ids(), LOOK_UP):
+    for ids in batched(stage.unstaged_ids(), IDS_PER_FETCH):
         missed += len(ids)
         found: set[str] = set()
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
@@ -182,17 +180,16 @@ def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, st
 def guard(run: Run, reading: Reading) -> StageSummary:
     """Count what settling would take away, and stop the run where that is too much."""
     summary = reading.stage.summary()
-    found = safety.Damage(blanked=summary.blanked if reading.updates else 0)
-    changed = summary.changed if reading.updates else 0
+    found, changed = safety.Damage(), 0
+    if reading.updates:
+        found, changed = safety.Damage(blanked=summary.blanked), summary.changed
     for plan in _plans(reading):
         found += safety.damage(plan)
         changed += plan.local_action is LocalAction.UPDATE
+    name = reading.object_map.name
     if not run.allow_mass_change:
-        name, limits = reading.object_map.name, run.limits
-        rows, floor = run.mirror.rows.count(name), limits.max_delete_rows
         safety.check_emptied(name, found=reading.found, missed=reading.missed)
-        safety.check(name, found, rows=rows, share=limits.max_delete, at_least=floor)
-        safety.check_changed(name, changed, rows=rows, share=limits.max_change, at_least=floor)
+    run.brake(name, found, changed)
     reach("pull.guarded")
     return summary
 
@@ -203,7 +200,7 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     report = stage.settle_plain(insert=reading.inserts, update=reading.updates, segment=segment)
     report.unchanged += summary.equal
     reach("pull.plain_settled")
-    for plans in batched(_plans(reading), BATCH):
+    for plans in batched(_plans(reading), ROWS_PER_TRANSACTION):
         run.checkpoint()
         applied = commit_with_survivors(run, plans, segment=segment)
         reach("pull.batch_committed")

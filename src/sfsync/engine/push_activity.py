@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sfsync.engine.push import FETCH, LOOKUP, push
+from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
+from sfsync.engine.push import push
 from sfsync.engine.recover import finish_jobs, forget_jobs, well_before
 from sfsync.engine.run import UNDONE, Run, batched, end_where_told
 from sfsync.failpoints import reach
@@ -29,11 +30,11 @@ from sfsync.model.record import RawRecord, SalesforceId, Triple
 from sfsync.planning.activity import Situation, once_keys, plan_event
 from sfsync.planning.planner import plan_row
 
-KEEP = 1000
-"""Events a transaction when they are taken in."""
+STORED_PER_TRANSACTION = 1000
+"""Events that one transaction stores."""
 
-HANDLE = 500
-"""Events a transaction when their effects are applied."""
+HANDLED_PER_TRANSACTION = 500
+"""Events whose effects one transaction applies."""
 
 CONTACT = "contact"
 """What a converted Lead lives on in."""
@@ -45,7 +46,7 @@ REFERENCE = "sfsync-ref: "
 def keep(run: Run, events: Iterable[EmailEvent], *, source: str) -> None:
     """Store events durably, once per id; nothing is sent yet."""
     report = _report(run)
-    for batch in batched(events, KEEP):
+    for batch in batched(events, STORED_PER_TRANSACTION):
         if run.dry_run:
             duplicates = run.mirror.events.count_known([event.id for event in batch])
             new = len(batch) - duplicates
@@ -79,7 +80,7 @@ def _report(run: Run) -> ActivityReport:
 
 def bring_in_people(run: Run) -> None:
     """Look for people whom the mirror does not know in the org, by address, Contacts before Leads."""
-    for addresses in batched(run.mirror.events.unresolved_addresses(), LOOKUP):
+    for addresses in batched(run.mirror.events.unresolved_addresses(), ADDRESSES_PER_LOOKUP):
         wanted = set(addresses)
         for object_map in run.objects([]):
             if (
@@ -143,7 +144,7 @@ def _bring_in_contacts(run: Run, converted: Mapping[str, SalesforceId]) -> None:
         for one in set(converted.values())
         if run.mirror.rows.by_salesforce_id(CONTACT, one) is None
     ]
-    for chunk in batched(sorted(unknown), FETCH):
+    for chunk in batched(sorted(unknown), IDS_PER_FETCH):
         for page in run.org.fetch(contacts.sobject, projection.remote_fields, chunk):
             triples = (
                 Triple(CONTACT, None, None, projection.to_remote_record(raw)) for raw in page
@@ -169,7 +170,7 @@ def handle_events(run: Run, report: ActivityReport) -> int:
         How many events were handled.
     """
     handled = 0
-    while waiting := run.mirror.events.pending(HANDLE):
+    while waiting := run.mirror.events.pending(HANDLED_PER_TRANSACTION):
         run.checkpoint()
         keys = once_keys(event for event, _ in waiting)
         situation = Situation(

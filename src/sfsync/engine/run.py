@@ -31,6 +31,7 @@ from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import Deferred, Outcome, RunReport
 from sfsync.model.record import SalesforceId
 from sfsync.model.traffic import Batching
+from sfsync.planning.safety import Damage, brake
 
 Item = TypeVar("Item")
 
@@ -133,6 +134,16 @@ class Run:
             )
             budget.check(needed)
         return batching
+
+    def brake(self, object_name: str, found: Damage, changed: int) -> None:
+        """Stop where an object's plans take away or change too much, unless that is allowed.
+
+        Raises:
+            UnsafePlan: see ``safety.brake``.
+        """
+        if not self.allow_mass_change:
+            rows = self.mirror.rows.count(object_name)
+            brake(object_name, found, changed, rows=rows, limits=self.limits)
 
     def tell_unreadable(self, name: str, projection: Projection) -> None:
         """Warn of the org's values that were none of their field's type: they count as absent, never as blank."""

@@ -1,6 +1,6 @@
-"""undo: what a run wrote to Salesforce goes back, field by field, where nobody has changed it since.
+"""undo: what a run wrote to Salesforce is restored, field by field, where nobody changed it since.
 
-    settle what is in doubt -> the run's writes -> fetch their records -> plan -> guard -> (a person
+    settle unanswered writes -> the run's writes -> fetch their records -> plan -> guard -> (a person
     looks) -> journal, send, settle
 
 It is a run like any other: journaled before it is sent, so it can be killed and run again, and
@@ -19,30 +19,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
-from sfsync.engine.push import (
-    FETCH,
-    ROUNDS,
-    StalePlan,
-    brake,
-    fetched,
-    normalised_row,
-    preview,
-    replan_stale,
-    send,
-)
+from sfsync.engine.edits import normalised_row
+from sfsync.engine.fetch import IDS_PER_FETCH, current_records
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
+from sfsync.engine.send import MAX_REPLANS, Sender
 from sfsync.engine.spool import PlanSpool
 from sfsync.model.change import OrgAction, RowPlan
 from sfsync.model.journal import JournaledWrite
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import SalesforceId
-from sfsync.planning import safety
-from sfsync.planning.undo import Left, Restoration, restore
+from sfsync.planning.safety import OrgWrites
+from sfsync.planning.undo import Left, restore
 
-LISTED = 1_000
-"""So many fields that are left are told one by one; of more, their number."""
+MAX_LISTED_FIELDS = 1_000
+"""So many fields that are left are listed one by one; of more, their number."""
 
 
 @dataclass(slots=True)
@@ -53,7 +45,7 @@ class Undoing:
         plans: by object.
         writes: how many of an object's plans write to the org.
         calls: requests that carrying it out takes.
-        left: fields that stay as they are, the first ``LISTED`` of ``left_count``.
+        left: fields that stay as they are, the first ``MAX_LISTED_FIELDS`` of ``left_count``.
         created, deleted: records that the run made or deleted, which stay so.
         tasks: Task Ids that the run logged, which stay.
     """
@@ -76,7 +68,7 @@ class Undoing:
         self._stack.close()
 
     def spool(self, name: str) -> PlanSpool:
-        """Where an object's plans are put aside."""
+        """Where an object's plans are kept until they are carried out."""
         if name not in self.plans:
             self.plans[name] = self._stack.enter_context(PlanSpool())
         return self.plans[name]
@@ -84,7 +76,7 @@ class Undoing:
     def leave(self, fields: Sequence[Left]) -> None:
         """These stay as they are."""
         self.left_count += len(fields)
-        self.left += fields[: max(0, LISTED - len(self.left))]
+        self.left += fields[: max(0, MAX_LISTED_FIELDS - len(self.left))]
 
     def shown(self, limit: int) -> list[RowPlan]:
         """The first plans, for people."""
@@ -98,7 +90,7 @@ class Undoing:
 
     @property
     def count(self) -> int:
-        """How many records something is put back in."""
+        """How many records something is restored in."""
         return sum(plans.count for plans in self.plans.values())
 
 
@@ -120,105 +112,95 @@ def plan_undo(run: Run, run_id: str, names: Sequence[str] = ()) -> Undoing:
 
 
 def _plan_object(run: Run, object_map: ObjectMap, undoing: Undoing) -> None:
+    """Plan one object, and stop where too much would be blanked."""
     if not run.dry_run:
         recover(run, object_map)
-    found, writes = safety.Damage(), 0
-    for groups in batched(
-        run.mirror.outbox.accepted_writes(undoing.run_id, object_map.name), FETCH
-    ):
-        for each in _judged(run, object_map, _updates(groups, undoing), undoing.run_id):
-            undoing.leave(each.left)
-            if each.plan is not None:
-                undoing.spool(object_map.name).add(each.plan)
-                writes += each.plan.org_action is not OrgAction.NONE
-                found += safety.damage(each.plan)
-    brake(run, object_map.name, found, writes)
-    undoing.writes[object_map.name] = writes
-    undoing.calls += run.org.batching(writes).calls_for(writes) if writes else 0
+    writes = OrgWrites()
+    journaled = run.mirror.outbox.accepted_writes(undoing.run_id, object_map.name)
+    for records in batched(journaled, IDS_PER_FETCH):
+        for plan in _plans(run, object_map, list(_updates(records, undoing)), undoing):
+            undoing.spool(object_map.name).add(plan)
+            writes.add(plan)
+    run.brake(object_map.name, writes.damage, writes.updates)
+    undoing.writes[object_map.name] = writes.updates
+    if writes.updates:
+        undoing.calls += run.org.batching(writes.updates).calls_for(writes.updates)
 
 
 def _updates(
-    groups: Sequence[Sequence[JournaledWrite]], undoing: Undoing
+    records: Sequence[Sequence[JournaledWrite]], undoing: Undoing
 ) -> Iterator[Sequence[JournaledWrite]]:
-    """The records that the run changed; those it made or deleted are noted."""
-    for writes in groups:
-        first, actions = writes[0], {write.action for write in writes}
-        record = first.salesforce_id or SalesforceId("")
+    """The records that the run changed, with their writes; those it made or deleted are noted."""
+    for writes in records:
+        actions = {write.action for write in writes}
+        name, salesforce_id = writes[0].object, _record_id(writes)
         if OrgAction.CREATE in actions:
-            undoing.created.append((first.object, record))
+            undoing.created.append((name, salesforce_id))
         elif OrgAction.DELETE in actions:
-            undoing.deleted.append((first.object, record))
+            undoing.deleted.append((name, salesforce_id))
         else:
             yield writes
 
 
-def _judged(
-    run: Run, object_map: ObjectMap, groups: Iterator[Sequence[JournaledWrite]], run_id: str
-) -> Iterator[Restoration]:
-    changed = list(groups)
-    now = fetched(
-        run, object_map, [writes[0].salesforce_id or SalesforceId("") for writes in changed]
-    )
-    for writes in changed:
+def _record_id(writes: Sequence[JournaledWrite]) -> SalesforceId:
+    return writes[0].salesforce_id or SalesforceId("")
+
+
+def _plans(
+    run: Run, object_map: ObjectMap, records: Sequence[Sequence[JournaledWrite]], undoing: Undoing
+) -> Iterator[RowPlan]:
+    """What takes these records' writes back; fields that stay as they are are noted."""
+    now = current_records(run, object_map, map(_record_id, records))
+    for writes in records:
         row = run.mirror.rows.by_local_id(object_map.name, writes[0].local_id)
-        yield restore(
-            writes,
-            normalised_row(row, object_map) if row else None,
-            now.get(writes[0].salesforce_id or SalesforceId("")),
-            object_map,
-            run_id,
-        )
+        if row is not None:
+            row = normalised_row(row, object_map)
+        restoration = restore(writes, row, now.get(_record_id(writes)), object_map, undoing.run_id)
+        undoing.leave(restoration.left)
+        if restoration.plan is not None:
+            yield restoration.plan
 
 
 def carry_out(run: Run, undoing: Undoing) -> None:
-    """Put it back; the report holds what was done also where this is cut short.
+    """Restore what the run replaced; the report holds what was done also where this is cut short.
 
     Raises:
         BudgetSpent: it takes more API calls than may be made; nothing of the object was sent.
     """
-    for object_map in run.objects(tuple(undoing.plans)) if undoing.plans else ():
-        report = run.report.push.setdefault(object_map.name, ObjectReport())
-        writes = undoing.writes[object_map.name]
-        batching = run.afford(writes)
-        if writes:
-            run.report.transport[f"undo {object_map.name}"] = batching.transport
-        run.progress.start(f"Putting {object_map.name}s back", writes)
-        for plans in batched(undoing.plans[object_map.name], batching.size):
-            run.checkpoint()
-            if run.dry_run:
-                preview(report, plans)
-            else:
-                _restore(run, object_map, plans, undoing, report)
-        run.progress.done()
+    if not undoing.plans:
+        return
+    for object_map in run.objects(tuple(undoing.plans)):
+        _carry_out_object(run, object_map, undoing)
 
 
-def _restore(
-    run: Run,
-    object_map: ObjectMap,
-    plans: Sequence[RowPlan],
-    undoing: Undoing,
-    report: ObjectReport,
-) -> None:
-    for _ in range(ROUNDS):
-        left = send(run, object_map, plans, report)
-        replan_stale(run, object_map, [each for each in left if each.lost_updates], report)
-        moved = [each for each in left if not each.lost_updates]
-        if not moved:
+def _carry_out_object(run: Run, object_map: ObjectMap, undoing: Undoing) -> None:
+    report = run.report.push.setdefault(object_map.name, ObjectReport())
+    sender = Sender(run, object_map, report)
+    writes = undoing.writes[object_map.name]
+    batching = run.afford(writes)
+    if writes:
+        run.report.transport[f"undo {object_map.name}"] = batching.transport
+    run.progress.start(f"Putting {object_map.name}s back", writes)
+    for plans in batched(undoing.plans[object_map.name], batching.size):
+        run.checkpoint()
+        if run.dry_run:
+            sender.preview(plans)
+        else:
+            _send(sender, plans, undoing)
+    run.progress.done()
+
+
+def _send(sender: Sender, plans: Sequence[RowPlan], undoing: Undoing) -> None:
+    """Send one batch; records that are changed meanwhile are looked at once more, by undo's rules."""
+    run, object_map = sender.run, sender.object_map
+    for _ in range(MAX_REPLANS):
+        stale = sender.send(plans)
+        # Written over a change of another user or program: a push's rules bring that back.
+        sender.replan([each for each in stale if each.was_written])
+        unwritten = [each.salesforce_id for each in stale if not each.was_written]
+        if not unwritten:
             return
-        plans = _anew(run, object_map, moved, undoing)
-    report.skipped += len(plans)
+        records = run.mirror.outbox.accepted_writes(undoing.run_id, object_map.name, unwritten)
+        plans = list(_plans(run, object_map, list(records), undoing))
+    sender.report.skipped += len(plans)
     run.report.warn("somebody keeps changing what was to be put back: undo it once more")
-
-
-def _anew(
-    run: Run, object_map: ObjectMap, moved: Sequence[StalePlan], undoing: Undoing
-) -> list[RowPlan]:
-    """Somebody has changed these records while they were being put back: look at them once more."""
-    ids = [each.salesforce_id for each in moved]
-    groups = run.mirror.outbox.accepted_writes(undoing.run_id, object_map.name, ids)
-    plans = []
-    for each in _judged(run, object_map, iter(groups), undoing.run_id):
-        undoing.leave(each.left)
-        if each.plan is not None:
-            plans.append(each.plan)
-    return plans

@@ -1,11 +1,12 @@
-"""The brake: refuses a plan that deletes or blanks too much. Pure."""
+"""The brake: refuses plans that delete, blank or change too much of an object. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sfsync.errors import UnsafePlan
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
+from sfsync.model.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +28,55 @@ class Damage:
 def damage(plan: RowPlan) -> Damage:
     """What one record's plan takes away.
 
-    A merge or a conversion takes nothing away: the person lives on.
+    A merge or a conversion takes nothing away: the survivor has it.
     """
-    if plan.local_action is LocalAction.SOFT_DELETE:
-        return Damage() if plan.successor_id else Damage(deleted=1)
-    if plan.org_action is OrgAction.DELETE:
+    if plan.local_action is LocalAction.SOFT_DELETE and plan.successor_id:
+        return Damage()
+    if plan.local_action is LocalAction.SOFT_DELETE or plan.org_action is OrgAction.DELETE:
         return Damage(deleted=1)
-    blanked = any(
-        decision.value is None and (decision.local is not None or decision.remote is not None)
-        for decision in plan.decisions
-    )
-    return Damage(blanked=1) if blanked else Damage()
+    for decision in plan.decisions:
+        had_a_value = decision.local is not None or decision.remote is not None
+        if decision.value is None and had_a_value:
+            return Damage(blanked=1)
+    return Damage()
+
+
+@dataclass(slots=True)
+class OrgWrites:
+    """What plans write to the org, counted one by one, in records."""
+
+    creates: int = 0
+    updates: int = 0
+    deletes: int = 0
+    damage: Damage = field(default_factory=Damage)
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.creates + self.updates + self.deletes
+
+    def add(self, plan: RowPlan) -> None:
+        """Count one more plan."""
+        self.creates += plan.org_action is OrgAction.CREATE
+        self.updates += plan.org_action is OrgAction.UPDATE
+        self.deletes += plan.org_action is OrgAction.DELETE
+        self.damage += damage(plan)
+
+
+def brake(object_name: str, found: Damage, changed: int, *, rows: int, limits: Limits) -> None:
+    """Let an object's plans pass, or stop the run; nothing of them may be applied before.
+
+    Args:
+        found: what they take away.
+        changed: how many rows or records they update.
+        rows: how many live rows the mirror has of the object.
+
+    Raises:
+        UnsafePlan: they take away or change more than the limits.
+    """
+    at_least = limits.max_delete_rows
+    check(object_name, found, rows=rows, share=limits.max_delete, at_least=at_least)
+    check_changed(object_name, changed, rows=rows, share=limits.max_change, at_least=at_least)
 
 
 def allowed(rows: int, share: float, at_least: int) -> int:

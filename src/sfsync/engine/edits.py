@@ -1,0 +1,291 @@
+"""What was edited in the mirror: the rows, in canonical form, beside their records as they are now.
+
+    bring the rows into canonical form -> fetch the records of linked rows -> identify rows without a
+    record, by address
+
+A row that cannot be sent is held back, with the reason in quarantine: a value that is not of its
+column's type, or more than one record that it could be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
+
+from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
+from sfsync.engine.ports import Stage
+from sfsync.engine.run import Run, batched
+from sfsync.mapping.project import Projection, canonical_values
+from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
+from sfsync.model.event import match_key
+from sfsync.model.field_types import canonical
+from sfsync.model.mapping import ObjectMap
+from sfsync.model.outcome import ObjectReport
+from sfsync.model.record import (
+    MISSING,
+    Local,
+    LocalId,
+    RawRecord,
+    Remote,
+    RemoteState,
+    Row,
+    SalesforceId,
+    Triple,
+)
+from sfsync.planning.identity import choose
+from sfsync.planning.planner import plan_row
+
+ROWS_PER_TRANSACTION = 500
+"""Rows that one transaction brings into canonical form."""
+
+SEVERAL_MATCHES = "SEVERAL_MATCHES"
+SAME_PERSON = "SAME_PERSON"
+UNREADABLE = "UNREADABLE_VALUE"
+NOT_FOUND = "NOT_FOUND"
+_OUT_OF_SIGHT = "the record is not found in Salesforce: purged, or no longer visible to this user"
+_CORRECT_THE_ROW = "Correct the row, or merge the two, then `sfsync retry`."
+
+
+@dataclass(slots=True)
+class EditedObject:
+    """One object's edited rows, staged beside their records.
+
+    Attributes:
+        stage: the records as they are now, see ``ports.Stage``.
+        report: counts what is held back.
+        held_back: rows that must not be sent: they cannot be read, or it is unknown which record
+            they are.
+    """
+
+    run: Run
+    object_map: ObjectMap
+    stage: Stage
+    report: ObjectReport
+    held_back: set[LocalId] = field(default_factory=set)
+
+    def triples(self) -> Iterator[Triple]:
+        """Edited rows as the mirror holds them, held back or not, in a steady order."""
+        return self.stage.triples(contested_only=False, dirty_only=True)
+
+    def sendable(self) -> Iterator[tuple[Local, Triple]]:
+        """Edited rows that are not held back."""
+        for triple in self.triples():
+            if triple.local is not None and triple.local.local_id not in self.held_back:
+                yield triple.local, triple
+
+    def plans(self) -> Iterator[RowPlan]:
+        """What a push would do with the rows that are not held back."""
+        rules = self.run.usable.rules_for(self.object_map.name)
+        for _, triple in self.sendable():
+            yield plan_row(normalised(triple, self.object_map)[0], self.object_map, rules)
+
+    def hold(self, local_id: LocalId, code: str, message: str) -> None:
+        """Hold a row back: this push does not send it, and quarantine says why."""
+        self.held_back.add(local_id)
+        quarantine_row(
+            self.run, self.object_map, self.report, local_id, code, message, hint=_CORRECT_THE_ROW
+        )
+
+
+def quarantine_row(
+    run: Run,
+    object_map: ObjectMap,
+    report: ObjectReport,
+    local_id: LocalId,
+    code: str,
+    message: str,
+    *,
+    hint: str,
+) -> None:
+    """Put a row into quarantine, and count it; a dry run only counts."""
+    report.quarantined += 1
+    if not run.dry_run:
+        run.mirror.quarantine.put(
+            kind="record",
+            code=code,
+            message=message,
+            hint=hint,
+            object_name=object_map.name,
+            local_id=local_id,
+        )
+
+
+@contextmanager
+def staged_edits(run: Run, object_map: ObjectMap, report: ObjectReport) -> Iterator[EditedObject]:
+    """One object's edited rows beside what the org says of them now; the stage is gone at the end."""
+    projection = Projection(object_map, object_map.columns)
+    with run.mirror.staging(object_map, object_map.columns) as stage:
+        edited = EditedObject(run, object_map, stage, report)
+        # Nothing is staged yet, so these are the rows without a record: they are looked for by
+        # their address, which has to be in canonical form for that.
+        _normalise_rows(edited)
+        _stage_linked(edited, projection)
+        _identify(edited, projection)
+        _normalise_rows(edited)
+        run.tell_unreadable(object_map.name, projection)
+        yield edited
+
+
+def _stage_linked(edited: EditedObject, projection: Projection) -> None:
+    """Stage the records of edited rows that have a Salesforce Id."""
+    run, object_map = edited.run, edited.object_map
+    pushed = tuple(column for column, each in object_map.by_column.items() if each.pushes)
+    for ids in batched(run.mirror.rows.dirty_ids(object_map.name, pushed), IDS_PER_FETCH):
+        # What the org does not return stays so: gone, or out of this user's sight.
+        edited.stage.add(Remote(salesforce_id, {}, RemoteState.GONE) for salesforce_id in ids)
+        for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
+            edited.stage.add(projection.to_remote_record(raw) for raw in page)
+
+
+# -- identify ------------------------------------------------------------------------------------
+
+
+def _identify(edited: EditedObject, projection: Projection) -> None:
+    """Look for the records of rows that have no Salesforce Id, by address, many a call.
+
+    Also after a complete pull: a row deleted here, for good or not, left its record in the org.
+    """
+    for chunk in batched(_rows_by_address(edited), ADDRESSES_PER_LOOKUP):
+        rows = _one_row_per_address(edited, chunk)
+        if not rows:
+            continue
+        found = _records_by_address(edited, projection, list(rows))
+        for key, records in found.items():
+            _stage_match(edited, projection, rows[key], records)
+
+
+def _rows_by_address(edited: EditedObject) -> Iterator[tuple[str, list[LocalId]]]:
+    """Rows without a Salesforce Id, those with the same address together."""
+    object_map = edited.object_map
+    address_type = object_map.by_column[object_map.match_on].type
+    keyed = (
+        (match_key(str(canonical(address_type, address) or "")), local_id)
+        for local_id, address in edited.run.mirror.rows.unlinked(object_map.name)
+        if local_id not in edited.held_back
+    )
+    for key, rows in groupby(keyed, key=itemgetter(0)):
+        yield key, [local_id for _, local_id in rows]
+
+
+def _one_row_per_address(
+    edited: EditedObject, groups: Iterable[tuple[str, list[LocalId]]]
+) -> dict[str, LocalId]:
+    """The first row of each address; a second one with the same address is held back."""
+    rows = {}
+    for key, (first, *others) in groups:
+        if not key:
+            continue  # without an address there is nothing to look for
+        rows[key] = first
+        for other in others:
+            message = f"another new row ({first}) has the address {key} too"
+            edited.hold(other, SAME_PERSON, message)
+    return rows
+
+
+def _records_by_address(
+    edited: EditedObject, projection: Projection, keys: Sequence[str]
+) -> dict[str, list[RawRecord]]:
+    object_map = edited.object_map
+    address = object_map.by_column[object_map.match_on].remote
+    fields = projection.remote_fields
+    found: dict[str, list[RawRecord]] = {}
+    for page in edited.run.org.find(object_map.sobject, fields, address, keys):
+        for raw in page:
+            if raw.get("IsConverted"):
+                continue  # the person is a Contact now; this Lead cannot be written any more
+            key = match_key(str(raw.get(address) or ""))
+            found.setdefault(key, []).append(raw)
+    # The org compares in its own way: what it took for equal and we do not is none of ours.
+    return {key: records for key, records in found.items() if key in keys}
+
+
+def _stage_match(
+    edited: EditedObject, projection: Projection, local_id: LocalId, records: Sequence[RawRecord]
+) -> None:
+    """Stage the record that this row is, or hold the row back."""
+    object_map = edited.object_map
+    ids = [str(raw["Id"]) for raw in records]
+    choice = choose(records, object_map.on_multiple, ids=ids)
+    if choice.chosen is None:
+        message = f"{choice.count} records in Salesforce have this address"
+        edited.hold(local_id, SEVERAL_MATCHES, message)
+        return
+    salesforce_id = SalesforceId(str(choice.chosen["Id"]))
+    if edited.run.mirror.rows.by_salesforce_id(object_map.name, salesforce_id):
+        message = f"another row of the mirror is this person already: {salesforce_id}"
+        edited.hold(local_id, SAME_PERSON, message)
+        return
+    edited.stage.add([projection.to_remote_record(choice.chosen)])
+
+
+def hold_invisible(edited: EditedObject) -> None:
+    """Hold back the rows whose record the org does not show."""
+    for local, triple in edited.sendable():
+        if triple.remote is not None and triple.remote.state is RemoteState.GONE:
+            edited.hold(local.local_id, NOT_FOUND, _OUT_OF_SIGHT)
+
+
+# -- canonical form ------------------------------------------------------------------------------
+
+
+def normalised(triple: Triple, object_map: ObjectMap) -> tuple[Triple, dict[str, str]]:
+    """The row with its values in canonical form: people and other tools write them in many forms.
+
+    Returns:
+        The triple, and column -> sentence for values that are none of their column's type.
+    """
+    if triple.local is None:
+        return triple, {}
+    values, problems = canonical_values(object_map, triple.local.values)
+    return replace(triple, local=replace(triple.local, values=values)), problems
+
+
+def normalised_row(row: Row, object_map: ObjectMap) -> Row:
+    """The row in canonical form, to be compared with what was written."""
+    values, _ = canonical_values(object_map, row.local.values)
+    return Row(replace(row.local, values=values), row.base, row.salesforce_id)
+
+
+def _normalise_rows(edited: EditedObject) -> None:
+    """Bring the rows into canonical form in the mirror, and hold back those that cannot be read."""
+    for chunk in batched(edited.triples(), ROWS_PER_TRANSACTION):
+        plans = [plan for triple in chunk if (plan := _normalisation(edited, triple))]
+        if plans and not edited.run.dry_run:
+            edited.run.mirror.rows.commit(plans)
+
+
+def _normalisation(edited: EditedObject, triple: Triple) -> RowPlan | None:
+    """What brings one row into canonical form; ``None`` where it is, or is held back."""
+    written = triple.local
+    if written is None or written.local_id in edited.held_back:
+        return None
+    clean, problems = normalised(triple, edited.object_map)
+    if problems:
+        sentences = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
+        edited.hold(written.local_id, UNREADABLE, sentences)
+        return None
+    if clean.local is None or clean.local.values == written.values:
+        return None
+    return _normalising_plan(triple.object, written, clean.local)
+
+
+def _normalising_plan(object_name: str, written: Local, clean: Local) -> RowPlan:
+    """Takes the canonical values in: a blank before a name, or a null for false, is no edit."""
+    changed = {
+        column: value for column, value in clean.values.items() if value != written.values[column]
+    }
+    decisions = tuple(
+        FieldDecision(column, MISSING, written.values[column], MISSING, value, Side.LOCAL, "tidied")
+        for column, value in changed.items()
+    )
+    return RowPlan(
+        object_name,
+        written.local_id,
+        None,
+        local_action=LocalAction.UPDATE,
+        decisions=decisions,
+        to_local=changed,
+    )
