@@ -1,4 +1,4 @@
-"""Effects on request: a plan of what goes wrong, when, and how.
+"""Fault injection: a plan of what goes wrong, when, and how.
 
 A plan is a list of ``{"match": {"method": "POST", "path": "regex"}, "nth": [1, 3], "fault": NAME,
 "args": {...}}``. ``match`` may be left out (every request matches); ``nth`` counts the matching
@@ -8,7 +8,7 @@ matching request is hit. The path regex is searched in the decoded path and quer
 Faults, with their args and what they default to:
 
 - ``status``: that ``status`` (500) with a JSON error of ``code`` and ``message``, instead of
-handling the request.
+  handling the request.
 - ``html``: that ``status`` (503) with an HTML page.
 - ``rate_limited``: 429 with ``retry_after`` seconds, as a proxy in between would send.
 - ``request_limit``: 403 REQUEST_LIMIT_EXCEEDED.
@@ -21,10 +21,10 @@ handling the request.
   with ``clean`` it ends there in good form, as from a proxy that has lost the rest, and nothing
   says that it was longer.
 - ``silent``: no answer ever comes, and the connection stays open; nothing is done, or with ``done``
-everything.
+  everything.
 - ``slow``: the answer waits ``seconds`` (1.0).
 - ``lock_rows``: the records at the positions ``rows`` (all, where left out) are refused with
-UNABLE_TO_LOCK_ROW.
+  UNABLE_TO_LOCK_ROW.
 - ``refuse_rows``: the same with any ``code`` and ``message``.
 - ``fail_job``: the Bulk job that the request closes ends as ``state`` (Failed, or Aborted) once
   ``after`` (0) of its rows are done; the others stay unprocessed.
@@ -42,7 +42,8 @@ from local_org.api_error import ApiError
 
 _HTML = (
     "<!DOCTYPE html>\n<html><head><title>Down for maintenance</title></head>\n"
-    "<body><h1>We are down for maintenance.</h1><p>Sorry for the inconvenience. We'll be back shortly.</p></body></html>\n"
+    "<body><h1>We are down for maintenance.</h1><p>Sorry for the inconvenience."
+    " We'll be back shortly.</p></body></html>\n"
 )
 _ROWS = frozenset({"lock_rows", "refuse_rows"})
 _CONNECTION = frozenset({"drop", "lose_reply", "truncate", "silent", "slow"})
@@ -86,7 +87,7 @@ class Fault:
     fired: int = 0
 
     def hits(self, method: str, target: str) -> bool:
-        """Whether this request is to suffer; counts it."""
+        """Whether this request is hit; counts it."""
         if not self._matches(method, target):
             return False
         due = self._is_due()
@@ -95,7 +96,7 @@ class Fault:
         return due
 
     def would_hit(self, method: str, target: str) -> bool:
-        """Whether this request would suffer, if it came next; counts nothing."""
+        """Whether this request would be hit, if it came next; counts nothing."""
         return self._matches(method, target) and self._is_due()
 
     def _matches(self, method: str, target: str) -> bool:

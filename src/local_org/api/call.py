@@ -89,12 +89,13 @@ class Call:
         if not isinstance(body, dict):
             raise ApiError(
                 "JSON_PARSER_ERROR",
-                "The HTTP entity body is required to be an object, but this request's body is not one.",
+                "The HTTP entity body is required to be an object,"
+                " but this request's body is not one.",
             )
         return body
 
-    def moment(self, header: str) -> int | None:
-        """The moment a conditional header names, None where it is not sent.
+    def time_in(self, header: str) -> int | None:
+        """The time a conditional header names, in seconds since 1970; None where it is not sent.
 
         Raises:
             ApiError: 400 where it is no HTTP date.
@@ -112,7 +113,10 @@ class Call:
         return self.query.get(name, "").lower() == "true"
 
     def options(self, header: str) -> dict[str, str]:
-        """The ``name=value`` pairs of a header such as ``Sforce-Query-Options``, names in lower case."""
+        """The ``name=value`` pairs of a header such as ``Sforce-Query-Options``.
+
+        Names come in lower case.
+        """
         pairs = (
             part.partition("=")
             for part in self.headers.get(header, "").replace(",", ";").split(";")

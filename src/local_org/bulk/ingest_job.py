@@ -79,7 +79,7 @@ class IngestJob:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """One row's fate: its id, whether it was created, or why not."""
+    """What became of one row: its id, whether it was created, or why not."""
 
     record_id: str
     created: bool = False
@@ -119,7 +119,10 @@ class Ingester:
             job.finished.set()
 
     def _read_header(self, job: IngestJob) -> "_Columns":
-        """Read the header, and the whole file once: either all of it is well-formed, or no row is touched."""
+        """Read the header, and the whole file once.
+
+        Either all of it is well-formed, or no row is written.
+        """
         rows = job.dialect.read(job.content or b"")
         job.header = next(rows, [])
         columns = _Columns(self._state.kind(job.sobject), job)
@@ -172,10 +175,13 @@ class Ingester:
             return self._write(job, columns, body, keys)
         except writes.SeveralMatch as several:
             listed = ", ".join(several.record_ids)
-            error = f"DUPLICATE_EXTERNAL_ID:More than one record found for external id field: [{listed}]:{job.key} --"
+            error = (
+                "DUPLICATE_EXTERNAL_ID:More than one record found for external id field:"
+                f" [{listed}]:{job.key} --"
+            )
             return _Done(record_id, error=error)
         except ApiError as error:
-            return _Done(record_id, error=columns.told(error, body))
+            return _Done(record_id, error=columns.error_text(error, body))
 
     def _write(self, job: IngestJob, columns: "_Columns", body: Row, keys: set[str]) -> _Done:
         state, name, writer = self._state, columns.kind.name, job.writer
@@ -212,7 +218,7 @@ class Ingester:
         return value
 
     def _purge(self, name: str, row: Row, writer: Writer) -> None:
-        """Delete without the recycle bin; what hangs on the record goes the same way."""
+        """Delete without the recycle bin; what depends on the record goes the same way."""
         state = self._state
         with state.transaction():
             gone = [(state.table(name), row), *dependants(state, row["Id"])]
@@ -244,27 +250,28 @@ class _Columns:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise BadBatch(f"InvalidBatch : Duplicate column name : {twice}")
-        needed = (
-            job.key if job.operation == "upsert" else None if job.operation == "insert" else "Id"
-        )
+        needed = _needed_column(job)
         if not names or (needed and needed.lower() not in names):
             raise BadBatch(f"InvalidBatch : Field name not found : {needed or ''}".rstrip())
         if job.operation in {"delete", "hardDelete"} and len(names) > 1:
             raise BadBatch("InvalidBatch : a delete takes the column Id only")
 
     def _target(self, column: str) -> tuple[str, str | None, str | None]:
-        """A column as (field or relationship, field on the related record, type of the related record)."""
+        """A column as (field or relationship, field of the related record, its type).
+
+        The type is given for a polymorphic relationship only: ``Contact:Who.Email``.
+        """
         path, _, last = column.rpartition(".")
         if not path:
             field = self.kind.field(column)
             if field is None:
                 raise BadBatch(f"InvalidBatch : Field name not found : {column}")
             return field.name, None, None
-        told, _, relationship = path.rpartition(":")
+        related_type, _, relationship = path.rpartition(":")
         link = self.kind.relationship(relationship)
         if link is None:
             raise BadBatch(f"InvalidBatch : Field name not found : {column}")
-        return str(link.relationship_name), last, told or None
+        return str(link.relationship_name), last, related_type or None
 
     def check_width(self, cells: Sequence[str]) -> None:
         """See that a row has as many cells as the header.
@@ -280,18 +287,20 @@ class _Columns:
     def body(self, cells: Sequence[str]) -> Row:
         """The row as a REST body: empty cells left out, ``#N/A`` as null."""
         body: Row = {}
-        for (name, inner, told), cell in zip(self._targets, cells, strict=True):
+        for (name, inner, related_type), cell in zip(self._targets, cells, strict=True):
             if not cell:
                 continue
             value = None if cell == _NULL else cell
             if inner is None:
                 body[name] = value
             elif value is not None:
-                body[name] = {inner: value, **({"type": told} if told else {})}
+                body[name] = {inner: value}
+                if related_type:
+                    body[name]["type"] = related_type
         return body
 
-    def told(self, error: ApiError, body: Row) -> str:
-        """The refusal as ``sf__Error`` words it: code, text and fields."""
+    def error_text(self, error: ApiError, body: Row) -> str:
+        """The error as ``sf__Error`` words it: code, text and fields."""
         code, message, fields = error.code, error.message, error.fields or []
         if code == "JSON_PARSER_ERROR":
             culprit = next(
@@ -301,6 +310,15 @@ class _Columns:
                 code, fields = "INVALID_TYPE_ON_FIELD_IN_RECORD", [culprit.name]
                 message = f"{culprit.label}: value not of required type: {body[culprit.name]}"
         return f"{code}:{message}:{','.join(fields)} --"
+
+
+def _needed_column(job: IngestJob) -> str | None:
+    """The column that says which record a row is about; none for an insert."""
+    if job.operation == "insert":
+        return None
+    if job.operation == "upsert":
+        return job.key
+    return "Id"
 
 
 def _unfit(field: Field, body: Row) -> bool:

@@ -1,4 +1,4 @@
-"""One query job of Bulk API 2.0: a query run once, its rows kept, its pages written as CSV on demand.
+"""One query job of Bulk API 2.0: a query run once, its rows kept, its pages written on demand.
 
 Rows are values that never change, so the result stands still while the org moves on, and holds no
 copy.
@@ -43,7 +43,10 @@ class QueryJob:
     result: soql.Result | None = None
 
     def run(self, state: OrgState) -> None:
-        """Run the query and keep what it found; a query the org refuses fails the job, without a message."""
+        """Run the query and keep what it found.
+
+        A query the org refuses fails the job, without a message.
+        """
         try:
             everything = self.operation == "queryAll"
             self.result = soql.run(

@@ -1,1 +1,1 @@
-"""What stands outside the API: people's and admins' work over HTTP (``/_local``), and the page to watch the org on."""
+"""What Salesforce does not have: people's work over ``/_local``, and a page to watch."""

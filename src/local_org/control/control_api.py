@@ -1,32 +1,26 @@
-"""The other hand, over HTTP: whatever a person or an admin does in Salesforce, and what a test wants to know.
+"""``/_local``: what a person or an admin does in Salesforce, and what a test wants to know.
 
 No token is needed and nothing counts against the API limit. Bodies are JSON objects
-(``Content-Type: application/json``); a refusal has the shape of the REST API's. ``user`` (id,
+(``Content-Type: application/json``); an error has the shape of the REST API's. ``user`` (id,
 username or email; the admin where left out) and ``commit_delay_seconds`` may stand in every body
 that writes.
 
-====================================  ======================================================
-==================== call                                  body
-answer ====================================  ======================================================
-==================== ``POST /_local/create``               ``{"sobject", "fields"}``
-``{"id"}`` ``POST /_local/edit``                 ``{"id", "fields"}``
-``{"ok": true}`` ``POST /_local/delete``               ``{"id"}`` or ``{"ids": []}``
-``{"ok": true}`` ``POST /_local/undelete``             ``{"id"}`` or ``{"ids": []}``
-``{"ok": true}`` ``POST /_local/purge``                ``{"id"}`` or ``{"ids": []}``
-``{"ok": true}`` ``POST /_local/merge``                ``{"master", "losers": [], "fields"?}``
-``{"ok": true}`` ``POST /_local/convert``              ``{"lead", "contact"?, "account"?}``
-``{"contact", "account"}`` ``POST /_local/archive``              ``{}``: archives old closed Tasks
-``{"archived"}`` ``GET|POST|DELETE /_local/faults``    ``{"faults": [], "latency_seconds"?}``: see
-``faults``  the plan in force ``GET|POST /_local/settings``         ``{name: value}``: see
-``settings``                     all settings ``GET|POST /_local/clock``
-``{"advance_seconds"}``                                 ``{"now", "offset_seconds"}`` ``GET
-/_local/calls``                                                                         ``{"used",
-"by_path", "calls"}`` ``POST /_local/calls/reset``          ``{}``
-``{"ok": true}`` ``GET /_local/dump?sobject=&query=``  every record, deleted ones too, or what SOQL
-finds      ``{name: [record]}`` ``GET /_local/watch``
-what the page shows ``GET /_local/person/ID``
-one person's timeline ====================================
-======================================================  ====================
+- ``POST /_local/create``: ``{"sobject", "fields"}``; answers ``{"id"}``.
+- ``POST /_local/edit``: ``{"id", "fields"}``; answers ``{"ok": true}``.
+- ``POST /_local/delete``, ``/undelete``, ``/purge``: ``{"id"}`` or ``{"ids": []}``.
+- ``POST /_local/merge``: ``{"master", "losers": [], "fields"?}``.
+- ``POST /_local/convert``: ``{"lead", "contact"?, "account"?}``; answers
+  ``{"contact", "account"}``.
+- ``POST /_local/archive``: ``{}``, archives old closed Tasks; answers ``{"archived"}``.
+- ``GET|POST|DELETE /_local/faults``: ``{"faults": [], "latency_seconds"?}``, see ``faults``;
+  answers the plan in force.
+- ``GET|POST /_local/settings``: ``{name: value}``, see ``settings``; answers all settings.
+- ``GET|POST /_local/clock``: ``{"advance_seconds"}``; answers ``{"now", "offset_seconds"}``.
+- ``GET /_local/calls``: answers ``{"used", "by_path", "calls", "limit"}``.
+- ``POST /_local/calls/reset``: ``{}``.
+- ``GET /_local/dump?sobject=&query=``: every record, deleted ones too, or what the SOQL finds, as
+  ``{name: [record]}``.
+- ``GET /_local/watch`` and ``GET /_local/person/ID``: what the page shows.
 """
 
 from collections.abc import Awaitable, Callable
@@ -111,7 +105,7 @@ class ControlApi:
 
     def _getting(self, step: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            return _answer(request, lambda: step(request))
+            return _reply(request, lambda: step(request))
 
         return endpoint
 
@@ -125,7 +119,7 @@ class ControlApi:
                 return _error("JSON_PARSER_ERROR", str(error), 400)
             if not isinstance(body, dict):
                 return _error("JSON_PARSER_ERROR", "the body must be a JSON object", 400)
-            reply = _answer(request, lambda: step(body))
+            reply = _reply(request, lambda: step(body))
             self.save()
             return reply
 
@@ -177,23 +171,23 @@ class ControlApi:
 
     # -- admins and tests
 
-    def _faults(self, _request: Request) -> Any:
+    def _plan(self) -> dict[str, Any]:
         plan = [fault.as_dict() for fault in self.faults.faults]
         return {"faults": plan, "latency_seconds": self.faults.latency_seconds}
+
+    def _faults(self, _request: Request) -> Any:
+        return self._plan()
 
     def _set_faults(self, body: Body) -> Any:
         if "faults" in body:
             self.faults.set(body["faults"])
         if "latency_seconds" in body:
             self.faults.latency_seconds = float(body["latency_seconds"])
-        return {
-            "faults": [fault.as_dict() for fault in self.faults.faults],
-            "latency_seconds": self.faults.latency_seconds,
-        }
+        return self._plan()
 
-    def _clear_faults(self, request: Request) -> Any:
+    def _clear_faults(self, _request: Request) -> Any:
         self.faults.clear()
-        return self._faults(request)
+        return self._plan()
 
     def _settings(self, _request: Request) -> Any:
         return self.state.settings.as_dict()
@@ -203,18 +197,18 @@ class ControlApi:
             self.state.settings.change(body)
             return self.state.settings.as_dict()
 
-    def _clock(self, _request: Request) -> Any:
+    def _time(self) -> dict[str, Any]:
         return {
             "now": self.state.now().isoformat(),
             "offset_seconds": self.state.clock.offset_seconds,
         }
 
+    def _clock(self, _request: Request) -> Any:
+        return self._time()
+
     def _advance(self, body: Body) -> Any:
         self.state.advance(float(body["advance_seconds"]))
-        return {
-            "now": self.state.now().isoformat(),
-            "offset_seconds": self.state.clock.offset_seconds,
-        }
+        return self._time()
 
     def _calls(self, _request: Request) -> Any:
         return {**self.state.meter.as_dict(), "limit": self.state.settings.daily_api_requests}
@@ -246,7 +240,7 @@ class ControlApi:
         return watch_data.person(self.state, _id(request.path_params["id"]))
 
 
-def _answer(request: Request, step: Callable[[], Any]) -> Response:
+def _reply(request: Request, step: Callable[[], Any]) -> Response:
     if not _from_here(request):
         return _error("FORBIDDEN", "this is for pages and programs of this computer", 403)
     try:
@@ -262,11 +256,11 @@ def _answer(request: Request, step: Callable[[], Any]) -> Response:
 
 def _from_here(request: Request) -> bool:
     """Whether no foreign web page is behind the request."""
-    host = request.url.hostname
+    if request.url.hostname not in _LOOPBACK:
+        return False
     origin = request.headers.get("origin")
-    return host in _LOOPBACK and (
-        origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    )
+    # Programs send no Origin; this server's own page sends its own.
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
 def _error(code: str, message: str, status: int) -> Response:

@@ -27,7 +27,7 @@ _SHOWN = (
 
 
 def overview(state: OrgState) -> dict[str, Any]:
-    """The org at a glance: counts, API use, and the Contacts, Leads and Tasks that moved last."""
+    """The org in short: counts, API use, and the Contacts, Leads and Tasks changed last."""
     with state.lock:
         return {
             "org": state.organization["Name"],
@@ -57,9 +57,7 @@ def person(state: OrgState, record_id: str) -> dict[str, Any]:
         return {
             "id": record_id,
             "sobject": table.kind.name,
-            "name": COMPUTED[table.kind.name]["Name"](row)
-            if table.kind.name in COMPUTED
-            else record_id,
+            "name": _name(table.kind.name, row),
             "fields": {
                 name: value
                 for name, value in fields.items()
@@ -67,6 +65,13 @@ def person(state: OrgState, record_id: str) -> dict[str, Any]:
             },
             "tasks": [_task_line(state, each) for each in found],
         }
+
+
+def _name(sobject: str, row: Row) -> str:
+    """What a record is called; its id, where its object has no computed fields."""
+    if sobject not in COMPUTED:
+        return str(row["Id"])
+    return str(COMPUTED[sobject]["Name"](row))
 
 
 def _count(state: OrgState, sobject: str) -> int:

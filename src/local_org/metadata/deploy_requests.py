@@ -7,7 +7,7 @@ Source: Metadata API Developer Guide, "Deploy Metadata with Apex Testing Using R
 (meta_rest_deploy: parts, options, 201), "Check the Status of Your Deployment"
 (meta_rest_deploy_checkstatus: includeDetails), "Cancel a Deployment in Progress" and DeployResult,
 DeployMessage; salesforce-facts §8.4: jsforce calls the first part ``entity_content``.
-Unconfirmed: the texts of refusals, that ``success`` is false for SucceededPartial, and what
+Unconfirmed: the texts of errors, that ``success`` is false for SucceededPartial, and what
 cancelling a finished deployment answers. ``rollbackOnError`` must be true in production; here it is
 so unless the request says otherwise.
 """
@@ -56,14 +56,14 @@ class Deployment:
     Attributes:
         options: as asked for, with what was left out.
         unreadable: why nothing of the zip could be deployed.
-        moment: when, in seconds since 1970.
+        done_at: when, in seconds since 1970.
     """
 
     deployment_id: str
     options: Mapping[str, Any]
     user_id: str
     user_name: str
-    moment: int
+    done_at: int
     manifests: tuple[str, ...] = ()
     done: tuple[Deployed, ...] = ()
     failed: tuple[Problem, ...] = ()
@@ -103,10 +103,10 @@ class DeployRequests:
 
     def _deploy(self, call: Call) -> Reply:
         self._may(call)
-        options, zipped = _parts(call)
+        options, zipped = _read_multipart(call)
         with self.state.lock:
             self._given += 1
-            deployment = self._carried_out(call.user_id, options, zipped)
+            deployment = self._deployed(call.user_id, options, zipped)
             self._deployments[deployment.deployment_id] = deployment
             for old in list(self._deployments)[:-_MOST_KEPT]:
                 del self._deployments[old]
@@ -118,7 +118,7 @@ class DeployRequests:
         }
         return Reply(201, body)
 
-    def _carried_out(self, user_id: str, options: dict[str, Any], zipped: bytes) -> Deployment:
+    def _deployed(self, user_id: str, options: dict[str, Any], zipped: bytes) -> Deployment:
         made = ids.make(_PREFIX, self._given)
         user = self.state.user(user_id) or {}
         name = f"{user.get('FirstName', '')} {user.get('LastName', '')}".strip()
@@ -174,7 +174,7 @@ class DeployRequests:
 # -- the request
 
 
-def _parts(call: Call) -> tuple[dict[str, Any], bytes]:
+def _read_multipart(call: Call) -> tuple[dict[str, Any], bytes]:
     """The options and the zip of a request.
 
     Raises:
@@ -251,7 +251,7 @@ def _pending(found: Deployment) -> dict[str, Any]:
 
 
 def _result(found: Deployment) -> dict[str, Any]:
-    moment = timestamps.rest_text(found.moment)
+    done_at = timestamps.rest_text(found.done_at)
     error = found.unreadable
     return {
         "id": found.deployment_id,
@@ -270,10 +270,10 @@ def _result(found: Deployment) -> dict[str, Any]:
         "numberTestsTotal": 0,
         "createdBy": found.user_id,
         "createdByName": found.user_name,
-        "createdDate": moment,
-        "startDate": moment,
-        "lastModifiedDate": moment,
-        "completedDate": moment,
+        "createdDate": done_at,
+        "startDate": done_at,
+        "lastModifiedDate": done_at,
+        "completedDate": done_at,
         "canceledBy": None,
         "canceledByName": None,
         "errorStatusCode": error.code if error else None,
@@ -283,15 +283,15 @@ def _result(found: Deployment) -> dict[str, Any]:
 
 
 def _details(found: Deployment) -> dict[str, Any]:
-    moment = timestamps.rest_text(found.moment)
-    listed = [_message("", "package.xml", name, moment, changed=True) for name in found.manifests]
+    done_at = timestamps.rest_text(found.done_at)
+    listed = [_message("", "package.xml", name, done_at, changed=True) for name in found.manifests]
     done = [
         {
             **_message(
                 each.component.kind,
                 each.component.full_name,
                 each.component.file_name,
-                moment,
+                done_at,
                 changed=each.changed,
             ),
             "created": each.created,
@@ -301,20 +301,20 @@ def _details(found: Deployment) -> dict[str, Any]:
     ]
     return {
         "componentSuccesses": [*listed, *done],
-        "componentFailures": [_failure(each, moment) for each in found.failed],
+        "componentFailures": [_failure(each, done_at) for each in found.failed],
         "retrieveResult": None,
         "runTestResult": {"numFailures": 0, "numTestsRun": 0, "successes": [], "failures": []},
     }
 
 
 def _message(
-    kind: str, full_name: str, file_name: str, moment: str, *, changed: bool
+    kind: str, full_name: str, file_name: str, done_at: str, *, changed: bool
 ) -> dict[str, Any]:
     return {
         "changed": changed,
         "componentType": kind,
         "created": False,
-        "createdDate": moment,
+        "createdDate": done_at,
         "deleted": False,
         "fileName": file_name,
         "fullName": full_name,
@@ -328,9 +328,9 @@ def _message(
     }
 
 
-def _failure(each: Problem, moment: str) -> dict[str, Any]:
+def _failure(each: Problem, done_at: str) -> dict[str, Any]:
     return {
-        **_message(each.kind, each.full_name, each.file_name, moment, changed=False),
+        **_message(each.kind, each.full_name, each.file_name, done_at, changed=False),
         "problem": each.text,
         "problemType": "Error",
         "lineNumber": each.line,

@@ -297,7 +297,10 @@ class _Reader:
         for kind, members in sorted(self._named.items()):
             for member in sorted(members - {"*"}):
                 if (kind, member) not in found:
-                    text = f"An object '{member}' of type {kind} was named in package.xml, but was not found in zipped directory"
+                    text = (
+                        f"An object '{member}' of type {kind} was named in package.xml,"
+                        " but was not found in zipped directory"
+                    )
                     self._problem(kind, member, manifest, text)
 
     def _parsed(self, name: str, root_name: str, full_name: str) -> Element | None:
@@ -326,7 +329,8 @@ class _Reader:
                 kind,
                 full_name,
                 name,
-                "Error parsing file: a document type, an entity or an unknown encoding is not allowed",
+                "Error parsing file: a document type, an entity or an unknown encoding"
+                " is not allowed",
             )
             return None
         if root.tag != f"{{{NAMESPACE}}}{root_name}":

@@ -9,7 +9,7 @@ from local_org.oauth.errors import OAuthError
 
 PUBLIC_CLIENT_ID = "sfsync-local"
 CONFIDENTIAL_CLIENT_ID = "sfsync-local-confidential"
-CONFIDENTIAL_SECRET = "local-org-secret"  # noqa: S105 - known to all: it opens made-up data on loopback
+CONFIDENTIAL_SECRET = "local-org-secret"  # noqa: S105 - it opens made-up data
 # Browsers refuse port 1719 (H.323, ERR_UNSAFE_PORT): it is registered, as an admin may do, but
 # cannot be reached.
 DEFAULT_CALLBACKS = tuple(
@@ -72,7 +72,10 @@ class App:
 
 
 def default_apps() -> tuple[App, ...]:
-    """The two apps every local org has: a public one, and one that keeps a secret and may act on its own."""
+    """The two apps every local org has.
+
+    One is public; the other keeps a secret and may use client credentials.
+    """
     return (
         App(PUBLIC_CLIENT_ID, "sfsync"),
         App(

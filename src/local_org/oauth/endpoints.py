@@ -143,7 +143,7 @@ class OAuth:
         if app.secret is None:
             raise OAuthError("invalid_client", "invalid client credentials", status=401)
         found = self.grants.facts(form.get("token", ""))
-        # Another app's token is not this app's business: it is told as a dead one.
+        # Another app's token is not this app's business: it is answered as a dead one.
         if found is None or found[0].client_id != app.client_id:
             return JSONResponse({"active": False}, headers=NO_STORE)
         session, kind, issued_at, end = found

@@ -231,7 +231,10 @@ class Grants:
             return access.grant.session
 
     def facts(self, token: str) -> tuple[Session, str, float, float | None] | None:
-        """A token's session, kind, issue time and end, without counting as use; None for a dead one."""
+        """A token's session, kind, issue time and end; None for a dead one.
+
+        Asking does not count as use.
+        """
         with self._lock:
             access = self._living(digest(token))
             if access is not None:

@@ -1,9 +1,9 @@
-"""The browser's half of a login: from ``/authorize`` over password and Allow to the code at the callback.
+"""The browser's half of a login: ``/authorize``, password, Allow, and the code at the callback.
 
 A login under way is kept here and tied to the browser by a cookie; forms carry a token made from
 both, so that no other site can press Allow. Errors of the request itself are shown, never sent on:
 an address that is not registered must not learn anything. Trading the code for tokens is
-``oauth``'s business.
+``token_endpoint``'s business.
 
 Source: salesforce-facts §1.2 and §1.3; the text "missing required code challenge" is quoted in
 several public repositories' set-up notes.
@@ -64,7 +64,7 @@ class PendingLogin:
 
 
 class PageError(OAuthError):
-    """A refusal the person must read here, because there is nobody safe to send it to."""
+    """An error to be shown here: the address to send it to is unknown or not registered."""
 
     def __init__(
         self, error: str, description: str, advice: str, listed: tuple[str, ...] = ()
@@ -122,10 +122,10 @@ class Login:
 
     async def _authorize(self, request: Request) -> Response:
         browser = request.cookies.get(self._cookie) or secrets.token_urlsafe(32)
-        pending, refusal = self._read(request, browser)
-        if refusal is not None:
+        pending, error = self._read(request, browser)
+        if error is not None:
             return _send_back(
-                pending, {"error": refusal.error, "error_description": refusal.description}
+                pending, {"error": error.error, "error_description": error.description}
             )
         if self._settings.auto_approve:
             return self._send_code(pending, self._user_for(pending.hint)["Id"])
@@ -189,7 +189,7 @@ class Login:
     # -- reading the request
 
     def _read(self, request: Request, browser: str) -> tuple[PendingLogin, OAuthError | None]:
-        """The login asked for, and what is wrong with it that the app may be told."""
+        """The login asked for, and an error of it that may be sent to the app."""
         query = request.query_params
         twice = [name for name in _ONCE if len(query.getlist(name)) > 1]
         if twice:
@@ -218,8 +218,8 @@ class Login:
         )
         try:
             pending.scope = _scope_of_code_request(app, query)
-        except OAuthError as refusal:
-            return pending, refusal
+        except OAuthError as error:
+            return pending, error
         return pending, None
 
     def _resume(
@@ -265,14 +265,14 @@ class Login:
     def _login_page(
         self, key: str, pending: PendingLogin, username: str, problem: str | None = None
     ) -> Response:
-        told = self._settings.show_hint
+        hints = self._settings.show_hint
         return pages.login_page(
             app=pending.app.name,
             hidden={"request": key, "csrf": self._csrf(pending.browser, key, "login")},
             username=username,
             problem=problem,
-            people=[user["Username"] for user in self._state.users()] if told else [],
-            password_hint=self._settings.password if told else None,
+            people=[user["Username"] for user in self._state.users()] if hints else [],
+            password_hint=self._settings.password if hints else None,
             callback=pending.redirect_uri,
         )
 
@@ -312,9 +312,9 @@ class Login:
         async def endpoint(request: Request) -> Response:
             try:
                 response: Response = await step(request)
-            except PageError as refusal:
+            except PageError as error:
                 response = pages.error_page(
-                    refusal.error, refusal.description, advice=refusal.advice, listed=refusal.listed
+                    error.error, error.description, advice=error.advice, listed=error.listed
                 )
             response.headers["Cache-Control"] = "no-store"
             return response

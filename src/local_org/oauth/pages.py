@@ -83,7 +83,7 @@ def login_page(
         username: what to fill in already.
         problem: what was wrong with the last try.
         people: the usernames that may log in, to choose from; none to keep them to oneself.
-        password_hint: the password to tell, if it may be told.
+        password_hint: the password to show; None to keep it.
         callback: where the person goes afterwards.
     """
     names = list(people)
@@ -141,10 +141,10 @@ def error_page(
         listed: lines that help, such as the callbacks that are registered.
     """
     lines = "\n".join(_safe(line) for line in listed)
-    told = f"<p>{_safe(advice)}</p>" if advice else ""
+    advice_html = f"<p>{_safe(advice)}</p>" if advice else ""
     help_lines = f"<pre><code>{lines}</code></pre>" if lines else ""
     body = f"""<h1>This login cannot go on</h1>
-<pre><code>error={_safe(error)}&amp;error_description={_safe(description)}</code></pre>{told}{help_lines}"""
+<pre><code>error={_safe(error)}&amp;error_description={_safe(description)}</code></pre>{advice_html}{help_lines}"""
     return _page("Login error", body, status=400, callback=None)
 
 
@@ -152,9 +152,9 @@ def _who_may_log_in(names: list[str], password: str | None) -> str:
     if not names:
         return ""
     people = "".join(f"<li><code>{_safe(name)}</code></li>" for name in names)
-    told = f"; their password is <code>{_safe(password)}</code>" if password else ""
+    hint = f"; their password is <code>{_safe(password)}</code>" if password else ""
     return f"""<details class="hint"><summary>Who can log in here?</summary>
-<ul>{people}</ul>These are made-up people{told}.</details>"""
+<ul>{people}</ul>These are made-up people{hint}.</details>"""
 
 
 def _hidden(values: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
-"""What people do in Salesforce itself: the other hand on the data that a sync has to live with.
+"""What people do in Salesforce's own pages, while a sync works with the same records.
 
-An ``Actor`` is one person at the keyboard. Over HTTP the same is under ``/_local`` (``local_api``).
+An ``Actor`` is one such person. Over HTTP the same is under ``/_local`` (``control_api``).
 
 Source: salesforce-facts §6.4 (merge, conversion, undelete) and §7.3 (archiving).
 """
@@ -48,7 +48,7 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who works in the org's own pages.
+    """A person who works in the org's own pages.
 
     Args:
         state: the org.
@@ -81,11 +81,9 @@ class Actor:
 
     @property
     def _writer(self) -> Writer:
-        delay = (
-            self.state.settings.commit_delay_seconds
-            if self.commit_delay_seconds is None
-            else self.commit_delay_seconds
-        )
+        delay = self.commit_delay_seconds
+        if delay is None:
+            delay = self.state.settings.commit_delay_seconds
         return Writer(user_id=self.user_id, commit_delay_seconds=delay, human=True)
 
     def create(self, sobject: str, fields: Mapping[str, Any]) -> str:
@@ -139,7 +137,7 @@ class Actor:
     def merge(
         self, master_id: str, loser_ids: Iterable[str], fields: Mapping[str, Any] | None = None
     ) -> None:
-        """Merge up to two records into a third: losers are deleted and name their master, Tasks move to it.
+        """Merge up to two records into a third: losers are deleted, their Tasks move to it.
 
         Args:
             master_id: the record that stays.
@@ -170,7 +168,7 @@ class Actor:
         table.delete_log[row["Id"]] = self.state.stamp()
 
     def _move_children(self, old_id: str, new_id: str) -> None:
-        """Point whatever hangs on one record to another, without a stamp of theirs moving further than needed."""
+        """Point to another record whatever points to one."""
         for sobject, name in (("Task", "WhoId"), ("Task", "AccountId"), ("Contact", "AccountId")):
             table = self.state.table(sobject)
             for child_id in table.indexes[name].find(old_id):
@@ -183,7 +181,10 @@ class Actor:
         contact_id: str | None = None,
         account_id: str | None = None,
     ) -> Conversion:
-        """Convert a Lead to a Contact at an Account, new or given; its Tasks go along and it becomes read-only."""
+        """Convert a Lead to a Contact at an Account, both new or given.
+
+        Its Tasks move to the Contact, and it becomes read-only.
+        """
         with self.state.transaction():
             leads = self.state.table("Lead")
             lead = live_row(leads, lead_id)

@@ -1,8 +1,8 @@
-"""State and country picklists: which names and codes an address may hold where an admin has switched them on.
+"""State and country picklists: the names and codes an address may hold, where they are on.
 
 A name (the integration value) and its code go together: who writes one has written the other. A
 state needs its country. What stood in a record before the lists were on stays as it is until
-somebody writes it. The org's lists are short, as an admin may make them.
+it is written. The org's lists are short, as an admin may make them.
 
 Source: Salesforce Help, "State and Country/Territory Picklists" (salesforce-facts §7.4). Texts:
 github SalesforceFoundation/NPSP#994 (country), NPSP#2432 (a state of another country), NPSP#6405 (a
@@ -32,22 +32,30 @@ def normalise(kind: SObjectType, row: Row, given: Mapping[str, Any]) -> None:
         ApiError: FIELD_INTEGRITY_EXCEPTION, for what is on no list or a state without its country.
     """
     for prefix in PREFIXES.get(kind.name, ()):
-        country, state = f"{prefix}Country", f"{prefix}State"
-        told = {
-            name for name in (country, f"{country}Code", state, f"{state}Code") if name in given
-        }
-        if not told:
-            continue
-        if told & {country, f"{country}Code"}:
-            _agree(row, given, country, COUNTRIES, _no_country)
-        code = row.get(f"{country}Code") or _code_of(row.get(country), COUNTRIES)
-        if told & {state, f"{state}Code"}:
-            if code is None and (given.get(state) or given.get(f"{state}Code")):
-                message = f"A country/territory must be specified before specifying a state value for field: {_label(state)}"
-                raise ApiError("FIELD_INTEGRITY_EXCEPTION", message, [state])
-            _agree(row, given, state, STATES.get(code or "", {}), _no_state)
-        elif row.get(state) and _code_of(row[state], STATES.get(code or "", {})) is None:
-            raise _no_state(state)
+        _normalise_address(prefix, row, given)
+
+
+def _normalise_address(prefix: str, row: Row, given: Mapping[str, Any]) -> None:
+    country, state = f"{prefix}Country", f"{prefix}State"
+    country_given = country in given or f"{country}Code" in given
+    state_given = state in given or f"{state}Code" in given
+    if not country_given and not state_given:
+        return
+    if country_given:
+        _agree(row, given, country, COUNTRIES, _no_country)
+    code = row.get(f"{country}Code") or _code_of(row.get(country), COUNTRIES)
+    states = STATES.get(code or "", {})
+    if state_given:
+        if code is None and (given.get(state) or given.get(f"{state}Code")):
+            message = (
+                "A country/territory must be specified before specifying a state value for field:"
+                f" {_label(state)}"
+            )
+            raise ApiError("FIELD_INTEGRITY_EXCEPTION", message, [state])
+        _agree(row, given, state, states, _no_state)
+    # Another country was written, and the state that stays is none of its states.
+    elif row.get(state) and _code_of(row[state], states) is None:
+        raise _no_state(state)
 
 
 def _agree(
@@ -57,12 +65,16 @@ def _agree(
     among: Mapping[str, str],
     no_such: Callable[[str], ApiError],
 ) -> None:
+    """Put name and code into the row; where both are given, the code counts."""
     code_name = f"{name}Code"
     written = given.get(code_name)
     code = _known_code(written, among) if written else _code_of(given.get(name), among)
     if code is None and written:
         what = "state" if name.endswith("State") else "country/territory"
-        message = f"The {code_name} field contains {written}, which isn't an available {what}. Your administrator can add it for you."
+        message = (
+            f"The {code_name} field contains {written}, which isn't an available {what}."
+            " Your administrator can add it for you."
+        )
         raise ApiError("FIELD_INTEGRITY_EXCEPTION", message, [code_name])
     if code is None and given.get(name):
         raise no_such(name)
@@ -78,12 +90,18 @@ def _code_of(value: Any, among: Mapping[str, str]) -> str | None:
 
 
 def _no_country(field: str) -> ApiError:
-    text = "There's a problem with this country, even though it may appear correct. Please select a country from the list of valid countries."
+    text = (
+        "There's a problem with this country, even though it may appear correct."
+        " Please select a country from the list of valid countries."
+    )
     return ApiError("FIELD_INTEGRITY_EXCEPTION", text, [field])
 
 
 def _no_state(field: str) -> ApiError:
-    text = f"The existing country/territory doesn't recognize the state value for field: {_label(field)}"
+    text = (
+        "The existing country/territory doesn't recognize the state value for field:"
+        f" {_label(field)}"
+    )
     return ApiError("FIELD_INTEGRITY_EXCEPTION", text, [field])
 
 

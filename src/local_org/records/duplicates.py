@@ -15,6 +15,7 @@ from local_org.state.rendering import attributes
 from local_org.state.tables import Row
 
 _WATCHED = frozenset({"Email", "FirstName", "LastName", "Company", "AccountId"})
+_OTHER_PERSON = {"Contact": "Lead", "Lead": "Contact"}
 _VERSION = "65.0"
 
 
@@ -41,33 +42,35 @@ def check(
         ApiError: DUPLICATES_DETECTED.
     """
     settings = state.settings
-    if not settings.duplicate_rules or kind.name not in {"Contact", "Lead"}:
+    if not settings.duplicate_rules or kind.name not in _OTHER_PERSON:
         return
-    if before is not None and all(
-        given.get(name, before.get(name)) == before.get(name) for name in _WATCHED
-    ):
+    # An edit that touches nothing the rules look at does not run them.
+    if before is not None and not _is_touched(given, before):
         return
     if allow_save and not settings.duplicate_rules_block:
         return
-    found = [
-        (sobject, record_id)
-        for sobject in (kind.name, "Lead" if kind.name == "Contact" else "Contact")
-        for record_id in _matches(state, sobject, row)
-        if before is None or record_id != before["Id"]
-    ]
-    if found:
-        raise _refusal(kind.name, found, may_save=not settings.duplicate_rules_block)
+    own_id = None if before is None else before["Id"]
+    found = {
+        sobject: [each for each in _matches(state, sobject, row) if each != own_id]
+        for sobject in (kind.name, _OTHER_PERSON[kind.name])
+    }
+    if any(found.values()):
+        raise _duplicates_detected(kind.name, found, may_save=not settings.duplicate_rules_block)
+
+
+def _is_touched(given: Row, before: Row) -> bool:
+    return any(given.get(name, before.get(name)) != before.get(name) for name in _WATCHED)
 
 
 def _matches(state: OrgState, sobject: str, row: Row) -> list[str]:
-    email = row.get("Email")
-    found = state.table(sobject).live_ids("Email", email) if email else []
-    account = row.get("AccountId")
-    if sobject == "Contact" and account:
-        rows = state.table("Contact").rows
-        same = state.table("Contact").live_ids("AccountId", account)
-        found += [each for each in same if each not in found and _name(rows[each]) == _name(row)]
+    """The people with the same address, or the same name at the same Account."""
     table = state.table(sobject)
+    email, account_id = row.get("Email"), row.get("AccountId")
+    found = table.live_ids("Email", email) if email else []
+    if sobject == "Contact" and account_id:
+        colleagues = table.live_ids("AccountId", account_id)
+        namesakes = [each for each in colleagues if _name(table.rows[each]) == _name(row)]
+        found += [each for each in namesakes if each not in found]
     return [each for each in found if not table.rows[each].get("IsConverted")]
 
 
@@ -75,15 +78,14 @@ def _name(row: Row) -> tuple[str, str]:
     return str(row.get("FirstName") or "").lower(), str(row.get("LastName") or "").lower()
 
 
-def _refusal(sobject: str, found: list[tuple[str, str]], *, may_save: bool) -> ApiError:
+def _duplicates_detected(sobject: str, found: dict[str, list[str]], *, may_save: bool) -> ApiError:
     result = {
         "allowSave": may_save,
         "duplicateRule": f"Standard_{sobject}_Duplicate_Rule",
         "duplicateRuleEntityType": sobject,
         "errorMessage": "Use one of these records?",
         "matchResults": [
-            _match_result(kind, [each for other, each in found if other == kind])
-            for kind in dict.fromkeys(kind for kind, _ in found)
+            _match_result(name, matches) for name, matches in found.items() if matches
         ],
     }
     return ApiError(

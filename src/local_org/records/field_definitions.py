@@ -1,4 +1,4 @@
-"""Defining, changing and removing custom fields, for whoever asks: the Tooling API or a deployment.
+"""Defining, changing and removing custom fields, for the Tooling API and for deployments.
 
 A new field is granted to nobody, not even to its maker. Removing one takes its values and its
 grants along.
@@ -6,7 +6,6 @@ grants along.
 Source: Tooling API, CustomField; salesforce-facts §8.3; Object Reference, FieldPermissions.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from local_org.api_error import ApiError
@@ -50,10 +49,8 @@ def define(state: OrgState, name: Any, metadata: Any, user_id: str) -> str:
                 ["DeveloperName"],
             )
         rows = state.table("CustomField").rows.values()
-        if (
-            table == ACTIVITY
-            and sum(row["TableEnumOrId"] == ACTIVITY for row in rows) >= MOST_ON_ACTIVITY
-        ):
+        on_activity = sum(row["TableEnumOrId"] == ACTIVITY for row in rows)
+        if table == ACTIVITY and on_activity >= MOST_ON_ACTIVITY:
             raise ApiError(
                 "LIMIT_EXCEEDED",
                 "You have reached the maximum number of custom fields on Activity",
@@ -72,21 +69,19 @@ def define(state: OrgState, name: Any, metadata: Any, user_id: str) -> str:
         )
 
 
-def redefine(state: OrgState, row: Row, metadata: Mapping[str, Any], user_id: str) -> bool:
+def redefine(state: OrgState, row: Row, metadata: Any, user_id: str) -> bool:
     """Change a definition; gives whether anything changed.
 
     A field's type stays: Salesforce converts some, this org converts none. It becomes unique only
     if its values are.
 
     Raises:
-        ApiError: for another type, values that are not unique, or what is wrong with the definition.
+        ApiError: for another type, values that are not unique, or a wrong definition.
     """
     with state.transaction():
         check(row["TableEnumOrId"], metadata)
-        old, new = (
-            field_of(row["DeveloperName"], row["Metadata"]),
-            field_of(row["DeveloperName"], metadata),
-        )
+        old = field_of(row["DeveloperName"], row["Metadata"])
+        new = field_of(row["DeveloperName"], metadata)
         if old == new and dict(metadata) == row["Metadata"]:
             return False
         if old.type != new.type:

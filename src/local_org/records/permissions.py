@@ -35,7 +35,10 @@ _PARENTS = {"Contact": "Account"}
 
 
 def is_setup(kind: SObjectType) -> bool:
-    """Whether the object holds grants: its records are gone at once when deleted, and take no storage."""
+    """Whether the object holds grants.
+
+    Its records take no storage, and have no recycle bin.
+    """
     return kind.name in _NEEDED and kind.name != "User"
 
 
@@ -135,10 +138,8 @@ def _check_field(state: OrgState, row: Row, before: Row | None) -> None:
     _refuse_owned(_parent(state, row))
     sobject = _known(row.get("SobjectType"), _WITH_FIELDS, "Sobject Type Name", "SobjectType")
     names = [f"{sobject}.{name}" for name in permissionable(state.table(sobject).kind)]
-    row["SobjectType"], row["Field"] = (
-        sobject,
-        _known(row.get("Field"), names, "Field Name", "Field"),
-    )
+    row["SobjectType"] = sobject
+    row["Field"] = _known(row.get("Field"), names, "Field Name", "Field")
     if row.get("PermissionsEdit") and not row.get("PermissionsRead"):
         raise ApiError(
             "FIELD_INTEGRITY_EXCEPTION",
@@ -200,5 +201,8 @@ def _check_assignment(state: OrgState, row: Row) -> None:
     table = state.table("PermissionSetAssignment")
     for each in table.indexes["AssigneeId"].find(row["AssigneeId"]):
         if table.rows[each]["PermissionSetId"] == row["PermissionSetId"]:
-            message = f"Duplicate PermissionSetAssignment. Assignee: {row['AssigneeId']}; Permission Set: {row['PermissionSetId']}"
+            message = (
+                f"Duplicate PermissionSetAssignment. Assignee: {row['AssigneeId']};"
+                f" Permission Set: {row['PermissionSetId']}"
+            )
             raise ApiError("DUPLICATE_VALUE", message, [])

@@ -1,4 +1,4 @@
-"""Is this JSON value right for that field? One value at a time, with Salesforce's refusals.
+"""Is this JSON value right for that field? One value at a time, with Salesforce's errors.
 
 Source: salesforce-facts §2.2 and §2.4; message texts as seen in public repositories (ampersand
 connectors, Salesforce object references).
@@ -15,12 +15,13 @@ from local_org.schema.countries import CODE_FIELDS
 from local_org.schema.sobject import NUMBER_TYPES, TEXT_TYPES, Field
 
 _EMAIL = re.compile(
-    r"[^\s@<>,;:\"()\[\]\\]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+\Z"
+    r"[^\s@<>,;:\"()\[\]\\]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+\Z"
 )
 
 
 def read(field: Field, raw: Any) -> Any:
-    """Turn a JSON value into what a row keeps (seconds for a moment, a float for a number...).
+    """Turn a JSON value into what a row keeps (seconds for a datetime, a float for a number).
 
     Raises:
         ApiError: where the JSON is of another type than the field, or the value is not allowed.
@@ -55,18 +56,20 @@ def _cannot_parse(field: Field, raw: Any) -> ApiError:
         list: "START_ARRAY",
         dict: "START_OBJECT",
     }[type(raw)]
-    shown = (
-        raw
-        if isinstance(raw, str)
-        else json.dumps(raw)[:1]
-        if isinstance(raw, list | dict)
-        else json.dumps(raw)
-    )
     return ApiError(
         "JSON_PARSER_ERROR",
-        f"Cannot deserialize instance of {field.type} from {token} value {shown} or request may be missing a required field"
-        " at [line:1, column:2]",
+        f"Cannot deserialize instance of {field.type} from {token} value {_shown(raw)}"
+        " or request may be missing a required field at [line:1, column:2]",
     )
+
+
+def _shown(raw: Any) -> str:
+    """A value as the message shows it: of a list or an object, the bracket that opens it."""
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, list | dict):
+        return json.dumps(raw)[:1]
+    return json.dumps(raw)
 
 
 def _text(field: Field, raw: Any) -> str | None:
@@ -100,7 +103,9 @@ def _text(field: Field, raw: Any) -> str | None:
 
 
 def _chosen(field: Field, text: str) -> list[str]:
-    """The values of a multi-select picklist, each once, in the order of its definition; unlisted ones last.
+    """The values of a multi-select picklist, in the order of its definition.
+
+    A value given twice counts once; values that are not listed come last.
 
     Source: Salesforce Help, "Multi-Select Picklist Value Ordering Behavior (UI vs SOQL)".
     """

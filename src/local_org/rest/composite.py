@@ -114,11 +114,9 @@ def count_extra(meter: Meter, done: list[Item]) -> None:
 
 def _requests(body: Item, name: str) -> list[Item]:
     requests = body.get(name)
-    if (
-        not isinstance(requests, list)
-        or not all(isinstance(each, dict) for each in requests)
-        or not requests
-    ):
+    if not isinstance(requests, list) or not requests:
+        raise ApiError("JSON_PARSER_ERROR", f"The list {name} is required")
+    if not all(isinstance(each, dict) for each in requests):
         raise ApiError("JSON_PARSER_ERROR", f"The list {name} is required")
     return requests
 
@@ -130,7 +128,10 @@ def _complaint(requests: list[Item]) -> ApiError | None:
         )
     heavy = sum(1 for request in requests if _HEAVY.match(str(request.get("url", ""))))
     if heavy > _MOST_HEAVY:
-        message = f"The request can't contain more than {_MOST_HEAVY} query and sObject collection operations."
+        message = (
+            f"The request can't contain more than {_MOST_HEAVY} query and sObject collection"
+            " operations."
+        )
         return ApiError("LIMIT_EXCEEDED", message)
     references = [str(request.get("referenceId")) for request in requests]
     for each in references:
@@ -203,7 +204,8 @@ def _referred(found: re.Match[str], bodies: Mapping[str, Any]) -> Any:
     if name not in bodies:
         raise ApiError(
             "PROCESSING_HALTED",
-            f"Invalid reference specified. No value for {name} found in {name}. The referenced request may have failed.",
+            f"Invalid reference specified. No value for {name} found in {name}."
+            " The referenced request may have failed.",
         )
     value = bodies[name]
     for step in _STEP.finditer(path):

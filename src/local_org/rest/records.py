@@ -73,10 +73,10 @@ class Records:
 
     def _shown(self, call: Call, kind: SObjectType, row: Row) -> Reply:
         changed = int(row["LastModifiedDate"])
-        since = call.moment("if-modified-since")
+        since = call.time_in("if-modified-since")
         if since is not None and changed <= since:
             return Reply(304)
-        unless = call.moment("if-unmodified-since")
+        unless = call.time_in("if-unmodified-since")
         if unless is not None and changed > unless:
             return Reply(412)
         names = call.query.get("fields")
@@ -86,8 +86,8 @@ class Records:
     def _update(self, call: Call, sobject: str, record_id: str) -> Reply:
         body = call.json_object()
         call.row_fault(0)
-        unless = call.moment("if-unmodified-since")
-        since = call.moment("if-modified-since")
+        unless = call.time_in("if-unmodified-since")
+        since = call.time_in("if-modified-since")
         with self.state.transaction():
             row = live_row(self.state.table(sobject), record_id)
             if since is not None and row["LastModifiedDate"] <= since:

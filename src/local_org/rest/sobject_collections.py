@@ -78,7 +78,10 @@ class Collections:
 
         def one(record: Item) -> Item:
             if _type_of(record).lower() != kind.name.lower():
-                message = f"The type {_type_of(record)} does not match the type {kind.name} of the request"
+                message = (
+                    f"The type {_type_of(record)} does not match the type {kind.name}"
+                    " of the request"
+                )
                 raise ApiError("INVALID_TYPE", message, [])
             value, fields = _taken(record, field.name)
             if value is None and field.name != "Id":
@@ -93,7 +96,8 @@ class Collections:
                     self.state, kind.name, field.name, value, fields, call.writer()
                 )
             except writes.SeveralMatch as several:
-                message = f"More than one record found for external id field: [{', '.join(several.record_ids)}]"
+                found = ", ".join(several.record_ids)
+                message = f"More than one record found for external id field: [{found}]"
                 raise ApiError("DUPLICATE_EXTERNAL_ID", message, []) from None
             return {**_ok(done.record_id), "created": done.created}
 
@@ -145,7 +149,7 @@ class Collections:
             )
 
     def _existing(self, sobject: str, record_id: str) -> str:
-        """The record's full id, refused in the way of a collection rather than by a 404."""
+        """The record's full id; its errors are those of a collection, which knows no 404."""
         table = self.state.table(sobject)
         full = ids.canonical(record_id)
         if not ids.looks_like_id(record_id) or not full.startswith(table.kind.key_prefix):
@@ -190,7 +194,10 @@ def _failed(error: ApiError) -> Item:
 def _rolled_back(result: Item) -> Item:
     if not result["success"]:
         return result
-    message = "Record rolled back because not all records were valid and the request was using AllOrNone header"
+    message = (
+        "Record rolled back because not all records were valid"
+        " and the request was using AllOrNone header"
+    )
     return _failed(ApiError("ALL_OR_NONE_OPERATION_ROLLED_BACK", message, []))
 
 
@@ -214,7 +221,10 @@ def _check_runs(records: list[Item]) -> None:
     names = [str((record.get("attributes") or {}).get("type")).lower() for record in records]
     runs = sum(1 for at, name in enumerate(names) if at == 0 or names[at - 1] != name)
     if runs > _MOST_RUNS:
-        message = f"Cannot process more than {_MOST_RUNS} chunks of one type each: sort the records by type"
+        message = (
+            f"Cannot process more than {_MOST_RUNS} chunks of one type each:"
+            " sort the records by type"
+        )
         raise ApiError("LIMIT_EXCEEDED", message)
 
 

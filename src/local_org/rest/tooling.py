@@ -100,7 +100,8 @@ class Tooling:
             raise ApiError(
                 "FIELD_INTEGRITY_EXCEPTION", "The name of a field stays as it is", ["FullName"]
             )
-        field_definitions.redefine(self.state, row, body.get("Metadata"), call.user_id)  # type: ignore[arg-type]  # checked there
+        metadata = body.get("Metadata")  # checked there, whatever it is
+        field_definitions.redefine(self.state, row, metadata, call.user_id)
         return Reply(204)
 
     def _delete(self, call: Call, record_id: str) -> Reply:
@@ -133,6 +134,6 @@ def _check_single(records: list[Any]) -> None:
     if len(records) > 1:
         raise ApiError(
             "MALFORMED_QUERY",
-            "When retrieving results with Metadata or FullName fields, the query qualifications must specify no more than one"
-            " row for retrieval.",
+            "When retrieving results with Metadata or FullName fields, the query qualifications"
+            " must specify no more than one row for retrieval.",
         )

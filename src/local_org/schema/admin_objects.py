@@ -1,4 +1,4 @@
-"""What an admin works with, as objects: profiles, permission sets, their grants, rules, and custom fields.
+"""What an admin works with, as objects: profiles, permission sets, grants, rules, custom fields.
 
 Only their shape is here; what a grant means is ``access``, and which of them may be written is
 ``permissions``. ``CustomField`` is an object of the Tooling API alone.

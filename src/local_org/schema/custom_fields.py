@@ -82,9 +82,9 @@ def split_full_name(full_name: Any) -> tuple[str, str]:
     plain = name.removesuffix("__c")
     if not name.endswith("__c") or not _NAME.fullmatch(plain) or len(plain) > _LONGEST_NAME:
         raise _wrong(
-            "Custom Field Name: The Custom Field Name field can only contain underscores and alphanumeric characters. It must"
-            " be unique, begin with a letter, not include spaces, not end with an underscore, and not contain two"
-            f" consecutive underscores ({name})",
+            "Custom Field Name: The Custom Field Name field can only contain underscores and"
+            " alphanumeric characters. It must be unique, begin with a letter, not include spaces,"
+            f" not end with an underscore, and not contain two consecutive underscores ({name})",
             "DeveloperName",
         )
     return found, plain

@@ -1,6 +1,6 @@
-"""What an object of the org is made of: fields, their types and rights, and how describe tells them.
+"""What an object of the org is made of: fields, their types and rights, and their describes.
 
-Only the shape lives here; ``standard`` holds the objects themselves.
+Only the shape is here; the objects themselves are in ``standard_objects`` and ``admin_objects``.
 
 Source: salesforce-facts §7 and the describes recorded by SFDO-Tooling/CumulusCI (shared_cassettes).
 """
@@ -34,6 +34,7 @@ TEXT_TYPES = frozenset(
     {"string", "textarea", "email", "phone", "url", "picklist", "multipicklist", "combobox"}
 )
 NUMBER_TYPES = frozenset({"int", "double", "currency"})
+_MASTER_RECORD_TYPE = "012000000000000AAA"
 _SOAP_TYPES = {
     "id": "tns:ID",
     "reference": "tns:ID",
@@ -95,7 +96,10 @@ class Field:
 
     @property
     def permissionable(self) -> bool:
-        """Whether a permission may decide who sees it; describe tells it so of the parts of an address, too."""
+        """Whether a permission may decide who sees it.
+
+        Describe says so of the parts of an address, too, though these are granted together.
+        """
         return self.createable and (self.nillable or (self.custom and self.type == "boolean"))
 
     @property
@@ -220,7 +224,7 @@ class SObjectType:
         return self._by_relationship.get(name.lower())
 
     def without(self, names: Iterable[str]) -> "SObjectType":
-        """The same object for somebody who may not see those fields."""
+        """The same object for a user who may not see those fields."""
         hidden = {name.lower() for name in names}
         seen = tuple(item for item in self.fields if item.name.lower() not in hidden)
         return self if len(seen) == len(self.fields) else self._with_fields(seen)
@@ -228,7 +232,7 @@ class SObjectType:
     def limited(
         self, fields: tuple[Field, ...], *, createable: bool, updateable: bool, deletable: bool
     ) -> "SObjectType":
-        """The same object for somebody who sees these fields and may do no more than that."""
+        """The same object for a user who sees these fields and may do no more than that."""
         kind = self._with_fields(fields)
         return replace(
             kind,
@@ -302,9 +306,10 @@ class SObjectType:
                     "developerName": "Master",
                     "master": True,
                     "name": "Master",
-                    "recordTypeId": "012000000000000AAA",
+                    "recordTypeId": _MASTER_RECORD_TYPE,
                     "urls": {
-                        "layout": f"/services/data/v{version}/sobjects/{self.name}/describe/layouts/012000000000000AAA"
+                        "layout": f"/services/data/v{version}/sobjects/{self.name}"
+                        f"/describe/layouts/{_MASTER_RECORD_TYPE}"
                     },
                 }
             ],

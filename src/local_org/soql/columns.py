@@ -144,9 +144,10 @@ class Columns:
                 "INVALID_FIELD",
                 self.pointed(
                     column.at,
-                    f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom"
-                    " relationship, be sure to append the '__r' after the custom relationship name. Please reference your"
-                    " WSDL or the describe call for the appropriate names.",
+                    f"Didn't understand relationship '{name}' in field path. If you are attempting"
+                    " to use a custom relationship, be sure to append the '__r' after the custom"
+                    " relationship name. Please reference your WSDL or the describe call for the"
+                    " appropriate names.",
                 ),
             )
         return link
@@ -172,8 +173,9 @@ class Columns:
 
 def _no_such_column(name: str, entity: str) -> str:
     return (
-        f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append the"
-        " '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names."
+        f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom"
+        " field, be sure to append the '__c' after the custom field name. Please reference your"
+        " WSDL or the describe call for the appropriate names."
     )
 
 

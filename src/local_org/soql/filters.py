@@ -1,4 +1,4 @@
-"""What a WHERE clause lets through: a condition as a test of one row, and which rows are worth testing.
+"""What a WHERE clause lets through: a condition as a test of one row, and the rows worth testing.
 
 Strings compare without regard to case, null and the empty string are one, moments compare to the
 second.
@@ -7,6 +7,7 @@ Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from itertools import chain
 from typing import Any
 
@@ -118,16 +119,7 @@ class Filters:
         if field.type not in {"date", "datetime"}:
             raise self._mistyped(field, condition.column)
         first, after = date_literals.bounds(condition.value.value, self._state.now(), self._zone)
-        low: Any = (
-            date_literals.start_of(first, self._zone)
-            if field.type == "datetime"
-            else first.isoformat()
-        )
-        high: Any = (
-            date_literals.start_of(after, self._zone)
-            if field.type == "datetime"
-            else after.isoformat()
-        )
+        low, high = self._start(field, first), self._start(field, after)
         tests: dict[str, Callable[[Any], bool]] = {
             "=": lambda value: low <= value < high,
             "!=": lambda value: not low <= value < high,
@@ -139,6 +131,12 @@ class Filters:
         passes = tests[condition.operator]
         if_null = condition.operator == "!="
         return lambda row: if_null if (value := read(row)) is None else passes(value)
+
+    def _start(self, field: Field, day: date) -> Any:
+        """The beginning of a day, in the form rows keep the field."""
+        if field.type == "datetime":
+            return date_literals.start_of(day, self._zone)
+        return day.isoformat()
 
     def _membership(self, condition: Membership) -> Test:
         field = self._filterable(condition.column)
@@ -184,48 +182,49 @@ class Filters:
         return ids.canonical(text)
 
     def _mistyped(self, field: Field, column: Column) -> ApiError:
-        name = (
-            "string"
-            if field.type in TEXT_TYPES
-            else {"datetime": "dateTime"}.get(field.type, field.type)
-        )
         quoted = field.type in TEXT_TYPES or field.type in {"id", "reference"}
         return ApiError(
             "INVALID_FIELD",
             self._columns.pointed(
                 column.at,
-                f"value of filter criterion for field '{field.name}' must be of type {name} and should"
-                f"{'' if quoted else ' not'} be enclosed in quotes",
+                f"value of filter criterion for field '{field.name}' must be of type"
+                f" {_type_name(field)} and should{'' if quoted else ' not'} be enclosed in quotes",
             ),
         )
 
     def candidates(self, condition: Condition) -> Iterable[str] | None:
         """Ids among which every match is, from an index; None where the table must be read."""
+        if isinstance(condition, Junction) and condition.every:
+            return self._candidates_of_one(condition.parts)
         if isinstance(condition, Junction):
-            if not condition.every:
-                parts = [self.candidates(part) for part in condition.parts]
-                return (
-                    None
-                    if any(part is None for part in parts)
-                    else chain.from_iterable(part or () for part in parts)
-                )
-            found = [
-                part
-                for part in map(self.candidates, self._best_first(condition.parts))
-                if part is not None
-            ]
-            return found[0] if found else None
+            return self._candidates_of_all(condition.parts)
         if isinstance(condition, Membership) and not condition.negated:
             return self._candidates_within(condition)
         if isinstance(condition, Comparison):
             return self._candidates_compared(condition)
         return None
 
+    def _candidates_of_one(self, parts: Sequence[Condition]) -> Iterable[str] | None:
+        """Where all conditions must hold, one that an index answers is enough."""
+        for part in self._best_first(parts):
+            found = self.candidates(part)
+            if found is not None:
+                return found
+        return None
+
+    def _candidates_of_all(self, parts: Sequence[Condition]) -> Iterable[str] | None:
+        """Where one condition must hold, an index must answer every one of them."""
+        found: list[Iterable[str]] = []
+        for part in parts:
+            candidates = self.candidates(part)
+            if candidates is None:
+                return None
+            found.append(candidates)
+        return chain.from_iterable(found)
+
     def _best_first(self, parts: Sequence[Condition]) -> list[Condition]:
-        stamp = [
-            part for part in parts if isinstance(part, Comparison) and part.operator in {">", ">="}
-        ]
-        return [part for part in parts if part not in stamp] + list(stamp)
+        """Those with few matches first: a range of stamps may be most of the table."""
+        return sorted(parts, key=_is_range)
 
     def _candidates_within(self, condition: Membership) -> Iterable[str] | None:
         field = self._columns.own_field(condition.column)
@@ -238,11 +237,9 @@ class Filters:
 
     def _candidates_compared(self, condition: Comparison) -> Iterable[str] | None:
         field = self._columns.own_field(condition.column)
-        if (
-            field is None
-            or condition.value.kind in {"null", "relative"}
-            or condition.operator == "LIKE"
-        ):
+        if field is None or condition.operator == "LIKE":
+            return None
+        if condition.value.kind in {"null", "relative"}:  # an index knows neither
             return None
         value = self._operand(field, condition.value, condition.column)
         if condition.operator == "=" and value is not None:
@@ -255,11 +252,9 @@ class Filters:
         if field.name == "Id":
             return list(values)
         index = self._table.indexes.get(field.name)
-        return (
-            None
-            if index is None
-            else list(chain.from_iterable(index.find(value) for value in values))
-        )
+        if index is None:
+            return None
+        return list(chain.from_iterable(index.find(value) for value in values))
 
 
 def _memberships(condition: Condition) -> Iterator[Membership]:
@@ -272,14 +267,25 @@ def _memberships(condition: Condition) -> Iterator[Membership]:
         yield from _memberships(condition.part)
 
 
+def _is_range(condition: Condition) -> bool:
+    return isinstance(condition, Comparison) and condition.operator in {">", ">="}
+
+
+def _type_name(field: Field) -> str:
+    if field.type in TEXT_TYPES:
+        return "string"
+    if field.type == "datetime":
+        return "dateTime"
+    return field.type
+
+
 def _junction(tests: list[Test], *, every: bool) -> Test:
+    # Two conditions are by far the most frequent case, and quicker without a loop.
     if len(tests) == 2:
         first, second = tests
-        return (
-            (lambda row: first(row) and second(row))
-            if every
-            else (lambda row: first(row) or second(row))
-        )
+        if every:
+            return lambda row: first(row) and second(row)
+        return lambda row: first(row) or second(row)
     if every:
         return lambda row: all(test(row) for test in tests)
     return lambda row: any(test(row) for test in tests)

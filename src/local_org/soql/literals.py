@@ -56,7 +56,8 @@ def _unescaped(raw: str, code: str) -> str:
     plain = _ESCAPES.get(code.lower() if code in "NRTBF" else code)
     if plain is None:
         raise malformed(
-            f"Invalid string literal '{raw}'. Illegal character sequence '\\{code}' in string literal."
+            f"Invalid string literal '{raw}'."
+            f" Illegal character sequence '\\{code}' in string literal."
         )
     return plain
 

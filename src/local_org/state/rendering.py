@@ -45,7 +45,7 @@ def is_plain(kind: SObjectType, field: Field) -> bool:
 
 
 def record_url(version: str, sobject: str, record_id: str) -> str:
-    """The address of a record, as ``attributes`` tell it."""
+    """The address of a record, as its ``attributes`` have it."""
     return f"/services/data/v{version}/sobjects/{sobject}/{record_id}"
 
 
@@ -57,7 +57,7 @@ def attributes(version: str, sobject: str, record_id: str) -> dict[str, str]:
 def whole_record(
     kind: SObjectType, row: Row, version: str, fields: Iterable[Field] | None = None
 ) -> dict[str, Any]:
-    """A record as a single retrieve answers it: ``attributes``, then all fields, or those asked for."""
+    """A record as a single retrieve answers it: ``attributes``, then all fields, or some."""
     body: dict[str, Any] = {"attributes": attributes(version, kind.name, row["Id"])}
     for field in kind.fields if fields is None else fields:
         body[field.name] = renderer(kind, field)(row)

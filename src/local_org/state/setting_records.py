@@ -1,7 +1,7 @@
 """The records that say what the org's settings are: DuplicateRule and AssignmentRule.
 
 An admin reads these rules by SOQL; here they are switched in ``Settings``. So their records are
-brought up to date each time somebody looks at their tables.
+brought up to date each time their tables are asked for.
 
 Source: Object Reference, DuplicateRule, AssignmentRule.
 """

@@ -1,6 +1,6 @@
 """The org on disk: one SQLite file, written row by row as rows change.
 
-Logins are not kept: whoever had a token logs in again after a restart.
+Logins are not kept: a client logs in again after a restart.
 """
 
 import json
@@ -11,7 +11,9 @@ from local_org.state.founding import equip
 from local_org.state.org import OrgState
 
 _SCHEMA = """
-create table if not exists rows (sobject text, id text, body text, primary key (sobject, id)) without rowid;
+create table if not exists rows (
+  sobject text, id text, body text, primary key (sobject, id)
+) without rowid;
 create table if not exists facts (name text primary key, value text);
 """
 
