@@ -22,7 +22,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from sfsync import errors
-from sfsync.auth.refusals import troubleshooting
+from sfsync.auth.oauth_errors import troubleshooting
 from sfsync.cli import options
 from sfsync.cli.app import app
 from sfsync.cli.variables import OTHER_VARIABLES

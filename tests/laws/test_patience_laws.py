@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from sfsync.auth.refusals import plain
+from sfsync.auth.oauth_errors import plain
 from sfsync.salesforce import retry
 from sfsync.salesforce.faults import CallFailed
 from sfsync.salesforce.retry import MAX_OBEYED_SECONDS, Patience, repeat_read

@@ -141,7 +141,7 @@ def test_a_file_that_is_no_usable_key_is_told_and_nothing_is_sent(
     make(key)
     if key.is_file() and told != "open to others (mode 0640)":
         key.chmod(0o600)
-    with mock.patch("sfsync.auth.grants.Grants._send", side_effect=AssertionError("sent")):
+    with mock.patch("sfsync.auth.login_host.LoginHost._send", side_effect=AssertionError("sent")):
         ran = by_key(desk, key)
     assert (ran.code, first_error(ran)["slug"]) == (4, "login-key")
     assert told in first_error(ran)["message"]
@@ -259,7 +259,7 @@ def test_a_host_that_serves_every_org_is_refused_before_anything_is_sent(
 ) -> None:
     (tmp_path / "sfsync.yaml").write_text(desk.yaml.read_text().replace(desk.org.url, host))
     other = replace(desk, folder=tmp_path)
-    with mock.patch("sfsync.auth.grants.Grants._send", side_effect=AssertionError("sent")):
+    with mock.patch("sfsync.auth.login_host.LoginHost._send", side_effect=AssertionError("sent")):
         said = other.told("login", "--client-credentials", expect=2)
     assert "My Domain" in said
 

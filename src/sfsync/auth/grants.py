@@ -1,64 +1,51 @@
-"""The token endpoint: code exchange, refresh, signed key, client credentials, revoke, and who is logged in.
+"""The grants: code exchange, refresh, signed key, client credentials, revoke, and who is logged in.
 
 One request each and never a second one on its own: a refresh whose answer was lost may have been
-spent, and under rotation presenting a spent one ends the login for good. Redirects are not
-followed, netrc is not asked, answers are small or refused, and no exception raised here carries a
-request, a token or a cause that does. Where tokens are kept and who may refresh is for ``login``
-and ``keychain``.
+spent, and under rotation presenting a spent one ends the login for good. How a request is sent is
+``login_host``'s business; where tokens are kept and who may refresh is for ``login`` and
+``keychain``.
 
-Source: salesforce-facts §1.2-1.8; §10.3 (netrc replaces the bearer).
+Source: salesforce-facts §1.2-1.8.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
-from urllib.parse import parse_qsl, urlsplit
-
-import requests
-import urllib3.exceptions
-from requests.auth import AuthBase
+from typing import NoReturn
+from urllib.parse import urlsplit
 
 from sfsync.errors import (
     ConfigError,
     GrantRevoked,
     LoginKeyError,
-    LoginRefused,
-    OrgUnavailable,
-    OutcomeUnknown,
     ProtocolError,
-    SfsyncError,
 )
 from sfsync.model.token import Token
 
 from .hosts import (
     host_of,
-    is_loopback,
     is_shared_login,
     jwt_audience,
     login_origin,
     origin_of,
     trusted_url,
 )
-from .refusals import Step, plain, refusal
+from .login_host import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    LoginHost,
+    Reply,
+    error_in,
+    refused,
+    text_of,
+)
+from .oauth_errors import LoginStep, plain
 
-_CONNECT_SECONDS = 10.0
-_READ_SECONDS = 30.0
-_MAX_BODY_BYTES = 1 << 20
 _JWT_LIFE_SECONDS = 180
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _IDENTITY_PATH = re.compile(r"/id/00D\w{12}(?:\w{3})?/005\w{12}(?:\w{3})?", re.ASCII)
-_NEVER_SENT = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.NameResolutionError,
-    urllib3.exceptions.ProxyError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +61,6 @@ class Identity:
     display_name: str = ""
     email: str = ""
     timezone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    status: int
-    body: bytes = field(repr=False)
-    location: str = ""
-
-    @property
-    def text(self) -> str:
-        return self.body.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-
-class _Bearer(AuthBase):
-    """Sets the bearer, or nothing: with an auth of its own a request is never given one out of netrc."""
-
-    def __init__(self, token: str = "") -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class Grants:
@@ -125,8 +83,8 @@ class Grants:
         client_id: str,
         *,
         client_secret: str = "",
-        connect_seconds: float = _CONNECT_SECONDS,
-        read_seconds: float = _READ_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self.login = login_origin(login_url)
         self.client_id = client_id.strip()
@@ -135,8 +93,9 @@ class Grants:
                 "org.client_id is empty", hint="Set it to the consumer key of your app."
             )
         self._client_secret = client_secret
-        self._connect_seconds = connect_seconds
-        self._read_seconds = read_seconds
+        self._host = LoginHost(
+            self.login, connect_seconds=connect_seconds, read_seconds=read_seconds
+        )
 
     def __repr__(self) -> str:
         return f"Grants({self.login!r}, {self.client_id!r})"
@@ -161,7 +120,7 @@ class Grants:
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        return self._token(Step.CODE, self._with_client(form), None)
+        return self._token(LoginStep.CODE, self._with_client(form), None)
 
     def refresh(self, held: Token) -> Token:
         """Renew a login; the caller holds the lock and keeps the result before using it.
@@ -182,12 +141,14 @@ class Grants:
                 hint="Have refresh_token among org.scopes, then run `sfsync login`.",
             )
         form = {"grant_type": "refresh_token", "refresh_token": held.refresh_token}
-        return self._token(Step.REFRESH, self._with_client(form), held)
+        return self._token(LoginStep.REFRESH, self._with_client(form), held)
 
     def jwt_bearer(
         self, *, username: str, private_key_pem: str, now: datetime, audience: str = ""
     ) -> Token:
-        """Log in by a signed statement: for servers that have no browser. There is no refresh: sign again.
+        """Log in by a signed statement: for servers that have no browser.
+
+        There is no refresh: sign again.
 
         Args:
             username: of the Salesforce user to act as.
@@ -208,7 +169,7 @@ class Grants:
             audience=audience or jwt_audience(self.login),
             issued_at=int(now.timestamp()),
         )
-        return self._token(Step.JWT, {"grant_type": _JWT_GRANT, "assertion": assertion}, None)
+        return self._token(LoginStep.JWT, {"grant_type": _JWT_GRANT, "assertion": assertion}, None)
 
     def client_credentials(self) -> Token:
         """Log in as the app's run-as user, by id and secret. There is no refresh: ask again.
@@ -230,13 +191,15 @@ class Grants:
                 hint="Set SFSYNC_CLIENT_SECRET_FILE to a file that holds it (chmod 600), or SFSYNC_CLIENT_SECRET.",
             )
         return self._token(
-            Step.CLIENT_CREDENTIALS, self._with_client({"grant_type": "client_credentials"}), None
+            LoginStep.CLIENT_CREDENTIALS,
+            self._with_client({"grant_type": "client_credentials"}),
+            None,
         )
 
     def revoke(self, held: Token) -> None:
-        """End a login at Salesforce: the refresh token with all its access tokens, else the access token.
+        """End a login at Salesforce.
 
-        A token that is dead already is as good as revoked.
+        The refresh token ends with all its access tokens; without one, the access token does. A token that is dead already is as good as revoked.
 
         Raises:
             OrgUnavailable: no answer; the login may live on.
@@ -244,10 +207,10 @@ class Grants:
         Source: salesforce-facts §1.7.
         """
         token = held.refresh_token or held.access_token
-        reply = self._post("/services/oauth2/revoke", {"token": token}, Step.REVOKE)
-        code, _ = _error_in(reply)
+        reply = self._host.post("/services/oauth2/revoke", {"token": token}, LoginStep.REVOKE)
+        code, _ = error_in(reply)
         if reply.status != 200 and code not in {"invalid_token", "unsupported_token_type"}:
-            self._refuse(reply, Step.REVOKE, held.secrets())
+            self._refuse(reply, LoginStep.REVOKE, held.secrets())
 
     def identity(self, held: Token) -> Identity:
         """Who a login belongs to. Not counted among the org's API calls.
@@ -258,80 +221,39 @@ class Grants:
         Source: salesforce-facts §1.4 (the identity URL).
         """
         asked = trusted_url(held.id_url, self.login, "id")
-        reply = self._get(asked, held)
+        reply = self._host.get(asked, held.access_token, LoginStep.IDENTITY)
         if 300 <= reply.status < 400:
+            # The login host may point to the org's own host, which is asked instead of obeyed.
             home = trusted_url(held.instance_url, self.login, "instance_url")
-            reply = self._get(f"{origin_of(home)}{urlsplit(asked).path}", held)
+            asked = f"{origin_of(home)}{urlsplit(asked).path}"
+            reply = self._host.get(asked, held.access_token, LoginStep.IDENTITY)
         if reply.status in {401, 403}:
             raise GrantRevoked(
                 "Salesforce no longer takes this access token", hint="Run `sfsync login`."
             )
         if reply.status != 200:
-            self._refuse(reply, Step.IDENTITY, held.secrets())
+            self._refuse(reply, LoginStep.IDENTITY, held.secrets())
         return _identity(reply, self.login)
 
     # -- one request
 
     def _with_client(self, form: dict[str, str]) -> dict[str, str]:
-        secret = {"client_secret": self._client_secret} if self._client_secret else {}
-        return form | {"client_id": self.client_id} | secret
+        with_id = form | {"client_id": self.client_id}
+        if self._client_secret:
+            return with_id | {"client_secret": self._client_secret}
+        return with_id
 
-    def _token(self, step: Step, form: dict[str, str], held: Token | None) -> Token:
-        reply = self._post("/services/oauth2/token", form, step)
+    def _token(self, step: LoginStep, form: dict[str, str], held: Token | None) -> Token:
+        reply = self._host.post("/services/oauth2/token", form, step)
         if reply.status != 200:
-            secrets = tuple(
-                value for name, value in form.items() if name not in {"grant_type", "client_id"}
+            public = {"grant_type", "client_id"}
+            self._refuse(
+                reply, step, tuple(value for name, value in form.items() if name not in public)
             )
-            self._refuse(reply, step, secrets)
         return _token_in(reply, self.login, held)
 
-    def _refuse(self, reply: _Reply, step: Step, secrets: tuple[str, ...]) -> NoReturn:
-        raise _refused(reply, step, host_of(self.login), secrets)
-
-    def _post(self, path: str, form: Mapping[str, str], step: Step) -> _Reply:
-        return self._send(
-            step, requests.Request("POST", f"{self.login}{path}", data=dict(form), auth=_Bearer())
-        )
-
-    def _get(self, url: str, held: Token) -> _Reply:
-        return self._send(
-            Step.IDENTITY, requests.Request("GET", url, auth=_Bearer(held.access_token))
-        )
-
-    def _send(self, step: Step, request: requests.Request) -> _Reply:
-        with requests.Session() as session:
-            # Proxies and an own certificate bundle come from the environment, but not for this
-            # computer.
-            session.trust_env = not is_loopback(request.url)
-            session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
-            try:
-                prepared = session.prepare_request(request)
-                options = session.merge_environment_settings(
-                    prepared.url, {}, stream=True, verify=None, cert=None
-                )
-                with session.send(
-                    prepared,
-                    timeout=(self._connect_seconds, self._read_seconds),
-                    allow_redirects=False,
-                    **options,
-                ) as response:
-                    return _Reply(
-                        response.status_code,
-                        self._body(response),
-                        response.headers.get("Location", ""),
-                    )
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as trouble:
-                failure = _unreachable(trouble, step, host_of(request.url))
-        raise failure  # outside of the except: the cause holds the request, and with it the secrets
-
-    def _body(self, response: requests.Response) -> bytes:
-        deadline = time.monotonic() + self._read_seconds
-        body = bytearray()
-        while chunk := response.raw.read1(1 << 16):
-            body += chunk
-            if len(body) > _MAX_BODY_BYTES or time.monotonic() > deadline:
-                raise requests.exceptions.ReadTimeout("the answer is too long, or takes too long")
-        return bytes(body)
+    def _refuse(self, reply: Reply, step: LoginStep, secrets: tuple[str, ...]) -> NoReturn:
+        raise refused(reply, step, host_of(self.login), secrets)
 
 
 def _signed(pem: str, *, issuer: str, subject: str, audience: str, issued_at: int) -> str:
@@ -358,117 +280,52 @@ def _signed(pem: str, *, issuer: str, subject: str, audience: str, issued_at: in
     raise failure
 
 
-def _token_in(reply: _Reply, login: str, held: Token | None) -> Token:
+def _token_in(reply: Reply, login: str, held: Token | None) -> Token:
     """The login that a token reply holds, with what it leaves out taken from the one before."""
     content = reply.json()
     fields = content if isinstance(content, dict) else {}
-    access_token = _text(fields, "access_token")
-    if not access_token or _text(fields, "token_type", "Bearer").lower() != "bearer":
+    access_token = text_of(fields, "access_token")
+    if not access_token or text_of(fields, "token_type", "Bearer").lower() != "bearer":
         raise ProtocolError(
             f"{host_of(login)} answered a login without an access token",
             hint="Check org.login_url; if a proxy is between, it may have answered instead.",
         )
     before = held or Token(access_token="", instance_url="", id_url="")
-    id_url = trusted_url(_text(fields, "id", before.id_url), login, "id")
+    id_url = trusted_url(text_of(fields, "id", before.id_url), login, "id")
     if not _IDENTITY_PATH.fullmatch(urlsplit(id_url).path):
         raise ProtocolError(
             f"{host_of(login)} answered a login without saying which org and user it is for"
         )
     instance_url = trusted_url(
-        _text(fields, "instance_url", before.instance_url), login, "instance_url"
+        text_of(fields, "instance_url", before.instance_url), login, "instance_url"
     )
-    issued_at = _text(fields, "issued_at")
     return Token(
         access_token=access_token,
-        refresh_token=_text(fields, "refresh_token", before.refresh_token),
+        refresh_token=text_of(fields, "refresh_token", before.refresh_token),
         instance_url=origin_of(instance_url),
         id_url=id_url,
-        scope=plain(_text(fields, "scope", before.scope)),
-        issued_at=int(issued_at) if issued_at.isdecimal() and len(issued_at) < 20 else 0,
+        scope=plain(text_of(fields, "scope", before.scope)),
+        issued_at=_milliseconds(text_of(fields, "issued_at")),
     )
 
 
-def _identity(reply: _Reply, login: str) -> Identity:
+def _milliseconds(text: str) -> int:
+    """A time as the host writes it; 0 where that makes no sense."""
+    if text.isdecimal() and len(text) < 20:
+        return int(text)
+    return 0
+
+
+def _identity(reply: Reply, login: str) -> Identity:
     content = reply.json()
-    if (
-        not isinstance(content, dict)
-        or not content.get("user_id")
-        or not content.get("organization_id")
-    ):
+    fields = content if isinstance(content, dict) else {}
+    if not fields.get("user_id") or not fields.get("organization_id"):
         raise ProtocolError(f"{host_of(login)} did not say who is logged in")
     return Identity(
-        user_id=plain(_text(content, "user_id")),
-        org_id=plain(_text(content, "organization_id")),
-        username=plain(_text(content, "username")),
-        display_name=plain(_text(content, "display_name")),
-        email=plain(_text(content, "email")),
-        timezone=plain(_text(content, "timezone")),
-    )
-
-
-def _text(fields: Mapping[str, Any], name: str, default: str = "") -> str:
-    value = fields.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value else default
-
-
-def _error_in(reply: _Reply) -> tuple[str, str]:
-    """OAuth's error and description out of JSON, a form or REST's list; two empty texts for a page."""
-    content = reply.json()
-    if isinstance(content, list) and content and isinstance(content[0], dict):
-        return _text(content[0], "errorCode"), _text(content[0], "message")
-    if isinstance(content, dict):
-        return _text(content, "error"), _text(content, "error_description")
-    if b"error=" in reply.body and b"<" not in reply.body:
-        fields = dict(parse_qsl(reply.text.strip()))
-        return fields.get("error", ""), fields.get("error_description", "")
-    return "", ""
-
-
-def _refused(reply: _Reply, step: Step, host: str, secrets: tuple[str, ...]) -> SfsyncError:
-    code, description = (plain(part, hide=secrets) for part in _error_in(reply))
-    if reply.status >= 500 or reply.status in {408, 425, 429}:
-        kind = (
-            OutcomeUnknown
-            if step is Step.REFRESH and reply.status not in {429, 503}
-            else OrgUnavailable
-        )
-        return kind(
-            f"{step} failed: {host} answered {reply.status}", hint="Try again in a few minutes."
-        )
-    if 300 <= reply.status < 400:
-        target = urlsplit(reply.location).hostname or "another address"
-        return LoginRefused(
-            f"{step} failed: {host} points to {plain(target)} instead of answering",
-            hint="Set org.login_url to the address that answers for this org, such as its My Domain.",
-        )
-    if code:
-        return refusal(code, description, step=step, host=host)
-    return LoginRefused(
-        f"{step} failed: {host} answered {reply.status} with a page instead of a reply",
-        hint="Check org.login_url; if a proxy is between, it may have answered instead.",
-    )
-
-
-def _unreachable(trouble: Exception, step: Step, host: str) -> SfsyncError:
-    """What a failed request means, told without its cause: that one holds the request."""
-    reason = getattr(trouble.args[0], "reason", None) if trouble.args else None
-    if isinstance(trouble, requests.exceptions.SSLError):
-        return ProtocolError(
-            f"{step} failed: the certificate of {host} cannot be trusted",
-            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file; else do not log in there.",
-        )
-    if isinstance(trouble, requests.exceptions.ConnectTimeout) or isinstance(reason, _NEVER_SENT):
-        return OrgUnavailable(
-            f"{step} failed: {host} could not be reached",
-            hint="Check the network and org.login_url.",
-        )
-    if step is Step.REFRESH:
-        return OutcomeUnknown(
-            f"{step} failed: {host} took the request and no answer came",
-            hint="The next run tries again; if Salesforce had renewed it already, `sfsync login` is needed.",
-        )
-    return OrgUnavailable(
-        f"{step} failed: {host} took the request and no answer came", hint="Run the command again."
+        user_id=plain(text_of(fields, "user_id")),
+        org_id=plain(text_of(fields, "organization_id")),
+        username=plain(text_of(fields, "username")),
+        display_name=plain(text_of(fields, "display_name")),
+        email=plain(text_of(fields, "email")),
+        timezone=plain(text_of(fields, "timezone")),
     )

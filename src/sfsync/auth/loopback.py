@@ -28,8 +28,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from sfsync.errors import AuthError, InputError, LoginTimedOut, SfsyncError, StateMismatch
 
+from .oauth_errors import LoginStep, oauth_error
 from .pages import HEADERS, LOGGED_IN, NOT_LOGGED_IN
-from .refusals import Step, refusal
 
 CALLBACK_PATH = "/callback"
 DEFAULT_DEADLINE_SECONDS = 180.0
@@ -78,10 +78,10 @@ def read_callback(query: str, state: str, host: str) -> str:
             hint="Use the newest login page only, and close older ones; then run `sfsync login` again.",
         )
     if "error" in fields:
-        raise refusal(
+        raise oauth_error(
             fields["error"][0],
             fields.get("error_description", [""])[0],
-            step=Step.AUTHORIZE,
+            step=LoginStep.AUTHORIZE,
             host=host,
         )
     codes = fields.get("code", [])

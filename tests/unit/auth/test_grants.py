@@ -13,7 +13,8 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sfsync.auth.grants import Grants, _Bearer
+from sfsync.auth.grants import Grants
+from sfsync.auth.login_host import Bearer
 from sfsync.errors import (
     ConfigError,
     GrantRevoked,
@@ -376,10 +377,10 @@ def test_netrc_never_replaces_the_bearer(tmp_path, monkeypatch):
     monkeypatch.setenv("NETRC", str(netrc))
     with requests.Session() as session:
         asked = session.prepare_request(
-            requests.Request("GET", "https://acme.my.salesforce.com", auth=_Bearer("T"))
+            requests.Request("GET", "https://acme.my.salesforce.com", auth=Bearer("T"))
         )
         posted = session.prepare_request(
-            requests.Request("POST", "https://login.salesforce.com", auth=_Bearer())
+            requests.Request("POST", "https://login.salesforce.com", auth=Bearer())
         )
     assert asked.headers["Authorization"] == "Bearer T"
     assert "Authorization" not in posted.headers

@@ -1,4 +1,4 @@
-"""What OAuth's error codes mean to a person: one table from code and description to exception and advice.
+"""What OAuth's error codes mean to a person: a table from code and text to exception and advice.
 
 Used for both places an error can come from, the browser's redirect and the token endpoint. Whatever
 the other side wrote is shown only after it was made plain: one line, no control characters, no
@@ -25,7 +25,7 @@ _LONGEST_SHOWN = 200
 HIDDEN = "[hidden]"
 
 
-class Step(StrEnum):
+class LoginStep(StrEnum):
     """What was being done when the answer came; worded to stand in a message."""
 
     AUTHORIZE = "The login in the browser"
@@ -43,32 +43,32 @@ class _Rule:
 
     Attributes:
         code: OAuth's error code; empty for any.
-        says: a part of the description in lower case; empty for any.
-        at: the steps it is for; empty for all.
-        told: what it means.
+        text: a part of the description in lower case; empty for any.
+        steps: those it is for; empty for all.
+        meaning: what it says to a person.
         hint: what to do.
-        kind: the exception.
+        error: the exception.
     """
 
     code: str
-    told: str
+    meaning: str
     hint: str
-    says: str = ""
-    at: frozenset[Step] = frozenset()
-    kind: type[SfsyncError] = LoginRefused
+    text: str = ""
+    steps: frozenset[LoginStep] = frozenset()
+    error: type[SfsyncError] = LoginRefused
 
-    def fits(self, code: str, description: str, step: Step) -> bool:
-        return (
-            self.code in {"", code}
-            and self.says in description.lower()
-            and (not self.at or step in self.at)
-        )
+    def fits(self, code: str, description: str, step: LoginStep) -> bool:
+        if self.code not in {"", code}:
+            return False
+        if self.text not in description.lower():
+            return False
+        return not self.steps or step in self.steps
 
 
 _AGAIN = "Run `sfsync login`."
 _CHECK_APP = "Check org.client_id against the app's consumer key; a new app can take ten minutes until it is known everywhere."
 _INSTALL = "Ask a Salesforce admin to install or create the app in this org first (docs: setting up the app)."
-_SERVER_STEPS = frozenset({Step.JWT, Step.CLIENT_CREDENTIALS})
+_SERVER_STEPS = frozenset({LoginStep.JWT, LoginStep.CLIENT_CREDENTIALS})
 _RULES = (
     _Rule(
         "access_denied",
@@ -79,104 +79,104 @@ _RULES = (
         "",
         "the same login is being renewed from somewhere else at this moment",
         "Try again in a minute.",
-        says="token request is already being processed",
-        kind=OrgUnavailable,
+        text="token request is already being processed",
+        error=OrgUnavailable,
     ),
     _Rule(
         "",
         "there were too many logins of this user",
         "Wait an hour; nothing is lost. Whoever logs in that often for this user should keep the login instead.",
-        says="rate exceeded",
-        kind=OrgUnavailable,
+        text="rate exceeded",
+        error=OrgUnavailable,
     ),
     _Rule(
         "",
         "the user may not use this app",
         "An admin has to permit the app for the user, by a permission set or profile.",
-        says="not admin approved",
+        text="not admin approved",
     ),
     _Rule(
         "unknown_error",
         "Salesforce could not do it just now",
         "Try again in a few minutes.",
-        kind=OrgUnavailable,
+        error=OrgUnavailable,
     ),
     _Rule(
         "invalid_grant",
         "the org does not let this login in from here, or not at this hour",
         "Ask an admin about login IP ranges, login hours and the app's IP relaxation.",
-        says="ip restricted",
+        text="ip restricted",
     ),
     _Rule(
         "invalid_grant",
         "the stored login has ended (revoked, unused for too long, or replaced by a newer one)",
         _AGAIN,
-        at=frozenset({Step.REFRESH}),
-        kind=GrantRevoked,
+        steps=frozenset({LoginStep.REFRESH}),
+        error=GrantRevoked,
     ),
     _Rule(
         "invalid_grant",
         "this app is not approved for that user",
         "An admin has to pre-authorise the app: permitted users 'admin approved', and a permission set that has it.",
-        says="hasn't approved",
+        text="hasn't approved",
     ),
     _Rule(
         "invalid_grant",
         "the key was signed for another login host",
         "Set org.login_url to https://test.salesforce.com for a sandbox, https://login.salesforce.com else.",
-        says="audience",
-        at=frozenset({Step.JWT}),
+        text="audience",
+        steps=frozenset({LoginStep.JWT}),
     ),
     _Rule(
         "invalid_grant",
         "this login host does not take client credentials",
         "Set org.login_url to the org's My Domain: https://NAME.my.salesforce.com.",
-        says="not supported on this domain",
+        text="not supported on this domain",
     ),
     _Rule(
         "invalid_grant",
         "the app has no user to run as",
         "An admin has to enable the client credentials flow on the app and name its run-as user.",
-        says="no client credentials user",
+        text="no client credentials user",
     ),
     _Rule(
         "invalid_grant",
         "the statement is too old or too new for Salesforce: this computer's clock is wrong",
         "Set the clock, best by NTP, and try again.",
-        says="expire",
-        at=frozenset({Step.JWT}),
+        text="expire",
+        steps=frozenset({LoginStep.JWT}),
     ),
     _Rule(
         "invalid_grant",
         "the signature does not fit the certificate that the app holds, or the username is not known there",
         "Have an admin upload the certificate of this very key, and check --username.",
-        says="assertion",
-        at=frozenset({Step.JWT}),
+        text="assertion",
+        steps=frozenset({LoginStep.JWT}),
     ),
     _Rule(
         "invalid_grant",
         "the user, the certificate or this computer's clock is not as the app expects",
         "Check the username, that the app holds the certificate of this very key, and the clock.",
-        at=_SERVER_STEPS,
+        steps=_SERVER_STEPS,
     ),
     _Rule(
         "invalid_grant",
         "the app and this login do not fit together",
         "Run `sfsync login` again; where it stays so, compare org.client_id and org.login_url with the app.",
-        says="code verifier",
-        at=frozenset({Step.CODE}),
+        text="code verifier",
+        steps=frozenset({LoginStep.CODE}),
     ),
     _Rule(
         "invalid_grant",
         "the code was too old or already used",
         "Run `sfsync login` again.",
-        at=frozenset({Step.CODE}),
+        steps=frozenset({LoginStep.CODE}),
     ),
     _Rule("invalid_grant", "the login is not valid", _AGAIN),
     _Rule("inactive_user", "this user is frozen or deactivated", "Ask a Salesforce admin."),
     _Rule("inactive_org", "this org is closed, locked or expired", "Ask a Salesforce admin."),
     _Rule(
-        "invalid_client", "the app is not installed in this org", _INSTALL, says="must be installed"
+        "invalid_client", "the app is not installed in this org", _INSTALL, text="must be installed"
     ),
     _Rule("oauth_ec_app_not_found", "the app is not installed in this org", _INSTALL),
     _Rule(
@@ -231,12 +231,12 @@ _RULES = (
         "rate_limit_exceeded",
         "there were too many logins",
         "Wait an hour; nothing is lost.",
-        kind=OrgUnavailable,
+        error=OrgUnavailable,
     ),
 )
 
 
-_UNSAID = (
+_WITHOUT_CODE = (
     (
         "nothing: the browser shows `redirect_uri_mismatch`, and sfsync waits until its time is up",
         "the callback is not registered on the app, to the letter",
@@ -261,19 +261,24 @@ _UNSAID = (
 
 
 def troubleshooting() -> list[tuple[str, str, str]]:
-    """What Salesforce says, what it means, what to do: every rule here, and what is not told by a code."""
-    rows = [(_quoted(rule), rule.told, rule.hint) for rule in _RULES]
-    return [*_UNSAID, *rows]
+    """What Salesforce says, what it means, what to do: every rule here, and what has no code."""
+    rows = [(_quoted(rule), rule.meaning, rule.hint) for rule in _RULES]
+    return [*_WITHOUT_CODE, *rows]
 
 
 def _quoted(rule: _Rule) -> str:
     """A rule's code and text as one may see them, and when."""
-    words = ": ".join(part for part in (rule.code, f"…{rule.says}…" if rule.says else "") if part)
-    steps = ", ".join(sorted(step.value[0].lower() + step.value[1:] for step in rule.at))
-    return f"`{words}`" + (f" ({steps})" if steps else "")
+    parts = [rule.code] if rule.code else []
+    if rule.text:
+        parts.append(f"…{rule.text}…")
+    quoted = f"`{': '.join(parts)}`"
+    if not rule.steps:
+        return quoted
+    steps = sorted(step.value[0].lower() + step.value[1:] for step in rule.steps)
+    return f"{quoted} ({', '.join(steps)})"
 
 
-def refusal(code: str, description: str, *, step: Step, host: str) -> SfsyncError:
+def oauth_error(code: str, description: str, *, step: LoginStep, host: str) -> SfsyncError:
     """The exception for an OAuth error.
 
     Args:
@@ -282,22 +287,24 @@ def refusal(code: str, description: str, *, step: Step, host: str) -> SfsyncErro
         step: what was being done.
         host: who said it.
 
-    >>> refusal("inactive_user", "user is inactive", step=Step.REFRESH, host="login.salesforce.com").message
-    'Renewing the login was refused by login.salesforce.com: this user is frozen or deactivated
-    (inactive_user: user is inactive)'
+    >>> oauth_error("inactive_user", "", step=LoginStep.REFRESH, host="acme.com").message
+    'Renewing the login was refused by acme.com: this user is frozen or deactivated (inactive_user)'
     """
     code, description = plain(code), plain(description)
+    quoted = code
+    if description and description != code:
+        quoted = f"{code}: {description}"
     rule = next((rule for rule in _RULES if rule.fits(code.lower(), description, step)), None)
-    quoted = f"{code}: {description}" if description and description != code else code
     if rule is None:
-        return LoginRefused(
-            f"{step} was refused by {host}: {quoted or 'no reason given'}", hint=_AGAIN
-        )
-    return rule.kind(f"{step} was refused by {host}: {rule.told} ({quoted})", hint=rule.hint)
+        reason = quoted or "no reason given"
+        return LoginRefused(f"{step} was refused by {host}: {reason}", hint=_AGAIN)
+    return rule.error(f"{step} was refused by {host}: {rule.meaning} ({quoted})", hint=rule.hint)
 
 
 def plain(text: str, hide: tuple[str, ...] = ()) -> str:
-    r"""What another side wrote, fit to be printed: one line, no control characters, cut, secrets hidden.
+    r"""What another side wrote, fit to be printed.
+
+    One line, no control characters, cut to 200 characters, secrets hidden.
 
     Args:
         text: anything.
@@ -307,7 +314,9 @@ def plain(text: str, hide: tuple[str, ...] = ()) -> str:
     'no[31m such user: [hidden]'
     """
     shown = _hidden(_printable(_hidden(text, hide)[: 10 * _LONGEST_SHOWN]), hide)
-    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
+    if len(shown) <= _LONGEST_SHOWN:
+        return shown
+    return f"{shown[:_LONGEST_SHOWN]}…"
 
 
 def _hidden(text: str, hide: tuple[str, ...]) -> str:
