@@ -18,7 +18,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from sfsync.auth import grants
-from sfsync.auth.keychain import EncryptedStore, KeyringStore, SealingKey
+from sfsync.auth.encrypted_store import EncryptedStore, SealingKey
+from sfsync.auth.keyring_store import KeyringStore
 from sfsync.auth.pkce import Handshake
 from sfsync.auth.unattended import new_key
 from sfsync.mirror.database import Database

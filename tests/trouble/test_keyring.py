@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from sfsync.auth.keychain import KeyringStore
+from sfsync.auth.keyring_store import KeyringStore
 from tests.trouble.desk import Desk
 
 PLAIN = "keyrings.alt.file.PlaintextKeyring"

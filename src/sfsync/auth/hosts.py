@@ -126,7 +126,9 @@ def _split(url: str) -> SplitResult | None:
 def _is_carried_safely(parts: SplitResult) -> bool:
     if "@" in parts.netloc:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+    if parts.scheme == "https":
+        return True
+    return parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
 
 
 def _is_trusted(parts: SplitResult, login: str) -> bool:
@@ -135,18 +137,17 @@ def _is_trusted(parts: SplitResult, login: str) -> bool:
     host = parts.hostname or ""
     if host in LOOPBACK_HOSTS:
         return is_loopback(login)
-    return parts.port in {None, 443} and any(
-        host.endswith(f".{domain}") for domain in SALESFORCE_DOMAINS
-    )
+    if parts.port not in {None, 443}:
+        return False
+    return any(host.endswith(f".{domain}") for domain in SALESFORCE_DOMAINS)
 
 
 def _origin(parts: SplitResult) -> str:
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host
-    port = parts.port
-    return f"{parts.scheme}://{shown}" + (
-        "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
-    )
+    if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)}:
+        return f"{parts.scheme}://{shown}"
+    return f"{parts.scheme}://{shown}:{parts.port}"
 
 
 def _printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""One keyring call in a process of its own: a keyring that hangs can then be ended, which a thread cannot.
+"""One keyring call in a process of its own, because a keyring that hangs can only be ended so.
 
 Reads one JSON request from stdin, writes one JSON answer to stdout; the secret travels in the pipes
 alone, never in arguments or the environment. Only backends that encrypt are used: the library would
@@ -51,10 +51,10 @@ def find_backend() -> tuple[Backend | None, str]:
     try:
         keyring.core.init_backend(limit=lambda candidate: backend_name(candidate) in SAFE_BACKENDS)
         backend = keyring.core.get_keyring()
-    except Exception as trouble:  # noqa: BLE001  a bad PYTHON_KEYRING_BACKEND raises whatever importing raises
+    except Exception as error:  # noqa: BLE001  a bad PYTHON_KEYRING_BACKEND raises whatever importing raises
         return (
             None,
-            f"the keyring named in PYTHON_KEYRING_BACKEND or keyringrc.cfg does not load ({type(trouble).__name__})",
+            f"the keyring named in PYTHON_KEYRING_BACKEND or keyringrc.cfg does not load ({type(error).__name__})",
         )
     name = backend_name(backend)
     if name == "keyring.backends.fail.Keyring":
@@ -83,8 +83,8 @@ def answer(request: dict[str, Any], backend: Backend) -> dict[str, Any]:
                 backend.delete_password(SERVICE, name)
         else:
             return {"secret": backend.get_password(SERVICE, name)}
-    except Exception as trouble:  # noqa: BLE001  backends raise what D-Bus and the system raise
-        return {"problem": f"the keyring failed ({type(trouble).__name__}); it may be locked"}
+    except Exception as error:  # noqa: BLE001  backends raise what D-Bus and the system raise
+        return {"problem": f"the keyring failed ({type(error).__name__}); it may be locked"}
     return {"secret": None}
 
 

@@ -1,7 +1,7 @@
 """Logging in, staying logged in, logging out: where browser, token endpoint and token store meet.
 
 One law: whatever changes the stored login does so under one lock, shared by every process of a
-profile, and keeps the new login before anybody uses it. Under refresh-token rotation anything less
+profile, and keeps the new login before it is used. Under refresh-token rotation anything less
 ends in two processes logging each other out.
 
 Source: salesforce-facts §1.5 (rotation); contract §5.7-8.
@@ -28,8 +28,8 @@ from sfsync.model.token import Token
 
 from .grants import Grants, Identity
 from .hosts import host_of
-from .keychain import TokenStore
 from .loopback import DEFAULT_DEADLINE_SECONDS, Listener, Paste
+from .token_store import TokenStore
 
 LOCK_SECONDS = 90.0
 
@@ -37,7 +37,7 @@ Renew = Callable[[Token], Token]
 """Makes a new login out of the stored one: a refresh, or signing again."""
 
 Kept = Callable[[Token], None]
-"""Told of a login once it is kept; must not fail."""
+"""Called with a login once it is kept; must not fail."""
 
 
 class Refresher:
@@ -49,7 +49,7 @@ class Refresher:
         lock_path: a file in a folder of the user's own; the same for every process of the profile.
         renew: ``Grants.refresh``, or for logins without refresh token one that signs again.
         lock_seconds: how long to wait for another process that is renewing.
-        kept: told of each renewed login once it is kept.
+        kept: called with each renewed login once it is kept.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Refresher:
 
         Args:
             stale_access_token: the one that got a 401. If the store meanwhile holds another,
-                somebody else has renewed and theirs is handed back without a request.
+                another process has renewed it, and that one is handed back without a request.
 
         Raises:
             NotLoggedIn: there is no login to renew.
@@ -107,9 +107,9 @@ class Refresher:
         try:
             self._store.save(self._profile, renewed)
         except SfsyncError:
-            self._store.save(
-                self._profile, renewed
-            )  # once more: what is lost here is lost for good
+            # Once more: the refresh token that it came from is spent, so that a login which is not
+            # kept here cannot be renewed again.
+            self._store.save(self._profile, renewed)
 
 
 class Login:
@@ -122,7 +122,7 @@ class Login:
         lock_path: shared with ``Refresher``.
         expected_org: the org this profile was first used with; empty if none yet.
         renew: for logins without refresh token; signs or asks again.
-        kept: told of each login, new or renewed, once it is kept.
+        kept: called with each login, new or renewed, once it is kept.
     """
 
     def __init__(
@@ -169,13 +169,11 @@ class Login:
             login_hint: a username to fill in.
 
         Raises:
-            AuthError: no port is free, nobody came, or somebody said no.
+            AuthError: no port is free, the browser did not come back, or the login was refused.
             WrongOrg: it is another org than the profile's.
         """
-        from .pkce import (
-            Handshake,
-            authorization_url,
-        )  # only here: every other command starts faster without
+        # Imported here alone: every other command starts faster without it.
+        from .pkce import Handshake, authorization_url
 
         handshake = Handshake.new()
         with Listener(ports, handshake.state, host_of(self._grants.login)) as listener:
@@ -244,8 +242,8 @@ class Login:
         """End the login at Salesforce and forget it here.
 
         Returns:
-            Whether Salesforce confirmed; False if it could not be asked, so that the login may live
-            on there.
+            Whether Salesforce confirmed; False if it could not be asked, so that the login may
+            still be valid there.
 
         Raises:
             NotLoggedIn: there is none.
@@ -291,9 +289,9 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
             f"Another sfsync has been renewing the login for {seconds:.0f} seconds",
             hint="Try again later.",
         ) from None
-    except OSError as trouble:
+    except OSError as error:
         raise TokenStoreError(
-            f"The lock of the login, {path}, cannot be taken: {trouble.strerror}",
+            f"The lock of the login, {path}, cannot be taken: {error.strerror}",
             hint="The folder must be there and yours to write in.",
         ) from None
     try:

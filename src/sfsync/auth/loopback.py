@@ -1,7 +1,7 @@
 """Waiting for the browser to come back: a one-shot listener on this computer, with a deadline.
 
 It listens on 127.0.0.1 and ::1 alike, since ``localhost`` may be either to a browser and a port
-held on one of them only could be taken by somebody else on the other. Only a callback with this
+held on one of them only could be taken by another program on the other. Only a callback with this
 login's state counts; others get an error page and the waiting goes on, so that a stray or hostile
 request can neither complete nor end the login. The page a person sees is sent when it is known
 whether the login worked.
@@ -13,7 +13,6 @@ browser); RFC 8252.
 from __future__ import annotations
 
 import errno
-import hmac
 import socket
 import socketserver
 import sys
@@ -24,91 +23,22 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, cast
-from urllib.parse import parse_qs, urlsplit
 
 from sfsync.errors import AuthError, InputError, LoginTimedOut, SfsyncError, StateMismatch
 
-from .oauth_errors import LoginStep, oauth_error
+from .callback import CALLBACK_PATH, read_callback, read_pasted, redirect_uri
 from .pages import HEADERS, LOGGED_IN, NOT_LOGGED_IN
 
-CALLBACK_PATH = "/callback"
 DEFAULT_DEADLINE_SECONDS = 180.0
 _HANDLER_SECONDS = 5.0
-_VERDICT_SECONDS = 90.0
+_RESULT_SECONDS = 90.0
 _LAST_PAGE_SECONDS = 2.0
 _POLL_SECONDS = 0.02  # how soon a server notices that it is to stop
 _PASTE_SECONDS = 0.2
-_LONGEST_CODE = 4096
 _NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.ENODEV})
 
 Paste = Callable[[float], str | None]
 """Waits at most that many seconds for a line a person may paste; gives it, or None."""
-
-
-def redirect_uri(port: int) -> str:
-    """The callback as it has to be registered on the app.
-
-    >>> redirect_uri(1717)
-    'http://localhost:1717/callback'
-    """
-    return f"http://localhost:{port}{CALLBACK_PATH}"
-
-
-def read_callback(query: str, state: str, host: str) -> str:
-    """The code that a callback brings.
-
-    Args:
-        query: the part of the address behind the question mark.
-        state: what this login handed out.
-        host: the login host, for messages.
-
-    Raises:
-        StateMismatch: the state is missing, doubled or another one; the rest was not looked at.
-        LoginRefused: Salesforce, or the person, said no.
-        InputError: there is no code in it.
-    """
-    try:
-        fields = parse_qs(query, keep_blank_values=True, max_num_fields=20, errors="replace")
-    except ValueError:
-        fields = {}
-    states = fields.get("state", [])
-    if len(states) != 1 or not hmac.compare_digest(states[0].encode(), state.encode()):
-        raise StateMismatch(
-            "The browser came back from another login than this one",
-            hint="Use the newest login page only, and close older ones; then run `sfsync login` again.",
-        )
-    if "error" in fields:
-        raise oauth_error(
-            fields["error"][0],
-            fields.get("error_description", [""])[0],
-            step=LoginStep.AUTHORIZE,
-            host=host,
-        )
-    codes = fields.get("code", [])
-    if len(codes) != 1 or not 0 < len(codes[0]) <= _LONGEST_CODE:
-        raise InputError(
-            "The address of the callback holds no code", hint="Run `sfsync login` again."
-        )
-    return codes[0]
-
-
-def read_pasted(pasted: str, state: str, host: str) -> str:
-    """The code in an address that a person copied from the browser's address bar.
-
-    Raises:
-        InputError: it is not the address of a callback.
-        StateMismatch, LoginRefused: as ``read_callback``.
-    """
-    try:
-        parts = urlsplit(pasted.strip().strip("'\"<>"))
-    except ValueError:
-        parts = urlsplit("")
-    if parts.path != CALLBACK_PATH or not parts.query:
-        raise InputError(
-            "That is not the address the browser ended at",
-            hint=f"Copy the whole address; it starts with http://localhost: and goes on with {CALLBACK_PATH}?code=",
-        )
-    return read_callback(parts.query, state, host)
 
 
 class Listener:
@@ -124,10 +54,10 @@ class Listener:
     """
 
     def __init__(self, ports: Sequence[int], state: str, host: str) -> None:
-        self._desk = _Desk(state, host)
-        self._servers = _bind_first(ports, self._desk)
+        self._exchange = _Exchange(state, host)
+        self._servers = _bind_first(ports, self._exchange)
         self._port: int = self._servers[0].server_address[1]
-        self._desk.open_for(self._port)
+        self._exchange.open_for(self._port)
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
             for server in self._servers
@@ -162,22 +92,24 @@ class Listener:
             InputError: what was pasted is no callback.
         """
         deadline = time.monotonic() + deadline_seconds
-        while (left := deadline - time.monotonic()) > 0:
-            if self._desk.arrived.wait(0 if paste else min(left, 1.0)):
-                return self._desk.code()
-            pasted = paste(min(left, _PASTE_SECONDS)) if paste else None
+        while (seconds_left := deadline - time.monotonic()) > 0:
+            # Where a person may paste, the waiting is done by ``paste``.
+            if self._exchange.arrived.wait(0 if paste else min(seconds_left, 1.0)):
+                return self._exchange.code()
+            pasted = paste(min(seconds_left, _PASTE_SECONDS)) if paste else None
             if pasted and pasted.strip():
-                return read_pasted(pasted, self._desk.state, self._desk.host)
-        raise self._desk.nobody_came(deadline_seconds, self.redirect_uri)
+                return read_pasted(pasted, self._exchange.state, self._exchange.host)
+        raise self._exchange.timed_out(deadline_seconds, self.redirect_uri)
 
     def succeed(self) -> None:
         """Let the browser show that the login worked."""
-        self._desk.settle(worked=True)
+        self._exchange.settle(worked=True)
 
     def close(self) -> None:
         """Stop listening; a browser that still waits is shown that the login failed."""
-        self._desk.settle(worked=False)
-        self._desk.page_sent.wait(_LAST_PAGE_SECONDS if self._desk.arrived.is_set() else 0)
+        self._exchange.settle(worked=False)
+        if self._exchange.arrived.is_set():
+            self._exchange.page_sent.wait(_LAST_PAGE_SECONDS)
         for server in self._servers:
             server.shutdown()
             server.server_close()
@@ -196,8 +128,12 @@ class Listener:
         self.close()
 
 
-class _Desk:
-    """Where the request threads leave what came, and wait for the verdict."""
+class _Exchange:
+    """What the threads of the server and the login's own thread share.
+
+    A server's thread leaves the callback here and waits until the login is known to have worked or
+    failed, because only then can it send the page.
+    """
 
     def __init__(self, state: str, host: str) -> None:
         self.state = state
@@ -212,7 +148,7 @@ class _Desk:
         self._worked = False
 
     def __repr__(self) -> str:
-        return "_Desk()"
+        return "_Exchange()"
 
     def open_for(self, port: int) -> None:
         self.hosts = frozenset({f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"})
@@ -227,7 +163,7 @@ class _Desk:
             raise self._outcome
         return self._outcome or ""
 
-    def nobody_came(self, seconds: float, callback: str) -> SfsyncError:
+    def timed_out(self, seconds: float, callback: str) -> SfsyncError:
         if self._mismatch:
             return self._mismatch
         return LoginTimedOut(
@@ -237,7 +173,7 @@ class _Desk:
         )
 
     def receive(self, query: str, show: Callable[[bool], None]) -> None:
-        """Take a callback, wait for the verdict and show it.
+        """Take a callback, wait until the login has worked or failed, and show that.
 
         Args:
             query: what the browser brings.
@@ -247,22 +183,24 @@ class _Desk:
             show(False)
             return
         self.arrived.set()
-        self._settled.wait(_VERDICT_SECONDS)
+        self._settled.wait(_RESULT_SECONDS)
         try:
             show(self._worked)
         finally:
             self.page_sent.set()
 
     def _takes(self, query: str) -> bool:
-        """Is this the callback that counts? There is one at most."""
+        """Whether this is the callback that counts. There is one at most."""
         try:
             outcome: str | SfsyncError = read_callback(query, self.state, self.host)
         except StateMismatch as mismatch:
+            # Another login's: the waiting goes on. It is reported where no other came in time.
             self._mismatch = mismatch
             return False
         except InputError:
             return False
         except SfsyncError as refused:
+            # Salesforce, or the person, said no: that ends the login.
             outcome = refused
         with self._lock:
             first = self._outcome is None
@@ -277,8 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _HANDLER_SECONDS
 
     @property
-    def _desk(self) -> _Desk:
-        return cast(_Server, self.server).desk
+    def _exchange(self) -> _Exchange:
+        return cast(_Server, self.server).exchange
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
@@ -289,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif not self._is_navigation():
             self._answer(HTTPStatus.FORBIDDEN)
         else:
-            self._desk.receive(
+            self._exchange.receive(
                 query,
                 lambda worked: self._answer(HTTPStatus.OK if worked else HTTPStatus.BAD_REQUEST),
             )
@@ -313,11 +251,10 @@ class _Handler(BaseHTTPRequestHandler):
         """What http.server itself refuses gets the same page: its own would quote the request."""
         del message, explain
         self.close_connection = True
-        self._answer(
-            HTTPStatus.METHOD_NOT_ALLOWED
-            if code == HTTPStatus.NOT_IMPLEMENTED
-            else HTTPStatus(code)
-        )
+        # http.server says "not implemented" to a method without a handler.
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            code = HTTPStatus.METHOD_NOT_ALLOWED
+        self._answer(HTTPStatus(code))
 
     def version_string(self) -> str:
         return "sfsync"
@@ -327,19 +264,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_for_us(self) -> bool:
         hosts = self.headers.get_all("Host") or []
-        return len(hosts) == 1 and hosts[0].lower() in self._desk.hosts
+        return len(hosts) == 1 and hosts[0].lower() in self._exchange.hosts
 
     def _is_navigation(self) -> bool:
-        """Is it a person's tab coming back? The redirect is cross-site, but it is a top-level navigation."""
+        """Whether it is a person's tab coming back.
+
+        The redirect is cross-site, but it is a top-level navigation.
+        """
         mode = self.headers.get("Sec-Fetch-Mode")
-        if mode is not None:
-            return (
-                mode == "navigate" and self.headers.get("Sec-Fetch-Dest", "document") == "document"
-            )
-        return self.headers.get("Origin") in {None, "null"}
+        if mode is None:
+            # An older browser: a script of another page would send that page's origin.
+            return self.headers.get("Origin") in {None, "null"}
+        if mode != "navigate":
+            return False
+        return self.headers.get("Sec-Fetch-Dest", "document") == "document"
 
     def _answer(self, status: HTTPStatus, *, empty: bool = False) -> None:
-        body = b"" if empty else (LOGGED_IN if status == HTTPStatus.OK else NOT_LOGGED_IN).encode()
+        page = LOGGED_IN if status == HTTPStatus.OK else NOT_LOGGED_IN
+        body = b"" if empty else page.encode()
         self.send_response(status)
         for name, value in HEADERS.items():
             self.send_header(name, value)
@@ -355,9 +297,9 @@ class _Server(ThreadingHTTPServer):
     # use.
     allow_reuse_address = sys.platform != "win32"
 
-    def __init__(self, address: str, port: int, desk: _Desk) -> None:
+    def __init__(self, address: str, port: int, exchange: _Exchange) -> None:
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.desk = desk
+        self.exchange = exchange
         super().__init__((address, port), _Handler)
 
     def server_bind(self) -> None:
@@ -366,36 +308,38 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a browser that went away is no news, and a traceback would show the request."""
+        """Nothing: a browser may go away, and a traceback would show the request."""
 
 
-def _bind_first(ports: Sequence[int], desk: _Desk) -> list[_Server]:
+def _bind_first(ports: Sequence[int], exchange: _Exchange) -> list[_Server]:
     for port in ports:
-        servers = _bind_both(port, desk)
+        servers = _bind_both(port, exchange)
         if servers:
             return servers
-    named = ", ".join(map(str, ports))
+    problem = "org.redirect_ports is empty"
+    if ports:
+        problem = f"No port for the browser's way back is free: {', '.join(map(str, ports))}"
     raise AuthError(
-        f"No port for the browser's way back is free: {named}"
-        if ports
-        else "org.redirect_ports is empty",
+        problem,
         hint="Close the program that uses one of them, or add another port to org.redirect_ports and its "
         "callback http://localhost:PORT/callback to the app.",
     )
 
 
-def _bind_both(port: int, desk: _Desk) -> list[_Server]:
+def _bind_both(port: int, exchange: _Exchange) -> list[_Server]:
     """Servers on both loopback addresses; none at all where either is taken."""
     try:
-        servers = [_Server("127.0.0.1", port, desk)]
+        servers = [_Server("127.0.0.1", port, exchange)]
     except OSError:
         return []
     if not socket.has_ipv6:
         return servers
     try:
-        servers.append(_Server("::1", servers[0].server_address[1], desk))
-    except OSError as trouble:
-        if trouble.errno not in _NO_IPV6:
-            servers[0].server_close()
-            return []
+        servers.append(_Server("::1", servers[0].server_address[1], exchange))
+    except OSError as error:
+        if error.errno in _NO_IPV6:
+            return servers
+        # Another program has the port on the other address.
+        servers[0].server_close()
+        return []
     return servers

@@ -46,8 +46,8 @@ def read_own(path: Path, *, closed: bool = True) -> str:
             if closed:
                 _refuse_if_open_to_others(os.fstat(file.fileno()), path)
             return file.read(LONGEST).decode()
-    except OSError as trouble:
-        raise UnusableFileError(f"cannot be read: {trouble.strerror}") from None
+    except OSError as error:
+        raise UnusableFileError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UnusableFileError("cannot be read: it is not text") from None
 

@@ -1,8 +1,7 @@
 """The two pages a person sees at the end of a login in the browser: it worked, or it did not.
 
 Fixed text: nothing of the request is echoed, nothing is loaded, no script runs. The style sheet is
-allowed by its hash, so the policy holds even against markup that somebody might yet get into the
-page.
+allowed by its hash, so the policy holds even against markup that might yet get into the page.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Logins that need nobody at a browser: what is remembered of one, and how it is made anew.
+"""Logins without a browser: what is remembered of one, and how it is made anew.
 
 Neither flow has a refresh token. A login by a signed key keeps the path of the key and signs again;
 the key itself stays in its file, so that there is one copy of it and whoever replaces or takes away
@@ -91,7 +91,9 @@ def renewal(way: Way, grants: Grants, now: Callable[[], datetime]) -> Renew:
 
 
 def unattended(way: Way, grants: Grants, now: datetime) -> Token:
-    """Log in without anybody: by the key, as it is in its file at this moment, or by the app's secret.
+    """Log in without a browser: by the key in its file, or by the app's secret.
+
+    The file is read each time, so that a key that was replaced counts from then on.
 
     Raises:
         LoginKeyError: the file holds no key that can be used.
@@ -118,18 +120,20 @@ def read_key(path: Path) -> str:
     """
     try:
         text = read_own(path)
-    except UnusableFileError as trouble:
-        failure = LoginKeyError(f"The key file {path} {trouble.reason}", hint=trouble.hint or _ANEW)
+    except UnusableFileError as error:
+        failure = LoginKeyError(f"The key file {path} {error.reason}", hint=error.hint or _ANEW)
     else:
-        told = _what_is_wrong(text)
-        if told is None:
+        problem = _problem_with(text)
+        if problem is None:
             return text
-        failure = LoginKeyError(f"The key file {path} {told[0]}", hint=told[1].format(path=path))
-    raise failure  # outside of the except: nothing of the key may hang on to it
+        reason, hint = problem
+        failure = LoginKeyError(f"The key file {path} {reason}", hint=hint.format(path=path))
+    # Outside of the except: nothing of the key may hang on to the error.
+    raise failure
 
 
-def _what_is_wrong(text: str) -> tuple[str, str] | None:
-    """What stands against signing with this, and what to do; None where nothing does."""
+def _problem_with(text: str) -> tuple[str, str] | None:
+    """Why this cannot sign, as the end of a sentence, and what to do; None where it can."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -137,16 +141,12 @@ def _what_is_wrong(text: str) -> tuple[str, str] | None:
     if "ENCRYPTED" in text:
         return "is under a passphrase", _WRITE_OUT
     if "PRIVATE KEY-----" not in text:
-        found = (
-            "a certificate"
-            if "BEGIN CERTIFICATE" in text
-            else "a public key"
-            if "PUBLIC KEY" in text
-            else ""
-        )
-        return f"holds {found or 'nothing'} where a private key is expected", (
-            "The private key was made together with it; name that file." if found else _ANEW
-        )
+        other_half = "The private key was made together with it; name that file."
+        if "BEGIN CERTIFICATE" in text:
+            return "holds a certificate where a private key is expected", other_half
+        if "PUBLIC KEY" in text:
+            return "holds a public key where a private key is expected", other_half
+        return "holds nothing where a private key is expected", _ANEW
     try:
         key = load_pem_private_key(text.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -162,7 +162,7 @@ def _what_is_wrong(text: str) -> tuple[str, str] | None:
 
 
 def new_key(path: Path, name: str, now: datetime) -> Path:
-    """Make a private key, closed to everybody else, and beside it the certificate that the app is to hold.
+    """Make a private key, closed to all other users, and beside it the app's certificate.
 
     Args:
         path: of the key; the certificate's ends in ``.crt``.
@@ -215,9 +215,9 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
             file.write(content)
     except FileExistsError:
         raise _is_there(path) from None
-    except OSError as trouble:
+    except OSError as error:
         raise LoginKeyError(
-            f"{path} cannot be written: {trouble.strerror}", hint="Name another file."
+            f"{path} cannot be written: {error.strerror}", hint="Name another file."
         ) from None
 
 
@@ -243,9 +243,9 @@ def client_secret(environ: Mapping[str, str]) -> str:
         return ""
     try:
         secret = read_own(path, closed=path is not kept).strip()
-    except UnusableFileError as trouble:
+    except UnusableFileError as error:
         raise ConfigError(
-            f"The file of the app's secret, {path}, {trouble.reason}", hint=trouble.hint
+            f"The file of the app's secret, {path}, {error.reason}", hint=error.hint
         ) from None
     if not secret or len(secret.split()) > 1:
         raise ConfigError(f"The file of the app's secret, {path}, has to hold the secret alone")

@@ -17,8 +17,8 @@ from sfsync.errors import OrgUnavailable, SfsyncError
 
 if TYPE_CHECKING:
     from sfsync.auth.grants import Grants
-    from sfsync.auth.keychain import TokenStore
     from sfsync.auth.login import Login
+    from sfsync.auth.token_store import TokenStore
     from sfsync.mirror.store import SqliteMirror
     from sfsync.model.token import Token
 
@@ -38,7 +38,9 @@ def token_store(
     cli: Cli, mirror: SqliteMirror, wanted: str | None = None, *, probe: bool = False
 ) -> TokenStore:
     """Where the login is kept: as asked for, else as remembered, else the first place that works."""
-    from sfsync.auth.keychain import EncryptedStore, KeyringStore, choose_store, find_key
+    from sfsync.auth.encrypted_store import EncryptedStore, find_key
+    from sfsync.auth.keychain import choose_store
+    from sfsync.auth.keyring_store import KeyringStore
 
     environ = cli.environ
 

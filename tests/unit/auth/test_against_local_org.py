@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local_org.oauth.apps import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID, App
 from local_org.server import LocalOrg, LocalOrgConfig
+from sfsync.auth.callback import redirect_uri
 from sfsync.auth.grants import Grants
 from sfsync.auth.login import Login
-from sfsync.auth.loopback import redirect_uri
 from sfsync.errors import GrantRevoked, LoginRefused
 
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 from filelock import FileLock
 
-from sfsync.auth.keychain import EncryptedStore, SealingKey
+from sfsync.auth.encrypted_store import EncryptedStore, SealingKey
 from sfsync.auth.login import Login, Refresher, locked
 from sfsync.errors import (
     GrantRevoked,
@@ -315,7 +315,7 @@ def test_threads_that_renew_at_once_spend_each_refresh_token_once(store, lock, h
 RACER = """
     import pathlib, sys
     from sfsync.auth.grants import Grants
-    from sfsync.auth.keychain import EncryptedStore, SealingKey
+    from sfsync.auth.encrypted_store import EncryptedStore, SealingKey
     from sfsync.auth.login import Refresher
     url, folder, rounds = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
     class Vault:

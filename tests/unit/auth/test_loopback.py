@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sfsync.auth.loopback import Listener, read_pasted
+from sfsync.auth.callback import read_pasted
+from sfsync.auth.loopback import Listener
 from sfsync.errors import AuthError, InputError, LoginRefused, LoginTimedOut, StateMismatch
 
 STATE = "s" * 40
