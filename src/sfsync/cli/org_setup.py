@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from sfsync.provisioning.by_hand import ByHand
     from sfsync.provisioning.existing import Existing
     from sfsync.provisioning.steps import SetupStep
+    from sfsync.salesforce.connect import Connection
     from sfsync.salesforce.org import SalesforceOrg
-    from sfsync.salesforce.setup import OrgSetup, Result
+    from sfsync.salesforce.setup import Result
 
 
 def set_up_org(
@@ -75,18 +76,20 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
     from sfsync.provisioning.blueprint import blueprint, custom_fields, objects_of
     from sfsync.provisioning.by_hand import by_hand
     from sfsync.provisioning.steps import setup_steps, todo
-    from sfsync.salesforce.setup import OrgSetup
+    from sfsync.salesforce.setup_lookup import SetupLookup
 
     with open_mirror(cli, config) as mirror:
         token = login(cli, config, mirror, token_store(cli, mirror)).current()
         org, _org_id = connect(cli, config, mirror)
         names = objects_of(config.mapping)
         described = _described(org, names)
-        at_work = OrgSetup(org.connection)
+        lookup = SetupLookup(org.connection)
         with _for_admins_only():
-            existing = at_work.existing(custom_fields(config.mapping))
-            wanted = blueprint(config.mapping, described, existing)
-            found = at_work.found(wanted, described, existing, username=user, user_id=token.user_id)
+            field_ids = lookup.custom_field_ids(custom_fields(config.mapping))
+            wanted = blueprint(config.mapping, described, field_ids)
+            found = lookup.existing(
+                wanted, described, field_ids, username=user, user_id=token.user_id
+            )
         planned = setup_steps(wanted, found)
         results: list[Result] = []
         agreed = True
@@ -94,7 +97,7 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
             agreed = yes or _agreed(cli, planned, wanted, token.instance_url)
         if agreed and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
-                results = _carried_out(cli, at_work, planned, found)
+                results = _carried_out(cli, org.connection, planned, found)
                 described = _described(org, names) if results else described
                 _remember(mirror, described)
         calls = org.usage().api_calls
@@ -155,11 +158,11 @@ def _agreed(cli: Cli, planned: Sequence[SetupStep], wanted: Blueprint, instance_
 
 
 def _carried_out(
-    cli: Cli, at_work: OrgSetup, planned: Sequence[SetupStep], found: Existing
+    cli: Cli, connection: Connection, planned: Sequence[SetupStep], found: Existing
 ) -> list[Result]:
     """Field permissions travel together, and are told together."""
     from sfsync.provisioning.steps import Part
-    from sfsync.salesforce.setup import Status
+    from sfsync.salesforce.setup import Status, carry_out
 
     def tell(result: Result) -> None:
         failed = result.status is Status.FAILED
@@ -168,7 +171,7 @@ def _carried_out(
             line = one_line(f"{result.status.value}: {_title(result.step)}{words}")
             cli.inform(line, style="red" if failed else "")
 
-    results = at_work.carry_out(planned, found, tell)
+    results = carry_out(connection, planned, found, tell)
     opened = sum(each.step.part is Part.GRANT and each.status is Status.DONE for each in results)
     if opened:
         cli.inform(f"done: {counted(opened, 'field permission')}")

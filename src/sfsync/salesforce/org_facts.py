@@ -29,7 +29,7 @@ from sfsync.salesforce import soql
 from sfsync.salesforce.connect import Connection, inner_answers
 from sfsync.salesforce.describe import sobject_facts
 from sfsync.salesforce.retry import repeat_read
-from sfsync.salesforce.setup import OrgSetup
+from sfsync.salesforce.setup_lookup import SetupLookup
 
 _ACCESS: Final = {
     "Contact": "DefaultContactAccess",
@@ -63,13 +63,13 @@ def read_org_facts(
     versions = _versions(connection)
     if versions and connection.api_version not in versions:
         return OrgFacts(versions=versions, skew=_skew(connection, now))
-    described, told = _together(connection, objects, _statements(user_id))
-    organization = _first(told["organization"])
+    described, answers = _together(connection, objects, _statements(user_id))
+    organization = _first(answers["organization"])
     limits = _tried(lambda: connection.read("limits"))
     statuses = _tried(
         lambda: connection.query(soql.select("TaskStatus", ["ApiName", "IsClosed"])).records
     )
-    existing = _tried(lambda: frozenset(OrgSetup(connection).existing(custom_fields)))
+    existing = _tried(lambda: frozenset(SetupLookup(connection).custom_field_ids(custom_fields)))
     return OrgFacts(
         asked=True,
         versions=versions,
@@ -77,23 +77,14 @@ def read_org_facts(
         edition=str(organization.get("OrganizationType") or ""),
         is_sandbox=organization.get("IsSandbox"),
         access=_access(organization, objects),
-        user=_user(told["user"], told["permissions"]),
+        user=_user(answers["user"], answers["permissions"]),
         objects=described,
         existing=existing,
-        statuses=None
-        if statuses is None
-        else {str(each.get("ApiName")): each.get("IsClosed") is True for each in statuses},
-        duplicate_rules=None
-        if told["duplicates"] is None
-        else tuple(
-            (str(each.get("SobjectType")), str(each.get("MasterLabel")))
-            for each in told["duplicates"]
-        ),
-        lead_assignment=None
-        if told["assignment"] is None
-        else tuple(str(each.get("Name")) for each in told["assignment"]),
-        api_left=_left(limits, "DailyApiRequests"),
-        storage_mb=_left(limits, "DataStorageMB"),
+        statuses=_statuses(statuses),
+        duplicate_rules=_duplicate_rules(answers["duplicates"]),
+        lead_assignment=_names(answers["assignment"]),
+        api_left=_remaining(limits, "DailyApiRequests"),
+        storage_mb=_remaining(limits, "DataStorageMB"),
         skew=_skew(connection, now),
     )
 
@@ -117,12 +108,12 @@ def _statements(user_id: str) -> dict[str, str]:
 
 
 def _versions(connection: Connection) -> tuple[str, ...]:
-    """Ascending; the one resource that is not counted as a call."""
+    """The API versions that the org has, ascending; not counted as a call."""
     url = f"{connection.session.token.instance_url.rstrip('/')}/services/data/"
-    told = repeat_read(lambda: connection.session.request("GET", url).json(), connection.patience)
-    if not isinstance(told, list):
+    answer = repeat_read(lambda: connection.session.request("GET", url).json(), connection.patience)
+    if not isinstance(answer, list):
         raise ProtocolError("the org's list of API versions has not the shape of one")
-    return tuple(str(each.get("version")) for each in told if isinstance(each, Mapping))
+    return tuple(str(each.get("version")) for each in answer if isinstance(each, Mapping))
 
 
 def _together(
@@ -130,38 +121,36 @@ def _together(
 ) -> tuple[dict[str, SObjectFacts], dict[str, list[dict[str, Any]] | None]]:
     """Describes and queries in one call; ``None`` for a query that is refused."""
     paths = {name: f"sobjects/{soql.named(name)}/describe" for name in objects}
-    paths |= {
-        name: f"query/?q={quote(statement, safe='')}" for name, statement in statements.items()
-    }
-    answers = _answers(connection, paths)
+    for name, statement in statements.items():
+        paths[name] = f"query/?q={quote(statement, safe='')}"
+    bodies = _bodies(connection, paths)
     described = {
-        name: sobject_facts(name, body)
-        for name, body in ((name, answers[name]) for name in objects)
-        if body is not None
+        name: sobject_facts(name, bodies[name]) for name in objects if bodies[name] is not None
     }
-    told: dict[str, list[dict[str, Any]] | None] = {}
+    records: dict[str, list[dict[str, Any]] | None] = {}
     for name in statements:
-        body = answers[name]
-        told[name] = body["records"] if isinstance(body, dict) and "records" in body else None
-    return described, told
+        body = bodies[name]
+        records[name] = body["records"] if isinstance(body, dict) and "records" in body else None
+    return described, records
 
 
-def _answers(connection: Connection, paths: Mapping[str, str]) -> dict[str, Any]:
+def _bodies(connection: Connection, paths: Mapping[str, str]) -> dict[str, Any]:
+    """What each path answers, ``None`` where it is refused: in one call where the org lets it."""
     requests = [
         {"method": "GET", "url": connection.root + path, "referenceId": f"r{number}"}
         for number, path in enumerate(paths.values())
     ]
     try:
-        told = connection.read(
-            "composite", method="POST", body={"allOrNone": False, "compositeRequest": requests}
-        )
-        found = inner_answers(told, len(requests))
+        body = {"allOrNone": False, "compositeRequest": requests}
+        answer = connection.read("composite", method="POST", body=body)
+        answers = inner_answers(answer, len(requests))
     except OrgRefused:
+        # Whatever it refuses of the whole, it may give one by one.
         return {name: _tried(partial(connection.read, path)) for name, path in paths.items()}
-    return {
-        name: body if status == 200 else None
-        for name, (status, body) in zip(paths, found, strict=True)
-    }
+    bodies = {}
+    for name, (status, body) in zip(paths, answers, strict=True):
+        bodies[name] = body if status == 200 else None
+    return bodies
 
 
 def _tried(ask: Callable[[], Any]) -> Any:
@@ -184,10 +173,10 @@ def _first(records: list[dict[str, Any]] | None) -> Mapping[str, Any]:
 
 def _access(organization: Mapping[str, Any], objects: Sequence[str]) -> dict[str, str]:
     """Sharing defaults of these objects; a Contact's may be its Account's."""
-    told = {name: str(organization.get(column) or "") for name, column in _ACCESS.items()}
-    if told["Contact"] == "ControlledByParent":
-        told["Contact"] = told["Account"]
-    return {name: told[name] for name in objects if told.get(name)}
+    access = {name: str(organization.get(column) or "") for name, column in _ACCESS.items()}
+    if access["Contact"] == "ControlledByParent":
+        access["Contact"] = access["Account"]
+    return {name: access[name] for name in objects if access.get(name)}
 
 
 def _user(
@@ -196,29 +185,53 @@ def _user(
     if users is None and sets is None:
         return None
     user = _first(users)
-    profile = user.get("Profile") if isinstance(user.get("Profile"), Mapping) else {}
-    permissions = None
-    if sets is not None:
-        granted = [each.get("PermissionSet") or {} for each in sets]
-        permissions = frozenset(
-            name
-            for name in _RIGHTS
-            if any(each.get(f"Permissions{name}") is True for each in granted)
-        )
-    return UserFacts(
-        str(user.get("Username") or ""), str((profile or {}).get("Name") or ""), permissions
+    profile = user.get("Profile")
+    profile_name = profile.get("Name") if isinstance(profile, Mapping) else None
+    return UserFacts(str(user.get("Username") or ""), str(profile_name or ""), _permissions(sets))
+
+
+def _permissions(sets: list[dict[str, Any]] | None) -> frozenset[str] | None:
+    """Which of the rights asked for any of these assigned permission sets gives."""
+    if sets is None:
+        return None
+    granted = [each.get("PermissionSet") or {} for each in sets]
+    return frozenset(
+        name for name in _RIGHTS if any(each.get(f"Permissions{name}") is True for each in granted)
     )
 
 
-def _left(limits: Any, name: str) -> tuple[int, int] | None:
-    told = limits.get(name) if isinstance(limits, Mapping) else None
-    if not isinstance(told, Mapping):
+def _statuses(records: list[dict[str, Any]] | None) -> dict[str, bool] | None:
+    """``{Task status: whether it is a closed one}``."""
+    if records is None:
         return None
-    left, most = told.get("Remaining"), told.get("Max")
-    return (left, most) if isinstance(left, int) and isinstance(most, int) else None
+    return {str(each.get("ApiName")): each.get("IsClosed") is True for each in records}
+
+
+def _duplicate_rules(records: list[dict[str, Any]] | None) -> tuple[tuple[str, str], ...] | None:
+    """``(sObject, name)`` of each active rule."""
+    if records is None:
+        return None
+    return tuple((str(each.get("SobjectType")), str(each.get("MasterLabel"))) for each in records)
+
+
+def _names(records: list[dict[str, Any]] | None) -> tuple[str, ...] | None:
+    if records is None:
+        return None
+    return tuple(str(each.get("Name")) for each in records)
+
+
+def _remaining(limits: Any, name: str) -> tuple[int, int] | None:
+    """``(what remains, the maximum)`` of a limit; ``None`` where the org did not say."""
+    limit = limits.get(name) if isinstance(limits, Mapping) else None
+    if not isinstance(limit, Mapping):
+        return None
+    remaining, maximum = limit.get("Remaining"), limit.get("Max")
+    if not isinstance(remaining, int) or not isinstance(maximum, int):
+        return None
+    return remaining, maximum
 
 
 def _skew(connection: Connection, now: Callable[[], datetime]) -> timedelta | None:
-    """How far this machine's clock is ahead, by the Date header of the last answer, which is whole seconds."""
+    """How far this machine's clock is ahead, by the last answer's Date header in whole seconds."""
     theirs = connection.session.org_now()
     return None if theirs is None else now() - theirs

@@ -15,7 +15,8 @@ from sfsync.provisioning.existing import Existing, ExistingField, ExistingSet
 from sfsync.provisioning.steps import Act, Part, setup_steps
 from sfsync.salesforce.connect import Page
 from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry
-from sfsync.salesforce.setup import NO_RIGHTS, OrgSetup, Result, Status
+from sfsync.salesforce.setup import NO_RIGHTS, Result, Status, carry_out
+from sfsync.salesforce.setup_lookup import SetupLookup
 
 LEAD = ObjectMap(
     "lead", "leads", "Lead", "email",
@@ -56,7 +57,7 @@ class Wire:
 
 def carried_out(rule: Rule = lambda *_: None, found: Existing = BARE) -> tuple[Wire, list[Result]]:
     wire = Wire(rule)
-    return wire, OrgSetup(wire).carry_out(setup_steps(WANTED, found), found)  # type: ignore[arg-type]
+    return wire, carry_out(wire, setup_steps(WANTED, found), found)  # type: ignore[arg-type]
 
 
 def told(results: list[Result], status: Status) -> dict[str, str]:
@@ -96,7 +97,7 @@ def test_everything_is_made_in_few_calls_and_in_order() -> None:
 def test_each_result_is_told_as_it_is_known() -> None:
     heard: list[Result] = []
     wire = Wire()
-    results = OrgSetup(wire).carry_out(setup_steps(WANTED, BARE), BARE, heard.append)  # type: ignore[arg-type]
+    results = carry_out(wire, setup_steps(WANTED, BARE), BARE, heard.append)  # type: ignore[arg-type]
     assert heard == results
 
 
@@ -269,22 +270,22 @@ class Side(Wire):
 
 
 def looked(side: Side, username: str = "") -> Existing:
-    at_work = OrgSetup(side)  # type: ignore[arg-type]
-    existing = at_work.existing(custom_fields(MAPPING))
-    return at_work.found(WANTED, {}, existing, username=username, user_id="005U")
+    lookup = SetupLookup(side)  # type: ignore[arg-type]
+    field_ids = lookup.custom_field_ids(custom_fields(MAPPING))
+    return lookup.existing(WANTED, {}, field_ids, username=username, user_id="005U")
 
 
 def test_a_second_run_finds_everything_and_sends_nothing() -> None:
     side = Side()
     first = looked(side)
     assert (first.permission_set, first.assigned, first.fields) == (None, False, {})
-    assert {
-        each.status for each in OrgSetup(side).carry_out(setup_steps(WANTED, first), first)
-    } == {Status.DONE}  # type: ignore[arg-type]
+    assert {each.status for each in carry_out(side, setup_steps(WANTED, first), first)} == {
+        Status.DONE
+    }  # type: ignore[arg-type]
     sent = len(side.sent)
     second = looked(side)
     assert second.assigned
-    assert OrgSetup(side).carry_out(setup_steps(WANTED, second), second) == []  # type: ignore[arg-type]
+    assert carry_out(side, setup_steps(WANTED, second), second) == []  # type: ignore[arg-type]
     assert len(side.sent) == sent
 
 
@@ -294,10 +295,10 @@ def test_an_interrupted_run_is_finished_by_the_next() -> None:
     }
     side = Side(lambda _m, path, _b: broken.get(path))
     before = looked(side)
-    OrgSetup(side).carry_out(setup_steps(WANTED, before), before)  # type: ignore[arg-type]
+    carry_out(side, setup_steps(WANTED, before), before)  # type: ignore[arg-type]
     broken.clear()
     after = looked(side)
-    results = OrgSetup(side).carry_out(setup_steps(WANTED, after), after)  # type: ignore[arg-type]
+    results = carry_out(side, setup_steps(WANTED, after), after)  # type: ignore[arg-type]
     assert {each.step.part for each in results} == {Part.OBJECT, Part.GRANT, Part.ASSIGNMENT}
     assert {each.status for each in results} == {Status.DONE}
     assert len(side.rows["CustomField"]) == 2
