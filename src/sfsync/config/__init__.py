@@ -1,1 +1,1 @@
-"""``sfsync.yaml`` and the environment, read once into one ``Config``; other parts are handed plain values."""
+"""``sfsync.yaml`` and the environment, read once into a ``Config`` of plain values."""

@@ -1,4 +1,7 @@
-"""``${NAME}`` in a value becomes the environment variable of that name. Pure: the environment is handed in."""
+"""``${NAME}`` in a value becomes the environment variable of that name.
+
+Pure: the environment is handed in.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ def _value(match: re.Match[str], environ: Mapping[str, str], problems: Problems,
 
 
 _UNKNOWN = "unknown"
-"""What stands for a value that is reported as missing: not blank, which would be a second mistake."""
+"""What stands for a value that is reported as missing: a blank would be a second mistake."""
 
 
 def variables_in(raw: Any) -> tuple[str, ...]:

@@ -26,7 +26,9 @@ _INIT_WRITES_ONE: Final = "sfsync init writes one"
 def find_config(
     explicit: Path | None, environ: Mapping[str, str], cwd: Path, user_config_dir: Path
 ) -> Path:
-    """The file to read: ``--config``, else ``$SFSYNC_CONFIG``, else in the working or user's folder.
+    """The file to read.
+
+    ``--config``, else ``$SFSYNC_CONFIG``, else in the working folder, else in the user's.
 
     Raises:
         ConfigError: there is none, or what was named is none.

@@ -1,4 +1,4 @@
-"""The section ``limits``: the brakes and the budget of a run, read, and written as the file would."""
+"""The section ``limits``: the brakes and the budget of a run; read, and written back."""
 
 from __future__ import annotations
 

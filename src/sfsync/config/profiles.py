@@ -1,4 +1,4 @@
-"""Profiles: several orgs in one file, each with its mirror; which is in use, and what its section changes."""
+"""Profiles: several orgs in one file, each with its mirror; which is in use, what it changes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ProfileShape(Shape):
 
 
 def without_other_profiles(document: dict[str, Any], profile: str) -> dict[str, Any]:
-    """The document, less what other profiles take from variables: those need not be set for this one."""
+    """The document, less what other profiles take from variables, which may be unset for this."""
     sections = document.get("profiles")
     if not isinstance(sections, dict):
         return document

@@ -14,7 +14,7 @@ from sfsync.document.problems import Path, Positions
 from sfsync.model.limits import Limits
 
 _READ_BY_NAME: Final = frozenset({"org", "mirror", "profiles", "limits"})
-"""Sections of which more than what stands there is told; of the others each key is told as it stands."""
+"""Sections that are shown with defaults and profiles; the others are shown as they stand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What is wrong, or may surprise, between a configuration, an org, a login and this machine. Pure."""
+"""What is wrong, or may surprise, in a configuration, an org, a login, this machine. Pure."""

@@ -22,7 +22,10 @@ _LOGIN: Final = (
         what="{trouble}",
         why="nothing can be synced",
         remedy="{remedy}",
-        in_general={"trouble": "there is no login, or it has ended", "remedy": "`sfsync login`, as a rule; the finding says it."},
+        in_general={
+            "trouble": "there is no login, or it has ended",
+            "remedy": "`sfsync login`, as a rule; the finding says it.",
+        },
     ),
     Entry(
         "login.scope-api", Area.LOGIN, Severity.ERROR,
@@ -57,7 +60,10 @@ _ORG: Final = (
         what="{trouble}",
         why="the org could not be looked at",
         remedy="{remedy}",
-        in_general={"trouble": "the org does not answer, or refuses", "remedy": "The finding says it."},
+        in_general={
+            "trouble": "the org does not answer, or refuses",
+            "remedy": "The finding says it.",
+        },
     ),
     Entry(
         "org.api-version", Area.ORG, Severity.ERROR,
@@ -76,14 +82,15 @@ _ORG: Final = (
     Entry(
         "org.person-accounts", Area.ORG, Severity.WARNING,
         what="this org has person accounts",
-        why="their contacts can be read and not written as contacts: such a write goes to quarantine",
+        why="their contacts can be read and not written as contacts: such a write goes to"
+            " quarantine",
         remedy="Leave them out of what the platform edits.",
     ),
     Entry(
         "org.duplicate-rule", Area.ORG, Severity.NOTE,
         what="the duplicate rule {rule!r} is active",
-        why="a new {sobject} like one that is there is refused by the API, even where people are only"
-            " warned; it goes to quarantine, and sfsync never goes around the rule",
+        why="a new {sobject} like one that is there is refused by the API, even where people are"
+            " only warned; it goes to quarantine, and sfsync never goes around the rule",
         remedy="Link or merge the two in Salesforce, then `sfsync retry`.",
         in_general={"sobject": "record"},
     ),
@@ -97,15 +104,18 @@ _ORG: Final = (
     Entry(
         "user.admin", Area.ORG, Severity.WARNING,
         what="the user that sfsync works as is an administrator",
-        why="whoever gets hold of this login can do anything in the org, and everything looks writable",
-        remedy="Give sfsync a user of its own with the permission set of `sfsync org setup` (docs/setup.md).",
+        why="whoever gets hold of this login can do anything in the org, and everything looks"
+            " writable",
+        remedy="Give sfsync a user of its own with the permission set of `sfsync org setup`"
+            " (docs/setup.md).",
         who=Who.ADMIN,
     ),
     Entry(
         "user.sharing", Area.ORG, Severity.WARNING,
         what="{objects} are private by default, and this user does not see all of them",
         why="people it does not see are not synced, and one that it loses looks as if it were gone",
-        remedy="Setup > Sharing Settings: share them with the user, or give it View All on these objects.",
+        remedy="Setup > Sharing Settings: share them with the user, or give it View All on these"
+            " objects.",
         who=Who.ADMIN,
         in_general={"objects": "Contact and Lead"},
     ),
@@ -160,7 +170,10 @@ _FIELDS: Final = (
         remedy="{remedy}",
         who=Who.ADMIN,
         may_be=(Area.ACTIVITY, Severity.ERROR),
-        in_general={"why": "it is not synced", "remedy": f"{Ask.SETUP} The permission set opens it."},
+        in_general={
+            "why": "it is not synced",
+            "remedy": f"{Ask.SETUP} The permission set opens it.",
+        },
     ),
     Entry(
         "mapping", Area.FIELDS, Severity.WARNING,
@@ -169,7 +182,8 @@ _FIELDS: Final = (
         remedy="{remedy}",
         may_be=(Area.ACTIVITY, Severity.ERROR, Severity.NOTE, Who.ADMIN),
         in_general={
-            "what": "a line of the mapping and the org's field do not fit: its type, its values, the right to write it",
+            "what": "a line of the mapping and the org's field do not fit: its type, its values,"
+                " the right to write it",
             "why": "it is not synced, or only comes down, or records are refused",
             "remedy": "The finding says it.",
         },
@@ -186,8 +200,10 @@ _FIELDS: Final = (
     Entry(
         "address.picklist", Area.FIELDS, Severity.WARNING,
         what="this org takes only listed states and countries",
-        why="another spelling is refused, and a state needs its country: such rows go to quarantine",
-        remedy="Setup > State and Country/Territory Picklists shows the names; or write direction: pull.",
+        why="another spelling is refused, and a state needs its country: such rows go to"
+            " quarantine",
+        remedy="Setup > State and Country/Territory Picklists shows the names; or write"
+            " direction: pull.",
     ),
     Entry(
         "value.too-long", Area.FIELDS, Severity.WARNING,
@@ -291,20 +307,27 @@ _MACHINE: Final = (
         remedy="`sfsync org check --fix` closes it.",
         who=Who.SFSYNC,
         may_be=(Severity.ERROR,),
-        in_general={"do": "read or write", "holds": "it holds people's data or a key, or says where sfsync logs in"},
+        in_general={
+            "do": "read or write",
+            "holds": "it holds people's data or a key, or says where sfsync logs in",
+        },
     ),
     Entry(
         "mirror.unusable", Area.MACHINE, Severity.ERROR,
         what="{trouble}",
         why="nothing can be synced",
         remedy="{remedy}",
-        in_general={"trouble": "the mirror cannot be opened or read", "remedy": "The finding says it."},
+        in_general={
+            "trouble": "the mirror cannot be opened or read",
+            "remedy": "The finding says it.",
+        },
     ),
     Entry(
         "mirror.damaged", Area.MACHINE, Severity.ERROR,
         what="the mirror is damaged: {damage}",
         why="what it holds cannot be trusted",
-        remedy="Restore a backup, or move the file away: `sfsync pull --full` reads everything again.",
+        remedy="Restore a backup, or move the file away: `sfsync pull --full` reads everything"
+            " again.",
     ),
     Entry(
         "sqlite.wal", Area.MACHINE, Severity.WARNING,

@@ -87,7 +87,7 @@ _MISSING: Final = "has no such field, or hides it from this user"
 
 
 def of_problem(problem: Problem, org: OrgFacts, area: Area) -> Finding:
-    """A problem of the mapping, told more exactly where the org's setup could be looked into."""
+    """A problem of the mapping; more exact where the org's setup could be looked into."""
     code, what, remedy = "mapping", problem.what, problem.remedy
     if _MISSING in problem.what:
         code = "field.missing"
@@ -122,7 +122,9 @@ def _table_of(problem: Problem) -> str:
 
 
 def address_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
-    """State and country may be picklists, whose values nobody sees in the describe of the text field.
+    """State and country may be picklists.
+
+    The describe of the text field does not show their values.
 
     Source: salesforce-facts §7.4 (the Code fields exist only where the lists are on).
     """
@@ -160,7 +162,7 @@ def value_findings(org: OrgFacts, wanted: Wanted, machine: MachineFacts) -> Iter
 def _too_long(
     field_map: FieldMap, found: FieldFacts, longest: int, subject: str, facts: SObjectFacts
 ) -> Iterator[Finding]:
-    # Only text has a length that counts; of a number the org tells its digits otherwise.
+    # Only text has a length that counts; the digits of a number are described otherwise.
     if field_map.type.traits.choices is None or not found.length:
         return
     if longest > found.length:
@@ -187,7 +189,7 @@ def _not_listed(
 
 # -- what the mirror remembers of the org ----------------------------------------------------------
 def memory_findings(org: OrgFacts, machine: MachineFacts) -> Iterator[Finding]:
-    """What sfsync remembers of the org's objects, so as not to ask at each run, may be out of date."""
+    """What the mirror remembers of the org's objects, between runs, may be out of date."""
     for name, kept in machine.remembered.items():
         facts = org.objects.get(name)
         changed = changes(kept, facts) if facts else []

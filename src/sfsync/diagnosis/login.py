@@ -1,4 +1,4 @@
-"""When there is something to say of the stored login: there, allowed enough and no more, lasting."""
+"""When there is something to say of the login: there, allowed enough and no more, lasting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def login_findings(login: LoginFacts, now: datetime) -> Iterator[Finding]:
     if not login.way:
         return  # it was not looked at
     granted = set(login.scope.split())
-    # A login by key is told no scope; that is not a login without one.
+    # The reply to a login by key names no scope; that is not a login without one.
     if granted and not granted & {"api", "full"}:
         yield finding("login.scope-api")
     if "full" in granted:

@@ -1,4 +1,4 @@
-"""Where in the configuration something stands, and a collector that tells every mistake with its place.
+"""Where in a document something stands, and a collector of mistakes with their positions.
 
 Paths are tuples of keys and list positions: ``("objects", "contact", "fields", "Email", "to")``.
 """
@@ -19,7 +19,7 @@ Position: TypeAlias = tuple[int, int]
 """Line and column, both counted from 1."""
 
 MOST_PROBLEMS = 100
-"""More are counted, not told: nobody reads on."""
+"""More are counted, not listed: no one reads on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Positions:
     """Line and column of every key and every value of one file.
 
     Attributes:
-        source: the file's name as told to people; empty where there is no file.
+        source: the file's name for messages; empty where there is no file.
     """
 
     source: str = ""
@@ -35,7 +35,10 @@ class Positions:
     values: Mapping[Path, Position] = field(default_factory=dict)
 
     def of(self, path: Path, *, at_key: bool = False) -> Position:
-        """Where the value (or the key) stands; for a path that is not in the file, its nearest parent's key."""
+        """Where the value (or the key) stands.
+
+        For a path that is not in the file: its nearest parent's key.
+        """
         first, second = (self.keys, self.values) if at_key else (self.values, self.keys)
         if path in first or path in second:
             return first.get(path) or second[path]

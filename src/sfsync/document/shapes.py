@@ -1,4 +1,4 @@
-"""What a section of a document looks like: its keys, their types and their choices, as pydantic models.
+"""What a section looks like: its keys, their types and choices, as pydantic models.
 
 Which sections there are is for ``mapping.shapes`` and ``config.sections``. Each section and each
 entry is read on its own, so that a mistake in one never hides those of the next.
@@ -47,7 +47,7 @@ def shaped(shape: type[AShape], raw: object, path: Path, problems: Problems) -> 
     except ValidationError as error:
         details = error.errors(include_url=False)
     for detail in details:
-        _tell(shape, detail, path, problems)
+        _report(shape, detail, path, problems)
     wrong = {detail["loc"][0] for detail in details}
     try:
         return shape.model_validate({key: value for key, value in raw.items() if key not in wrong})
@@ -55,7 +55,7 @@ def shaped(shape: type[AShape], raw: object, path: Path, problems: Problems) -> 
         return None
 
 
-def _tell(shape: type[BaseModel], detail: ErrorDetails, path: Path, problems: Problems) -> None:
+def _report(shape: type[BaseModel], detail: ErrorDetails, path: Path, problems: Problems) -> None:
     where = (*path, *detail["loc"])
     match detail["type"]:
         case "missing":
@@ -86,7 +86,7 @@ _EXPECTED: Final = {
 
 
 def section(document: Mapping[str, Any], key: str, problems: Problems) -> dict[str, Any]:
-    """A top-level section; empty where it is missing or, told, of another kind."""
+    """A top-level section; empty where it is missing, or of another kind, which is reported."""
     raw = document.get(key)
     if isinstance(raw, dict):
         return raw
@@ -102,5 +102,5 @@ def default_of(kind: type[DataclassInstance], name: str) -> Any:
 
 
 def takes_default(kind: type[DataclassInstance], name: str) -> Any:
-    """For a key of a section: where it is not stated, it is as the value that is made of it says."""
+    """For a key of a section: its default is that of the value that is made of it."""
     return Field(default_factory=lambda: default_of(kind, name))

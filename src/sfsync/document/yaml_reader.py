@@ -18,7 +18,7 @@ from sfsync.document.problems import Path, Position, Positions, Problems, shown
 from sfsync.errors import ConfigError
 
 MAX_DEPTH: Final = 20
-"""Mappings and lists in one another: deeper than any configuration, and far from Python's own limit."""
+"""Mappings and lists in one another; deeper than any configuration, far from Python's limit."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -59,7 +59,7 @@ def decoded(data: bytes, name: str) -> str:
 
 
 def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Problems]:
-    """One YAML mapping as plain values, with its mistakes so far; they know where everything stands.
+    """One YAML mapping as plain values, and its mistakes so far, which know all positions.
 
     Args:
         name: of the file, for messages.
@@ -109,7 +109,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 class _Builder:
-    """Builds plain values from the parser's events; YAML's own construction of objects is not used."""
+    """Builds plain values from the parser's events, without YAML's construction of objects."""
 
     def __init__(self, name: str) -> None:
         self._keys: dict[Path, Position] = {}

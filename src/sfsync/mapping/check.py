@@ -1,4 +1,4 @@
-"""The mapping of an object against what the org says of it: what fits, what not, and what to do. Pure."""
+"""The mapping of an object against what the org says of it: what does not fit. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does not fit between the mapping and the org: severity, consequence and remedy, as values."""
+"""What does not fit between the mapping and the org: severity, consequence, remedy."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ def with_suggestion(near: str, remedy: str) -> str:
 def _near_field(name: str, known: Iterable[str]) -> str:
     """The nearest name, by what tells names apart.
 
-    Every field of ours begins and ends alike, which makes all of them look near; and none of them is
-    a field of Salesforce's own.
+    Every field of ours begins and ends alike, which makes all of them look near; and none of them
+    is a field of Salesforce's own.
     """
     if name.startswith(OWN):
         known = [entry for entry in known if entry.startswith(OWN)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sfsync.mapping.problem import OWN
@@ -95,7 +95,7 @@ class NewField:
         return text
 
     def metadata(self) -> dict[str, Any]:
-        """``{element: value}``, in alphabetical order, as the Tooling API and the files both want it.
+        """``{element: value}`` in alphabetical order, as the Tooling API and the files want it.
 
         Source: Metadata API Developer Guide, CustomField; salesforce-facts §8.2, §8.3.
         """
@@ -126,7 +126,7 @@ class Blueprint:
     """Everything that a mapping needs in an org.
 
     Attributes:
-        fields: to be there, each once.
+        fields: to be there, without repeats.
         objects: what the permission set allows, in an order in which none hangs on a later one.
         grants: likewise, field by field.
         unknown_fields: custom fields of the mapping that are not the email platform's and not in
@@ -187,7 +187,7 @@ def objects_of(mapping: SyncMapping) -> list[str]:
 
 
 def custom_fields(mapping: SyncMapping) -> list[str]:
-    """Full names of all custom fields of the org's own that the mapping names, and of those made beside them."""
+    """Full names of all custom fields that the mapping names, and of those made beside them."""
     named = {new.full_name: new for new in fields_of(mapping)}
     return sorted({*named, *(twin.full_name for twin in _twins(mapping, named))})
 
@@ -248,18 +248,19 @@ def _key(table: str, name: str, description: str) -> NewField:
 
 
 def _twins(mapping: SyncMapping, fields: Mapping[str, NewField]) -> list[NewField]:
-    """A Lead's fields on Contact too, where that is synced, so that a conversion has somewhere to carry them.
+    """A Lead's fields on Contact too, where that is synced: a conversion carries them over.
 
     Source: Salesforce Help, "Map Custom Lead Fields" (only fields of one type can be mapped).
     """
     if "Contact" not in {object_map.sobject for object_map in mapping.objects.values()}:
         return []
-    reason = "so that converting a Lead can carry it over"
     return [
-        NewField(
-            "Contact", new.name, new.kind, new.suits, "Carried over from the Lead that this person was.",
-            new.length, new.precision, new.scale, new.default, reason=reason,
+        replace(
+            new,
+            table="Contact",
+            description="Carried over from the Lead that this person was.",
+            reason="so that converting a Lead can carry it over",
         )
         for new in fields.values()
         if new.table == "Lead" and not new.is_key
-    ]  # fmt: skip
+    ]

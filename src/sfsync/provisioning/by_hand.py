@@ -65,17 +65,19 @@ def _the_app() -> ByHand:
 def _lead_mapping(names: Sequence[str]) -> ByHand:
     labels = [name.removeprefix(OWN).removesuffix("__c").replace("_", " ") for name in names]
     return ByHand(
-        f"Map these PenguinMails fields of Lead to the Contact fields of the same names: {', '.join(labels)}",
+        "Map these PenguinMails fields of Lead to the Contact fields of the same names:"
+        f" {', '.join(labels)}",
         f"{object_manager('Lead')} > Fields & Relationships > Map Lead Fields > Contact",
         "a converted Lead loses what is not mapped there; Salesforce has no API for it",
     )
 
 
 def _unmakeable(mapping: SyncMapping, known: Mapping[str, SObjectFacts]) -> list[ByHand]:
-    """The platform's fields that the mapping does not say enough of, where the org does not show them."""
+    """The platform's fields that the mapping does not say enough of to make them."""
     return [
         ByHand(
-            f"Make the field {new.full_name}, of the type {' or '.join(sorted(new.suits))}, with its values",
+            f"Make the field {new.full_name}, of the type {' or '.join(sorted(new.suits))},"
+            " with its values",
             f"{object_manager(new.table)} > Fields & Relationships > New",
             "the mapping does not say which values it has; then run this again",
         )
@@ -87,19 +89,19 @@ def _unmakeable(mapping: SyncMapping, known: Mapping[str, SObjectFacts]) -> list
 
 def _picklist_values(activities: ActivityMap, facts: SObjectFacts | None) -> list[ByHand]:
     """Values of standard picklists: deployed as a set they would replace an admin's own."""
-    wanted = dict(activities.fields)
-    value = wanted.get("Type", "")
+    value = dict(activities.fields).get("Type", "")
     found = facts.fields.get("Type") if facts else None
-    if not value or "{" in value or found is None or not found.picklist or value in found.picklist:
+    if found is None or not found.picklist or value in found.picklist:
         return []
+    if not value or "{" in value:
+        return []  # which values it will be is known event by event
+    what = f"Add the value {value!r} to Task's Type"
     near = nearest(value, found.picklist)
-    return [
-        ByHand(
-            f"Add the value {value!r} to Task's Type{f', or write {near!r} in sfsync.yaml' if near else ''}",
-            f"{object_manager('Task')} > Fields & Relationships > Type > Task Type Picklist Values > New",
-            "reports count Tasks by Type; this org has " + ", ".join(found.picklist[:6]),
-        )
-    ]
+    if near:
+        what += f", or write {near!r} in sfsync.yaml"
+    where = "Fields & Relationships > Type > Task Type Picklist Values > New"
+    why = f"reports count Tasks by Type; this org has {', '.join(found.picklist[:6])}"
+    return [ByHand(what, f"{object_manager('Task')} > {where}", why)]
 
 
 def _layouts(mapping: SyncMapping) -> list[ByHand]:

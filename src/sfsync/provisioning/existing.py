@@ -11,7 +11,7 @@ class ExistingField:
     """A custom field as the org has it.
 
     Attributes:
-        type: in describe's words; empty where the org did not tell.
+        type: in describe's words; empty where it is unknown.
     """
 
     type: str = ""

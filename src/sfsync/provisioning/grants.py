@@ -1,4 +1,4 @@
-"""What the permission set allows: rights on objects and fields, exactly what the mapping reads and writes.
+"""What the permission set allows: exactly what the mapping reads and writes.
 
 Source: salesforce-facts §8 (permission sets); Object Reference, ObjectPermissions and
 FieldPermissions.
@@ -45,7 +45,7 @@ class FieldGrant:
 
 
 def makes_parents(mapping: SyncMapping) -> str:
-    """The object whose records a push makes to link others to them, ``Account``; empty where it makes none."""
+    """The object whose records a push makes to link others to them; empty where it makes none."""
     for name, object_map in mapping.objects.items():
         linked = object_map.linked
         if linked and linked.on_missing is OnMissing.CREATE and mapping.rules_for(name).pushes:
@@ -54,22 +54,52 @@ def makes_parents(mapping: SyncMapping) -> str:
 
 
 _DEPENDS: Final[Mapping[str, tuple[str, ...]]] = {"Contact": ("Account",)}
-"""Reading a Contact hangs on reading Accounts. Source: sfxd wiki, "Field Permissions, Important Notes"."""
+"""Reading a Contact hangs on reading Accounts.
+
+Source: sfxd wiki, "Field Permissions, Important Notes".
+"""
 
 _NO_OBJECT: Final = frozenset({"Owner", "CreatedBy", "LastModifiedBy", "RecordType", "Who", "What"})
 _PARENTS: Final[Mapping[str, str]] = {"ReportsTo": "Contact", "MasterRecord": ""}
 _PARTS: Final = frozenset(
-    {"Street", "City", "State", "StateCode", "PostalCode", "Country", "CountryCode", "Latitude", "Longitude", "GeocodeAccuracy"}
-)  # fmt: skip
+    [
+        "Street",
+        "City",
+        "State",
+        "StateCode",
+        "PostalCode",
+        "Country",
+        "CountryCode",
+        "Latitude",
+        "Longitude",
+        "GeocodeAccuracy",
+    ]
+)
 _ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
     "Contact": ("Mailing", "Other"),
     "Lead": ("",),
     "Account": ("Billing", "Shipping"),
 }
 _EVERYBODY: Final = frozenset(
-    {"Id", "Name", "FirstName", "LastName", "MiddleName", "Suffix", "Salutation", "OwnerId", "IsDeleted", "IsConverted",
-     "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp", "LastActivityDate"}
-)  # fmt: skip
+    [
+        "Id",
+        "Name",
+        "FirstName",
+        "LastName",
+        "MiddleName",
+        "Suffix",
+        "Salutation",
+        "OwnerId",
+        "IsDeleted",
+        "IsConverted",
+        "CreatedDate",
+        "CreatedById",
+        "LastModifiedDate",
+        "LastModifiedById",
+        "SystemModstamp",
+        "LastActivityDate",
+    ]
+)
 _REQUIRED: Final[Mapping[str, frozenset[str]]] = {
     "Lead": frozenset({"Company", "Status"}),
     "Task": frozenset({"Subject", "Status", "Priority", "ActivityDate"}),
@@ -77,7 +107,7 @@ _REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 
 
 def permission_name(sobject: str, field_name: str) -> str:
-    """What a permission calls a standard field; empty where everybody who sees the record sees the field.
+    """What a permission calls a field; empty where all who see the record see the field.
 
     The parts of an address are opened together, under the address's name.
 
@@ -121,7 +151,7 @@ def _read_beside(object_map: ObjectMap) -> list[str]:
     names = list(_DEPENDS.get(object_map.sobject, ()))
     for field in object_map.fields:
         parent, dot, _ = field.remote.partition(".")
-        # A custom parent's object cannot be told from its relationship's name.
+        # The relationship's name does not say which object a custom parent is.
         if dot and parent not in _NO_OBJECT and not parent.endswith("__r"):
             names.append(_PARENTS.get(parent, parent))
     return [name for name in names if name]
@@ -130,7 +160,7 @@ def _read_beside(object_map: ObjectMap) -> list[str]:
 def field_grants(
     mapping: SyncMapping, described: Mapping[str, SObjectFacts]
 ) -> tuple[FieldGrant, ...]:
-    """What is allowed on each field, each once; the wider right where two lines of the mapping differ.
+    """What is allowed on each field; the wider right where two lines of the mapping differ.
 
     Args:
         described: what the org says of its objects, where it can be asked.
@@ -147,7 +177,7 @@ def field_grants(
 
 
 def _grantable(wanted: FieldGrant, facts: SObjectFacts | None) -> FieldGrant | None:
-    """The grant under the name that permissions have for its field; ``None`` where it needs none."""
+    """The grant under the name that permissions use; ``None`` where the field needs none."""
     name = permission_name(wanted.sobject, wanted.field)
     if not name:
         return None
