@@ -1,8 +1,7 @@
-"""A record that lives on in another, by a merge or a conversion: what its row still owes goes along.
+"""Commit plans whose records were merged or converted, together with what their survivors inherit.
 
-Pull and push both meet such records. Each is followed alone, after everything before it is
-committed, so that a chain of them (merged, and merged again) hands on from row to row whatever its
-order.
+Pull and push both meet such records. Each is committed alone, after everything before it, so that a
+chain of them (merged, and merged again) hands on from row to row whatever its order.
 """
 
 from __future__ import annotations
@@ -15,10 +14,14 @@ from sfsync.mapping.project import Projection
 from sfsync.model.change import RowPlan
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import RemoteState, Row, SalesforceId, Triple
-from sfsync.planning.planner import fold, lost_edits, plan_row
+from sfsync.planning.planner import plan_row
+from sfsync.planning.survivor import inherited, lost_edits
 
 CONTACT = "contact"
-"""What a converted Lead lives on in."""
+"""What a converted Lead becomes."""
+
+Successor = tuple[str, SalesforceId]
+"""The object and the Id of the record that another one became part of."""
 
 
 def commit_with_survivors(
@@ -27,7 +30,7 @@ def commit_with_survivors(
     """Commit the mirror's half of these plans.
 
     Returns:
-        The plans as they were applied: with what went along, or could not.
+        The plans as they were applied: with what was inherited, or could not be.
     """
     applied: list[RowPlan] = []
     waiting: list[RowPlan] = []
@@ -36,79 +39,79 @@ def commit_with_survivors(
             waiting.append(plan)
             continue
         run.mirror.rows.commit(waiting, segment=segment)
-        followed = _followed(run, plan)
-        run.mirror.rows.commit([followed])
-        applied += [*waiting, followed]
+        ended = _with_inheritance(run, plan, plan.successor_id)
+        run.mirror.rows.commit([ended])
+        applied += [*waiting, ended]
         waiting = []
     run.mirror.rows.commit(waiting, segment=segment)
     return applied + waiting
 
 
-def _followed(run: Run, plan: RowPlan) -> RowPlan:
-    """The plan with what its row owes to the record it lives on in; see ``planner.fold``."""
-    if plan.local_id is None or plan.successor_id is None:
+def _with_inheritance(run: Run, plan: RowPlan, successor_id: SalesforceId) -> RowPlan:
+    """The plan with what its row leaves to the survivor; see ``planning.survivor``."""
+    if plan.local_id is None:
         return plan
     row = run.mirror.rows.by_local_id(plan.object, plan.local_id)
     if row is None:
         return plan
     triple = Triple(plan.object, row.base, row.local, None)
     object_map = run.usable.objects[plan.object]
-    found = _survivor(run, plan.successor_object, plan.successor_id)
+    found = _survivor(run, (plan.successor_object, successor_id))
     if found is None:
         return replace(plan, decisions=lost_edits(triple, object_map))
     target, survivor = found
-    setting, adding, kept = fold(triple, survivor.local.values, object_map, target)
+    inheritance = inherited(triple, survivor.local.values, object_map, target)
     return replace(
         plan,
-        decisions=kept,
+        decisions=inheritance.conflicts,
         successor_object=target.name,
         successor_id=survivor.salesforce_id,
-        to_successor=setting,
-        add_to_successor=adding,
+        to_successor=inheritance.to_set,
+        add_to_successor=inheritance.to_add,
     )
 
 
-def _survivor(
-    run: Run, object_name: str, salesforce_id: SalesforceId | None
-) -> tuple[ObjectMap, Row] | None:
-    """The live row at the end of the trail; ``None`` where it leads to nobody the mirror can know."""
-    trail: set[SalesforceId] = set()
-    while salesforce_id is not None and salesforce_id not in trail:
-        trail.add(salesforce_id)
-        target = run.usable.objects.get(object_name)
-        if target is None:
-            return None
-        row = run.mirror.rows.by_salesforce_id(object_name, salesforce_id)
+def _survivor(run: Run, successor: Successor | None) -> tuple[ObjectMap, Row] | None:
+    """The live row at the end of a chain of merges and conversions.
+
+    Returns:
+        ``None`` where the chain ends in a record that the mirror cannot hold.
+    """
+    seen: set[SalesforceId] = set()
+    while successor is not None and successor[1] not in seen:
+        name, salesforce_id = successor
+        seen.add(salesforce_id)
+        object_map = run.usable.objects.get(name)
+        if object_map is None:
+            return None  # an object that is not configured
+        row = run.mirror.rows.by_salesforce_id(name, salesforce_id)
+        if row is not None and row.local.deleted_at:
+            successor = run.mirror.rows.successor(name, salesforce_id)
+            continue
         if row is None:
-            row, successor = _bring_in(run, target, salesforce_id)
-        elif row.local.deleted_at:
-            row, successor = None, run.mirror.rows.successor(object_name, salesforce_id)
-        else:
-            successor = None
+            row, successor = _bring_in(run, object_map, salesforce_id)
         if row is not None:
-            return target, row
-        object_name, salesforce_id = successor or (object_name, None)
+            return object_map, row
     return None
 
 
 def _bring_in(
-    run: Run, target: ObjectMap, salesforce_id: SalesforceId
-) -> tuple[Row | None, tuple[str, SalesforceId] | None]:
-    """The survivor is not in the mirror yet: bring it in now, so that nothing owed to it is dropped.
+    run: Run, object_map: ObjectMap, salesforce_id: SalesforceId
+) -> tuple[Row | None, Successor | None]:
+    """Bring in a survivor that the mirror does not have yet, so that nothing it inherits is dropped.
 
     Returns:
-        Its row; or, where it has ended itself, what it lives on in.
+        Its row; or, where it has ended itself, its own successor.
     """
-    columns = tuple(column for column, field_map in target.by_column.items() if field_map.pulls)
-    projection = Projection(target, columns)
-    rules = run.usable.rules_for(target.name)
-    for page in run.org.fetch(target.sobject, projection.remote_fields, [salesforce_id]):
+    columns = tuple(column for column, each in object_map.by_column.items() if each.pulls)
+    projection = Projection(object_map, columns)
+    rules = run.usable.rules_for(object_map.name)
+    for page in run.org.fetch(object_map.sobject, projection.remote_fields, [salesforce_id]):
         for raw in page:
             remote = projection.to_remote_record(raw)
             if remote.successor_id is not None:
                 converted = remote.state is RemoteState.CONVERTED
-                return None, (CONTACT if converted else target.name, remote.successor_id)
-            run.mirror.rows.commit(
-                [plan_row(Triple(target.name, None, None, remote), target, rules)]
-            )
-    return run.mirror.rows.by_salesforce_id(target.name, salesforce_id), None
+                return None, (CONTACT if converted else object_map.name, remote.successor_id)
+            triple = Triple(object_map.name, None, None, remote)
+            run.mirror.rows.commit([plan_row(triple, object_map, rules)])
+    return run.mirror.rows.by_salesforce_id(object_map.name, salesforce_id), None

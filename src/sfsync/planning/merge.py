@@ -10,7 +10,7 @@ from __future__ import annotations
 from sfsync.model.change import FieldDecision, Side
 from sfsync.model.mapping import FieldMap
 from sfsync.model.merges import Merge
-from sfsync.model.record import MISSING, Missing, Value
+from sfsync.model.record import MISSING, Base, Missing, Value
 from sfsync.planning.policy import POLICIES, Contest
 
 ONLY_HERE = "changed here"
@@ -38,35 +38,40 @@ def merge_field(field_map: FieldMap, contest: Contest) -> FieldDecision | None:
     """
     if contest.local == contest.remote and not _counted_on_both(field_map, contest):
         return None
-    local_moved = contest.local != contest.base
-    remote_moved = contest.remote != contest.base
+    local_changed = contest.local != contest.base
+    remote_changed = contest.remote != contest.base
     if field_map.merge is Merge.STICKY_TRUE:
-        return _consent(field_map, contest, both=local_moved and remote_moved)
+        return _consent(field_map, contest, both=local_changed and remote_changed)
     if not field_map.pushes:
-        if contest.remote is None and contest.base in (None, MISSING):
-            return None  # the org has nothing to say yet: what was typed here may stay here
-        lost = local_moved and contest.local is not None
-        return _one_way(field_map, contest, Side.REMOTE, conflict=lost)
+        return _pull_only(field_map, contest, local_changed=local_changed)
     if not field_map.pulls and field_map.merge is not Merge.COUNTER:
-        if not local_moved:
-            return None
-        lost = remote_moved and contest.base is not MISSING
-        return _one_way(field_map, contest, Side.LOCAL, conflict=lost)
+        return _push_only(
+            field_map, contest, local_changed=local_changed, remote_changed=remote_changed
+        )
     if contest.base is MISSING:
         return _first_meeting(field_map, contest)
-    if not remote_moved:
+    if not remote_changed:
         return _decision(field_map, contest, contest.local, Side.LOCAL, ONLY_HERE)
-    if not local_moved:
-        if not field_map.pulls:
-            return None
-        return _decision(field_map, contest, contest.remote, Side.REMOTE, ONLY_THERE)
-    return _by_policy(field_map, contest)
+    if local_changed:
+        return _by_policy(field_map, contest)
+    if not field_map.pulls:
+        return None  # a counter that only goes up: what others counted there stays there
+    return _decision(field_map, contest, contest.remote, Side.REMOTE, ONLY_THERE)
+
+
+def agreed_value(base: Base | None, column: str) -> Value | Missing:
+    """What both sides last agreed on for one field; a column that was never read has no base."""
+    return MISSING if base is None else base.values.get(column, MISSING)
 
 
 def _counted_on_both(field_map: FieldMap, contest: Contest) -> bool:
-    """Whether both sides added the same amount to a counter: equal numbers, and yet one of the two is missing."""
-    counts = field_map.merge is Merge.COUNTER and field_map.pushes
-    return counts and contest.local is not None and contest.base not in (MISSING, contest.local)
+    """Whether both sides added the same amount to a counter.
+
+    The numbers are equal then, and yet one of the two amounts is missing from each.
+    """
+    if field_map.merge is not Merge.COUNTER or not field_map.pushes:
+        return False
+    return contest.local is not None and contest.base not in (MISSING, contest.local)
 
 
 def _first_meeting(field_map: FieldMap, contest: Contest) -> FieldDecision:
@@ -88,28 +93,33 @@ def _consent(field_map: FieldMap, contest: Contest, *, both: bool) -> FieldDecis
     if value == contest.local and not field_map.pushes:
         return None  # the org's own field: nothing to send, and consent here stays
     taken_back = contest.base not in (MISSING, None, 0)
-    rule = (
-        Merge.STICKY_TRUE.value
-        if both or taken_back
-        else ONLY_HERE
-        if winner is Side.LOCAL
-        else ONLY_THERE
-    )
+    if both or taken_back:
+        rule = Merge.STICKY_TRUE.value
+    elif winner is Side.LOCAL:
+        rule = ONLY_HERE
+    else:
+        rule = ONLY_THERE
     return _decision(field_map, contest, value, winner, rule, conflict=taken_back)
 
 
-def _one_way(
-    field_map: FieldMap, contest: Contest, owner: Side, *, conflict: bool
-) -> FieldDecision:
-    value = contest.remote if owner is Side.REMOTE else contest.local
-    return _decision(
-        field_map,
-        contest,
-        value,
-        owner,
-        PULL_ONLY if owner is Side.REMOTE else PUSH_ONLY,
-        conflict=conflict,
-    )
+def _pull_only(
+    field_map: FieldMap, contest: Contest, *, local_changed: bool
+) -> FieldDecision | None:
+    """The org's own field: its value stands, and an edit made here is kept as a conflict."""
+    if contest.remote is None and contest.base in (None, MISSING):
+        return None  # the org has nothing to say yet: what was typed here may stay here
+    lost = local_changed and contest.local is not None
+    return _decision(field_map, contest, contest.remote, Side.REMOTE, PULL_ONLY, conflict=lost)
+
+
+def _push_only(
+    field_map: FieldMap, contest: Contest, *, local_changed: bool, remote_changed: bool
+) -> FieldDecision | None:
+    """The mirror's own field: its value stands, and an edit made there is kept as a conflict."""
+    if not local_changed:
+        return None  # the org's edit is neither taken nor overwritten until there is one here
+    lost = remote_changed and contest.base is not MISSING
+    return _decision(field_map, contest, contest.local, Side.LOCAL, PUSH_ONLY, conflict=lost)
 
 
 def _by_policy(field_map: FieldMap, contest: Contest) -> FieldDecision:

@@ -18,7 +18,8 @@ from sfsync.model.record import (
     SalesforceId,
     Triple,
 )
-from sfsync.planning.planner import fold, plan_row
+from sfsync.planning.planner import plan_row
+from sfsync.planning.survivor import inherited
 from tests.strategies import ID, RULES
 
 CONTACT = ObjectMap(
@@ -213,7 +214,7 @@ def test_what_a_merged_row_still_owes_goes_to_its_survivor() -> None:
         None,
     )
     survivor = VALUES | {"clicks": 20, "opened": "2026-01-01T00:00:00Z"}
-    setting, adding, kept = fold(ending, survivor, CONTACT, CONTACT)
+    setting, adding, kept = inherited(ending, survivor, CONTACT, CONTACT)
     assert setting == {"gone": 1, "opted_out": 1, "opened": "2026-01-05T00:00:00Z"}
     assert adding == {"clicks": 3}
     assert [(edit.column, edit.local) for edit in kept] == [("title", "CEO")]
@@ -221,7 +222,7 @@ def test_what_a_merged_row_still_owes_goes_to_its_survivor() -> None:
 
 def test_an_agreed_row_owes_nothing_but_its_opt_out() -> None:
     opted_out = VALUES | {"gone": 1, "opted_out": 1}
-    setting, adding, kept = fold(
+    setting, adding, kept = inherited(
         triple(Base(opted_out), local(**opted_out), None), VALUES, CONTACT, CONTACT
     )
     assert (setting, adding, kept) == ({"gone": 1, "opted_out": 1}, {}, ())

@@ -10,7 +10,8 @@ from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, 
 from sfsync.model.mapping import Direction, OnLocalDelete, RecordEvent, SyncRules
 from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING, Base, LocalId, RemoteState, Triple
-from sfsync.planning.planner import fold, lost_edits, plan_row
+from sfsync.planning.planner import plan_row
+from sfsync.planning.survivor import inherited, lost_edits
 from tests.strategies import ID, RULES
 from tests.unit.planning.test_planner import CONTACT, OTHER, VALUES, local, remote, triple
 
@@ -215,7 +216,7 @@ OPENED, LATER = "2026-01-01T00:00:00Z", "2026-01-05T00:00:00Z"
 
 def owed(survivor: dict[str, object] | None = None, **mine: object) -> tuple[dict, dict, tuple]:
     ending = triple(Base(VALUES), local(**mine), None)
-    return fold(ending, VALUES | (survivor or {}), CONTACT, CONTACT)  # type: ignore[arg-type]
+    return inherited(ending, VALUES | (survivor or {}), CONTACT, CONTACT)  # type: ignore[arg-type]
 
 
 def test_an_edit_that_cannot_be_placed_is_told_whole() -> None:
@@ -245,8 +246,8 @@ def test_a_later_time_goes_along(theirs: object, setting: dict[str, object]) -> 
 
 def test_a_time_that_was_blanked_does_not_go_along() -> None:
     ending = triple(Base(VALUES | {"opened": OPENED}), local(opened=None), None)
-    assert fold(ending, VALUES, CONTACT, CONTACT) == ({}, {}, ())
-    assert fold(ending, VALUES | {"opened": LATER}, CONTACT, CONTACT) == ({}, {}, ())
+    assert inherited(ending, VALUES, CONTACT, CONTACT) == ({}, {}, ())
+    assert inherited(ending, VALUES | {"opened": LATER}, CONTACT, CONTACT) == ({}, {}, ())
 
 
 def test_an_opt_out_that_the_survivor_has_is_not_said_again() -> None:
@@ -268,7 +269,7 @@ def test_a_number_that_is_no_counter_is_kept_as_an_edit() -> None:
         opt_out=(),
     )
     ending = triple(Base(VALUES), local(clicks=8), None)
-    setting, adding, kept = fold(ending, VALUES, CONTACT, plain)
+    setting, adding, kept = inherited(ending, VALUES, CONTACT, plain)
     assert (setting, adding) == ({}, {})
     assert [edit.column for edit in kept] == ["clicks"]
 
@@ -282,8 +283,8 @@ def test_a_count_for_a_field_that_only_comes_down_or_is_not_there_is_kept_as_an_
     )
     ending = triple(Base(VALUES), local(clicks=8), None)
     for target in (one_way, nowhere):
-        _, adding, kept = fold(ending, VALUES, CONTACT, target)
+        _, adding, kept = inherited(ending, VALUES, CONTACT, target)
         assert adding == {}
         assert [edit.column for edit in kept] == ["clicks"]
     survivor = {column: value for column, value in VALUES.items() if column != "clicks"}
-    assert fold(ending, survivor, CONTACT, nowhere)[2][0].remote is None
+    assert inherited(ending, survivor, CONTACT, nowhere)[2][0].remote is None
