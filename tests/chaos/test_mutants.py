@@ -9,7 +9,7 @@ import pytest
 
 from sfsync.engine import pull as pulling
 from sfsync.engine.run import Run
-from sfsync.mirror import records
+from sfsync.mirror import bases
 from sfsync.mirror.outbox import Outbox
 from sfsync.model.change import OrgWrite
 from sfsync.model.journal import WriteIntent
@@ -75,8 +75,8 @@ def test_a_base_that_moves_before_the_reply(world: World, monkeypatch: pytest.Mo
                 plan, table = each.plan, context.table(each.plan.object)
                 if plan.local_id is not None and plan.salesforce_id is not None:
                     values = {**plan.new_base, **plan.to_org}
-                    records.agree(
-                        context.database, table, plan.local_id, values, records.held_columns(plan)
+                    bases.move(
+                        context.database, table, plan.local_id, values, bases.held_columns(plan)
                     )
         return sent
 

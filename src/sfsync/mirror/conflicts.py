@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sfsync.errors import UsageError
-from sfsync.mirror import records
+from sfsync.mirror import bases, records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database
 from sfsync.mirror.tables import MappedTable
@@ -81,11 +81,11 @@ class Conflicts:
         self, table: MappedTable, local_id: LocalId, column: str, remote: Value, winner: Side
     ) -> None:
         """The base moves to the org's value: the row's own counts as the one edit there is, or takes it."""
-        records.keep_base(self._database, table, local_id)
+        bases.keep(self._database, table, local_id)
         if winner is Side.REMOTE:
             records.write(self._database, table, local_id, {column: remote})
-        records.agree(self._database, table, local_id, {column: remote}, set())
-        records.prune(self._database, table, local_id)
+        bases.move(self._database, table, local_id, {column: remote}, set())
+        bases.prune(self._database, table, local_id)
 
 
 # -- inside a transaction of the caller's ------------------------------------------------------------

@@ -67,12 +67,12 @@ class Database:
         with self._translated():
             self._connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
             try:
-                self._settle_in()
+                self._configure()
             except BaseException:
                 self._connection.close()
                 raise
 
-    def _settle_in(self) -> None:
+    def _configure(self) -> None:
         self._connection.execute("PRAGMA synchronous = EXTRA")
         self._connection.execute("PRAGMA temp_store = FILE")
         self._connection.execute("PRAGMA trusted_schema = OFF")
@@ -98,14 +98,14 @@ class Database:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            raise in_our_words(error, self.path) from error
+            raise translated(error, self.path) from error
 
     def row(self, sql: str, parameters: Parameters = ()) -> Any | None:
         """The first row, or ``None``."""
         try:
             return self._connection.execute(sql, parameters).fetchone()
         except sqlite3.Error as error:
-            raise in_our_words(error, self.path) from error
+            raise translated(error, self.path) from error
 
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
         """The first column of the first row, or ``None``."""
@@ -131,21 +131,21 @@ class Database:
         try:
             return self._connection.execute(sql, parameters).rowcount
         except sqlite3.Error as error:
-            raise in_our_words(error, self.path) from error
+            raise translated(error, self.path) from error
 
     def insert(self, sql: str, parameters: Parameters = ()) -> int:
         """One INSERT; the new row's id."""
         try:
             return self._connection.execute(sql, parameters).lastrowid or 0
         except sqlite3.Error as error:
-            raise in_our_words(error, self.path) from error
+            raise translated(error, self.path) from error
 
     def run_many(self, sql: str, parameters: Iterable[Parameters]) -> int:
         """One statement for many rows; how many rows it touched."""
         try:
             return self._connection.executemany(sql, parameters).rowcount
         except sqlite3.Error as error:
-            raise in_our_words(error, self.path) from error
+            raise translated(error, self.path) from error
 
     @contextmanager
     def transaction(self, *, edits: bool = False) -> Iterator[None]:
@@ -168,7 +168,7 @@ class Database:
                     self._connection.execute(_GUARD_DOWN)
                 self._commit()
             except BaseException:
-                self._take_back()
+                self._rollback()
                 raise
 
     @contextmanager
@@ -197,7 +197,7 @@ class Database:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._take_back()
+                self._rollback()
                 raise
 
     def _commit(self) -> None:
@@ -208,7 +208,7 @@ class Database:
         self._connection.execute("COMMIT")
         reach("commit")
 
-    def _take_back(self) -> None:
+    def _rollback(self) -> None:
         # a full disk or an I/O error has rolled back already: going on would be autocommit, one
         # half at a time
         if self._connection.in_transaction:
@@ -219,10 +219,10 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise in_our_words(error, self.path) from error
+            raise translated(error, self.path) from error
 
 
-def in_our_words(error: sqlite3.Error, path: Path) -> SfsyncError:
+def translated(error: sqlite3.Error, path: Path) -> SfsyncError:
     """What an error of SQLite means for a person."""
     name = getattr(error, "sqlite_errorname", "") or ""
     for start, (sentence, hint) in _MEANINGS.items():

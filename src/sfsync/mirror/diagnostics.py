@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from sfsync.mirror import records
+from sfsync.mirror import bases
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
 from sfsync.mirror.lock import holder
@@ -66,7 +66,7 @@ class Diagnostics:
         pushed = [field.column for field in sendable.fields if field.pushes]
         edited = self._database.value(
             f"SELECT count(*) FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
-            f" WHERE {records.dirty(table, pushed)}"
+            f" WHERE {bases.is_dirty(table, pushed)}"
         )
         watermark = self._database.value(
             "SELECT at FROM _watermarks WHERE object = ?", [table.object]

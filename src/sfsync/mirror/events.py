@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from sfsync.mirror import purge, quarantine, records
+from sfsync.mirror import provenance, purge, quarantine, records
 from sfsync.mirror.address_lookup import AddressLookup, chunks, marks
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
@@ -148,7 +148,7 @@ class Events:
             **(effect.new_person[1] if effect.new_person else {}),
         }
         if touched:
-            records.note_provenance(
+            provenance.note(
                 database, table, local_id, "event", touched, event.id, self._context.run_id
             )
         if effect.task is not None:
@@ -167,7 +167,7 @@ class Events:
                 ],
             )
         self._mark(event, "handled", table.object, local_id, "")
-        quarantine.over_for(database, quarantine.EVENT, event.id)
+        quarantine.settle_event(database, quarantine.EVENT, event.id)
 
     def _refuse(self, effect: Effect, code: str, message: str, hint: str) -> None:
         event = effect.event
@@ -179,10 +179,10 @@ class Events:
             person.local_id if person else None,
             message,
         )
-        refusal = quarantine.Refusal(
+        refusal = quarantine.QuarantineEntry(
             quarantine.EVENT, code, message, hint, event_id=event.id, payload=event.email
         )
-        quarantine.put_aside(self._database, refusal, self._context.run_id)
+        quarantine.add(self._database, refusal, self._context.run_id)
 
     def _mark(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sfsync.mirror import purge, records
+from sfsync.mirror import provenance, purge, records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable
@@ -48,7 +48,7 @@ class Imports:
                 action, local_id, columns = _import_one(database, table, values)
                 counts[action] += 1
                 if columns:
-                    records.note_provenance(
+                    provenance.note(
                         database,
                         table,
                         local_id,

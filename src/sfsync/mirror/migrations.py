@@ -14,7 +14,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from sfsync.errors import MirrorError
-from sfsync.mirror.database import Database, in_our_words, quoted
+from sfsync.mirror.database import Database, quoted, translated
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SchemaDatabase
@@ -258,7 +258,7 @@ def _apply(database: Database) -> None:
         try:
             _steps().apply(SchemaDatabase(database.connection, execute_plugins=False))
         except sqlite3.Error as error:
-            raise in_our_words(error, database.path) from error
+            raise translated(error, database.path) from error
         database.run(f"PRAGMA application_id = {APPLICATION_ID}")
         database.run(f"PRAGMA user_version = {SCHEMA}")
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sfsync.mirror import conflicts, quarantine, records
+from sfsync.mirror import bases, conflicts, quarantine, records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.change import LocalAction, OrgAction, OrgWrite, RowPlan
@@ -82,31 +82,39 @@ class Outbox:
 
     def _settle(self, outcome: Outcome) -> None:
         kept = self._database.row(
-            f"SELECT object, person_id, action, plan, edit, after FROM _outbox WHERE ref = ? AND {_UNSETTLED}",
+            "SELECT object, person_id, action, plan, edit, after FROM _outbox"
+            f" WHERE ref = ? AND {_UNSETTLED}",
             [outcome.ref],
         )
         if kept is None:
-            return
-        table, local_id, action = (
-            self._context.tables[kept[0]],
-            LocalId(kept[1]),
-            OrgAction(kept[2]),
-        )
+            return  # settled before
+        object_name, person, action, plan, edit, sent = kept
+        table, local_id = self._context.tables[object_name], LocalId(person)
         match outcome:
             case Accepted():
-                self._accept(
-                    table, local_id, action, plan_from_json(self._database.parsed(kept[3])), outcome
-                )
+                self._close(outcome.ref, "accepted", "", outcome.salesforce_id)
+                parsed = plan_from_json(self._database.parsed(plan))
+                self._accept(table, local_id, OrgAction(action), parsed, outcome)
             case Rejected():
                 self._close(outcome.ref, "rejected", f"{outcome.code}: {outcome.message}")
-                self._put_aside(table, local_id, outcome.code, outcome.message, kept[5], kept[4])
+                self._quarantine(table, local_id, outcome.code, outcome.message, sent, edit)
             case Deferred():
+                # it was not done: as if it had never been tried
                 self._database.run("DELETE FROM _outbox WHERE ref = ?", [outcome.ref])
             case Unknown():
                 self._database.run(
                     "UPDATE _outbox SET state = 'unknown', error = ? WHERE ref = ?",
                     [outcome.message, outcome.ref],
                 )
+
+    def _close(
+        self, ref: int, state: str, error: str, salesforce_id: SalesforceId | None = None
+    ) -> None:
+        self._database.run(
+            "UPDATE _outbox SET state = ?, error = ?, settled_at = ?, plan = '',"
+            " salesforce_id = coalesce(?, salesforce_id) WHERE ref = ?",
+            [state, error, self._database.now(), salesforce_id, ref],
+        )
 
     def _accept(
         self,
@@ -117,44 +125,49 @@ class Outbox:
         outcome: Accepted,
     ) -> None:
         database = self._database
-        self._close(outcome.ref, "accepted", "", outcome.salesforce_id)
         if database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [local_id]) is None:
             return  # hard-deleted meanwhile: the next pull brings the record in
         if action is OrgAction.DELETE:
-            records.forget_base(database, table, local_id)
+            bases.drop(database, table, local_id)
             return
         if not records.link(database, table, local_id, outcome.salesforce_id):
             message = f"another row of the mirror holds {outcome.salesforce_id}"
-            self._put_aside(table, local_id, ALREADY_LINKED, message, "", 0)
+            self._quarantine(table, local_id, ALREADY_LINKED, message, "", 0)
             return
-        records.keep_base(database, table, local_id)
+        bases.keep(database, table, local_id)
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
-        late = replace(plan, decisions=outcome.lost_updates, to_local={}, to_org={}, new_base={})
-        held = records.held_columns(plan) | records.held_columns(late)
-        taken = {
+        self._take_over(table, local_id, plan, outcome)
+        quarantine.settle_row(database, table.object, local_id)
+        bases.prune(database, table, local_id)
+        self._keep_conflicts(local_id, plan, outcome)
+
+    def _take_over(
+        self, table: MappedTable, local_id: LocalId, plan: RowPlan, outcome: Accepted
+    ) -> None:
+        """The merged values go into the row, and the base moves to what was sent."""
+        database = self._database
+        held = bases.held_columns(plan) | bases.held_columns(_lost_updates(plan, outcome))
+        restored = {
             each.column: each.value for each in outcome.lost_updates if each.column not in held
         }
-        records.write(
-            database,
-            table,
-            local_id,
-            {**plan.to_local, **taken},
-            records.seen_values(plan.decisions),
-        )
-        open_still = held | records.overtaken(database, table, local_id, plan)
+        values = {**plan.to_local, **restored}
+        records.write(database, table, local_id, values, bases.seen_values(plan.decisions))
+        not_agreed = held | bases.edited_since(database, table, local_id, plan)
         sent = {**plan.new_base, **plan.to_org}
-        agreed = {column: value for column, value in sent.items() if column not in open_still}
-        records.agree(database, table, local_id, agreed, held)
-        quarantine.over(database, table.object, local_id)
-        records.prune(database, table, local_id)
-        conflicts.record(database, plan, local_id, self._context.run_id)
-        if outcome.lost_updates:
-            conflicts.record(database, late, local_id, self._context.run_id)
-            if outcome.seen:
-                self._correct(outcome)
+        agreed = {column: value for column, value in sent.items() if column not in not_agreed}
+        bases.move(database, table, local_id, agreed, held)
 
-    def _correct(self, outcome: Accepted) -> None:
+    def _keep_conflicts(self, local_id: LocalId, plan: RowPlan, outcome: Accepted) -> None:
+        conflicts.record(self._database, plan, local_id, self._context.run_id)
+        if not outcome.lost_updates:
+            return
+        lost = _lost_updates(plan, outcome)
+        conflicts.record(self._database, lost, local_id, self._context.run_id)
+        if outcome.seen:
+            self._correct_history(outcome)
+
+    def _correct_history(self, outcome: Accepted) -> None:
         """The history says what the write replaced, not what it was judged against."""
         was = self._database.parsed(
             self._database.value("SELECT before FROM _outbox WHERE ref = ?", [outcome.ref])
@@ -166,16 +179,7 @@ class Outbox:
             "UPDATE _outbox SET before = ? WHERE ref = ?", [json.dumps(was), outcome.ref]
         )
 
-    def _close(
-        self, ref: int, state: str, error: str, salesforce_id: SalesforceId | None = None
-    ) -> None:
-        self._database.run(
-            "UPDATE _outbox SET state = ?, error = ?, settled_at = ?, plan = '',"
-            " salesforce_id = coalesce(?, salesforce_id) WHERE ref = ?",
-            [state, error, self._database.now(), salesforce_id, ref],
-        )
-
-    def _put_aside(
+    def _quarantine(
         self,
         table: MappedTable,
         local_id: LocalId,
@@ -184,7 +188,7 @@ class Outbox:
         payload: str,
         edit: int,
     ) -> None:
-        refusal = quarantine.Refusal(
+        entry = quarantine.QuarantineEntry(
             quarantine.RECORD,
             code,
             message,
@@ -193,7 +197,7 @@ class Outbox:
             payload=payload,
             edit=edit,
         )
-        quarantine.put_aside(self._database, refusal, self._context.run_id)
+        quarantine.add(self._database, entry, self._context.run_id)
 
     # -- what became of them -----------------------------------------------------------------------
     def unsettled(self, object_name: str) -> list[JournaledWrite]:
@@ -279,3 +283,8 @@ def before(plan: RowPlan) -> dict[str, Value]:
         for decision in plan.decisions
         if decision.column in plan.to_org and decision.remote is not MISSING
     }
+
+
+def _lost_updates(plan: RowPlan, outcome: Accepted) -> RowPlan:
+    """The plan with only the decisions on lost updates: it writes nothing."""
+    return replace(plan, decisions=outcome.lost_updates, to_local={}, to_org={}, new_base={})

@@ -24,7 +24,7 @@ from typing import Any
 
 from sfsync.mirror import person_history, records
 from sfsync.mirror.context import MirrorContext
-from sfsync.mirror.database import Database, in_our_words, quoted
+from sfsync.mirror.database import Database, quoted, translated
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.event import EmailEvent, EventType, match_key
 from sfsync.model.record import Remote, Value
@@ -53,13 +53,15 @@ class Purge:
         """
         database, tables = self._database, list(self._context.tables.values())
         report: dict[str, Any] = {}
-        database.connection.create_function("_names", 2, names, deterministic=True)
+        database.connection.create_function(
+            "_mentions_address", 2, mentions_address, deterministic=True
+        )
         try:
             with database.wiping(), database.transaction():
                 report = _purge(database, tables, match_key(email))
                 if dry_run:
-                    _take_back()
-        except _Rehearsed:
+                    _roll_back()
+        except _DryRun:
             return report
         _rewrite(database)
         return report
@@ -146,7 +148,7 @@ class PurgedPeople:
             return event
         return replace(
             event,
-            id=_nameless(self._key, event.id, key),
+            id=_anonymous_id(self._key, event.id, key),
             email="",
             campaign_id="",
             campaign_name="",
@@ -161,28 +163,28 @@ def _hash(key: bytes, name: str) -> str:
     return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
 
 
-def _nameless(secret: bytes, name: str, key: str) -> str:
+def _anonymous_id(secret: bytes, name: str, key: str) -> str:
     """An event's id; where it holds the address, a hash of it, the same each time."""
     return f"{PURGED}-{_hash(secret, name)[:32]}" if key in name.lower() else name
 
 
-class _Rehearsed(Exception):
-    """Takes a rehearsal back."""
+class _DryRun(Exception):
+    """Rolls the transaction of a dry run back."""
 
 
-def _take_back() -> None:
-    raise _Rehearsed
+def _roll_back() -> None:
+    raise _DryRun
 
 
-def names(text: object, key: str) -> bool:
+def mentions_address(text: object, key: str) -> bool:
     r"""Whether a text, also one inside JSON, holds this address; a longer one that ends or begins like it is another.
 
     A dash before it may belong to an id that somebody made from it, so that is taken for the
     address.
 
-    >>> names('{"to": "Ada@x.example"}', "ada@x.example"), names("grada@x.example", "ada@x.example")
+    >>> mentions_address('{"to": "Ada@x.example"}', "ada@x.example"), mentions_address("grada@x.example", "ada@x.example")
     (True, False)
-    >>> names(r'"line\nada@x.example."', "ada@x.example"), names("ada@x.example.org", "ada@x.example")
+    >>> mentions_address(r'"line\nada@x.example."', "ada@x.example"), mentions_address("ada@x.example.org", "ada@x.example")
     (True, False)
     """
     return bool(_whole(key).search(str(text)))
@@ -199,7 +201,7 @@ def _rewrite(database: Database) -> None:
         database.connection.execute("VACUUM")
         database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except sqlite3.Error as error:
-        raise in_our_words(error, database.path) from error
+        raise translated(error, database.path) from error
 
 
 def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[str, Any]:
@@ -226,9 +228,9 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
         )
     for name in keys:
         counts += _purge_address(database, name)
-    secret = _remember(database, key, {*keys, *linked})
+    secret = _keep_hashes(database, key, {*keys, *linked})
     for name in keys:
-        _rename(database, secret, name)
+        _anonymise_ids(database, secret, name)
     return {
         "removed": {name: count for name, count in counts.items() if count},
         "records": sorted(linked),
@@ -236,17 +238,19 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
     }
 
 
-def _rename(database: Database, secret: bytes, key: str) -> None:
+def _anonymise_ids(database: Database, secret: bytes, key: str) -> None:
     """Ids of events, and keys of Tasks, that somebody made from the address."""
     for table, column in (("events", "id"), ("activities", "event_id"), ("activities", "key")):
-        found = database.rows(f"SELECT {column} FROM {table} WHERE _names({column}, ?)", [key])
+        found = database.rows(
+            f"SELECT {column} FROM {table} WHERE _mentions_address({column}, ?)", [key]
+        )
         database.run_many(
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",
-            [(_nameless(secret, name, key), name) for (name,) in found],
+            [(_anonymous_id(secret, name, key), name) for (name,) in found],
         )
 
 
-def _remember(database: Database, key: str, names: Iterable[str]) -> bytes:
+def _keep_hashes(database: Database, key: str, names: Iterable[str]) -> bytes:
     secret = _key(database) or secrets.token_hex(32)
     database.run("INSERT OR REPLACE INTO _notes (name, value) VALUES (?, ?)", [_KEY, secret])
     marks = {name: _hash(bytes.fromhex(secret), name) for name in {key, *names} if name}
@@ -260,12 +264,14 @@ def _remember(database: Database, key: str, names: Iterable[str]) -> bytes:
 def _purge_row(database: Database, table: MappedTable, local_id: int) -> Counter[str]:
     person: list[Value] = [table.object, local_id]
     counts: Counter[str] = Counter()
-    counts["activities"] = _blank_activities(database, "object = ? AND person_id = ?", person)
+    counts["activities"] = _anonymise_activities(database, "object = ? AND person_id = ?", person)
     for name in ("conflicts", "quarantine", "_outbox", "_provenance", "_former_addresses"):
         counts[_counted_as(name)] = database.run(
             f"DELETE FROM {name} WHERE object = ? AND person_id = ?", person
         )
-    counts["events"] = database.run(f"{_BLANK_EVENT} WHERE object = ? AND person_id = ?", person)
+    counts["events"] = database.run(
+        f"{_ANONYMISE_EVENT} WHERE object = ? AND person_id = ?", person
+    )
     counts[table.object_map.table] = database.run(
         f"DELETE FROM {table.name} WHERE id = ?", [local_id]
     )
@@ -278,7 +284,7 @@ def _counted_as(table_name: str) -> str:
     return words.get(table_name, table_name.strip("_"))
 
 
-_BLANK_EVENT = (
+_ANONYMISE_EVENT = (
     "UPDATE events SET email = '', match_key = '', campaign_id = '', campaign_name = '', source = '',"
     f" note = '{PURGED}', object = NULL, person_id = NULL, state = 'handled'"
 )
@@ -296,22 +302,24 @@ _TEXTS = {
 def _purge_address(database: Database, key: str) -> Counter[str]:
     counts: Counter[str] = Counter()
     for (event_id,) in database.rows("SELECT id FROM events WHERE match_key = ?", [key]):
-        counts["activities"] += _blank_activities(database, "event_id = ?", [event_id])
+        counts["activities"] += _anonymise_activities(database, "event_id = ?", [event_id])
         counts["quarantine"] += database.run(
             "DELETE FROM quarantine WHERE event_id = ?", [event_id]
         )
-    counts["events"] += database.run(f"{_BLANK_EVENT} WHERE match_key = ?", [key])
-    counts["activities"] += _blank_activities(
-        database, "_names(fields, ?) OR _names(subject, ?) OR _names(error, ?)", [key] * 3
+    counts["events"] += database.run(f"{_ANONYMISE_EVENT} WHERE match_key = ?", [key])
+    counts["activities"] += _anonymise_activities(
+        database,
+        "_mentions_address(fields, ?) OR _mentions_address(subject, ?) OR _mentions_address(error, ?)",
+        [key] * 3,
     )
     for name, columns in _TEXTS.items():
-        held = " OR ".join(f"_names({quoted(column)}, ?)" for column in columns)
+        held = " OR ".join(f"_mentions_address({quoted(column)}, ?)" for column in columns)
         what = "UPDATE runs SET report = ''" if name == "runs" else f"DELETE FROM {name}"
         counts[_counted_as(name)] += database.run(f"{what} WHERE {held}", [key] * len(columns))
     return counts
 
 
-def _blank_activities(database: Database, where: str, parameters: Sequence[Value]) -> int:
+def _anonymise_activities(database: Database, where: str, parameters: Sequence[Value]) -> int:
     """Tasks that were sent keep their key; those still waiting are not sent any more."""
     gone = database.run(
         f"DELETE FROM activities WHERE ({where}) AND state IN ('queued', 'quarantined')", parameters
@@ -326,7 +334,7 @@ def _blank_activities(database: Database, where: str, parameters: Sequence[Value
 def _mentions(database: Database, table: MappedTable, keys: Iterable[str]) -> int:
     """Rows of other people that hold one of these addresses in some text of theirs."""
     texts = [name for name in table.columns if table.type_of(name) == "TEXT"]
-    held = " OR ".join(f"_names({quoted(name)}, ?)" for name in texts)
+    held = " OR ".join(f"_mentions_address({quoted(name)}, ?)" for name in texts)
     return sum(
         int(
             database.value(f"SELECT count(*) FROM {table.name} WHERE {held}", [key] * len(texts))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sfsync.mirror.context import MirrorContext
-from sfsync.mirror.database import Database
-from sfsync.model.record import LocalId
+from sfsync.mirror.database import Database, literal
+from sfsync.mirror.tables import MappedTable
+from sfsync.model.record import LocalId, Value
 
 RECORD = "record"
 EVENT = "event"
@@ -22,8 +23,8 @@ INPUT = "input"
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Something to be put aside.
+class QuarantineEntry:
+    """Something that was refused, and why.
 
     Attributes:
         kind: ``record``, ``event`` or ``activity``.
@@ -104,12 +105,12 @@ class Quarantine:
         payload: str = "",
     ) -> None:
         """Put something into quarantine, with the reason in the org's own words, and a hint."""
-        entry = Refusal(kind, code, message, hint, object_name, local_id, event_id, payload)
+        entry = QuarantineEntry(kind, code, message, hint, object_name, local_id, event_id, payload)
         with self._database.transaction():
             if kind == RECORD and local_id is not None:
                 base = self._context.table(object_name).base
-                entry = at_this_edit(self._database, base, entry)
-            put_aside(self._database, entry, self._context.run_id)
+                entry = with_edit_number(self._database, base, entry)
+            add(self._database, entry, self._context.run_id)
 
     def listed(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """What is in open quarantine, the latest first."""
@@ -191,54 +192,61 @@ def _listed(row: Sequence[Any]) -> dict[str, Any]:
 
 
 # -- inside a transaction of the caller's ------------------------------------------------------------
-def put_aside(database: Database, refusal: Refusal, run_id: str) -> None:
-    """Keep a refusal, inside a transaction; an open entry for the same thing is brought up to date."""
-    entry = _open_entry(database, refusal)
-    told = [
-        refusal.code,
-        refusal.message,
-        refusal.hint or hint_for(refusal.code),
-        refusal.payload,
+def add(database: Database, entry: QuarantineEntry, run_id: str) -> None:
+    """Keep an entry; an open one for the same thing is brought up to date."""
+    facts = [
+        entry.code,
+        entry.message,
+        entry.hint or hint_for(entry.code),
+        entry.payload,
         run_id,
         database.now(),
-        refusal.edit,
+        entry.edit,
     ]
-    if entry is not None:
+    there = _same_thing(database, entry)
+    if there is not None:
         database.run(
-            "UPDATE quarantine SET code = ?, message = ?, hint = ?, payload = ?, run_id = ?, quarantined_at = ?,"
-            " _edit = ?, state = 'open' WHERE id = ?",
-            [*told, entry],
+            "UPDATE quarantine SET code = ?, message = ?, hint = ?, payload = ?, run_id = ?,"
+            " quarantined_at = ?, _edit = ?, state = 'open' WHERE id = ?",
+            [*facts, there],
         )
         return
     database.run(
         "INSERT INTO quarantine (code, message, hint, payload, run_id, quarantined_at, _edit,"
         " kind, object, person_id, event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [*told, refusal.kind, refusal.object, refusal.local_id, refusal.event_id],
+        [*facts, entry.kind, entry.object, entry.local_id, entry.event_id],
     )
 
 
-def _open_entry(database: Database, refusal: Refusal) -> int | None:
-    if refusal.event_id:
-        found = database.value(
-            "SELECT id FROM quarantine WHERE event_id = ? AND kind = ? AND state <> 'settled'",
-            [refusal.event_id, refusal.kind],
-        )
-    elif refusal.local_id is not None:
-        found = database.value(
-            "SELECT id FROM quarantine WHERE object = ? AND person_id = ? AND kind = ? AND state <> 'settled'",
-            [refusal.object, refusal.local_id, refusal.kind],
-        )
+def _same_thing(database: Database, entry: QuarantineEntry) -> int | None:
+    """The entry, open or ignored, for the same event, Task, row or line."""
+    if entry.event_id:
+        which: dict[str, Value] = {"event_id": entry.event_id}
+    elif entry.local_id is not None:
+        which = {"object": entry.object, "person_id": entry.local_id}
     else:
-        found = database.value(
-            "SELECT id FROM quarantine WHERE kind = ? AND object = ? AND message = ? AND payload = ?"
-            " AND state <> 'settled'",
-            [refusal.kind, refusal.object, refusal.message, refusal.payload],
-        )
+        # a line of a file has no name but what it says
+        which = {"object": entry.object, "message": entry.message, "payload": entry.payload}
+    conditions = " AND ".join(f"{column} = ?" for column in which)
+    found = database.value(
+        f"SELECT id FROM quarantine WHERE {conditions} AND kind = ? AND state <> 'settled'",
+        [*which.values(), entry.kind],
+    )
     return None if found is None else int(found)
 
 
-def over(database: Database, object_name: str, local_id: LocalId) -> None:
-    """The row was taken, or agrees again: its refusal is over."""
+def is_quarantined(table: MappedTable) -> str:
+    """SQL over ``r`` and ``b``: the row is in quarantine and nobody has edited it since."""
+    return (
+        "EXISTS (SELECT 1 FROM quarantine AS q"
+        " WHERE q.kind = 'record' AND q.state <> 'settled'"
+        f" AND q.object = '{literal(table.object)}' AND q.person_id = r.id"
+        " AND q._edit >= coalesce(b._edit, 0))"
+    )
+
+
+def settle_row(database: Database, object_name: str, local_id: LocalId) -> None:
+    """The row was taken, or agrees again: its entry is over."""
     database.run(
         "UPDATE quarantine SET state = 'settled', settled_at = ?"
         " WHERE object = ? AND person_id = ? AND kind = 'record' AND state <> 'settled'",
@@ -246,8 +254,8 @@ def over(database: Database, object_name: str, local_id: LocalId) -> None:
     )
 
 
-def over_for(database: Database, kind: str, event_id: str) -> None:
-    """The event was handled, or the Task taken: its refusal is over."""
+def settle_event(database: Database, kind: str, event_id: str) -> None:
+    """The event was handled, or the Task taken: its entry is over."""
     database.run(
         "UPDATE quarantine SET state = 'settled', settled_at = ?"
         " WHERE event_id = ? AND kind = ? AND state <> 'settled'",
@@ -255,7 +263,7 @@ def over_for(database: Database, kind: str, event_id: str) -> None:
     )
 
 
-def at_this_edit(database: Database, base: str, refusal: Refusal) -> Refusal:
-    """The refusal with the row's edit number: only a later edit brings the row back."""
-    edit = database.value(f"SELECT _edit FROM {base} WHERE id = ?", [refusal.local_id])
-    return replace(refusal, edit=int(edit or 0))
+def with_edit_number(database: Database, base: str, entry: QuarantineEntry) -> QuarantineEntry:
+    """The entry with the row's edit number: only a later edit brings the row back."""
+    edit = database.value(f"SELECT _edit FROM {base} WHERE id = ?", [entry.local_id])
+    return replace(entry, edit=int(edit or 0))

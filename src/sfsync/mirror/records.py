@@ -1,21 +1,18 @@
-"""Local rows with their base beside them: reading them, and writing them without losing an edit.
+"""Rows of a mapped table: read with their base beside them, and written without losing an edit.
 
-Everything here runs inside a transaction of the caller's. Whatever a plan says, a value that
-somebody wrote after it was made is not overwritten: a column takes the plan's value only while it
-still holds the one that the plan saw (a counter: plus what was counted since). The base moves all
-the same, so such a row stays edited and is judged again.
+Everything here runs inside a transaction of the caller's. Whatever a plan says, a value that was
+written after it was made is not overwritten: a column takes the plan's value only while it still
+holds the one that the plan saw (a counter: plus what was counted since). The base moves all the
+same, so such a row stays edited and is judged again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from sfsync.mirror import quarantine
-from sfsync.mirror.database import Database, literal, quoted
-from sfsync.mirror.tables import ALL, MappedTable, joined_names, split_names
-from sfsync.model.change import FieldDecision, RowPlan, Side
-from sfsync.model.merges import Merge
-from sfsync.model.record import MISSING, Base, Local, LocalId, Row, SalesforceId, Value, Values
+from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.tables import ALL, MappedTable, split_names
+from sfsync.model.record import Base, Local, LocalId, Row, SalesforceId, Value, Values
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -30,17 +27,18 @@ def row_columns(table: MappedTable, columns: Sequence[str]) -> str:
 def read_row(found: Sequence[Value], columns: Sequence[str]) -> Row:
     """The row and its base, from the columns of ``row_columns``."""
     width = len(columns)
-    local_id, salesforce_id, deleted_at = found[0], found[1], found[2]
+    local_id, salesforce_id, deleted_at = found[:3]
     values = dict(zip(columns, found[3 : 3 + width], strict=True))
-    base_id, base_deleted_at, edited_at, unmet = found[3 + width : 7 + width]
+    base_id, base_deleted_at, edited_at, never_agreed = found[3 + width : 7 + width]
+    agreed = dict(zip(columns, found[7 + width : 7 + 2 * width], strict=True))
     local = Local(LocalId(int(local_id or 0)), values, _text(deleted_at), str(edited_at or ""))
     linked = SalesforceId(str(salesforce_id)) if salesforce_id is not None else None
     if base_id is None:
+        # nobody has edited it: it is agreed as it stands
         return Row(local, Base(values, _text(deleted_at)), linked)
-    if unmet == ALL:
+    if never_agreed == ALL:
         return Row(local, None, linked)
-    agreed = dict(zip(columns, found[7 + width : 7 + 2 * width], strict=True))
-    for column in split_names(str(unmet)):
+    for column in split_names(str(never_agreed)):
         agreed.pop(column, None)
     return Row(local, Base(agreed, _text(base_deleted_at)), linked)
 
@@ -65,33 +63,6 @@ def id_of(database: Database, table: MappedTable, salesforce_id: SalesforceId) -
     """The row of a record."""
     found = database.value(f"SELECT id FROM {table.name} WHERE salesforce_id = ?", [salesforce_id])
     return None if found is None else LocalId(found)
-
-
-def dirty(table: MappedTable, columns: Sequence[str]) -> str:
-    """SQL over ``r`` and ``b``: the row holds something that the org should hear of.
-
-    Not a row in quarantine that nobody has edited since, nor one that differs only in fields which
-    wait for a person's decision.
-    """
-    moved = " OR ".join(
-        f"((r.{quoted(name)} IS NOT b.{quoted(name)} OR instr(b._never_agreed, ',{literal(name)},'))"
-        f" AND NOT instr(b._held_columns, ',{literal(name)},'))"
-        for name in columns
-    )
-    deletes = "b.deleted_at IS NULL" if table.object_map.on_local_delete == "delete" else "0"
-    live = f"b.deleted_at IS NOT NULL OR b._never_agreed = '*' OR {moved or '0'}"
-    return (
-        f"CASE WHEN r.deleted_at IS NOT NULL THEN {deletes} AND r.salesforce_id IS NOT NULL ELSE ({live}) END"
-        f" AND NOT {put_aside(table)}"
-    )
-
-
-def put_aside(table: MappedTable) -> str:
-    """SQL over ``r`` and ``b``: the row is in quarantine and nobody has edited it since."""
-    return (
-        "EXISTS (SELECT 1 FROM quarantine AS q WHERE q.kind = 'record' AND q.state <> 'settled'"
-        f" AND q.object = '{literal(table.object)}' AND q.person_id = r.id AND q._edit >= coalesce(b._edit, 0))"
-    )
 
 
 def has_address(database: Database, table: MappedTable, key: str) -> bool:
@@ -130,102 +101,44 @@ def write(
 ) -> None:
     """Set columns of a row; one that is named in ``seen`` only while it still holds that value.
 
-    A counter that has moved on since it was seen moves on from the new value: what was counted
-        meanwhile stays.
+    A counter that has changed since it was seen goes on from the new value: what was counted
+    meanwhile stays.
     """
     if not values:
         return
-    parts: list[str] = []
+    assigned: list[str] = []
     parameters: list[Value] = []
     for column, value in values.items():
         name = quoted(column)
-        if seen is not None and column in seen and _counts(table, column):
-            parts.append(
+        if seen is None or column not in seen:
+            assigned.append(f"{name} = ?")
+            parameters.append(value)
+        elif table.is_counter(column):
+            # counted since: on top of the new value
+            assigned.append(
                 f"{name} = CASE WHEN {name} IS ? THEN ?"
                 f" ELSE coalesce(?, 0) + coalesce({name}, 0) - coalesce(?, 0) END"
             )
             parameters += [seen[column], value, value, seen[column]]
-        elif seen is not None and column in seen:
-            parts.append(f"{name} = CASE WHEN {name} IS ? THEN ? ELSE {name} END")
-            parameters += [seen[column], value]
         else:
-            parts.append(f"{name} = ?")
-            parameters.append(value)
+            # edited since: the edit stands
+            assigned.append(f"{name} = CASE WHEN {name} IS ? THEN ? ELSE {name} END")
+            parameters += [seen[column], value]
     database.run(
-        f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id]
+        f"UPDATE {table.name} SET {', '.join(assigned)} WHERE id = ?", [*parameters, local_id]
     )
 
 
-def _counts(table: MappedTable, column: str) -> bool:
-    return table.object_map.by_column[column].merge is Merge.COUNTER
-
-
-def keep_base(database: Database, table: MappedTable, local_id: LocalId) -> None:
-    """Make sure that a base row is there: the row as it stands, where nobody has edited it."""
-    database.run(table.sql_keep_base, {"id": local_id})
-
-
-def agree(
-    database: Database,
-    table: MappedTable,
-    local_id: LocalId,
-    values: Mapping[str, Value],
-    held: set[str],
+def add_to(
+    database: Database, table: MappedTable, local_id: LocalId, amounts: Mapping[str, Value]
 ) -> None:
-    """Both sides hold these values now; the base, which is there, moves to them.
-
-    A column that nobody ever agreed on, is not named and is blank here counts as agreed: there is
-    nothing to lose. One that holds a value stays unmet.
-    """
-    kept = database.row(
-        f"SELECT _never_agreed, _held_columns FROM {table.base} WHERE id = ?", [local_id]
-    )
-    if kept is None:
-        return
-    named = {column: value for column, value in values.items() if column in table.columns}
-    unmet = (set(table.columns) if kept[0] == ALL else split_names(kept[0])) - named.keys()
-    if unmet - held:
-        named |= _blank_here(database, table, local_id, sorted(unmet - held))
-    now_held = (split_names(kept[1]) - named.keys()) | held
-    parts = "".join(f"{quoted(column)} = ?, " for column in named)
-    database.run(
-        f"UPDATE {table.base} SET {parts}_never_agreed = ?, _held_columns = ?,"
-        f" _salesforce_id = (SELECT salesforce_id FROM {table.name} WHERE id = ?),"
-        f" deleted_at = CASE WHEN (SELECT deleted_at FROM {table.name} WHERE id = ?) IS NULL THEN NULL"
-        " ELSE deleted_at END WHERE id = ?",
-        [
-            *named.values(),
-            joined_names(unmet - named.keys()),
-            joined_names(now_held),
-            local_id,
-            local_id,
-            local_id,
-        ],
-    )
-
-
-def _blank_here(
-    database: Database, table: MappedTable, local_id: LocalId, columns: Sequence[str]
-) -> dict[str, Value]:
-    found = database.row(
-        f"SELECT {table.listed('', columns)} FROM {table.name} WHERE id = ?", [local_id]
-    )
-    return {
-        column: None for column, value in zip(columns, found or (), strict=False) if value is None
-    }
-
-
-def prune(database: Database, table: MappedTable, local_id: LocalId) -> None:
-    """Drop the base where it says nothing any more: the row is as agreed, and a refusal of it is over."""
-    gone = database.run(table.sql_prune, {"id": local_id})
-    if gone:
-        quarantine.over(database, table.object, local_id)
-
-
-def forget_base(database: Database, table: MappedTable, local_id: LocalId) -> None:
-    """Nothing is left to agree on: the record is gone on both sides."""
-    database.run(f"DELETE FROM {table.base} WHERE id = ?", [local_id])
-    quarantine.over(database, table.object, local_id)
+    """Add to counters of a row; a blank one counts from 0."""
+    for column, amount in amounts.items():
+        name = quoted(column)
+        database.run(
+            f"UPDATE {table.name} SET {name} = coalesce({name}, 0) + ? WHERE id = ?",
+            [amount, local_id],
+        )
 
 
 def link(
@@ -252,15 +165,15 @@ def link(
 def _make_room(database: Database, table: MappedTable, other: LocalId, local_id: LocalId) -> bool:
     if database.value(f"SELECT 1 FROM {table.base} WHERE id = ?", [other]):
         return False
-    move_person(database, table, other, table, local_id)
+    move_references(database, table, other, table, local_id)
     database.run(f"DELETE FROM {table.name} WHERE id = ?", [other])
     return True
 
 
-def move_person(
+def move_references(
     database: Database, old: MappedTable, old_id: LocalId, new: MappedTable, new_id: LocalId
 ) -> None:
-    """What hangs on one row hangs on another from now on: events, activities, segments."""
+    """Events, activities and segments of one row are another's from now on."""
     where = [new.object, new_id, old.object, old_id]
     database.run(
         "UPDATE events SET object = ?, person_id = ? WHERE object = ? AND person_id = ?", where
@@ -281,7 +194,8 @@ def join_segment(database: Database, table: MappedTable, local_id: LocalId, segm
     if not segment or not table.person_column:
         return
     database.run(
-        f"INSERT OR IGNORE INTO contact_segments (segment_id, {table.person_column}, added_at) VALUES (?, ?, ?)",
+        f"INSERT OR IGNORE INTO contact_segments (segment_id, {table.person_column}, added_at)"
+        " VALUES (?, ?, ?)",
         [segment_id(database, segment), local_id, database.now()],
     )
 
@@ -290,79 +204,3 @@ def segment_id(database: Database, segment: str) -> int:
     """The id of a segment, which is made at need."""
     database.run("INSERT OR IGNORE INTO segments (name) VALUES (?)", [segment])
     return int(database.value("SELECT id FROM segments WHERE name = ?", [segment]))
-
-
-# -- where values come from ------------------------------------------------------------------------
-def note_provenance(
-    database: Database,
-    table: MappedTable,
-    local_id: LocalId,
-    how: str,
-    columns: Iterable[str],
-    source: str,
-    run_id: str,
-) -> None:
-    """Keep, for the person's story, who brought the values of these columns: ``pulled``, ``imported``, ``event``."""
-    database.run(
-        "INSERT INTO _provenance (object, person_id, how, columns, source, run_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [table.object, local_id, how, joined_names(columns), source, run_id, database.now()],
-    )
-
-
-def note_pulled_rows(
-    database: Database, table: MappedTable, first: LocalId, last: LocalId, run_id: str
-) -> None:
-    """Keep that these rows, one after the other, came in by a pull."""
-    database.run(
-        "INSERT INTO _pulled_rows (object, first_id, last_id, run_id, at) VALUES (?, ?, ?, ?, ?)",
-        [table.object, first, last, run_id, database.now()],
-    )
-
-
-def note_former_address(
-    database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan
-) -> None:
-    """Keep an address that a plan replaces."""
-    match_on = table.object_map.match_on
-    if match_on in plan.to_local:
-        key = table.match()
-        database.run(
-            f"INSERT OR REPLACE INTO _former_addresses (object, person_id, match_key, until) SELECT ?, id, {key}, ?"
-            f" FROM {table.name} WHERE id = ? AND {key} <> '' AND {key} <> lower(trim(?))",
-            [table.object, database.now(), local_id, plan.to_local[match_on] or ""],
-        )
-
-
-# -- what a plan saw ------------------------------------------------------------------------------
-def seen_values(decisions: Iterable[FieldDecision]) -> dict[str, Value]:
-    """What the plan saw in the row, for the columns it decided."""
-    return {d.column: d.local for d in decisions if d.local is not MISSING}
-
-
-def overtaken(database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan) -> set[str]:
-    """The columns whose value from the org did not get into the row, because somebody edited it since the plan.
-
-    Asked after ``write``. Whoever edited never saw that value, so nobody agrees on it: with the
-    base left where it was, the next plan finds both sides changed.
-    """
-    seen = seen_values(plan.decisions)
-    taken = [
-        column
-        for column in plan.to_local
-        if column in seen and column not in plan.to_org and not _counts(table, column)
-    ]
-    if not taken:
-        return set()
-    held = database.row(
-        f"SELECT {table.listed('', taken)} FROM {table.name} WHERE id = ?", [local_id]
-    )
-    return {
-        column
-        for column, value in zip(taken, held or (), strict=False)
-        if value != plan.to_local[column]
-    }
-
-
-def held_columns(plan: RowPlan) -> set[str]:
-    """The columns that wait for a person."""
-    return {decision.column for decision in plan.decisions if decision.winner is Side.HELD}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sfsync.errors import MirrorError
-from sfsync.mirror import records
+from sfsync.mirror import bases, quarantine, records
 from sfsync.mirror.committer import Committer
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
@@ -81,7 +81,7 @@ class Rows:
         after = 0
         while page := self._database.rows(
             f"SELECT b.id, r.salesforce_id FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
-            f" WHERE b.id > ? AND r.salesforce_id IS NOT NULL AND {records.dirty(table, columns)}"
+            f" WHERE b.id > ? AND r.salesforce_id IS NOT NULL AND {bases.is_dirty(table, columns)}"
             " ORDER BY b.id LIMIT ?",
             [after, PAGE],
         ):
@@ -101,7 +101,7 @@ class Rows:
             f" INDEXED BY {table.unlinked_index} LEFT JOIN {table.base} AS b ON b.id = r.id"
             " WHERE r.salesforce_id IS NULL AND r.deleted_at IS NULL"
             f" AND {key} >= ?1 AND ({key} > ?1 OR r.id > ?2)"
-            f" AND NOT {records.put_aside(table)}"
+            f" AND NOT {quarantine.is_quarantined(table)}"
             " ORDER BY key, r.id LIMIT ?3",
             [*last, PAGE],
         ):
@@ -128,7 +128,7 @@ class Rows:
                     f"{object_name} {local_id} cannot be {salesforce_id}: another row is that record already",
                     hint="Delete one of the two rows.",
                 )
-            records.keep_base(self._database, table, local_id)
+            bases.keep(self._database, table, local_id)
             self._database.run(
                 f"UPDATE {table.base} SET _never_agreed = '*', _salesforce_id = ? WHERE id = ?",
                 [salesforce_id, local_id],

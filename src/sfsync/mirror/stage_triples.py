@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sfsync.mirror import records
+from sfsync.mirror import bases, records
 from sfsync.mirror.database import Database
 from sfsync.mirror.stage_table import StageTable
 from sfsync.mirror.stage_verdicts import Verdicts
@@ -90,7 +90,7 @@ class StageTriples:
             f"SELECT {self._selected} FROM {table.base} AS b"
             f" JOIN {table.name} AS r ON r.id = b.id"
             f" LEFT JOIN {self._staged.name} AS s ON s.salesforce_id = r.salesforce_id"
-            f" WHERE b.id > ? AND {records.dirty(table, pushed)}"
+            f" WHERE b.id > ? AND {bases.is_dirty(table, pushed)}"
             f" AND {self._in_question(beside_staged=beside_staged)}"
             " ORDER BY b.id LIMIT ?",
             [after, TRIPLE_PAGE],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sfsync.mirror import records
+from sfsync.mirror import provenance, records
 from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.stage_table import StageTable
 from sfsync.mirror.stage_triples import StageTriples
@@ -214,7 +214,9 @@ class SqliteStage:
         if not count:
             return 0
         last = database.value(f"SELECT max(id) FROM {table.name}")
-        records.note_pulled_rows(database, table, LocalId(before + 1), LocalId(last), self._run_id)
+        provenance.note_pulled_rows(
+            database, table, LocalId(before + 1), LocalId(last), self._run_id
+        )
         if segment and table.person_column:
             database.run(
                 "INSERT OR IGNORE INTO contact_segments"

@@ -17,6 +17,7 @@ from functools import cached_property
 
 from sfsync.mirror.database import quoted
 from sfsync.model.mapping import ObjectMap
+from sfsync.model.merges import Merge
 
 ALL = "*"
 """``_never_agreed`` of a row of which nothing was ever agreed."""
@@ -120,6 +121,10 @@ class MappedTable:
             f"DELETE FROM {self.base} WHERE id = :id AND EXISTS (SELECT 1 FROM {self.name} AS r, {self.base} AS b"
             f" WHERE r.id = :id AND b.id = :id AND {self.same_as_base})"
         )
+
+    def is_counter(self, column: str) -> bool:
+        """Whether both sides add to this column, so that what both added counts."""
+        return self.object_map.by_column[column].merge is Merge.COUNTER
 
     def type_of(self, column: str) -> str:
         """The SQL type of a mapped column."""

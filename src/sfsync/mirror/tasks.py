@@ -124,7 +124,7 @@ class Tasks:
                     " WHERE id = ?",
                     [outcome.salesforce_id, database.now(), self._context.run_id, outcome.ref],
                 )
-                quarantine.over_for(database, quarantine.ACTIVITY, kept[0])
+                quarantine.settle_event(database, quarantine.ACTIVITY, kept[0])
             case Rejected():
                 database.run(
                     "UPDATE activities SET state = 'quarantined', settled_at = ?, error = ?"
@@ -143,7 +143,7 @@ class Tasks:
                 )
 
     def _quarantine(self, kept: Sequence[Value], outcome: Rejected) -> None:
-        entry = quarantine.Refusal(
+        entry = quarantine.QuarantineEntry(
             quarantine.ACTIVITY,
             outcome.code,
             outcome.message,
@@ -152,7 +152,7 @@ class Tasks:
             event_id=str(kept[0]),
             payload=str(kept[3]),
         )
-        quarantine.put_aside(self._database, entry, self._context.run_id)
+        quarantine.add(self._database, entry, self._context.run_id)
 
     def logged_by(self, run_id: str) -> list[SalesforceId]:
         """Tasks that a run logged."""

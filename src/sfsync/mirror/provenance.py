@@ -1,0 +1,58 @@
+"""Where the values of a row came from, and addresses that it had: what a person's history is told from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sfsync.mirror.database import Database
+from sfsync.mirror.tables import MappedTable, joined_names
+from sfsync.model.change import RowPlan
+from sfsync.model.record import LocalId
+
+
+def note(
+    database: Database,
+    table: MappedTable,
+    local_id: LocalId,
+    how: str,
+    columns: Iterable[str],
+    source: str,
+    run_id: str,
+) -> None:
+    """Keep where the values of these columns came from.
+
+    Args:
+        how: ``pulled``, ``imported``, ``event`` or, of a merged or converted record, ``lives on``.
+        source: the file, the event or the record.
+    """
+    database.run(
+        "INSERT INTO _provenance (object, person_id, how, columns, source, run_id, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [table.object, local_id, how, joined_names(columns), source, run_id, database.now()],
+    )
+
+
+def note_pulled_rows(
+    database: Database, table: MappedTable, first: LocalId, last: LocalId, run_id: str
+) -> None:
+    """Keep that these rows, one after the other, were inserted by a pull."""
+    database.run(
+        "INSERT INTO _pulled_rows (object, first_id, last_id, run_id, at) VALUES (?, ?, ?, ?, ?)",
+        [table.object, first, last, run_id, database.now()],
+    )
+
+
+def note_former_address(
+    database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan
+) -> None:
+    """Keep an address that a plan replaces."""
+    match_on = table.object_map.match_on
+    if match_on not in plan.to_local:
+        return
+    key = table.match()
+    database.run(
+        "INSERT OR REPLACE INTO _former_addresses (object, person_id, match_key, until)"
+        f" SELECT ?, id, {key}, ? FROM {table.name}"
+        f" WHERE id = ? AND {key} <> '' AND {key} <> lower(trim(?))",
+        [table.object, database.now(), local_id, plan.to_local[match_on] or ""],
+    )
