@@ -33,7 +33,7 @@ def waits() -> Iterator[list[float]]:
         try:
             yield told
         finally:
-            set_on_retry_hooks([retry._tell])
+            set_on_retry_hooks([retry._log_repeat])
 
 
 def failing(error: Exception) -> object:

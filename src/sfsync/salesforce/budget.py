@@ -26,10 +26,13 @@ COMPOSITE_WRITES = COLLECTION * COMPOSITE_COLLECTIONS
 """Creates and deletes in one call."""
 
 GUARDED_WRITES = COLLECTION * (COMPOSITE_COLLECTIONS - 1)
-"""Updates in one call, which begins with the question whether their records have moved."""
+"""Updates in one call, which begins with the query whether their records have changed."""
 
 REREAD_CALL = 2_000
-"""Records a call, where they are read once more before a Bulk job updates them: five queries of about 400 Ids."""
+"""Records a call, where they are read once more before a Bulk job updates them.
+
+Five queries of about 400 Ids.
+"""
 
 EXPECTED_POLLS = 5
 """How often a Bulk job of ordinary size is asked for its state, with growing gaps."""
@@ -61,9 +64,13 @@ def bulk_query_calls(rows: int) -> int:
 
 def collection_calls(writes: int, *, guarded: bool = False) -> int:
     """Calls that so many writes of one kind take through ``/composite``."""
-    return math.ceil(writes / (GUARDED_WRITES if guarded else COMPOSITE_WRITES))
+    writes_per_call = GUARDED_WRITES if guarded else COMPOSITE_WRITES
+    return math.ceil(writes / writes_per_call)
 
 
 def bulk_ingest_calls(reread: int = 0) -> int:
-    """Calls that one Bulk ingest job takes: create, upload, close, polls, three results; reading so many first."""
+    """Calls that one Bulk ingest job takes.
+
+    Create, upload and close, polls, three results; and reading so many records first.
+    """
     return 3 + EXPECTED_POLLS + 3 + math.ceil(reread / REREAD_CALL)

@@ -1,4 +1,4 @@
-"""A login -> simple-salesforce's client on our session, and the few doors that every call goes through.
+"""simple-salesforce's client on our session, and the few methods that every call goes through.
 
 simple-salesforce makes the addresses, sends the calls and parses the answers; the session under it
 does what it lacks. It is imported at the first call, because that takes a third of a second.
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 TOO_MANY = "LIMIT_EXCEEDED"
-"""The code for too many requests inside one ``/composite``. That five queries or collections may share one is
-told by two independent clients, not by a page of Salesforce's, so an org that refuses it gets them
-one by one.
-Source: salesforce-facts §4.
+"""The code for too many requests inside one ``/composite``.
+
+That five queries or collections may share one is known from two independent clients, not from a
+page of Salesforce's, so an org that refuses it gets them one by one. Source: salesforce-facts §4.
 """
 
 
@@ -71,7 +71,7 @@ class Connection:
 
     @cached_property
     def client(self) -> Salesforce:
-        """simple-salesforce's own client; it knows nothing of time-outs, repeats and new tokens, its session does."""
+        """simple-salesforce's own client; time-outs, repeats and new tokens are its session's."""
         from simple_salesforce.api import Salesforce
 
         token = self.session.token
@@ -119,14 +119,14 @@ class Connection:
         nothing hangs on whether ``/composite`` lifts it.
         """
         waiting = iter(statements)
-        while some := list(islice(waiting, self.subrequests_per_call)):
-            for first in self._firsts(some, everything=everything):
+        while together := list(islice(waiting, self.subrequests_per_call)):
+            for first in self._first_pages(together, everything=everything):
                 yield first
-                following = first.next_url
-                while following:
-                    more = self.next_page(following)
-                    yield more
-                    following = more.next_url
+                next_url = first.next_url
+                while next_url:
+                    following = self.next_page(next_url)
+                    yield following
+                    next_url = following.next_url
 
     def raw(
         self,
@@ -137,7 +137,10 @@ class Connection:
         data: bytes | None = None,
         body: Any = None,
     ) -> requests.Response:
-        """One call without simple-salesforce, without repeats: for Bulk, which it cannot carry on our session."""
+        """One call without simple-salesforce, without repeats.
+
+        For Bulk, which simple-salesforce cannot carry on our session.
+        """
         url = f"{self.session.token.instance_url.rstrip('/')}{self.root}{path}"
         return self.session.request(method, url, headers=headers, data=data, json=body)
 
@@ -145,7 +148,7 @@ class Connection:
         extra = {} if body is None else {"json": body}
         return _answer(lambda: self.client.restful(path, method=method, **extra))
 
-    def _firsts(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
+    def _first_pages(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
         """The first page of each query, in one call where the org lets them share one."""
         if len(statements) > 1:
             try:
@@ -157,21 +160,20 @@ class Connection:
         return [self.query(statement, everything=everything) for statement in statements]
 
     def _queries(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
-        resource = f"{self.root}{'queryAll' if everything else 'query'}/?q="
-        requested = [
+        resource = "queryAll" if everything else "query"
+        requests_inside = [
             {
                 "method": "GET",
-                "url": resource + quote(statement, safe=""),
+                "url": f"{self.root}{resource}/?q={quote(statement, safe='')}",
                 "referenceId": f"q{number}",
             }
             for number, statement in enumerate(statements)
         ]
+        body = {"allOrNone": False, "compositeRequest": requests_inside}
 
         def once() -> list[Page]:
-            answer = self._call(
-                "POST", "composite", {"allOrNone": False, "compositeRequest": requested}
-            )
-            return [page(body) for body in inner_bodies(answer, len(requested))]
+            answer = self._call("POST", "composite", body)
+            return [page(inner) for inner in inner_bodies(answer, len(requests_inside))]
 
         return repeat_read(once, self.patience)
 
@@ -182,20 +184,22 @@ def page(answer: Any) -> Page:
     Raises:
         ProtocolError: it has not the shape of one.
     """
-    if isinstance(answer, dict):
-        records, total, done = answer.get("records"), answer.get("totalSize"), answer.get("done")
-        following = answer.get("nextRecordsUrl") or ""
-        if (
-            isinstance(records, list)
-            and isinstance(total, int)
-            and isinstance(done, bool)
-            and done == (not following)
-            and all(isinstance(record, dict) for record in records)
-        ):
-            return Page(records, total, str(following))
-    raise ProtocolError(
-        "the org's answer to a query has not the shape of one; nothing of it was used"
-    )
+    if not isinstance(answer, dict) or not _is_page(answer):
+        raise ProtocolError(
+            "the org's answer to a query has not the shape of one; nothing of it was used"
+        )
+    next_url = answer.get("nextRecordsUrl") or ""
+    return Page(answer["records"], answer["totalSize"], str(next_url))
+
+
+def _is_page(answer: Mapping[str, Any]) -> bool:
+    records, done = answer.get("records"), answer.get("done")
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        return False
+    if not isinstance(answer.get("totalSize"), int) or not isinstance(done, bool):
+        return False
+    # A last page that points on, or one that is not the last and does not, is cut short.
+    return done == (not answer.get("nextRecordsUrl"))
 
 
 def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
@@ -208,17 +212,21 @@ def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
     Source: salesforce-facts §4 (a refusal of the whole is one answer without ``referenceId``,
     inside a 200).
     """
-    told = answer.get("compositeResponse") if isinstance(answer, dict) else None
-    if isinstance(told, list) and len(told) == 1 < expected and isinstance(told[0], dict):
-        raise error_of(int(told[0].get("httpStatusCode", 400)), told[0].get("body"))
-    if not isinstance(told, list) or len(told) != expected:
+    inner = answer.get("compositeResponse") if isinstance(answer, dict) else None
+    if not isinstance(inner, list):
         raise ProtocolError("the org's answer to a composite call has not the shape of one")
-    return [
-        (int(inner.get("httpStatusCode", 0)), inner.get("body"))
-        if isinstance(inner, dict)
-        else (0, None)
-        for inner in told
-    ]
+    if len(inner) == 1 < expected and isinstance(inner[0], dict):
+        raise error_of(int(inner[0].get("httpStatusCode", 400)), inner[0].get("body"))
+    if len(inner) != expected:
+        raise ProtocolError("the org's answer to a composite call has not the shape of one")
+    return [_status_and_body(each) for each in inner]
+
+
+def _status_and_body(inner: Any) -> tuple[int, Any]:
+    """One answer inside ``/composite``; status 0 where it has not the shape of one."""
+    if not isinstance(inner, dict):
+        return 0, None
+    return int(inner.get("httpStatusCode", 0)), inner.get("body")
 
 
 def inner_bodies(answer: Any, expected: int) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A blueprint as files that any Salesforce tool deploys: SFDX source, or a package for the Metadata API. Pure.
+"""A blueprint as files to deploy: SFDX source, or a package for the Metadata API. Pure.
 
 Both forms say the same; ``npm``'s own converter turns the one into the other
 (tests/system/test_sfdx.py).
@@ -22,10 +22,10 @@ from sfsync.provisioning.blueprint import SET_DESCRIPTION, SET_LABEL, SET_NAME, 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 SOURCE_ROOT = "force-app/main/default"
 PROJECT_FILE = "sfdx-project.json"
-_BORN = (1980, 1, 1, 0, 0, 0)
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 Elements = Iterable[tuple[str, Any]]
-"""``(element, text, truth, number, or elements again)``, in order."""
+"""``(element, text, boolean, number, or elements again)``, in order."""
 
 
 def source_files(wanted: Blueprint, api_version: str) -> dict[str, bytes]:
@@ -45,7 +45,7 @@ def source_files(wanted: Blueprint, api_version: str) -> dict[str, bytes]:
 
 
 def package_files(wanted: Blueprint, api_version: str) -> dict[str, bytes]:
-    """``{path: content}`` in metadata format, a file for each object, and the list of what is in it."""
+    """``{path: content}`` in metadata format, a file for each object, with its manifest."""
     tables = sorted({new.table for new in wanted.fields})
     files = {"package.xml": _document("Package", _manifest(wanted, api_version))}
     for table in tables:
@@ -62,7 +62,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
         for path, content in files.items():
-            entry = zipfile.ZipInfo(path, _BORN)
+            entry = zipfile.ZipInfo(path, _ZIP_TIME)
             entry.external_attr = 0o644 << 16
             package.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""One call ahead: the next page is on its way while this one is being handled.
+"""Prefetching: the next page is on its way while this one is being handled.
 
 The thread is a daemon and is never waited for unless its result is wanted, so that a run that
 stops, stops. A login is never renewed in it: what keeps logins belongs to the run's own thread. A
@@ -14,16 +14,16 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-_NAME = "sfsync-prefetch"
+_THREAD_NAME = "sfsync-prefetch"
 
 
 class RenewalNeededError(Exception):
-    """A call made ahead was refused because the login has ended; only the run's own thread may renew it."""
+    """A prefetch was refused because the login has ended: the run's own thread must renew it."""
 
 
 def is_prefetching() -> bool:
-    """Whether this is a call ahead."""
-    return threading.current_thread().name == _NAME
+    """Whether the present thread is a prefetch's."""
+    return threading.current_thread().name == _THREAD_NAME
 
 
 class Prefetch(Generic[T]):
@@ -37,7 +37,7 @@ class Prefetch(Generic[T]):
         self._call = call
         self._results: list[T] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_THREAD_NAME, daemon=True)
         self._thread.start()
 
     def result(self) -> T:

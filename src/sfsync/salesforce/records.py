@@ -9,7 +9,7 @@ from sfsync.errors import ProtocolError
 
 
 class Flattener:
-    """Flattens pages of a query for these fields; compiled once, for it runs for every record there is.
+    """Flattens pages of a query for these fields; compiled once, because it runs for every record.
 
     A parent that is null gives null under each of its dotted names, because the reply did hold it;
     a parent that the reply does not hold gives nothing.

@@ -45,7 +45,7 @@ class Patience:
     longest_wait_seconds: float = 30.0
 
     def caller(self) -> stamina.RetryingCaller:
-        """The one who waits and repeats."""
+        """What waits and repeats."""
         return stamina.RetryingCaller(
             attempts=self.tries,
             timeout=self.seconds,
@@ -57,16 +57,22 @@ class Patience:
 
 
 def may_repeat_read(error: Exception) -> bool | float:
-    """Whether a read is worth another try: ``False``, ``True`` for the usual wait, or the seconds asked for."""
+    """Whether a read is worth another try.
+
+    Returns:
+        ``False``, ``True`` for the usual wait, or the seconds that the org asked for.
+    """
     if not isinstance(error, CallFailed) or not error.repeatable:
         return False
     if error.delay_seconds is None:
         return True
-    return error.delay_seconds if error.delay_seconds <= MAX_OBEYED_SECONDS else False
+    if error.delay_seconds > MAX_OBEYED_SECONDS:
+        return False
+    return error.delay_seconds
 
 
 def may_repeat_write(error: Exception) -> bool | float:
-    """Whether a write may be sent again: as for a read, where it is certain that the org did not act on it."""
+    """As for a read, where it is certain that the org did not act on the write."""
     if isinstance(error, CallFailed) and error.may_have_acted:
         return False
     return may_repeat_read(error)
@@ -91,12 +97,12 @@ def repeat_write(call: Callable[[], T], patience: Patience) -> T:
     return patience.caller()(may_repeat_write, call)
 
 
-def _tell(details: RetryDetails) -> None:
+def _log_repeat(details: RetryDetails) -> None:
     """A line for ``-v`` instead of stamina's own warning, which would reach the terminal."""
     log.info("%s; trying again in %.1f s", details.caused_by or "locked records", details.wait_for)
 
 
-set_on_retry_hooks([_tell])
+set_on_retry_hooks([_log_repeat])
 
 
 class StillLocked(Exception):

@@ -135,14 +135,16 @@ def selects_in(
     Args:
         also: a further condition, ``CreatedDate >= 2026-01-20T10:00:00Z``.
     """
-    condition = f"{named(by)} IN ({{}})" + (f" AND {also}" if also else "")
-    room = MAX_QUERY_BYTES - encoded_length(select(sobject, fields, condition))
-    for chunk in _chunks(values, room):
+    condition = f"{named(by)} IN ({{}})"
+    if also:
+        condition += f" AND {also}"
+    bytes_left = MAX_QUERY_BYTES - encoded_length(select(sobject, fields, condition))
+    for chunk in _chunks(values, bytes_left):
         yield select(sobject, fields, condition.replace("{}", ",".join(chunk), 1))
 
 
 def after(modstamp: str, record_id: str) -> str:
-    """The condition for everything that comes later in the order ``SystemModstamp, Id``: keyset paging."""
+    """The condition for what comes later in the order ``SystemModstamp, Id``: keyset paging."""
     at = stamp(modstamp)
     return f"(SystemModstamp > {at} OR (SystemModstamp = {at} AND Id > {quoted(record_id)}))"
 
@@ -164,18 +166,19 @@ def _quoted_text(text: str) -> str:
     return f"'{text.translate(_ESCAPES)}'"
 
 
-def _chunks(values: Iterable[str], room: int) -> Iterator[list[str]]:
+def _chunks(values: Iterable[str], max_bytes: int) -> Iterator[list[str]]:
+    """The values as literals, so many together as fit percent-encoded with their commas."""
     chunk: list[str] = []
     used = 0
     for value in values:
         try:
             literal = quoted(value)
         except ValueError:
-            continue
+            continue  # no query can carry it, so that it cannot be in the org either
         size = encoded_length(literal) + len("%2C")
-        if size > room:
+        if size > max_bytes:
             continue
-        if used + size > room:
+        if used + size > max_bytes:
             yield chunk
             chunk, used = [], 0
         chunk.append(literal)

@@ -48,7 +48,7 @@ from sfsync.salesforce.prefetch import RenewalNeededError, is_prefetching
 log = logging.getLogger(__name__)
 
 Refresh = Callable[[Token], Token]
-"""Given the token that the org no longer takes, a newer one; raises ``AuthError`` where there is none."""
+"""Given the token that the org no longer takes, a newer one; raises ``AuthError`` for none."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -59,7 +59,10 @@ HEADERS = {
     "Accept-Encoding": "gzip",
     "User-Agent": "sfsync",
 }
-"""Sent with every call: tag the traffic, never reassign a Lead, no padding. Source: salesforce-facts §2.6."""
+"""Sent with every call: tag the traffic, never reassign a Lead, no padding.
+
+Source: salesforce-facts §2.6.
+"""
 
 _PIECE = 256 * 1024
 
@@ -71,7 +74,7 @@ class OrgSession(requests.Session):
         token: the login to start with.
         refresh: gives a new token when the org no longer takes this one.
         reserve: the share of the org's daily calls that is left for everyone else; checked before
-        each call.
+            each call.
         per_run: the share of them that this run may take.
         timeouts_seconds: to connect, and between two bytes of the answer.
         deadline_seconds: for a whole exchange. Salesforce ends any call after ten minutes itself.
@@ -103,7 +106,7 @@ class OrgSession(requests.Session):
         self._refresh = refresh
         self._guarded = True
         self._renewing, self._counting = threading.Lock(), threading.Lock()
-        self._told_at: tuple[datetime, float] | None = None
+        self._last_date: tuple[datetime, float] | None = None
         self._origin = _origin_of(token)
         self._hosts = {_host(self._origin)}
         self.trust_env = self._origin.hostname not in LOOPBACK
@@ -129,10 +132,10 @@ class OrgSession(requests.Session):
         From the last ``Date`` header and the time since; a header is stamped before it arrives, so
         this is late by a moment at most, which is the safe side for a watermark.
         """
-        if self._told_at is None:
+        if self._last_date is None:
             return None
-        at, heard = self._told_at
-        return at + timedelta(seconds=time.monotonic() - heard)
+        at, heard_at = self._last_date
+        return at + timedelta(seconds=time.monotonic() - heard_at)
 
     def request(  # type: ignore[override]  # its two dozen optional arguments pass through
         self, method: str, url: str, **kwargs: Any
@@ -158,7 +161,7 @@ class OrgSession(requests.Session):
         if response.status_code >= 300 and session_ended(response.status_code, _parsed(response)):
             self._renew(stale)
             response = self._exchange(method, url, kwargs)
-            _refuse_ended(response)
+            _raise_if_ended(response)
         if response.status_code >= 300:
             raise self._error(method, response)
         if "html" in response.headers.get("Content-Type", "").lower():
@@ -198,7 +201,10 @@ class OrgSession(requests.Session):
         return response
 
     def _target(self, url: str) -> str:
-        """The address on the org's present origin; simple-salesforce always says https, and keeps an old host."""
+        """The address on the org's present origin.
+
+        simple-salesforce always says https, and keeps the host that it began with.
+        """
         asked = urlsplit(url)
         if _host(asked) not in self._hosts:
             raise ProtocolError(
@@ -207,7 +213,7 @@ class OrgSession(requests.Session):
         return asked._replace(scheme=self._origin.scheme, netloc=self._origin.netloc).geturl()
 
     def _read_body(self, response: requests.Response, started: float) -> None:
-        """Read the body piece by piece, so that neither a flood nor a trickle goes on for ever."""
+        """Read the body piece by piece, so that neither a huge nor a slow one goes on without end."""
         pieces: list[bytes] = []
         size = 0
         while piece := response.raw.read1(_PIECE, decode_content=True):
@@ -229,21 +235,23 @@ class OrgSession(requests.Session):
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _learn(self, response: requests.Response) -> None:
-        told = usage(response.headers.get("Sforce-Limit-Info", ""))
-        if told:
+        """Take the org's count of calls and its clock from the headers."""
+        known = usage(response.headers.get("Sforce-Limit-Info", ""))
+        if known:
+            used, limit = known
             with self._counting:
-                self.budget = replace(self.budget, used=told[0], limit=told[1])
+                self.budget = replace(self.budget, used=used, limit=limit)
         at = _http_date(response.headers.get("Date", ""))
         if at is not None:
-            self._told_at = (at, time.monotonic())
+            self._last_date = (at, time.monotonic())
 
     def _renew(self, stale: Token) -> None:
         """Get a new token, once for all calls that were under way with the old one."""
         with self._renewing:
             if self.token is not stale:
-                return
+                return  # another thread has renewed it meanwhile
             if is_prefetching():
-                raise RenewalNeededError
+                raise RenewalNeededError  # what keeps logins belongs to the run's own thread
             renewed = self._refresh(stale)
             if stale.org_id and renewed.org_id != stale.org_id:
                 raise WrongOrg(
@@ -282,18 +290,21 @@ class _Bearer(AuthBase):
 
 def _origin_of(token: Token) -> SplitResult:
     origin = urlsplit(token.instance_url)
-    if origin.scheme != "https" and not (origin.scheme == "http" and origin.hostname in LOOPBACK):
-        raise ConfigError(
-            f"the login's instance is {origin.scheme}://{origin.hostname}: only https is used, or http on this computer"
-        )
-    return origin
+    if origin.scheme == "https":
+        return origin
+    if origin.scheme == "http" and origin.hostname in LOOPBACK:
+        return origin
+    raise ConfigError(
+        f"the login's instance is {origin.scheme}://{origin.hostname}: only https is used, or http on this computer"
+    )
 
 
 def _host(url: SplitResult) -> tuple[str, int]:
     return (url.hostname or "", url.port or 443)
 
 
-def _refuse_ended(response: requests.Response) -> None:
+def _raise_if_ended(response: requests.Response) -> None:
+    """A login that is refused with a new access token, too, is not renewed again and again."""
     if response.status_code in {400, 401} and session_ended(
         response.status_code, _parsed(response)
     ):
@@ -303,7 +314,7 @@ def _refuse_ended(response: requests.Response) -> None:
 
 
 def _check_encoding(response: requests.Response) -> None:
-    """Salesforce speaks UTF-8; what is anything else would otherwise be read with replacement characters."""
+    """Anything but UTF-8, which Salesforce sends, would be read with replacement characters."""
     response.encoding = "utf-8"
     try:
         response.content.decode()
@@ -342,7 +353,7 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _lost(error: Exception, host: str) -> OrgUnavailable:
-    """What became of a call that brought no answer; ``may_have_acted`` unless no connection was made."""
+    """The error for a call without an answer: it may have acted unless no connection was made."""
     if isinstance(error, requests.exceptions.SSLError):
         return CallFailed(
             f"no secure connection to {host}: its certificate cannot be trusted, or it speaks no TLS",
