@@ -1,4 +1,6 @@
-"""Named places where a test may end the process or break the disk: how "killed anywhere" is proven.
+"""Named places where a test may end the process or break the disk.
+
+This is how "killed anywhere" is proven.
 
 Inert unless armed, which the command line does for a local org alone (``SFSYNC_FAILPOINTS``). A
 place is passed by ``reach(NAME)``; every commit of the mirror is the place ``commit``, so that a

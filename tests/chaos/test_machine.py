@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sfsync.selftest.schedule import LONGEST, RULES, SCENES, SHORTEST, Schedule, Step, choices
-from sfsync.selftest.world import Played, World
+from sfsync.selftest.world import ScheduleResult, World
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "400"))
 SHORT = 4
@@ -57,7 +57,7 @@ def machine(world: World, examples: int, *, derandomize: bool) -> Counter[str]:
     )
     @given(schedules())
     def play(schedule: Schedule) -> None:
-        played: Played = world.play(schedule)
+        played: ScheduleResult = world.play(schedule)
         counted.update(played.rules)
         counted.update({f"fault: {name}": number for name, number in played.faults.items()})
         counted.update({f"run: {name}": number for name, number in played.runs.items()})

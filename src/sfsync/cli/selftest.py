@@ -61,7 +61,7 @@ def selftest(
     cli.inform(f"seed {first}")
     bar = _bar(cli, schedules, limit)
     try:
-        tally = chaos(first, schedules=schedules, seconds=limit, jobs=jobs, told=bar)
+        tally = chaos(first, schedules=schedules, seconds=limit, jobs=jobs, on_schedule=bar)
     finally:
         bar(None)
     data = _document(tally)
@@ -78,7 +78,7 @@ def _bar(cli: Cli, schedules: int | None, seconds: float | None) -> Callable[[Ta
     bars.start("Schedules" if schedules else "Seconds", schedules or int(seconds or 0))
     shown = 0
 
-    def told(tally: Tally | None) -> None:
+    def advance(tally: Tally | None) -> None:
         nonlocal shown
         if tally is None:
             bars.done()
@@ -87,7 +87,7 @@ def _bar(cli: Cli, schedules: int | None, seconds: float | None) -> Callable[[Ta
         bars.advance(now - shown)
         shown = now
 
-    return told
+    return advance
 
 
 def replay(seed: int) -> str:

@@ -1,4 +1,4 @@
-"""Many schedules, one after the other or on several cores: until the time is over, or a promise does not hold.
+"""Many schedules, one after the other or on several cores, until time is up or a promise breaks.
 
 The schedules of a seed are those of the seeds that follow it: ``--seed 7 --schedules 100`` plays
 the seeds 7 to 106, so that each can be played again alone.
@@ -15,15 +15,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, field
 from itertools import count, islice
 
-from sfsync.selftest.invariants import Broken
+from sfsync.selftest.invariants import BrokenPromise
 from sfsync.selftest.schedule import Schedule, draw, shrink
-from sfsync.selftest.world import Played, World
+from sfsync.selftest.world import ScheduleResult, World
 
 MOST_SECONDS_TO_EXPLAIN = 60.0
-"""After so long the steps that are left are told, whether or not all of them matter."""
+"""After so long the steps that are left are reported, whether or not all of them matter."""
 
-Told = Callable[["Tally"], None]
-"""Told after each schedule how far it is."""
+OnSchedule = Callable[["Tally"], None]
+"""Called after each schedule with how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Failure:
     """
 
     seed: int
-    broken: tuple[Broken, ...]
+    broken: tuple[BrokenPromise, ...]
     shrunk: Schedule
     log: tuple[str, ...]
 
@@ -48,7 +48,7 @@ class Tally:
     Attributes:
         rules: how often each rule did something.
         runs: how the runs ended: ``ok``, ``died``, ``failed``.
-        faults: how often each kind of trouble struck.
+        faults: how often each kind of trouble occurred.
         checked: how often each promise was looked at.
         calls: to the org.
     """
@@ -68,14 +68,14 @@ class Tally:
         """How many steps did something."""
         return sum(self.rules.values())
 
-    def add(self, played: Played) -> None:
+    def add(self, result: ScheduleResult) -> None:
         """Add what one schedule came to."""
         self.schedules += 1
-        self.rules += played.rules
-        self.runs += played.runs
-        self.faults += played.faults
-        self.checked += played.checked
-        self.calls += played.calls
+        self.rules += result.rules
+        self.runs += result.runs
+        self.faults += result.faults
+        self.checked += result.checked
+        self.calls += result.calls
 
 
 def chaos(
@@ -84,22 +84,22 @@ def chaos(
     schedules: int | None = None,
     seconds: float | None = None,
     jobs: int = 1,
-    told: Told = lambda _tally: None,
+    on_schedule: OnSchedule = lambda _tally: None,
 ) -> Tally:
     """Play schedules until so many are played, the time is over, or a promise does not hold.
 
     Args:
         jobs: processes.
-        told: told after each schedule; it may raise to end it all.
+        on_schedule: called after each schedule; it may raise to end it all.
     """
     began = time.monotonic()
     tally = Tally(seed)
-    for played in _played(seed, schedules, jobs):
-        tally.add(played)
+    for result in _results(seed, schedules, jobs):
+        tally.add(result)
         tally.seconds = time.monotonic() - began
-        told(tally)
-        if played.broken:
-            tally.failure = explain(played)
+        on_schedule(tally)
+        if result.broken:
+            tally.failure = explain(result)
             break
         if seconds is not None and tally.seconds >= seconds:
             break
@@ -107,7 +107,7 @@ def chaos(
     return tally
 
 
-def _played(seed: int, schedules: int | None, jobs: int) -> Iterator[Played]:
+def _results(seed: int, schedules: int | None, jobs: int) -> Iterator[ScheduleResult]:
     seeds = count(seed) if schedules is None else iter(range(seed, seed + schedules))
     if jobs > 1:
         yield from _on_several_cores(seeds, jobs)
@@ -117,11 +117,10 @@ def _played(seed: int, schedules: int | None, jobs: int) -> Iterator[Played]:
             yield world.play(draw(each))
 
 
-def _on_several_cores(seeds: Iterator[int], jobs: int) -> Iterator[Played]:
-    with ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), _in_a_process_of_its_own
-    ) as pool:
-        running: set[Future[Played]] = {
+def _on_several_cores(seeds: Iterator[int], jobs: int) -> Iterator[ScheduleResult]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _leave_ctrl_c_to_the_parent) as pool:
+        running: set[Future[ScheduleResult]] = {
             pool.submit(_play, each) for each in islice(seeds, 2 * jobs)
         }
         try:
@@ -137,30 +136,35 @@ def _on_several_cores(seeds: Iterator[int], jobs: int) -> Iterator[Played]:
 _worlds: list[World] = []
 
 
-def _in_a_process_of_its_own() -> None:
-    """Ctrl-C is for the one who waits for all of them."""
+def _leave_ctrl_c_to_the_parent() -> None:
+    """The parent, which waits for all of them, ends them in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _play(seed: int) -> Played:
+def _play(seed: int) -> ScheduleResult:
     """One schedule, in the one world that this process has."""
     if not _worlds:
         _worlds.append(World().__enter__())
     return _worlds[0].play(draw(seed))
 
 
-def explain(played: Played) -> Failure:
+def explain(result: ScheduleResult) -> Failure:
     """Find the fewest steps that break the same promise."""
-    wanted, began = played.broken[0].promise, time.monotonic()
+    wanted, began = result.broken[0].promise, time.monotonic()
     with World() as world:
 
         def breaks(schedule: Schedule) -> bool:
-            in_time = time.monotonic() - began < MOST_SECONDS_TO_EXPLAIN
-            return in_time and any(each.promise == wanted for each in world.play(schedule).broken)
+            if time.monotonic() - began >= MOST_SECONDS_TO_EXPLAIN:
+                return False
+            return any(each.promise == wanted for each in world.play(schedule).broken)
 
-        again = breaks(played.schedule)
-        shrunk = shrink(played.schedule, breaks) if again else played.schedule
-        last = world.play(shrunk) if again else played
-    return Failure(
-        played.schedule.seed, tuple(last.broken or played.broken), shrunk, tuple(last.log)
-    )
+        if not breaks(result.schedule):
+            # It does not break a second time: what is known is what the first time showed.
+            return _failure(result, result.schedule, result)
+        shrunk = shrink(result.schedule, breaks)
+        return _failure(result, shrunk, world.play(shrunk))
+
+
+def _failure(result: ScheduleResult, shrunk: Schedule, last: ScheduleResult) -> Failure:
+    broken = last.broken or result.broken
+    return Failure(result.schedule.seed, tuple(broken), shrunk, tuple(last.log))

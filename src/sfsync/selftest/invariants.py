@@ -1,20 +1,20 @@
-"""The promises, judged from outside: from the org's own records and from the mirror read with plain ``sqlite3``.
+"""The promises, judged from outside: by the org's records and the mirror's tables.
 
-Two kinds: what holds after each run, whatever came of it (``Before.judge``), and what holds once
+The mirror is read with plain ``sqlite3``. Two kinds: what holds after each run, whatever came of it (``Before.judge``), and what holds once
 there was peace and both sides are at rest (``judge``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_org.state.rendering import whole_record
 from sfsync.mapping.project import canonical_values, reader
 from sfsync.model.event import match_key
-from sfsync.model.mapping import ObjectMap
+from sfsync.model.mapping import FieldMap, ObjectMap
 from sfsync.selftest.people import SOBJECTS, TYPED
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ PROMISES = {
 }
 """By name: what always holds."""
 
-Sentences = Iterator[tuple[str, str]]
+Violations = Iterator[tuple[str, str]]
 Raw = dict[str, Any]
 
 _STAMPS = frozenset({
@@ -46,7 +46,7 @@ _STAMPS = frozenset({
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenPromise:
     """A promise that did not hold."""
 
     promise: str
@@ -72,22 +72,26 @@ class Before:
     @classmethod
     def of(cls, world: World) -> Before:
         """As they are now."""
-        return cls({name: dict(_all(world, name)) for name in SOBJECTS.values()}, _rows(world))
+        return cls({name: dict(_records(world, name)) for name in SOBJECTS.values()}, _rows(world))
 
     def judge(self, world: World, *, clean: bool) -> None:
-        """Look at what the run did; ``clean``: it came to its end, so that the file need not be read through."""
+        """Look at what the run did.
+
+        Args:
+            clean: it came to its end, so that the file need not be read through.
+        """
         for name, sentence in (*self._records_kept(world), *self._rows_kept(world)):
             world.fail(name, sentence)
-        world.played.checked.update(("soft", "unmapped", "errors"))
+        world.result.checked.update(("soft", "unmapped", "errors"))
         if not clean:
-            world.played.checked.update(("file",))
+            world.result.checked.update(("file",))
             for name, sentence in _file_is_whole(world):
                 world.fail(name, sentence)
 
-    def _records_kept(self, world: World) -> Sentences:
+    def _records_kept(self, world: World) -> Violations:
         for sobject, before in self.records.items():
             mapped = _mapped_fields(world, sobject)
-            after = _all(world, sobject)
+            after = _records(world, sobject)
             for record, old in before.items():
                 new = after.get(record)
                 if new is old:
@@ -95,17 +99,11 @@ class Before:
                 if new is None or bool(new.get("IsDeleted")) != bool(old.get("IsDeleted")):
                     yield "soft", f"a run deleted, or restored, the {sobject} {record}"
                     continue
-                changed = {
-                    name for name in old.keys() | new.keys() if old.get(name) != new.get(name)
-                }
-                foreign = {name for name in changed - mapped - _STAMPS if not name.startswith("_")}
+                foreign = ", ".join(sorted(_changed(old, new) - mapped - _STAMPS))
                 if foreign:
-                    yield (
-                        "unmapped",
-                        f"a run wrote {', '.join(sorted(foreign))} of the {sobject} {record}",
-                    )
+                    yield "unmapped", f"a run wrote {foreign} of the {sobject} {record}"
 
-    def _rows_kept(self, world: World) -> Sentences:
+    def _rows_kept(self, world: World) -> Violations:
         for table, after in _rows(world).items():
             lost = self.rows[table].keys() - after.keys()
             if lost:
@@ -116,6 +114,12 @@ class Before:
                 ((record,),) = world.look(f"SELECT salesforce_id FROM {table} WHERE id = ?", row)
                 if record in live:
                     yield "soft", f"a run soft-deleted {table} {row}, whose record {record} lives"
+
+
+def _changed(old: Raw, new: Raw) -> set[str]:
+    """The fields that differ; the local org's own notes, which begin with ``_``, are none."""
+    names = {name for name in old.keys() | new.keys() if not name.startswith("_")}
+    return {name for name in names if old.get(name) != new.get(name)}
 
 
 def _mapped_fields(world: World, sobject: str) -> set[str]:
@@ -129,7 +133,12 @@ def _maps(world: World) -> list[ObjectMap]:
     return list(world.usable.objects.values())
 
 
-def _all(world: World, sobject: str) -> dict[str, Raw]:
+def _map_of(world: World, table: str) -> ObjectMap:
+    (object_map,) = (each for each in _maps(world) if each.table == table)
+    return object_map
+
+
+def _records(world: World, sobject: str) -> dict[str, Raw]:
     return world.org.state.table(sobject).rows
 
 
@@ -137,11 +146,11 @@ def _rows(world: World) -> dict[str, dict[int, str | None]]:
     return {table: dict(world.look(f"SELECT id, deleted_at FROM {table}")) for table in SOBJECTS}
 
 
-def _file_is_whole(world: World) -> Sentences:
+def _file_is_whole(world: World) -> Violations:
     for pragma, good in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
-        told = world.look(f"PRAGMA {pragma}")
-        if told != good:
-            yield "file", f"{pragma}: {told}"
+        found = world.look(f"PRAGMA {pragma}")
+        if found != good:
+            yield "file", f"{pragma}: {found}"
 
 
 # -- at rest
@@ -156,12 +165,12 @@ def state_of(world: World) -> tuple[Any, ...]:
         world.look("SELECT id, state FROM quarantine"),
         world.look("SELECT ref, state FROM _outbox"),
     ]
-    return here, {name: dict(_all(world, name)) for name in (*SOBJECTS.values(), "Task")}
+    return here, {name: dict(_records(world, name)) for name in (*SOBJECTS.values(), "Task")}
 
 
-def judge(world: World) -> Sentences:
+def judge(world: World) -> Violations:
     """Every promise, with a sentence for each place where it does not hold."""
-    world.played.checked.update(list(PROMISES))
+    world.result.checked.update(list(PROMISES))
     yield from _file_is_whole(world)
     yield from _quiet(world)
     yield from _settled(world)
@@ -172,40 +181,41 @@ def judge(world: World) -> Sentences:
         yield from _opt_outs(world, table)
     yield from _typed(world)
     yield from _counters(world)
-    for verb in ("full", "sync"):  # what comes in anew may have something to say to the org
+    # What the full pull brings in again may differ from the org, which the sync settles.
+    for verb in ("full", "sync"):
         world.run(verb)
     for table in SOBJECTS:
         yield from _equal(world, table, set())
 
 
-def _quiet(world: World) -> Sentences:
+def _quiet(world: World) -> Violations:
     before = state_of(world)
-    told = world.run("sync")
+    line = world.run("sync")
     if state_of(world) != before:
         yield "quiet", "a sync with nothing to do wrote something"
-    asked_again = 2 * len(SOBJECTS) if _beyond_telling(world) else 0
-    if world.last.api_calls > len(SOBJECTS) + asked_again or not told.endswith("ok"):
-        yield "quiet", f"a sync with nothing to do took {world.last.api_calls} calls: {told}"
+    asked_again = 2 * len(SOBJECTS) if _unknowable(world) else 0
+    if world.last.api_calls > len(SOBJECTS) + asked_again or not line.endswith("ok"):
+        yield "quiet", f"a sync with nothing to do took {world.last.api_calls} calls: {line}"
 
 
-def _settled(world: World) -> Sentences:
+def _settled(world: World) -> Violations:
     for ref, name, state in world.look(
         "SELECT ref, object, state FROM _outbox WHERE state NOT IN ('accepted', 'rejected')"
     ):
-        if (name, ref) not in _beyond_telling(world):
+        if (name, ref) not in _unknowable(world):
             yield "settled", f"the write {ref} of a {name} is still {state}"
     for (event,) in world.look("SELECT id FROM events WHERE state = 'new'"):
         yield "settled", f"the event {event} was not handled"
-    aside = _aside(world)
+    quarantined = _quarantined(world)
     for key, state, name, person in world.look(
         "SELECT key, state, object, person_id FROM activities"
     ):
-        if state not in {"done", "quarantined"} and (f"{name}s", person) not in aside:
+        if state not in {"done", "quarantined"} and (f"{name}s", person) not in quarantined:
             yield "settled", f"the Task {key} is still {state}"
 
 
-def _beyond_telling(world: World) -> set[tuple[str, int]]:
-    """Writes to records that are gone for good: nobody can say any more whether they arrived.
+def _unknowable(world: World) -> set[tuple[str, int]]:
+    """Writes to records that are purged: it is unknown for ever whether they arrived.
 
     Each run asks again, as a record that is only out of this user's sight may come back.
     """
@@ -214,9 +224,9 @@ def _beyond_telling(world: World) -> set[tuple[str, int]]:
     return {(name, ref) for name, ref, record in found if record in purged}
 
 
-def _tasks(world: World) -> Sentences:
+def _tasks(world: World) -> Violations:
     name = world.usable.activities.external_id
-    tasks = [*_all(world, "Task").values(), *world.people.ledger.purged_tasks]
+    tasks = [*_records(world, "Task").values(), *world.people.ledger.purged_tasks]
     keys = Counter(
         str(raw.get(name or "Description")).rpartition("sfsync-ref:")[2].strip() for raw in tasks
     )
@@ -225,16 +235,15 @@ def _tasks(world: World) -> Sentences:
             yield "tasks", f"{count} Tasks for {key}"
     states = dict(world.look("SELECT key, state FROM activities"))
     done = {key for key, state in states.items() if state == "done"}
-    told = {
-        key for key, state in states.items() if state == "quarantined"
-    }  # looked up by the next retry
+    # A Task in quarantine may be there all the same: the next retry looks it up.
+    quarantined = {key for key, state in states.items() if state == "quarantined"}
     for key in sorted(done - set(keys)):
         yield "tasks", f"no Task for {key}, which counts as done"
-    for key in sorted(set(keys) - done - told):
+    for key in sorted(set(keys) - done - quarantined):
         yield "tasks", f"a Task for {key}, which the mirror does not know of"
 
 
-def _once(world: World) -> Sentences:
+def _once(world: World) -> Violations:
     ours = {
         record
         for (record,) in world.look(
@@ -242,13 +251,13 @@ def _once(world: World) -> Sentences:
         )
     }
     for sobject in SOBJECTS.values():
-        there = _all(world, sobject)
+        there = _records(world, sobject)
         made_here = there.keys() - world.people.ledger.made_there
         addresses = Counter(_address(there[record]) for record in made_here)
         for record in sorted(made_here - ours):
-            # One that others went on with before its lost reply was looked into is met like a
-            # stranger's: it is nobody's twin then, since there is no other of its address that
-            # nobody made in Salesforce.
+            # A create whose reply was lost, and which other users changed before it was looked up,
+            # is taken for a record of theirs. It is nobody's twin then: no other record of its
+            # address was made from here.
             if addresses[_address(there[record])] > 1 or not _address(there[record]):
                 yield "once", f"nobody knows who made the {sobject} {record}"
 
@@ -257,60 +266,75 @@ def _address(raw: Mapping[str, Any]) -> str:
     return str(raw.get("Email") or "").strip().casefold()
 
 
-def _aside(world: World) -> set[tuple[str, int]]:
-    """Rows in quarantine: what is not agreed about them is told to people."""
+def _quarantined(world: World) -> set[tuple[str, int]]:
+    """Rows in quarantine: what is not agreed about them is reported to people."""
     found = world.look("SELECT object, person_id FROM quarantine WHERE state <> 'settled'")
     return {(f"{name}s", person) for name, person in found}
 
 
-def _equal(world: World, table: str, forgiven: set[str]) -> Sentences:
+def _equal(world: World, table: str, forgiven: set[str]) -> Violations:
     """Row for row and field for field, but for these records, which may lack their row."""
-    (object_map,) = (each for each in _maps(world) if each.table == table)
+    object_map = _map_of(world, table)
     fields = [field for field in object_map.fields if field.pulls]
-    names = ", ".join(f'"{field.column}"' for field in fields)
+    columns = [field.column for field in fields]
+    names = ", ".join(f'"{column}"' for column in columns)
     rows = world.look(f"SELECT id, salesforce_id, deleted_at, {names} FROM {table}")
     live = {raw["Id"]: raw for raw in world.people.live(SOBJECTS[table])}
     for record in sorted(live.keys() - {row[1] for row in rows} - forgiven):
         yield "equal", f"the record {record} has no row"
-    held = set(
-        world.look("SELECT object, person_id, \"column\" FROM conflicts WHERE state = 'open'")
-    )
-    ledger, aside = world.people.ledger, _aside(world)
+    ledger, quarantined = world.people.ledger, _quarantined(world)
     for row, record, deleted, *values in rows:
         if deleted:
             if record in live and (table, row) not in ledger.gone_here:
                 yield "soft", f"{table} {row} is soft-deleted, and its record {record} lives"
             continue
-        if (table, row) in aside or record in ledger.purged:
+        if (table, row) in quarantined or record in ledger.purged:
             continue
         if record not in live:
             yield "equal", f"{table} {row} is live, and its record {record} is not"
             continue
-        here, bad = canonical_values(
-            object_map, dict(zip((field.column for field in fields), values, strict=True))
-        )
-        told_there = _told(world, SOBJECTS[table], live[record])
-        for field in fields:
-            there = reader(field)(told_there.get(field.remote))
-            told = bad.get(field.column) or repr(here[field.column])
-            same = field.column not in bad and here[field.column] == there
-            if not same and (object_map.name, row, field.column) not in held:
-                yield (
-                    "equal",
-                    f"{table} {row} ({record}): {field.column} is {told} here and {there!r} there",
-                )
+        local = dict(zip(columns, values, strict=True))
+        remote = _as_api(world, SOBJECTS[table], live[record])
+        for column, sentence in _differences(object_map, fields, local, remote):
+            if (object_map.name, row, column) not in _held(world):
+                yield "equal", f"{table} {row} ({record}): {sentence}"
 
 
-def _told(world: World, sobject: str, raw: Raw) -> Raw:
-    """A record as the API would tell it, with its Account's name."""
+def _differences(
+    object_map: ObjectMap, fields: Sequence[FieldMap], local: Raw, remote: Raw
+) -> Iterator[tuple[str, str]]:
+    """``(column, sentence)`` for each field in which a row and its record differ."""
+    canonical, unreadable = canonical_values(object_map, local)
+    for field in fields:
+        there = reader(field)(remote.get(field.remote))
+        if field.column in unreadable:
+            yield (
+                field.column,
+                f"{field.column} is {unreadable[field.column]} here and {there!r} there",
+            )
+        elif canonical[field.column] != there:
+            yield (
+                field.column,
+                f"{field.column} is {canonical[field.column]!r} here and {there!r} there",
+            )
+
+
+def _held(world: World) -> set[tuple[str, int, str]]:
+    """Fields whose conflict is left to a person: ``(object, row, column)``."""
+    query = "SELECT object, person_id, \"column\" FROM conflicts WHERE state = 'open'"
+    return set(world.look(query))
+
+
+def _as_api(world: World, sobject: str, raw: Raw) -> Raw:
+    """A record as the API would answer it, with its Account's name."""
     record = whole_record(world.org.state.table(sobject).kind, raw, "66.0")
-    account = _all(world, "Account").get(str(raw.get("AccountId")), {})
+    account = _records(world, "Account").get(str(raw.get("AccountId")), {})
     return {**record, "Account.Name": account.get("Name")}
 
 
-def _opt_outs(world: World, table: str) -> Sentences:
-    (object_map,) = (each for each in _maps(world) if each.table == table)
-    ledger, aside = world.people.ledger, _aside(world)
+def _opt_outs(world: World, table: str) -> Violations:
+    object_map = _map_of(world, table)
+    ledger, quarantined = world.people.ledger, _quarantined(world)
     by_event = {
         person
         for (person,) in world.look(
@@ -323,7 +347,7 @@ def _opt_outs(world: World, table: str) -> Sentences:
         f"SELECT id, salesforce_id, {columns} FROM {table} WHERE deleted_at IS NULL"
     ):
         asked = (table, row) in ledger.out_here or record in ledger.out_there or row in by_event
-        known = (table, row) not in aside and record not in ledger.purged
+        known = (table, row) not in quarantined and record not in ledger.purged
         if asked and known and not all(values):
             yield (
                 "opt-outs",
@@ -331,7 +355,7 @@ def _opt_outs(world: World, table: str) -> Sentences:
             )
 
 
-def _typed(world: World) -> Sentences:
+def _typed(world: World) -> Violations:
     kept = {value for pair in world.look("SELECT local, remote FROM conflicts") for value in pair}
     for table, fields in TYPED.items():
         kept |= {
@@ -345,27 +369,28 @@ def _typed(world: World) -> Sentences:
         yield "typed", f"nobody finds any more what was typed: {', '.join(lost)}"
 
 
-def _counters(world: World) -> Sentences:
+def _counters(world: World) -> Violations:
     if not world.people.engagement:
         return
-    ledger, aside = world.people.ledger, _aside(world)
+    ledger, quarantined = world.people.ledger, _quarantined(world)
     events: Counter[tuple[str, int, str]] = Counter(
         world.look("SELECT object || 's', person_id, type FROM events WHERE state = 'handled'")
     )
     for table in SOBJECTS:
-        for row, record, email, *told in world.look(
+        rows = world.look(
             f"SELECT id, salesforce_id, email, total_clicks, total_opens FROM {table} WHERE deleted_at IS NULL"
-        ):
-            unclear = record in ledger.unclear or (table, row) in ledger.unclear_rows | aside
-            if unclear or match_key(email or "") in ledger.unclear_addresses:
+        )
+        for row, record, email, *counters in rows:
+            if record in ledger.unclear or (table, row) in ledger.unclear_rows | quarantined:
                 continue
-            by_hand = (ledger.clicks_here[row] if table == "contacts" else 0) + ledger.clicks_there[
-                record
-            ]
-            clicks = by_hand + events[table, row, "email_clicked"]
+            if match_key(email or "") in ledger.unclear_addresses:
+                continue
+            clicks = ledger.clicks_there[record] + events[table, row, "email_clicked"]
+            if table == "contacts":
+                clicks += ledger.clicks_here[row]
             opens = events[table, row, "email_opened"]
-            if [number or 0 for number in told] != [clicks, opens]:
+            if [number or 0 for number in counters] != [clicks, opens]:
                 yield (
                     "counters",
-                    f"{table} {row} ({record}) has {told} clicks and opens, and {[clicks, opens]} were counted",
+                    f"{table} {row} ({record}) has {counters} clicks and opens, and {[clicks, opens]} were counted",
                 )

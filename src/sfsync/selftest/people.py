@@ -27,9 +27,9 @@ TYPED = {
 SOBJECTS = {"contacts": "Contact", "leads": "Lead"}
 CLICKS = "PenguinMails_Total_Clicks__c"
 UNMAPPED = {"Contact": "Department", "Lead": "Website"}
-"""What sfsync has no business with, and everybody has a value in."""
+"""What is not mapped, and every record has a value in."""
 
-IN_DOUBT = "SELECT 1 FROM _outbox WHERE salesforce_id = ? AND state IN ('sending', 'unknown')"
+UNANSWERED = "SELECT 1 FROM _outbox WHERE salesforce_id = ? AND state IN ('sending', 'unknown')"
 CREATING = "SELECT 1 FROM _outbox WHERE action = 'create' AND state IN ('sending', 'unknown')"
 
 Raw = dict[str, Any]
@@ -40,16 +40,15 @@ class Ledger:
     """What was done.
 
     Attributes:
-        typed: values that a person typed and nobody has seen and replaced since.
+        typed: values that a person typed and no other person has replaced since.
         clicks_here, clicks_there: clicks that people added, by row and by record.
         out_here, out_there: who asked for no more emails: rows by table, and records.
-        unclear_rows, unclear, unclear_addresses: whose counters cannot be told any more from what
-        was done.
+        unclear_rows, unclear, unclear_addresses: whose counters cannot be computed any more from
+            what was done.
         gone_here: rows that people soft-deleted here.
-        forgotten_here: records whose rows people deleted for good: only a full pull brings them in
-        again.
+        forgotten_here: records whose rows people deleted: only a full pull brings them in again.
         made_there: records that people made, by converting Leads too.
-        purged: records that are gone for good.
+        purged: records that are purged from the recycle bin.
         purged_tasks: the Tasks that went with them.
     """
 
@@ -71,7 +70,9 @@ class Ledger:
 
 @dataclass
 class People:
-    """The people of one schedule. What they do says what was done; empty where there was nothing to do it to.
+    """The people of one schedule.
+
+    Each thing they do returns what was done; empty where there was nothing to do it to.
 
     Attributes:
         look, edit: what any SQLite tool does with the mirror.
@@ -88,7 +89,7 @@ class People:
 
     # -- both sides
     def new_value(self) -> str:
-        """Something nobody has typed before."""
+        """A value that was never typed before."""
         self.ledger.number += 1
         value = f"typed {self.ledger.number}"
         self.ledger.typed.add(value)
@@ -97,12 +98,11 @@ class People:
     def live(self, sobject: str) -> list[Raw]:
         """An object's live records, converted Leads aside, in the order they were made."""
         rows = self.org.state.table(sobject).rows
-        return [
-            rows[each] for each in sorted(rows) if not (rows[each].get("IsDeleted") or rows[each].get("IsConverted"))
-        ]  # fmt: skip
+        in_order = (rows[record] for record in sorted(rows))
+        return [raw for raw in in_order if not raw.get("IsDeleted") and not raw.get("IsConverted")]
 
     def record(self, number: int, sobject: str) -> Raw | None:
-        """One of the first few records, whatever number is said."""
+        """One of the first few records, whatever the number is."""
         found = self.live(sobject)[:8]
         return found[number % len(found)] if found else None
 
@@ -112,14 +112,15 @@ class People:
         return found[number % len(found)][0] if found else None
 
     def _seen_there(self, raw: Raw) -> None:
-        """Somebody looks at a record and disposes of it: what it holds is not lost."""
+        """A user looks at a record and disposes of it: what it holds is not lost."""
         self.ledger.typed -= {value for value in raw.values() if isinstance(value, str)}
         self.ledger.unclear.add(raw["Id"])
-        if self.look(CREATING):  # one that nobody has heard of yet is made again, once it is gone
+        if self.look(CREATING):
+            # It may be a create of ours whose answer was lost: that is made again, once it is gone.
             self.ledger.made_there.add(raw["Id"])
 
     def _seen_here(self, table: str, row: int) -> str | None:
-        """Somebody looks at a row and disposes of it; the record it was, if it was one yet."""
+        """A user looks at a row and disposes of it; its record, where it has one."""
         query = f"SELECT {', '.join(TYPED[table])}, email, salesforce_id FROM {table} WHERE id = ?"
         *values, email, record = self.look(query, row)[0]
         self.ledger.typed -= set(values)
@@ -137,15 +138,15 @@ class People:
     def create_there(self, sobject: str, address: int, hidden_seconds: int) -> str:
         """A new record; readers may see it later than it was stamped."""
         fields = {"LastName": "There", "Email": ADDRESSES[address], "Title": self.new_value()}
-        fields |= {UNMAPPED[sobject]: "theirs.example"} | (
-            {"Company": "Co"} if sobject == "Lead" else {}
-        )
+        fields[UNMAPPED[sobject]] = "theirs.example"
+        if sobject == "Lead":
+            fields["Company"] = "Co"
         made = self._admin(commit_delay_seconds=hidden_seconds).create(sobject, fields)
         self.ledger.made_there.add(made)
         return f"{sobject} {made} with {fields['Email']}, Title {fields['Title']}"
 
     def edit_there(self, number: int, table: str, column: str, blank: bool) -> str:
-        """Somebody types into a record, or clears a field."""
+        """A user types into a record, or clears a field."""
         raw, name = self.record(number, SOBJECTS[table]), TYPED[table][column]
         if raw is None:
             return ""
@@ -162,12 +163,13 @@ class People:
         if raw is None or not self.engagement:
             return ""
         self.ledger.clicks_there[raw["Id"]] += by
-        if self.look(IN_DOUBT, raw["Id"]):
-            self.ledger.unclear.add(raw["Id"])  # nobody can tell their clicks from ours any more
+        if self.look(UNANSWERED, raw["Id"]):
+            # Their clicks cannot be told from those of the unanswered write any more.
+            self.ledger.unclear.add(raw["Id"])
         return self._save(raw["Id"], {CLICKS: (raw.get(CLICKS) or 0) + by})
 
     def opt_out_there(self, number: int, table: str) -> str:
-        """Somebody asks sales people for no more emails."""
+        """A person asks sales people for no more emails."""
         raw = self.record(number, SOBJECTS[table])
         if raw is None:
             return ""
@@ -199,7 +201,7 @@ class People:
         return f"{record} is undeleted"
 
     def purge_there(self, number: int) -> str:
-        """The recycle bin is emptied of one record: nobody will ever see it again."""
+        """The recycle bin is emptied of one record: no query finds it again."""
         found = self._bin()
         if not found:
             return ""
@@ -255,13 +257,11 @@ class People:
         return f"{table} {email} with phone {value}"
 
     def edit_here(self, number: int, table: str, column: str, blank: bool) -> str:
-        """Somebody types into a row, or clears a cell."""
+        """A user types into a row, or clears a cell."""
         row = self.row(number, table)
-        return (
-            ""
-            if row is None
-            else self.type_here(table, row, column, None if blank else self.new_value())
-        )
+        if row is None:
+            return ""
+        return self.type_here(table, row, column, None if blank else self.new_value())
 
     def type_here(self, table: str, row: int, column: str, value: str | None) -> str:
         """One cell gets a value."""
@@ -272,10 +272,10 @@ class People:
     def count_here(self, number: int, by: int) -> str:
         """Another program adds clicks to a row."""
         row = self.row(number, "contacts")
-        if (
-            row is None
-            or not self.look("SELECT salesforce_id FROM contacts WHERE id = ?", row)[0][0]
-        ):
+        if row is None:
+            return ""
+        ((record,),) = self.look("SELECT salesforce_id FROM contacts WHERE id = ?", row)
+        if not record:
             return ""
         self.ledger.clicks_here[row] += by
         self.edit(
@@ -284,7 +284,7 @@ class People:
         return f"contacts {row}: {by} clicks more"
 
     def opt_out_here(self, number: int, table: str) -> str:
-        """Somebody asks the email platform for no more emails."""
+        """A person asks the email platform for no more emails."""
         row = self.row(number, table)
         if row is None:
             return ""
@@ -306,7 +306,7 @@ class People:
         return f"contacts {row}: not opted out"
 
     def soft_delete_here(self, number: int, table: str) -> str:
-        """Somebody marks a row as deleted."""
+        """A user marks a row as deleted."""
         row = self.row(number, table)
         if row is None:
             return ""
@@ -316,7 +316,7 @@ class People:
         return f"{table} {row} is soft-deleted"
 
     def delete_for_good_here(self, number: int, table: str) -> str:
-        """Somebody deletes a row."""
+        """A user deletes a row."""
         row = self.row(number, table)
         if row is None:
             return ""
@@ -325,7 +325,7 @@ class People:
         return f"{table} {row} is deleted"
 
     def decide_here(self, number: int, side: str) -> str:
-        """Somebody settles a conflict that was held."""
+        """A user settles a conflict that was held."""
         found = self.look("SELECT id FROM conflicts WHERE state = 'open' ORDER BY id")
         if not found:
             return ""

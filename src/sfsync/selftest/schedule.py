@@ -1,4 +1,4 @@
-"""What happens, in which order: a seed -> a schedule of steps. Pure: the same seed is the same schedule, for ever.
+"""What happens, in which order: a seed -> a schedule of steps. Pure: the same seed, the same steps.
 
 A rule is a name and the choices for each of its arguments; ``world`` gives it its meaning. So a
 seed, or any other source of choices (the property tests have one), can draw from the same rules.
@@ -224,7 +224,11 @@ def choices(rule: Rule, scene: Scene) -> dict[str, list[Choice]]:
     >>> sorted(set(choices(BY_NAME["trouble_begins"], Scene("keyed"))["calls"]))
     ['any', 'read', 'write']
     """
-    impossible = {*(() if scene.bulk else _OF_JOBS), *(() if scene.org == "crowd" else _OF_A_CROWD)}
+    impossible: set[Choice] = set()
+    if not scene.bulk:
+        impossible.update(_OF_JOBS)
+    if scene.org != "crowd":
+        impossible.update(_OF_A_CROWD)
     return {
         name: [value for value in values if value not in impossible]
         for name, values in rule.choices.items()
@@ -247,9 +251,11 @@ def shrink(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> Schedule:
         smaller = next((each for each in _without(schedule, size) if breaks(each)), None)
         if smaller is None:
             size //= 2
-        else:
-            schedule = smaller
-            size = min(size, len(schedule.steps) // 2 or 1) if schedule.steps else 0
+            continue
+        schedule = smaller
+        if not schedule.steps:
+            break
+        size = min(size, len(schedule.steps) // 2 or 1)
     return schedule
 
 

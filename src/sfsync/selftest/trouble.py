@@ -1,7 +1,7 @@
-"""What goes wrong between here and the org: most of it by the local org's fault plan, the rest on the wire.
+"""What goes wrong between here and the org: by the local org's fault plan, or on the wire.
 
-Nobody waits in earnest: repeats follow at once, and a call that will never be answered is given up
-    early.
+No time is spent on waiting: repeats follow at once, and a call that will never be answered is given
+up early.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GIVEN_UP_SECONDS = 0.1
 """How long to wait for an answer that will never come."""
 
 RULED_OUT = "typed%3"
-"""What the validation rule refuses as a Title, as SOQL's LIKE says it."""
+"""What the validation rule refuses as a Title, as SOQL's LIKE writes it."""
 
 REFUSED, RULE = "refused connection", "validation rule"
 
@@ -72,12 +72,12 @@ class Troubles:
     """The trouble that one org is in.
 
     Attributes:
-        struck: how often each kind has struck since the beginning.
+        occurred: how often each kind has occurred since the beginning.
     """
 
     org: LocalOrg
-    struck: Counter[str] = field(default_factory=Counter)
-    _lines: list[tuple[str, Fault]] = field(default_factory=list)
+    occurred: Counter[str] = field(default_factory=Counter)
+    _faults: list[tuple[str, Fault]] = field(default_factory=list)
     _refusing: list[Fault] = field(default_factory=list)
 
     def begin(self, kind: str, calls: str, nth: int, times: int, rows: int) -> None:
@@ -89,7 +89,7 @@ class Troubles:
                 "message": "No threes here",
             }
             self.org.state.settings.change({"validation_rules": [rule]})
-            self.struck[kind] += 1
+            self.occurred[kind] += 1
             return
         method, path = _FIXED_CALLS.get(kind, _CALLS[calls])
         name, given = _PLAN.get(kind, ("drop", {}))
@@ -105,28 +105,27 @@ class Troubles:
             self._refusing.append(fault)
         else:
             self.org.faults.faults.append(fault)
-        self._lines.append((kind, fault))
+        self._faults.append((kind, fault))
 
     def end(self) -> None:
         """All is well again."""
         self.count()
-        self._lines.clear()
+        self._faults.clear()
         self._refusing.clear()
         self.org.faults.clear()
         self.org.state.settings.change({"validation_rules": []})
 
     def count(self) -> None:
-        """Take down what has struck so far."""
-        for kind, fault in self._lines:
-            self.struck[kind] += fault.fired
+        """Add what has occurred so far to ``occurred``."""
+        for kind, fault in self._faults:
+            self.occurred[kind] += fault.fired
             fault.fired = 0
 
     def refuses(self, method: str, target: str) -> bool:
         """Whether the connection for this call is refused; counts it."""
-        struck = [
-            fault.hits(method, target) for fault in self._refusing
-        ]  # each counts, whichever strikes
-        return any(struck)
+        # Each counts the call, whichever of them refuses it.
+        refused = [fault.hits(method, target) for fault in self._refusing]
+        return any(refused)
 
     def silences(self, method: str, target: str) -> bool:
         """Whether this call will never be answered."""
@@ -136,11 +135,11 @@ class Troubles:
         )
 
 
-class Wire(HTTPAdapter):
-    """Carries the calls, but for those that find nobody at the door.
+class TroubledAdapter(HTTPAdapter):
+    """Carries the calls, but for those whose connection is refused.
 
     Args:
-        closed: a socket that is bound and does not listen: whoever connects to it is refused.
+        closed: a socket that is bound and does not listen: a connection to it is refused.
     """
 
     def __init__(self, troubles: Troubles, closed: socket.socket) -> None:
@@ -162,8 +161,8 @@ class Wire(HTTPAdapter):
         return super().send(request, **given)
 
 
-def closed_door() -> socket.socket:
-    """A port of this computer where every connection is refused, for as long as the socket lives."""
-    door = socket.socket()
-    door.bind(("127.0.0.1", 0))
-    return door
+def refusing_socket() -> socket.socket:
+    """A port of this computer where every connection is refused, as long as the socket exists."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound

@@ -1,4 +1,4 @@
-"""One process's life inside this process: it may end at any commit, any call to the org, any named place.
+"""A run's process, simulated inside this one: it may end at any commit, call or named place.
 
 At the moment of death the mirror's connection is closed (what was not committed is gone) and no
 call reaches the org any more, so that nothing that runs on the way out, ``finally`` or not, can
@@ -23,17 +23,17 @@ BEFORE_A_CALL, AFTER_A_CALL = "call", "answer"
 DIE, DISK = "die", "disk"
 
 
-class Death(BaseException):
-    """The process is gone."""
+class ProcessDied(BaseException):
+    """The simulated process is gone."""
 
 
 @dataclass(slots=True)
-class Life(failpoints.Plan):
+class SimulatedProcess(failpoints.Plan):
     """A process that ends where ``acts`` says ``die``.
 
     Attributes:
         mirror: what it has open.
-        before_a_write: called once, before a write leaves. Not before a Bulk job: what somebody
+        before_a_write: called once, before a write leaves. Not before a Bulk job: what another user
             edits between its last look at a record and its row is overwritten, as Salesforce has no
             way to make a job look.
         after_a_write: called once, when the org has done a write and before the answer is seen.
@@ -50,7 +50,7 @@ class Life(failpoints.Plan):
     def hit(self, name: str) -> None:
         """The place was passed."""
         if self.dead:
-            raise Death
+            raise ProcessDied
         act = self.acts.get((name, self.passed[name] + 1))
         self.failed_disk |= act == DISK
         if act == DIE:
@@ -58,16 +58,16 @@ class Life(failpoints.Plan):
             self.dead = True
             if self.mirror is not None:
                 self.mirror.close()
-            raise Death
+            raise ProcessDied
         failpoints.Plan.hit(self, name)
 
     @contextmanager
-    def lived(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         """Inside, this is the process that runs."""
         failpoints.arm(self)
         try:
             yield
-        except Death:
+        except ProcessDied:
             pass
         except Exception:
             if not self.dead:
@@ -76,23 +76,23 @@ class Life(failpoints.Plan):
             failpoints.arm(None)
 
 
-class MortalSession(OrgSession):
-    """A session whose every call is a place to die at."""
+class KillableSession(OrgSession):
+    """A session whose every call is a place where the process may end."""
 
-    life: Life
+    process: SimulatedProcess
 
     def request(  # type: ignore[override]
         self, method: str, url: str, **kwargs: object
     ) -> requests.Response:
         """Make one call."""
-        life, writes = self.life, method != "GET"
-        life.hit(BEFORE_A_CALL)
-        if writes and "/composite" in url and life.before_a_write is not None:
-            act, life.before_a_write = life.before_a_write, None
+        process, writes = self.process, method != "GET"
+        process.hit(BEFORE_A_CALL)
+        if writes and "/composite" in url and process.before_a_write is not None:
+            act, process.before_a_write = process.before_a_write, None
             act()
         response = super().request(method, url, **kwargs)
-        if writes and life.after_a_write is not None:
-            act, life.after_a_write = life.after_a_write, None
+        if writes and process.after_a_write is not None:
+            act, process.after_a_write = process.after_a_write, None
             act()
-        life.hit(AFTER_A_CALL)
+        process.hit(AFTER_A_CALL)
         return response
