@@ -67,6 +67,7 @@ def _show_row(console: Console, row: Mapping[str, Any]) -> None:
     from rich.text import Text
 
     from sfsync.cli.layout import cell, table
+    from sfsync.model.objects import OBJECTS
 
     console.print(Text(one_line(_headline(row)), style="bold"))
     values = table("field", "value", "came")
@@ -77,7 +78,8 @@ def _show_row(console: Console, row: Mapping[str, Any]) -> None:
     console.print(values)
     if row["segments"]:
         console.print(Text(one_line(f"  segments: {', '.join(row['segments'])}")))
-    console.print(Text(f"  consent: {_consent(row)}"))
+    if OBJECTS[row["object"]].is_people:
+        console.print(Text(f"  consent: {_consent(row)}"))
     sends = ", ".join(f"{column}={value}" for column, value in row["next_push"].items())
     console.print(Text(one_line(f"  the next push would send: {sends or 'nothing'}")))
 

@@ -189,12 +189,13 @@ def _records_by_address(
     edited: EditedObject, projection: Projection, keys: Sequence[str]
 ) -> dict[str, list[RawRecord]]:
     object_map = edited.object_map
+    conversion = object_map.kind.conversion
     address = object_map.by_column[object_map.match_on].remote
     fields = projection.remote_fields
     found: dict[str, list[RawRecord]] = {}
     for page in edited.run.org.find(object_map.sobject, fields, address, keys):
         for raw in page:
-            if raw.get("IsConverted"):
+            if conversion and raw.get(conversion.flag):
                 continue  # the person is a Contact now; this Lead cannot be written any more
             key = match_key(str(raw.get(address) or ""))
             found.setdefault(key, []).append(raw)

@@ -36,9 +36,6 @@ STORED_PER_TRANSACTION = 1000
 HANDLED_PER_TRANSACTION = 500
 """Events whose effects one transaction applies."""
 
-CONTACT = "contact"
-"""What a converted Lead lives on in."""
-
 REFERENCE = "sfsync-ref: "
 """What marks a Task where the org has no external id for it."""
 
@@ -83,21 +80,19 @@ def bring_in_people(run: Run) -> None:
     for addresses in batched(run.mirror.events.unresolved_addresses(), ADDRESSES_PER_LOOKUP):
         wanted = set(addresses)
         for object_map in run.objects([]):
-            if (
-                wanted
-                and run.usable.rules_for(object_map.name).pulls
-                and _may_be_there(run, object_map)
-            ):
+            if wanted and _may_bring_in(run, object_map):
                 wanted -= _bring_in(run, object_map, sorted(wanted))
 
 
-def _may_be_there(run: Run, object_map: ObjectMap) -> bool:
-    """Whether the org may know an address that the mirror does not.
+def _may_bring_in(run: Run, object_map: ObjectMap) -> bool:
+    """Whether the org may have people of this object that the mirror does not know.
 
-    After a complete pull it knows none, but for Leads that were converted before they ever came
-    down.
+    After a complete pull it has none, but for Leads that were converted before they ever came down.
     """
-    return object_map.name not in run.fully_pulled or object_map.sobject == "Lead"
+    kind = object_map.kind
+    if not kind.is_people or not run.usable.rules_for(object_map.name).pulls:
+        return False
+    return object_map.name not in run.fully_pulled or kind.conversion is not None
 
 
 def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[str]:
@@ -106,13 +101,14 @@ def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[
     projection = Projection(object_map, columns)
     rules = run.usable.rules_for(object_map.name)
     address = object_map.by_column[object_map.match_on].remote
+    conversion = object_map.kind.conversion
     found: dict[str, list[RawRecord]] = {}
     converted: dict[str, SalesforceId] = {}
     for page in run.org.find(object_map.sobject, projection.remote_fields, address, addresses):
         for raw in page:
             key = match_key(str(raw.get(address) or ""))
-            if raw.get("IsConverted") and raw.get("ConvertedContactId"):
-                converted[key] = SalesforceId(str(raw["ConvertedContactId"]))
+            if conversion and raw.get(conversion.flag) and raw.get(conversion.successor):
+                converted[key] = SalesforceId(str(raw[conversion.successor]))
             else:
                 found.setdefault(key, []).append(raw)
     for records in found.values():
@@ -126,41 +122,42 @@ def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[
             Triple(object_map.name, None, None, projection.to_remote_record(raw)) for raw in new
         )
         run.mirror.rows.commit([plan_row(triple, object_map, rules) for triple in triples])
-    _bring_in_contacts(
-        run, {key: contact for key, contact in converted.items() if key not in found}
-    )
+    became = run.usable.objects.get(conversion.object) if conversion else None
+    if became is not None:
+        gone = {key: record for key, record in converted.items() if key not in found}
+        _bring_in_converted(run, became, gone)
     return set(found)
 
 
-def _bring_in_contacts(run: Run, converted: Mapping[str, SalesforceId]) -> None:
+def _bring_in_converted(run: Run, became: ObjectMap, converted: Mapping[str, SalesforceId]) -> None:
     """Addresses of Leads that were converted: their people are the Contacts they became."""
-    contacts = run.usable.objects.get(CONTACT)
-    if contacts is None:
-        return
-    columns = tuple(column for column, field_map in contacts.by_column.items() if field_map.pulls)
-    projection = Projection(contacts, columns)
+    columns = tuple(column for column, field_map in became.by_column.items() if field_map.pulls)
+    projection = Projection(became, columns)
     unknown = [
         one
         for one in set(converted.values())
-        if run.mirror.rows.by_salesforce_id(CONTACT, one) is None
+        if run.mirror.rows.by_salesforce_id(became.name, one) is None
     ]
     for chunk in batched(sorted(unknown), IDS_PER_FETCH):
-        for page in run.org.fetch(contacts.sobject, projection.remote_fields, chunk):
+        for page in run.org.fetch(became.sobject, projection.remote_fields, chunk):
             triples = (
-                Triple(CONTACT, None, None, projection.to_remote_record(raw)) for raw in page
+                Triple(became.name, None, None, projection.to_remote_record(raw)) for raw in page
             )
-            rules = run.usable.rules_for(CONTACT)
-            run.mirror.rows.commit([plan_row(triple, contacts, rules) for triple in triples])
-    run.converted_leads |= converted
+            rules = run.usable.rules_for(became.name)
+            run.mirror.rows.commit([plan_row(triple, became, rules) for triple in triples])
+    run.converted_leads |= {key: (became.name, record) for key, record in converted.items()}
 
 
 def _people(run: Run, event: EmailEvent, people: tuple[Person, ...]) -> tuple[Person, ...]:
     """Who has the event's address: live rows, else the Contact that a converted Lead became."""
-    contact = None if people else run.converted_leads.get(match_key(event.email))
-    row = run.mirror.rows.by_salesforce_id(CONTACT, contact) if contact else None
+    became = None if people else run.converted_leads.get(match_key(event.email))
+    if became is None:
+        return people
+    object_name, record = became
+    row = run.mirror.rows.by_salesforce_id(object_name, record)
     if row is None or row.local.deleted_at:
         return people
-    return (Person(CONTACT, row.local.local_id, contact, row.local.values),)
+    return (Person(object_name, row.local.local_id, record, row.local.values),)
 
 
 def handle_events(run: Run, report: ActivityReport) -> int:

@@ -194,7 +194,8 @@ def _by_key(
     Several may hold an address; a Lead that was converted comes last, as it is seldom the one just
     made.
     """
-    converted = ("IsConverted",) if object_map.sobject == "Lead" else ()
+    conversion = object_map.kind.conversion
+    converted = (conversion.flag,) if conversion else ()
     asked = tuple(dict.fromkeys(("Id", "IsDeleted", *converted, field, *fields)))
     records: dict[str, list[RawRecord]] = {}
     for chunk in batched(sorted({key for key in keys.values() if key}), LOOKUP):
@@ -203,7 +204,10 @@ def _by_key(
                 records.setdefault(match_key(str(raw.get(field) or "")), []).append(raw)
     found: dict[int, SalesforceId] = {}
     for ref, key in keys.items():
-        held = sorted(records.get(match_key(key), ()), key=lambda raw: bool(raw.get("IsConverted")))
+        held = sorted(
+            records.get(match_key(key), ()),
+            key=lambda raw: any(raw.get(flag) for flag in converted),
+        )
         ids = [salesforce_id(str(raw["Id"])) for raw in held if is_ours(ref, raw)]
         taken = found.values()
         free = [

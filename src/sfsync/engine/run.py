@@ -48,7 +48,8 @@ class Run:
         run is to end.
         fully_pulled: objects whose pull was completed by this very run; the mirror knows all of their
         addresses.
-        converted_leads: addresses of Leads that the mirror never knew, with the Contacts they became.
+        converted_leads: addresses of Leads that the mirror never knew, with the Contacts they became,
+            each as object and Id.
     """
 
     org: Org
@@ -61,7 +62,7 @@ class Run:
     dry_run: bool = False
     allow_mass_change: bool = False
     fully_pulled: set[str] = field(default_factory=set)
-    converted_leads: dict[str, SalesforceId] = field(default_factory=dict)
+    converted_leads: dict[str, tuple[str, SalesforceId]] = field(default_factory=dict)
     checkpoint: Callable[[], None] = lambda: None
     _usable: SyncMapping | None = None
 

@@ -17,9 +17,6 @@ from sfsync.model.record import RemoteState, Row, SalesforceId, Triple
 from sfsync.planning.planner import plan_row
 from sfsync.planning.survivor import inherited, lost_edits
 
-CONTACT = "contact"
-"""What a converted Lead becomes."""
-
 Successor = tuple[str, SalesforceId]
 """The object and the Id of the record that another one became part of."""
 
@@ -111,7 +108,8 @@ def _bring_in(
             remote = projection.to_remote_record(raw)
             if remote.successor_id is not None:
                 converted = remote.state is RemoteState.CONVERTED
-                return None, (CONTACT if converted else object_map.name, remote.successor_id)
+                survivor = object_map.kind.survivor_object(converted=converted)
+                return None, (survivor, remote.successor_id)
             triple = Triple(object_map.name, None, None, remote)
             run.mirror.rows.commit([plan_row(triple, object_map, rules)])
     return run.mirror.rows.by_salesforce_id(object_map.name, salesforce_id), None

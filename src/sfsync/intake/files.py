@@ -519,7 +519,10 @@ def _matched(
     if twice:
         return columns, f"two columns are both {twice} ({object_map.by_column[twice].remote})"
     if object_map.match_on not in taken:
-        return columns, f"no column for {object_map.match_on}, by which people are recognised"
+        return (
+            columns,
+            f"no column for {object_map.match_on}, by which {object_map.kind.many} are recognised",
+        )
     return columns, ""
 
 
@@ -637,5 +640,7 @@ def _values(object_map: ObjectMap, stated: Mapping[str, Any]) -> dict[str, Value
             raise BadValueError(column, f"longer than {MAX_TEXT} characters")
         values[column] = value
     if values.get(object_map.match_on) is None:
-        raise BadValueError(object_map.match_on, "empty; people are recognised by it")
+        raise BadValueError(
+            object_map.match_on, f"empty; {object_map.kind.many} are recognised by it"
+        )
     return values

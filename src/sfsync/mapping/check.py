@@ -201,7 +201,7 @@ def _check_match_field(
     narrowed: ObjectMap, object_map: ObjectMap, facts: SObjectFacts, problems: ObjectProblems
 ) -> None:
     column = object_map.match_on
-    recognised = f"people are recognised by it (match_on: {column})"
+    recognised = f"{object_map.kind.many} are recognised by it (match_on: {column})"
     why = f"{object_map.table} cannot be synced"
     field = narrowed.by_column.get(column)
     if field is None:

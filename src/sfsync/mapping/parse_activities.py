@@ -69,23 +69,21 @@ def _check_timezone(name: str, path: Path, problems: Problems) -> None:
 def _missing_person(
     stated: MissingPerson | None, drafts: Mapping[str, Draft], problems: Problems
 ) -> MissingPerson:
-    wanted = {MissingPerson.CREATE_CONTACT: "contact", MissingPerson.CREATE_LEAD: "lead"}
     if stated is None:
-        return _default_person(wanted, drafts)
-    if stated in wanted and drafts and wanted[stated] not in drafts:
+        return _default_person(drafts)
+    if stated.creates and drafts and stated.creates not in drafts:
         problems.add(
-            ("activities", "missing_person"), f"{stated} needs {wanted[stated]} among the objects"
+            ("activities", "missing_person"), f"{stated} needs {stated.creates} among the objects"
         )
     return stated
 
 
-def _default_person(
-    wanted: Mapping[MissingPerson, str], drafts: Mapping[str, Draft]
-) -> MissingPerson:
+def _default_person(drafts: Mapping[str, Draft]) -> MissingPerson:
     """The default, or what comes nearest to it where its object is not kept in step."""
     standard: MissingPerson = default_of(ActivityMap, "missing_person")
-    for choice in (standard, *wanted):
-        if choice not in wanted or wanted[choice] in drafts:
+    choices: tuple[MissingPerson, ...] = (standard, *MissingPerson)
+    for choice in choices:
+        if not choice.creates or choice.creates in drafts:
             return choice
     return MissingPerson.QUARANTINE
 

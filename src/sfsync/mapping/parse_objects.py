@@ -11,7 +11,6 @@ from sfsync.document.problems import Path, Problems, shown, suggestion
 from sfsync.document.shapes import default_of, section, shaped
 from sfsync.mapping.shapes import (
     REMOTE_NAME,
-    SOBJECTS,
     CompanyShape,
     FieldShape,
     ObjectShape,
@@ -20,17 +19,13 @@ from sfsync.mapping.shapes import (
 from sfsync.model.field_types import FieldType, types_for_merge
 from sfsync.model.mapping import Direction, FieldMap, ObjectMap
 from sfsync.model.merges import GENERAL_MERGES, Merge
+from sfsync.model.objects import OBJECTS, OWN_COLUMNS, SYSTEM_FIELDS, ObjectKind
 
-TABLES: Final = {"contact": "contacts", "lead": "leads"}
-
-RESERVED_COLUMNS: Final = frozenset({"id", "salesforce_id", "deleted_at", "rowid", "oid"})
+RESERVED_COLUMNS: Final = frozenset({*OWN_COLUMNS, "rowid", "oid"})
 """The mirror's own columns, and SQLite's."""
 
-OWN_FIELDS: Final = frozenset({"id", "isdeleted", "masterrecordid", "systemmodstamp"})
+OWN_FIELDS: Final = frozenset(name.lower() for name in SYSTEM_FIELDS)
 """Fields of the org that sfsync reads for itself."""
-
-COMPANY: Final = "Account.Name"
-"""Where a Contact's company stands."""
 
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
@@ -47,7 +42,7 @@ class Draft:
 def object_drafts(
     document: Mapping[str, Any], rules: Mapping[str, RulesShape], problems: Problems
 ) -> dict[str, Draft]:
-    """The section ``objects``, a Contact before a Lead; ``rules`` give the default merge."""
+    """The section ``objects``, in the registry's order; ``rules`` give the default merge."""
     entries = section(document, "objects", problems)
     if "objects" not in document:
         problems.add(
@@ -58,13 +53,13 @@ def object_drafts(
             ("objects",), "empty: say which fields of contact and lead are to be kept in step"
         )
     for name in entries:
-        if name not in SOBJECTS:
+        if name not in OBJECTS:
             problems.add(
-                ("objects", name), f"no such object{suggestion(name, SOBJECTS)}", at_key=True
+                ("objects", name), f"no such object{suggestion(name, OBJECTS)}", at_key=True
             )
     return {
-        name: _object(name, entries[name], _default_merge(rules.get(name)), problems)
-        for name in SOBJECTS
+        name: _object(kind, entries[name], _default_merge(rules.get(name)), problems)
+        for name, kind in OBJECTS.items()
         if name in entries
     }
 
@@ -80,35 +75,37 @@ def _default_merge(rules: RulesShape | None) -> Merge:
     return standard
 
 
-def _object(name: str, raw: object, default: Merge, problems: Problems) -> Draft:
-    path: Path = ("objects", name)
+def _object(kind: ObjectKind, raw: object, default: Merge, problems: Problems) -> Draft:
+    path: Path = ("objects", kind.name)
     shape = shaped(ObjectShape, raw, path, problems)
     if shape is None:
-        return Draft(name, None, set())
-    if shape.sobject not in {None, SOBJECTS[name]}:
+        return Draft(kind.name, None, set())
+    if shape.sobject not in {None, kind.sobject}:
         problems.add(
             (*path, "sobject"),
-            f"{name} is kept in step with {SOBJECTS[name]}, not {shown(shape.sobject)}",
+            f"{kind.name} is kept in step with {kind.sobject}, not {shown(shape.sobject)}",
         )
+    if shape.opt_out and not kind.is_people:
+        problems.add((*path, "opt_out"), f"{kind.many} get no emails to opt out of", at_key=True)
     if not shape.fields:
         problems.add((*path, "fields"), "empty: at least the field to match on is needed")
-    company = _company(name, shape.company, (*path, "company"), problems)
+    company = _company(kind, shape.company, (*path, "company"), problems)
     fields = [
-        _field(name, remote, entry, default, path, problems, linked=company is not None)
+        _field(kind, remote, entry, default, path, problems, linked=company is not None)
         for remote, entry in shape.fields.items()
     ]
     told = {remote for remote, field in zip(shape.fields, fields, strict=True) if field is None}
     good = [field for field in fields if field is not None]
     if company:
-        good = _with_company(good, company, told, default, path, problems)
+        good = _with_company(kind.parent_name, good, company, told, default, path, problems)
     _check_unique(good, path, problems)
     external_id = shape.external_id or ""
     _check_external_id(external_id, good, path, problems)
     object_map = ObjectMap(
-        name=name,
-        table=TABLES[name],
-        sobject=SOBJECTS[name],
-        match_on=shape.match_on,
+        name=kind.name,
+        table=kind.table,
+        sobject=kind.sobject,
+        match_on=shape.match_on if "match_on" in shape.model_fields_set else kind.match_on,
         fields=tuple(good),
         external_id=external_id,
         on_multiple=shape.on_multiple,
@@ -117,28 +114,30 @@ def _object(name: str, raw: object, default: Merge, problems: Problems) -> Draft
     )
     if not told:
         _check_match(object_map, path, problems)
-    return Draft(name, object_map, told)
+    return Draft(kind.name, object_map, told)
 
 
-def _company(object_name: str, raw: object, path: Path, problems: Problems) -> CompanyShape | None:
+def _company(kind: ObjectKind, raw: object, path: Path, problems: Problems) -> CompanyShape | None:
     """The policy for a company's name on its way up, if the file has one."""
     if raw is None:
         return None
-    if object_name != "contact":
+    if not kind.parent_name:
         problems.add(
             path, "only a contact is linked to an Account; a lead's Company is a field", at_key=True
         )
         return None
     shape = shaped(CompanyShape, raw, path, problems)
-    if shape is not None and shape.lookup != COMPANY:
+    if shape is not None and shape.lookup != kind.parent_name:
         problems.add(
-            (*path, "lookup"), f"{shown(shape.lookup)}: a company is looked up by {COMPANY}"
+            (*path, "lookup"),
+            f"{shown(shape.lookup)}: a company is looked up by {kind.parent_name}",
         )
         return None
     return shape
 
 
 def _with_company(
+    parent_name: str,
     fields: list[FieldMap],
     company: CompanyShape,
     told: set[str],
@@ -147,11 +146,13 @@ def _with_company(
     problems: Problems,
 ) -> list[FieldMap]:
     """The fields, with the company's name going both ways."""
-    if not any(field.remote == COMPANY for field in fields):
-        if not told & {COMPANY, "Company"}:
-            line = f"{COMPANY}: company"
+    if not any(field.remote == parent_name for field in fields):
+        if not told & {parent_name, "Company"}:
+            line = f"{parent_name}: company"
             problems.add(
-                (*path, "company"), f"{COMPANY} is not among the fields; add {line}", at_key=True
+                (*path, "company"),
+                f"{parent_name} is not among the fields; add {line}",
+                at_key=True,
             )
         return fields
     return [
@@ -161,7 +162,7 @@ def _with_company(
             merge=_up(field, default),
             on_missing=company.on_missing,
         )
-        if field.remote == COMPANY
+        if field.remote == parent_name
         else field
         for field in fields
     ]
@@ -173,7 +174,7 @@ def _up(field: FieldMap, default: Merge) -> Merge:
 
 
 def _field(
-    object_name: str,
+    kind: ObjectKind,
     remote: str,
     raw: object,
     default: Merge,
@@ -195,21 +196,23 @@ def _field(
     if shape is None:
         return None
     _check_column(shape.to, at_column, problems)
-    remote, shape = _company_of_contact(object_name, remote, shape)
-    if linked and remote == COMPANY:
+    remote, shape = _company_of_contact(kind, remote, shape)
+    if linked and remote == kind.parent_name:
         shape = shape.model_copy(update={"direction": Direction.PULL})
     _check_remote(remote, shape, where, problems)
     field_map = _typed(remote, shape, default, where, problems)
     return field_map if len(problems) == before else None
 
 
-def _company_of_contact(object_name: str, remote: str, shape: FieldShape) -> tuple[str, FieldShape]:
+def _company_of_contact(kind: ObjectKind, remote: str, shape: FieldShape) -> tuple[str, FieldShape]:
     """A Contact has no Company: what the seed's line means is the name of its Account, which is read only.
 
     Source: salesforce-facts §0.
     """
-    if object_name == "contact" and remote == "Company":
-        return COMPANY, shape.model_copy(update={"direction": shape.direction or Direction.PULL})
+    if kind.parent_name and remote == "Company":
+        return kind.parent_name, shape.model_copy(
+            update={"direction": shape.direction or Direction.PULL}
+        )
     return remote, shape
 
 
@@ -334,7 +337,7 @@ def _check_match(object_map: ObjectMap, path: Path, problems: Problems) -> None:
     elif not field.type.traits.is_text or "." in field.remote:
         problems.add(
             where,
-            f"{field.column} cannot recognise a person: a text field of the record itself is needed",
+            f"{field.column} cannot recognise {object_map.kind.one}: a text field of the record itself is needed",
         )
     elif field.placeholder is not None:
         problems.add(

@@ -11,7 +11,6 @@ from sfsync.mapping.parse_activities import check_template
 from sfsync.mapping.parse_objects import Draft, hint_for_column
 from sfsync.mapping.shapes import (
     DIRECTIONS,
-    SOBJECTS,
     EventRuleShape,
     RecordRuleShape,
     RulesShape,
@@ -30,6 +29,7 @@ from sfsync.model.mapping import (
     SyncRules,
 )
 from sfsync.model.merges import GENERAL_MERGES, Merge
+from sfsync.model.objects import OBJECTS
 from sfsync.model.record import Value
 
 FREQUENCIES: Final = ("real_time", "hourly_batch", "daily_batch", "manual")
@@ -47,7 +47,7 @@ EVENT_ACTIONS: Final = {
 def rule_shapes(document: Mapping[str, Any], problems: Problems) -> dict[str, RulesShape]:
     """The rules by object, before what they say is looked at."""
     entries = section(document, "sync_rules", problems)
-    by_key = {f"{name}_sync": name for name in SOBJECTS}
+    by_key = {f"{name}_sync": name for name in OBJECTS}
     objects = document.get("objects")
     shapes: dict[str, RulesShape] = {}
     for key, raw in entries.items():
@@ -72,6 +72,11 @@ def sync_rules(
     _check_word(shape.fallback, FALLBACKS, (*path, "fallback"), problems)
     direction = DIRECTIONS[shape.direction]
     up, down = shape.penguinmails_to_salesforce, shape.salesforce_to_penguinmails
+    if up and not OBJECTS[name].is_people:
+        told = (
+            f"email events belong to people, never to {OBJECTS[name].many}; leave these rules out"
+        )
+        problems.add((*path, "penguinmails_to_salesforce"), told, at_key=True)
     if direction is Direction.PULL and up:
         told = "direction is from_salesforce, so nothing goes up; leave these rules out or make it bidirectional"
         problems.add((*path, "penguinmails_to_salesforce"), told, at_key=True)
@@ -299,6 +304,9 @@ def _record_rule(
         return None
     if shape.add_to_segment and does is not Action.IMPORT:
         problems.add((*path, "add_to_segment"), f"{shape.action} does not use it", at_key=True)
+    elif shape.add_to_segment and not OBJECTS[name].is_people:
+        told = f"segments are of people, not of {OBJECTS[name].many}"
+        problems.add((*path, "add_to_segment"), told, at_key=True)
     if shape.conflict_resolution is not None:
         _check_resolution(shape, does, (*path, "conflict_resolution"), problems)
     return RecordRule(on, does, shape.add_to_segment.strip(), shape.conflict_resolution)
@@ -319,7 +327,7 @@ def _record_event(on: str, path: Path, name: str, problems: Problems) -> RecordE
     if on in known:
         return known[on]
     owner, _, event = on.rpartition("_")
-    if owner in SOBJECTS and event in set(RecordEvent):
+    if owner in OBJECTS and event in set(RecordEvent):
         problems.add(path, f"{on} belongs under {owner}_sync")
     elif on in set(EventType):
         problems.add(path, f"{on} is an email event; it belongs under penguinmails_to_salesforce")

@@ -12,10 +12,9 @@ from typing import Any
 from sfsync.model.convert import Convert
 from sfsync.model.field_types import FieldType, canonical, to_org
 from sfsync.model.mapping import FieldMap, ObjectMap
+from sfsync.model.objects import SYSTEM_FIELDS
 from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, Value, salesforce_id
 
-_SYSTEM_FIELDS = ("Id", "IsDeleted", "MasterRecordId", "SystemModstamp")
-_LEAD_FIELDS = ("IsConverted", "ConvertedContactId")
 _ABSENT = object()
 _STAMP = FieldType.DATETIME.traits.converter.from_org
 
@@ -44,8 +43,10 @@ class Projection:
         ]
         self.object_map = object_map
         self.columns = tuple(field.column for field in fields)
-        self._is_lead = object_map.sobject == "Lead"
-        system = (*_SYSTEM_FIELDS, *_LEAD_FIELDS) if self._is_lead else _SYSTEM_FIELDS
+        self._conversion = object_map.kind.conversion
+        system: tuple[str, ...] = SYSTEM_FIELDS
+        if self._conversion is not None:
+            system = (*SYSTEM_FIELDS, self._conversion.flag, self._conversion.successor)
         self.remote_fields = tuple(dict.fromkeys((*system, *(field.remote for field in fields))))
         self.unreadable: dict[str, str] = {}
         self._steps = tuple((field.remote, field.column, reader(field)) for field in fields)
@@ -90,9 +91,10 @@ class Projection:
                 if master
                 else (RemoteState.DELETED, None)
             )
-        if self._is_lead and _is_true(raw.get("IsConverted")):
-            contact = raw.get("ConvertedContactId")
-            return RemoteState.CONVERTED, salesforce_id(contact) if contact else None
+        conversion = self._conversion
+        if conversion is not None and _is_true(raw.get(conversion.flag)):
+            successor = raw.get(conversion.successor)
+            return RemoteState.CONVERTED, salesforce_id(successor) if successor else None
         return RemoteState.PRESENT, None
 
 

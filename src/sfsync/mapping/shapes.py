@@ -28,9 +28,6 @@ from sfsync.model.mapping import (
 )
 from sfsync.model.merges import Merge
 
-SOBJECTS: Final = {"contact": "Contact", "lead": "Lead"}
-"""What can be kept in step; in the order in which a person is looked for."""
-
 REMOTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 """An API name of the org, without a step to a parent."""
 

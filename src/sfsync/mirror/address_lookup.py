@@ -24,7 +24,7 @@ class AddressLookup:
     def live(self, keys: Sequence[str]) -> dict[str, list[Person]]:
         """The live rows that have these addresses, in the mapping's order of objects, oldest row first."""
         found: dict[str, list[Person]] = {}
-        for table in self._context.tables.values():
+        for table in self._context.people_tables:
             for some in chunks(keys):
                 rows = self._database.rows(
                     f"SELECT {table.match()} AS key, id, salesforce_id, {table.listed()}"
@@ -39,7 +39,7 @@ class AddressLookup:
     def survivors(self, keys: Sequence[str]) -> dict[str, list[Person]]:
         """The live rows of the survivors of merged or converted records that had these addresses."""
         found: dict[str, list[Person]] = {}
-        for table in self._context.tables.values():
+        for table in self._context.people_tables:
             for some in chunks(keys):
                 rows = self._database.rows(
                     f"SELECT {table.match()}, salesforce_id FROM {table.name} AS r"

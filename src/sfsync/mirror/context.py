@@ -15,7 +15,7 @@ class MirrorContext:
 
     Attributes:
         run_id: what is written is noted under it.
-        tables: all mapped tables, by object, in the mapping's order: a Contact goes before a Lead.
+        tables: all mapped tables, by object, in the mapping's order.
     """
 
     database: Database
@@ -34,6 +34,11 @@ class MirrorContext:
                 hint="Name it under `objects` in sfsync.yaml.",
             )
         return self.tables[object_name]
+
+    @property
+    def people_tables(self) -> list[MappedTable]:
+        """The tables whose rows are people, in the mapping's order: events are theirs alone."""
+        return [table for table in self.tables.values() if table.object_map.kind.is_people]
 
     def address_sql(self) -> str:
         """SQL: the address of the person that ``k.object`` and ``k.person_id`` name."""

@@ -80,7 +80,7 @@ class Events:
         nobody = "".join(
             f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS r WHERE {table.match('r')} = e.match_key"
             " AND r.deleted_at IS NULL)"
-            for table in self._context.tables.values()
+            for table in self._context.people_tables
         )
         after = ""
         while page := self._database.rows(

@@ -7,8 +7,9 @@ import json
 from sfsync.errors import ConfigError, MirrorError
 from sfsync.mirror.base_triggers import INDEXES, TRIGGERS, to_build
 from sfsync.mirror.database import Database, quoted
-from sfsync.mirror.tables import BASE_COLUMNS, OWN_COLUMNS, MappedTable, field_meaning
+from sfsync.mirror.tables import BASE_COLUMNS, MappedTable, field_meaning
 from sfsync.model.mapping import ObjectMap, SyncMapping
+from sfsync.model.objects import OWN_COLUMNS
 
 
 def fit(database: Database, mapping: SyncMapping) -> tuple[str, ...]:

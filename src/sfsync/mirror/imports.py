@@ -38,7 +38,8 @@ class Imports:
         """
         database, table = self._database, self._context.table(object_name)
         counts = Counter({"created": 0, "updated": 0, "unchanged": 0})
-        forgotten = purge.PurgedPeople(database)
+        is_people = table.object_map.kind.is_people
+        forgotten = purge.PurgedPeople(database) if is_people else None
         with database.transaction(edits=True):
             for values in rows:
                 key = match_key(str(values.get(table.object_map.match_on) or ""))

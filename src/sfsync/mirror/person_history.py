@@ -91,7 +91,9 @@ def _rows_of(database: Database, table: MappedTable, who: str) -> list[LocalId]:
             [who.strip()[:15]],
         )
     key = match_key(who)
-    if not key:
+    is_people = table.object_map.kind.is_people
+    # an address is a person's: an account that holds it in some column is not told of
+    if not key or ("@" in who and not is_people):
         return []
     match_on = table.object_map.match_on
     was = "lower(trim(json_extract(before, ?)))"
@@ -132,6 +134,8 @@ def _addresses(database: Database, persons: Sequence[Person]) -> list[str]:
     """Their match keys, present and former."""
     keys = []
     for table, local_id in persons:
+        if not table.object_map.kind.is_people:
+            continue  # what recognises an account is no address, whatever it looks like
         keys += database.rows(
             f"SELECT {table.match()} FROM {table.name} WHERE id = ?1 AND {table.match()} <> ''"
             " UNION SELECT match_key FROM _former_addresses WHERE object = ?2 AND person_id = ?1",

@@ -80,9 +80,7 @@ class Purge:
         """Why purging this person now would lose an opt-out, or a write whose outcome is not known."""
         database = self._database
         reasons: list[str] = []
-        for table, local_id in person_history.people(
-            database, list(self._context.tables.values()), email
-        ):
+        for table, local_id in person_history.people(database, self._context.people_tables, email):
             row = records.find(database, table, "r.id = ?", [local_id])
             if row is None:
                 continue
@@ -110,11 +108,11 @@ class Purge:
     def record_filter(self, object_name: str) -> Callable[[Remote], bool] | None:
         """Whether a record is of a purged person who has no row here, and so is not brought in anew.
 
-        ``None`` where nobody was purged.
+        ``None`` where nobody was purged, and for an object whose records are not people.
         """
         database, table = self._database, self._context.table(object_name)
         forgotten = PurgedPeople(database)
-        if not forgotten:
+        if not forgotten or not table.object_map.kind.is_people:
             return None
 
         def is_purged(remote: Remote) -> bool:
@@ -206,7 +204,8 @@ def _rewrite(database: Database) -> None:
 
 def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[str, Any]:
     counts: Counter[str] = Counter()
-    people = person_history.people(database, tables, key)
+    of_people = [table for table in tables if table.object_map.kind.is_people]
+    people = person_history.people(database, of_people, key)
     keys, linked = {key}, set()
     for table, local_id in people:
         found = database.row(

@@ -140,15 +140,17 @@ class SqliteStage:
             after = upto
 
     def _keep_successors(self, span: Span) -> None:
+        name = self._table.object
+        converted_to = self._table.object_map.kind.survivor_object(converted=True)
         self._database.run(
             "INSERT OR REPLACE INTO _successors"
             " (object, salesforce_id, successor_object, successor_id, reason, found_at)"
             " SELECT ?, s.salesforce_id,"
-            " CASE s._state WHEN 'converted' THEN 'contact' ELSE ? END,"
+            " CASE s._state WHEN 'converted' THEN ? ELSE ? END,"
             " s._successor_id, s._state, ?"
             f" FROM {self._staged.name} AS s WHERE {_OF_SPAN}"
             " AND s._state IN ('merged', 'converted') AND s._successor_id IS NOT NULL",
-            [self._table.object, self._table.object, self._database.now(), *span],
+            [name, converted_to, name, self._database.now(), *span],
         )
 
     def _update(self, span: Span) -> int:

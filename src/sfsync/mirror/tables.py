@@ -22,7 +22,6 @@ from sfsync.model.merges import Merge
 ALL = "*"
 """``_never_agreed`` of a row of which nothing was ever agreed."""
 
-OWN_COLUMNS = ("id", "salesforce_id", "deleted_at")
 """The columns of a mapped table that are not mapped."""
 
 BASE_COLUMNS = {
@@ -69,7 +68,7 @@ class MappedTable:
     @cached_property
     def person_column(self) -> str:
         """Its column in ``contact_segments``; empty where that has none for it."""
-        return f"{self.object}_id" if self.object in {"contact", "lead"} else ""
+        return f"{self.object}_id" if self.object_map.kind.is_people else ""
 
     @cached_property
     def match_index(self) -> str:

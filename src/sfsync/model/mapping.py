@@ -12,6 +12,7 @@ from functools import cached_property
 from sfsync.model.event import EventType
 from sfsync.model.field_types import FieldType
 from sfsync.model.merges import Merge
+from sfsync.model.objects import OBJECTS, ObjectKind
 
 
 class Direction(StrEnum):
@@ -36,6 +37,13 @@ class MissingPerson(StrEnum):
     CREATE_CONTACT = "create_contact"
     CREATE_LEAD = "create_lead"
     QUARANTINE = "quarantine"
+
+    @property
+    def creates(self) -> str:
+        """The object that the missing person is made as; empty where nobody is made."""
+        if self is MissingPerson.QUARANTINE:
+            return ""
+        return self.value.removeprefix("create_")
 
 
 class OnLocalDelete(StrEnum):
@@ -130,6 +138,11 @@ class ObjectMap:
     on_multiple: OnMultiple = OnMultiple.QUARANTINE
     on_local_delete: OnLocalDelete = OnLocalDelete.KEEP
     opt_out: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> ObjectKind:
+        """The object's entry in the registry."""
+        return OBJECTS[self.name]
 
     @cached_property
     def by_column(self) -> Mapping[str, FieldMap]:

@@ -113,6 +113,8 @@ def plan_event(event: EmailEvent, people: Sequence[Person], situation: Situation
 
 def _who(people: Sequence[Person], objects: Mapping[str, ObjectMap]) -> Person | str | None:
     for name, object_map in objects.items():
+        if not object_map.kind.is_people:
+            continue  # whatever its columns hold, an event is no account's
         matches = [person for person in people if person.object == name]
         picked = choose(
             matches,
@@ -137,7 +139,7 @@ def _missing(event: EmailEvent, situation: Situation) -> Effect:
                 "Import the person, or set activities.missing_person; then `sfsync retry`.",
             ),
         )
-    object_name = "contact" if policy is MissingPerson.CREATE_CONTACT else "lead"
+    object_name = policy.creates
     if object_name not in situation.objects:
         return Effect(
             event,

@@ -159,7 +159,7 @@ def _ended_there(plan: RowPlan, pair: _Pair) -> RowPlan:
         if not remote.successor_id:
             return ended
         converted = remote.state is RemoteState.CONVERTED
-        survivor = "contact" if converted else plan.object
+        survivor = pair.object_map.kind.survivor_object(converted=converted)
         return replace(ended, successor_id=remote.successor_id, successor_object=survivor)
     if not _wants(pair.rules, RecordEvent.DELETED, Action.SOFT_DELETE):
         return replace(plan, skip="deleted in Salesforce, and the rules do nothing then")

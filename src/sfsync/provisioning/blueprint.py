@@ -252,15 +252,24 @@ def _twins(mapping: SyncMapping, fields: Mapping[str, NewField]) -> list[NewFiel
 
     Source: Salesforce Help, "Map Custom Lead Fields" (only fields of one type can be mapped).
     """
-    if "Contact" not in {object_map.sobject for object_map in mapping.objects.values()}:
-        return []
+    targets = conversion_targets(mapping)
     return [
         replace(
             new,
-            table="Contact",
+            table=targets[new.table],
             description="Carried over from the Lead that this person was.",
             reason="so that converting a Lead can carry it over",
         )
         for new in fields.values()
-        if new.table == "Lead" and not new.is_key
+        if new.table in targets and not new.is_key
     ]
+
+
+def conversion_targets(mapping: SyncMapping) -> dict[str, str]:
+    """``{"Lead": "Contact"}``: whose records become whose, where both are kept in step."""
+    targets: dict[str, str] = {}
+    for object_map in mapping.objects.values():
+        conversion = object_map.kind.conversion
+        if conversion is not None and conversion.object in mapping.objects:
+            targets[object_map.sobject] = mapping.objects[conversion.object].sobject
+    return targets

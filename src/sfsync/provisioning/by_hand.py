@@ -9,7 +9,7 @@ from sfsync.document.problems import nearest
 from sfsync.mapping.problem import OWN
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.mapping import ActivityMap, SyncMapping
-from sfsync.provisioning.blueprint import fields_of, is_custom_field
+from sfsync.provisioning.blueprint import conversion_targets, fields_of, is_custom_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def by_hand(
     """
     known = described or {}
     left = [_the_app()] if app else []
-    if {"Contact", "Lead"} <= {object_map.sobject for object_map in mapping.objects.values()}:
-        lead = next(each for each in mapping.objects.values() if each.sobject == "Lead")
+    for sobject in conversion_targets(mapping):
+        lead = next(each for each in mapping.objects.values() if each.sobject == sobject)
         names = [field.remote for field in lead.fields if is_custom_field(field.remote)]
         names += [lead.external_id] if is_custom_field(lead.external_id) else []
         if names:

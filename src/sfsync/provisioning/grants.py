@@ -12,6 +12,7 @@ from typing import Final
 
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.mapping import ActivityMap, ObjectMap, OnLocalDelete, OnMissing, SyncMapping
+from sfsync.model.objects import BY_SOBJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,6 @@ def makes_parents(mapping: SyncMapping) -> str:
     return ""
 
 
-_DEPENDS: Final[Mapping[str, tuple[str, ...]]] = {"Contact": ("Account",)}
-"""Reading a Contact hangs on reading Accounts.
-
-Source: sfxd wiki, "Field Permissions, Important Notes".
-"""
-
 _NO_OBJECT: Final = frozenset({"Owner", "CreatedBy", "LastModifiedBy", "RecordType", "Who", "What"})
 _PARENTS: Final[Mapping[str, str]] = {"ReportsTo": "Contact", "MasterRecord": ""}
 _PARTS: Final = frozenset(
@@ -75,11 +70,6 @@ _PARTS: Final = frozenset(
         "GeocodeAccuracy",
     ]
 )
-_ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Contact": ("Mailing", "Other"),
-    "Lead": ("",),
-    "Account": ("Billing", "Shipping"),
-}
 _EVERYBODY: Final = frozenset(
     [
         "Id",
@@ -100,10 +90,7 @@ _EVERYBODY: Final = frozenset(
         "LastActivityDate",
     ]
 )
-_REQUIRED: Final[Mapping[str, frozenset[str]]] = {
-    "Lead": frozenset({"Company", "Status"}),
-    "Task": frozenset({"Subject", "Status", "Priority", "ActivityDate"}),
-}
+_TASK_SEEN_BY_ALL: Final = frozenset({"Subject", "Status", "Priority", "ActivityDate"})
 
 
 def permission_name(sobject: str, field_name: str) -> str:
@@ -120,10 +107,12 @@ def permission_name(sobject: str, field_name: str) -> str:
     Metadata API Developer Guide, PermissionSet (a required field is refused: "You cannot deploy to
     a required field").
     """
-    for prefix in _ADDRESSES.get(sobject, ()):
+    kind = BY_SOBJECT.get(sobject)
+    for prefix in kind.addresses if kind else ():
         if field_name.startswith(prefix) and field_name.removeprefix(prefix) in _PARTS:
             return f"{prefix}Address"
-    if field_name in _EVERYBODY or field_name in _REQUIRED.get(sobject, ()):
+    seen_by_all = kind.seen_by_all if kind else _TASK_SEEN_BY_ALL
+    if field_name in _EVERYBODY or field_name in seen_by_all:
         return ""
     return field_name
 
@@ -138,17 +127,27 @@ def object_grants(mapping: SyncMapping) -> list[ObjectGrant]:
     for name, object_map in mapping.objects.items():
         pushes = mapping.rules_for(name).pushes
         # An event of a person whom neither side knows makes one, whatever way the rules go.
-        creates = pushes or mapping.activities.missing_person.value == f"create_{name}"
+        creates = pushes or mapping.activities.missing_person.creates == name
         deletes = pushes and object_map.on_local_delete is OnLocalDelete.DELETE
-        wanted[object_map.sobject] = ObjectGrant(object_map.sobject, creates, creates, deletes)
-    return sorted(
-        wanted.values(), key=lambda grant: (bool(_DEPENDS.get(grant.sobject)), grant.sobject)
-    )
+        is_made_as_parent = object_map.sobject == made
+        wanted[object_map.sobject] = ObjectGrant(
+            object_map.sobject, creates or is_made_as_parent, creates, deletes
+        )
+    return sorted(wanted.values(), key=lambda grant: (_has_parent(grant), grant.sobject))
+
+
+def _has_parent(grant: ObjectGrant) -> bool:
+    kind = BY_SOBJECT.get(grant.sobject)
+    return kind is not None and bool(kind.parent)
 
 
 def _read_beside(object_map: ObjectMap) -> list[str]:
-    """Other objects that have to be read for this one's records: parents, and what it hangs on."""
-    names = list(_DEPENDS.get(object_map.sobject, ()))
+    """Other objects that have to be read for this one's records: parents.
+
+    Source: sfxd wiki, "Field Permissions, Important Notes" (reading a Contact hangs on reading
+    Accounts).
+    """
+    names = [object_map.kind.parent]
     for field in object_map.fields:
         parent, dot, _ = field.remote.partition(".")
         # The relationship's name does not say which object a custom parent is.

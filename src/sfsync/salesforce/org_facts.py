@@ -25,17 +25,14 @@ from sfsync.errors import (
     SfsyncError,
 )
 from sfsync.model.facts import OrgFacts, SObjectFacts, UserFacts
+from sfsync.model.objects import OBJECTS
 from sfsync.salesforce import soql
 from sfsync.salesforce.connect import Connection, inner_answers
 from sfsync.salesforce.describe import sobject_facts
 from sfsync.salesforce.retry import repeat_read
 from sfsync.salesforce.setup_lookup import SetupLookup
 
-_ACCESS: Final = {
-    "Contact": "DefaultContactAccess",
-    "Lead": "DefaultLeadAccess",
-    "Account": "DefaultAccountAccess",
-}
+_ACCESS: Final = {kind.sobject: kind.sharing for kind in OBJECTS.values()}
 _RIGHTS: Final = ("ModifyAllData", "ViewAllData")
 _FATAL = (AuthError, BudgetSpent, RetriableError)
 _NO_API = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"})
@@ -93,13 +90,13 @@ def _statements(user_id: str) -> dict[str, str]:
     who = soql.quoted(user_id)
     rights = [f"PermissionSet.Permissions{name}" for name in _RIGHTS]
     organization = ["Name", "OrganizationType", "IsSandbox", *_ACCESS.values()]
-    people = "SobjectType IN ('Contact', 'Lead')"
+    ours = f"SobjectType IN ({', '.join(soql.quoted(name) for name in _ACCESS)})"
     return {
         "organization": soql.select("Organization", organization),
         "user": soql.select("User", ["Username", "Profile.Name"], f"Id = {who}"),
         "permissions": soql.select("PermissionSetAssignment", rights, f"AssigneeId = {who}"),
         "duplicates": soql.select(
-            "DuplicateRule", ["SobjectType", "MasterLabel"], f"IsActive = true AND {people}"
+            "DuplicateRule", ["SobjectType", "MasterLabel"], f"IsActive = true AND {ours}"
         ),
         "assignment": soql.select(
             "AssignmentRule", ["Name"], "Active = true AND SobjectType = 'Lead'"
@@ -174,8 +171,9 @@ def _first(records: list[dict[str, Any]] | None) -> Mapping[str, Any]:
 def _access(organization: Mapping[str, Any], objects: Sequence[str]) -> dict[str, str]:
     """Sharing defaults of these objects; a Contact's may be its Account's."""
     access = {name: str(organization.get(column) or "") for name, column in _ACCESS.items()}
-    if access["Contact"] == "ControlledByParent":
-        access["Contact"] = access["Account"]
+    for kind in OBJECTS.values():
+        if kind.parent and access[kind.sobject] == "ControlledByParent":
+            access[kind.sobject] = access[kind.parent]
     return {name: access[name] for name in objects if access.get(name)}
 
 
