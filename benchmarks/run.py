@@ -56,7 +56,7 @@ def floor(url: str, token: str, folder: Path) -> dict[str, float]:
             break
         page = session.get(url + page["nextRecordsUrl"]).json()
     database.commit()
-    return told(began, records=total)
+    return measured(began, records=total)
 
 
 def verbs(url: str, token: str, folder: Path) -> dict[str, dict[str, float]]:
@@ -92,7 +92,7 @@ def verbs(url: str, token: str, folder: Path) -> dict[str, dict[str, float]]:
             run = Run(org, mirror, config.mapping, config.limits, RunReport(name, name), now)
             calls, began = org.usage().api_calls, time.perf_counter()
             work(run)
-            results[name] = told(began, api_calls=org.usage().api_calls - calls)
+            results[name] = measured(began, api_calls=org.usage().api_calls - calls)
 
         measure("pull everything", lambda run: pull(run, ["contact"]))
         measure("pull, nothing changed", lambda run: pull(run, ["contact"]))
@@ -112,8 +112,8 @@ def verbs(url: str, token: str, folder: Path) -> dict[str, dict[str, float]]:
     return results
 
 
-def told(began: float, **figures: float) -> dict[str, float]:
-    """Time and peak memory of this process so far, with what else there is to say."""
+def measured(began: float, **figures: float) -> dict[str, float]:
+    """Time and peak memory of this process so far, with further figures."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": round(time.perf_counter() - began, 3), "peak_mb": round(peak, 1), **figures}
 

@@ -124,7 +124,7 @@ def arm(plan: Plan | None) -> None:
 
 
 def bulk_from() -> int | None:
-    """From how many records on a test wants Bulk jobs; ``None`` unless a plan that says so is armed."""
+    """From how many records on a test wants Bulk jobs; ``None`` unless an armed plan says so."""
     return None if _armed is None else _armed.bulk_from
 
 

@@ -48,7 +48,8 @@ def read_callback(query: str, state: str, host: str) -> str:
     if len(states) != 1 or not hmac.compare_digest(states[0].encode(), state.encode()):
         raise StateMismatch(
             "The browser came back from another login than this one",
-            hint="Use the newest login page only, and close older ones; then run `sfsync login` again.",
+            hint="Use the newest login page only, and close older ones; then run `sfsync login` "
+            "again.",
         )
     if "error" in fields:
         code, description = fields["error"][0], fields.get("error_description", [""])[0]
@@ -75,6 +76,7 @@ def read_pasted(pasted: str, state: str, host: str) -> str:
     if parts.path != CALLBACK_PATH or not parts.query:
         raise InputError(
             "That is not the address the browser ended at",
-            hint=f"Copy the whole address; it starts with http://localhost: and goes on with {CALLBACK_PATH}?code=",
+            hint="Copy the whole address; it starts with http://localhost: and goes on with "
+            f"{CALLBACK_PATH}?code=",
         )
     return read_callback(parts.query, state, host)

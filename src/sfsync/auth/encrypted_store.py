@@ -34,7 +34,7 @@ _PURPOSE = b"sfsync login\x00"
 
 
 class BlobVault(Protocol):
-    """Where the mirror keeps encrypted bytes, one for each profile; each call is its own transaction."""
+    """Where the mirror keeps encrypted bytes, one for each profile; each call is a transaction."""
 
     def read(self, profile: str) -> bytes | None:
         """The bytes, or None."""
@@ -162,7 +162,8 @@ class EncryptedStore:
         except (InvalidTag, ValueError):
             pass
         raise TokenStoreError(
-            f"The login of profile {profile.partition(':')[0]!r} in the database does not open with this key",
+            f"The login of profile {profile.partition(':')[0]!r} in the database does not open "
+            "with this key",
             hint="Use the key it was kept with, or run `sfsync login` to make a new login.",
         )
 

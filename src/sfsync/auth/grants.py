@@ -188,7 +188,8 @@ class Grants:
         if not self._client_secret:
             raise ConfigError(
                 "A login with client credentials needs the app's secret",
-                hint="Set SFSYNC_CLIENT_SECRET_FILE to a file that holds it (chmod 600), or SFSYNC_CLIENT_SECRET.",
+                hint="Set SFSYNC_CLIENT_SECRET_FILE to a file that holds it (chmod 600), or "
+                "SFSYNC_CLIENT_SECRET.",
             )
         return self._token(
             LoginStep.CLIENT_CREDENTIALS,
@@ -199,7 +200,8 @@ class Grants:
     def revoke(self, held: Token) -> None:
         """End a login at Salesforce.
 
-        The refresh token ends with all its access tokens; without one, the access token does. A token that is dead already is as good as revoked.
+        The refresh token ends with all its access tokens; without one, the access token does. A
+        token that is dead already is as good as revoked.
 
         Raises:
             OrgUnavailable: no answer; the login may live on.
@@ -274,7 +276,8 @@ def _signed(pem: str, *, issuer: str, subject: str, audience: str, issued_at: in
         )
     except Exception:  # noqa: BLE001  whatever the libraries raise may quote the key
         failure = LoginKeyError(
-            "The key for the JWT login cannot be used: not an unencrypted RSA private key in PEM form",
+            "The key for the JWT login cannot be used: not an unencrypted RSA private key in PEM "
+            "form",
             hint="Make one with `sfsync login --jwt-key FILE --new`.",
         )
     raise failure

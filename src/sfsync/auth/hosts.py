@@ -42,8 +42,10 @@ def login_origin(url: str) -> str:
     parts = _split(url)
     if parts is None or not _is_carried_safely(parts):
         raise ConfigError(
-            "org.login_url must be an https address (plain http only on this computer), without a user name",
-            hint="Use https://login.salesforce.com, https://test.salesforce.com or https://NAME.my.salesforce.com.",
+            "org.login_url must be an https address (plain http only on this computer), without "
+            "a user name",
+            hint="Use https://login.salesforce.com, https://test.salesforce.com or "
+            "https://NAME.my.salesforce.com.",
         )
     return _origin(parts)
 
@@ -59,15 +61,15 @@ def trusted_url(url: str, login: str, what: str) -> str:
     Raises:
         ProtocolError: for a host that is neither Salesforce's nor the login host itself.
 
-    >>> trusted_url("https://acme.my.salesforce.com", "https://login.salesforce.com", "instance_url")
+    >>> trusted_url("https://acme.my.salesforce.com", "https://login.salesforce.com", "id")
     'https://acme.my.salesforce.com'
     """
     parts = _split(url)
     if parts is None or not _is_carried_safely(parts) or not _is_trusted(parts, login):
         host = (parts.hostname if parts else None) or "nothing readable"
         raise ProtocolError(
-            f"The reply of {host_of(login)} names {_printable(host)} as {what}: not a Salesforce address. "
-            "The login was not sent there.",
+            f"The reply of {host_of(login)} names {_printable(host)} as {what}: not a Salesforce "
+            "address. The login was not sent there.",
             hint="Check org.login_url; if it is right, tell whoever runs that host.",
         )
     return url

@@ -53,8 +53,8 @@ def choose_store(
         store = database()
         if store is None:
             raise TokenStoreError(
-                f"There is no place to keep the login. {unusable.message}; and no key is set to keep it "
-                "encrypted in the database",
+                f"There is no place to keep the login. {unusable.message}; and no key is set to "
+                "keep it encrypted in the database",
                 hint=HOW_TO_MAKE_A_KEY,
             ) from None
         return _tried(store, probe=probe)

@@ -51,11 +51,9 @@ def find_backend() -> tuple[Backend | None, str]:
     try:
         keyring.core.init_backend(limit=lambda candidate: backend_name(candidate) in SAFE_BACKENDS)
         backend = keyring.core.get_keyring()
-    except Exception as error:  # noqa: BLE001  a bad PYTHON_KEYRING_BACKEND raises whatever importing raises
-        return (
-            None,
-            f"the keyring named in PYTHON_KEYRING_BACKEND or keyringrc.cfg does not load ({type(error).__name__})",
-        )
+    except Exception as error:  # noqa: BLE001  importing a bad backend raises whatever it raises
+        named = "the keyring named in PYTHON_KEYRING_BACKEND or keyringrc.cfg"
+        return None, f"{named} does not load ({type(error).__name__})"
     name = backend_name(backend)
     if name == "keyring.backends.fail.Keyring":
         return None, "there is no keyring on this computer"

@@ -68,8 +68,8 @@ class KeyringStore:
             return reply
         raise TokenStoreError(
             f"The keyring cannot be used: {reply['problem']}",
-            hint="Unlock it, or keep the login encrypted in the database instead (--token-store database). "
-            + HOW_TO_MAKE_A_KEY,
+            hint="Unlock it, or keep the login encrypted in the database instead (--token-store "
+            "database). " + HOW_TO_MAKE_A_KEY,
         )
 
     def _reply_of_child(self, request: dict[str, str]) -> dict[str, Any]:

@@ -194,7 +194,8 @@ def refused(reply: Reply, step: LoginStep, host: str, secrets: tuple[str, ...]) 
         target = urlsplit(reply.location).hostname or "another address"
         return LoginRefused(
             f"{step} failed: {host} points to {plain(target)} instead of answering",
-            hint="Set org.login_url to the address that answers for this org, such as its My Domain.",
+            hint="Set org.login_url to the address that answers for this org, such as its My "
+            "Domain.",
         )
     code, description = (plain(part, hide=secrets) for part in error_in(reply))
     if code:
@@ -210,7 +211,8 @@ def _unreachable(cause: Exception, step: LoginStep, host: str) -> SfsyncError:
     if isinstance(cause, requests.exceptions.SSLError):
         return ProtocolError(
             f"{step} failed: the certificate of {host} cannot be trusted",
-            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file; else do not log in there.",
+            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file; else "
+            "do not log in there.",
         )
     if _was_never_sent(cause):
         return OrgUnavailable(
@@ -221,7 +223,8 @@ def _unreachable(cause: Exception, step: LoginStep, host: str) -> SfsyncError:
     if step is LoginStep.REFRESH:
         return OutcomeUnknown(
             message,
-            hint="The next run tries again; if Salesforce had renewed it already, `sfsync login` is needed.",
+            hint="The next run tries again; if Salesforce had renewed it already, `sfsync login` "
+            "is needed.",
         )
     return OrgUnavailable(message, hint="Run the command again.")
 

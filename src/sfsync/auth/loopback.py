@@ -168,7 +168,8 @@ class _Exchange:
             return self._mismatch
         return LoginTimedOut(
             f"The browser did not come back within {seconds:.0f} seconds",
-            hint="If it shows redirect_uri_mismatch, register this callback on the app, exactly so: "
+            hint="If it shows redirect_uri_mismatch, register this callback on the app, exactly "
+            "so: "
             f"{callback}. Else run `sfsync login` again.",
         )
 
@@ -321,7 +322,8 @@ def _bind_first(ports: Sequence[int], exchange: _Exchange) -> list[_Server]:
         problem = f"No port for the browser's way back is free: {', '.join(map(str, ports))}"
     raise AuthError(
         problem,
-        hint="Close the program that uses one of them, or add another port to org.redirect_ports and its "
+        hint="Close the program that uses one of them, or add another port to org.redirect_ports "
+        "and its "
         "callback http://localhost:PORT/callback to the app.",
     )
 

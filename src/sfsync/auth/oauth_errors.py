@@ -66,14 +66,21 @@ class _Rule:
 
 
 _AGAIN = "Run `sfsync login`."
-_CHECK_APP = "Check org.client_id against the app's consumer key; a new app can take ten minutes until it is known everywhere."
-_INSTALL = "Ask a Salesforce admin to install or create the app in this org first (docs: setting up the app)."
+_CHECK_APP = (
+    "Check org.client_id against the app's consumer key; a new app can take ten minutes until it "
+    "is known everywhere."
+)
+_INSTALL = (
+    "Ask a Salesforce admin to install or create the app in this org first (docs: setting up the "
+    "app)."
+)
 _SERVER_STEPS = frozenset({LoginStep.JWT, LoginStep.CLIENT_CREDENTIALS})
 _RULES = (
     _Rule(
         "access_denied",
         "access was denied",
-        "Run `sfsync login` again and choose Allow; if there was no such choice, an admin has to permit the app for you.",
+        "Run `sfsync login` again and choose Allow; if there was no such choice, an admin has to "
+        "permit the app for you.",
     ),
     _Rule(
         "",
@@ -85,7 +92,8 @@ _RULES = (
     _Rule(
         "",
         "there were too many logins of this user",
-        "Wait an hour; nothing is lost. Whoever logs in that often for this user should keep the login instead.",
+        "Wait an hour; nothing is lost. Whoever logs in that often for this user should keep the "
+        "login instead.",
         text="rate exceeded",
         error=OrgUnavailable,
     ),
@@ -117,13 +125,15 @@ _RULES = (
     _Rule(
         "invalid_grant",
         "this app is not approved for that user",
-        "An admin has to pre-authorise the app: permitted users 'admin approved', and a permission set that has it.",
+        "An admin has to pre-authorise the app: permitted users 'admin approved', and a "
+        "permission set that has it.",
         text="hasn't approved",
     ),
     _Rule(
         "invalid_grant",
         "the key was signed for another login host",
-        "Set org.login_url to https://test.salesforce.com for a sandbox, https://login.salesforce.com else.",
+        "Set org.login_url to https://test.salesforce.com for a sandbox, "
+        "https://login.salesforce.com else.",
         text="audience",
         steps=frozenset({LoginStep.JWT}),
     ),
@@ -148,7 +158,8 @@ _RULES = (
     ),
     _Rule(
         "invalid_grant",
-        "the signature does not fit the certificate that the app holds, or the username is not known there",
+        "the signature does not fit the certificate that the app holds, or the username is not "
+        "known there",
         "Have an admin upload the certificate of this very key, and check --username.",
         text="assertion",
         steps=frozenset({LoginStep.JWT}),
@@ -162,7 +173,8 @@ _RULES = (
     _Rule(
         "invalid_grant",
         "the app and this login do not fit together",
-        "Run `sfsync login` again; where it stays so, compare org.client_id and org.login_url with the app.",
+        "Run `sfsync login` again; where it stays so, compare org.client_id and org.login_url "
+        "with the app.",
         text="code verifier",
         steps=frozenset({LoginStep.CODE}),
     ),
@@ -205,7 +217,8 @@ _RULES = (
     _Rule(
         "unsupported_grant_type",
         "the app does not permit this way of logging in",
-        "An admin has to enable the flow on the app; client credentials need org.login_url to be the My Domain.",
+        "An admin has to enable the flow on the app; client credentials need org.login_url to be "
+        "the My Domain.",
     ),
     _Rule(
         "unsupported_response_type",
@@ -215,7 +228,8 @@ _RULES = (
     _Rule(
         "redirect_uri_mismatch",
         "the callback is not registered on the app",
-        "Register http://localhost:PORT/callback for each of org.redirect_ports, in exactly this form.",
+        "Register http://localhost:PORT/callback for each of org.redirect_ports, in exactly this "
+        "form.",
     ),
     _Rule(
         "invalid_scope",
@@ -240,7 +254,10 @@ _WITHOUT_CODE = (
     (
         "nothing: the browser shows `redirect_uri_mismatch`, and sfsync waits until its time is up",
         "the callback is not registered on the app, to the letter",
-        "Register `http://localhost:PORT/callback` for each of `org.redirect_ports`, port included.",
+        (
+            "Register `http://localhost:PORT/callback` for each of `org.redirect_ports`, "
+            "port included."
+        ),
     ),
     (
         "a page, or a way to another address, instead of an answer",

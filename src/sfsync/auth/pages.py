@@ -42,7 +42,8 @@ def _page(title: str, body: str) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="robots" content="noindex"><title>{title} - sfsync</title><style>{_STYLE}</style></head>\n'
-        f"<body><main>{body}<footer>sfsync &middot; this page comes from your own computer</footer></main></body></html>\n"
+        f"<body><main>{body}<footer>sfsync &middot; this page comes from your own "
+        "computer</footer></main></body></html>\n"
     )
 
 

@@ -12,7 +12,8 @@ KEYRING = "keyring"
 DATABASE = "database"
 HOW_TO_MAKE_A_KEY = (
     "Make a key file and name it in the environment:\n"
-    "  (umask 077; mkdir -p ~/.config/sfsync; openssl rand -base64 32 > ~/.config/sfsync/token.key)\n"
+    "  (umask 077; mkdir -p ~/.config/sfsync; openssl rand -base64 32 > "
+    "~/.config/sfsync/token.key)\n"
     "  export SFSYNC_TOKEN_KEY_FILE=~/.config/sfsync/token.key"
 )
 

@@ -29,7 +29,10 @@ from .own_file import UnusableFileError, credential, read_own
 SECRET_CREDENTIAL = "sfsync-client-secret"  # noqa: S105  the name of a file, not a secret
 _KEY_BITS = 2048
 _CERTIFICATE_DAYS = 730
-_ANEW = "Make a new one with `sfsync login --jwt-key FILE --new`; an admin then puts its certificate into the app."
+_ANEW = (
+    "Make a new one with `sfsync login --jwt-key FILE --new`; an admin then puts its certificate "
+    "into the app."
+)
 
 _WRITE_OUT = (
     "A server has nobody to type it. Write the key out without one, to be protected by its mode: "

@@ -1,4 +1,4 @@
-"""Bulk's CSV, both ways: writes as rows, result rows as outcomes, and whether a page is whole. Pure.
+"""Bulk's CSV, both ways: writes as rows, result rows as outcomes, whether a page is whole. Pure.
 
 Source: Bulk API 2.0 and Bulk API Developer Guide; salesforce-facts §5.1.
 """
@@ -20,10 +20,16 @@ from sfsync.salesforce.faults import CallFailed, ErrorEntry, Repeat
 from sfsync.salesforce.write_outcomes import accepted, deferred, refused
 
 NULL = "#N/A"
-"""What clears a field in a Bulk CSV; an empty cell leaves it alone. Source: salesforce-facts §5.1."""
+"""What clears a field in a Bulk CSV; an empty cell leaves it alone.
+
+Source: salesforce-facts §5.1.
+"""
 
 MAX_UPLOAD_BYTES = 100_000_000
 """Raw CSV in one job: 150 MB counted as base64. Source: salesforce-facts §5.1."""
+
+Meaning = Callable[[OrgWrite, Mapping[str, str]], Outcome]
+"""What a result row means for its write."""
 
 _ERROR = re.compile(
     r"(?P<code>[A-Z][A-Z0-9_]+):(?P<message>.*?)(?:(?::(?P<fields>[\w., ]*?))?\s*--\s*)?", re.DOTALL
@@ -115,9 +121,7 @@ class WriteTable:
             )
         return content
 
-    def settle(
-        self, row: Mapping[str, str], meaning: Callable[[OrgWrite, Mapping[str, str]], Outcome]
-    ) -> list[Outcome]:
+    def settle(self, row: Mapping[str, str], meaning: Meaning) -> list[Outcome]:
         """The outcome of a result row for its write; none where it is about none of ours."""
         waiting = self._waiting.get(self._identity(row))
         return [meaning(waiting.popleft(), row)] if waiting else []

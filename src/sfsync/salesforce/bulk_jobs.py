@@ -1,4 +1,4 @@
-"""Bulk API 2.0 jobs of either kind: made, asked for their state, waited for, their CSV fetched whole.
+"""Bulk API 2.0 jobs of either kind: made, asked for their state, waited for, their CSV fetched.
 
 Talked to directly on our session: simple-salesforce's own handler polls every two seconds at the
 cost of a call, takes null for "leave alone", and aborts a running job when one poll fails.

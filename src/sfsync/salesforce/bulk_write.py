@@ -127,12 +127,10 @@ class BulkWriter:
         """Give each row its outcome, with as few calls as the job's own counts allow."""
         is_complete = info.get("state") == "JobComplete"
         processed, failed = info.get("numberRecordsProcessed"), info.get("numberRecordsFailed")
-        if not (is_complete and failed == 0):
-            for row in self._rows(job_id, "failedResults"):
-                outcomes += table.settle(row, bulk_csv.failure)
-        if not (is_complete and processed == len(table.writes)):
-            for row in self._rows(job_id, "unprocessedrecords"):
-                outcomes += table.settle(row, bulk_csv.unprocessed)
+        if not is_complete or failed != 0:
+            outcomes += self._results(job_id, "failedResults", table, bulk_csv.failure)
+        if not is_complete or processed != len(table.writes):
+            outcomes += self._results(job_id, "unprocessedrecords", table, bulk_csv.unprocessed)
         rest = table.unsettled()
         if not rest:
             return
@@ -141,13 +139,16 @@ class BulkWriter:
             for write in rest:
                 outcomes += table.accept(write)
             return
-        for row in self._rows(job_id, "successfulResults"):
-            outcomes += table.settle(row, bulk_csv.success)
+        outcomes += self._results(job_id, "successfulResults", table, bulk_csv.success)
 
-    def _rows(self, job_id: str, which: str) -> Iterator[dict[str, str]]:
+    def _results(
+        self, job_id: str, which: str, table: WriteTable, meaning: bulk_csv.Meaning
+    ) -> Iterator[Outcome]:
+        """The outcomes of one of the job's three lists of rows."""
         response = self._jobs.whole_csv(self._jobs.path(job_id, f"/{which}"))
         for rows in bulk_csv.read_rows(response.content, REST_PAGE):
-            yield from rows
+            for row in rows:
+                yield from table.settle(row, meaning)
 
     def _upload(self, job_id: str, content: bytes) -> None:
         """Send the data; only once, because Salesforce takes one PUT a job."""
@@ -197,7 +198,7 @@ class BulkWriter:
 
 
 def _is_difference(count: int, processed: object, failed: object) -> bool:
-    """Whether so many rows are all that were processed and did not fail, by the job's own counts."""
+    """Whether so many rows were processed and did not fail, by the job's own counts."""
     if not isinstance(processed, int) or not isinstance(failed, int):
         return False
     return count == processed - failed

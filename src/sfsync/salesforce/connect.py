@@ -98,7 +98,11 @@ class Connection:
         return repeat_write(lambda: self._call(method, path, body), self.patience)
 
     def query(self, statement: str, *, everything: bool = False) -> Page:
-        """The first page of a query; ``everything``: deleted and archived records too (queryAll)."""
+        """The first page of a query.
+
+        Args:
+            everything: deleted and archived records too (queryAll).
+        """
         return repeat_read(
             lambda: page(_answer(lambda: self.client.query(statement, include_deleted=everything))),
             self.patience,

@@ -210,15 +210,6 @@ class CallRefused(OrgRefused):
         self.entry = entry
 
 
-def hint(code: str) -> str:
-    """What a person can do about a refused record; empty where nothing is known.
-
-    >>> hint("STORAGE_LIMIT_EXCEEDED")
-    'free space in the org, then sfsync retry'
-    """
-    return FAULTS.get(code, _UNLISTED).hint
-
-
 def error_entries(body: object) -> tuple[ErrorEntry, ...]:
     """The errors of a reply's body, in whatever shape it has: a list, one object, or nothing."""
     if isinstance(body, list):

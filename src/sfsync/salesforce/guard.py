@@ -5,9 +5,9 @@ call are executed in their order, one may refer to what an earlier one answered,
 nothing halts the request that holds it. So the call begins with a query that finds only records
 whose stamp is no later than when they were read, and each request that writes refers to the last of
 them: where one record has changed, nothing of the call is written, and the query's answer tells
-which one it was. What is left is the time between two requests of one call, and a second edit within
-the very second of the newest stamp: for these the query also returns the values that are about to be
-replaced.
+which one it was. What is left is the time between two requests of one call, and a second edit
+within the very second of the newest stamp: for these the query also returns the values that are
+about to be replaced.
 
 Source: REST API Developer Guide, "Composite Request Body" (``collateSubrequests`` off: executed in
 the order received; a request that depends on one that failed is not executed), "Using Composite
@@ -116,7 +116,7 @@ def read_answer(body: Any) -> GuardAnswer | None:
 
 
 def values_before(write: OrgWrite, answer: GuardAnswer | None) -> dict[str, Any] | None:
-    """What the record held just before the write, in the fields that it wrote; ``None``: unknown."""
+    """What the record held just before the write, in the written fields; ``None``: unknown."""
     if answer is None or not write.salesforce_id:
         return None
     record = answer.records.get(write.salesforce_id)

@@ -157,7 +157,9 @@ class SalesforceOrg:
     ) -> Iterator[RawPage]:
         """Live records whose field ``by`` is one of ``keys``, ignoring case.
 
-        Well over a thousand keys share a call. Source: salesforce-facts §3 (comparison ignores case).
+        Well over a thousand keys share a call.
+
+        Source: salesforce-facts §3 (comparison ignores case).
         """
         distinct = {key.casefold(): key for key in keys if key.strip()}
         statements = soql.selects_in(sobject, _with_keys(fields), by, distinct.values())

@@ -1,4 +1,4 @@
-"""Looking at an org for ``sfsync org check``: a handful of calls, and nothing that is refused ends it.
+"""Looking at an org for ``sfsync org check``: a handful of calls, none of which has to succeed.
 
 Described objects and five queries share one ``/composite`` call; limits, Task statuses and the
 setup's list of custom fields take one each. What this user may not ask is left out of the facts.

@@ -70,7 +70,8 @@ class SetupLookup:
         statement = soql.select(
             "CustomField",
             ["Id", "DeveloperName", "NamespacePrefix", "TableEnumOrId"],
-            f"TableEnumOrId IN ({_listed(tables)}) AND DeveloperName IN ({_listed(developer_names)})",
+            f"TableEnumOrId IN ({_listed(tables)}) AND DeveloperName IN "
+            f"({_listed(developer_names)})",
         )
         answer = page(self._connection.read(f"tooling/query/?q={quote(statement, safe='')}"))
         ids = {
@@ -143,9 +144,12 @@ class SetupLookup:
         object_rights = [f"Permissions{name}" for name in _OBJECT_RIGHTS]
         objects = self._records("ObjectPermissions", ["Id", "SobjectType", *object_rights], ours)
         fields = self._records("FieldPermissions", ["Id", "Field", "PermissionsEdit"], ours)
+        given = frozenset(
+            name for name in wanted.user_permissions if sets[0].get(f"Permissions{name}") is True
+        )
         return ExistingSet(
             str(sets[0]["Id"]),
-            frozenset(name.removeprefix("Permissions") for name in rights if sets[0].get(name) is True),
+            given,
             {
                 str(record["SobjectType"]): (str(record["Id"]), _rights_of(record))
                 for record in objects
@@ -154,7 +158,7 @@ class SetupLookup:
                 str(record["Field"]): (str(record["Id"]), record.get("PermissionsEdit") is True)
                 for record in fields
             },
-        )  # fmt: skip
+        )
 
     def _field(
         self, full_name: str, described: Mapping[str, SObjectFacts], field_ids: Mapping[str, str]

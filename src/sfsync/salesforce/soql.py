@@ -111,12 +111,13 @@ def named(name: str) -> str:
 def select(
     sobject: str, fields: Iterable[str], where: str = "", order_by: Sequence[str] = ()
 ) -> str:
-    """A whole statement; ``where`` is taken as it is, so its values must have gone through ``quoted``.
+    """A whole statement; ``where`` is taken as it is, so that its values must be ``quoted``.
 
     >>> select("Contact", ["Id", "Email"], "Email = 'a@b.c'", ["Id"])
     "SELECT Id,Email FROM Contact WHERE Email = 'a@b.c' ORDER BY Id"
     """
-    text = f"SELECT {','.join(map(named, fields))} FROM {named(sobject)}"  # noqa: S608 - names are checked, this is no SQL
+    names = ",".join(map(named, fields))
+    text = f"SELECT {names} FROM {named(sobject)}"  # noqa: S608 - names are checked, no SQL
     if where:
         text += f" WHERE {where}"
     if order_by:

@@ -1,4 +1,4 @@
-"""Which events are Tasks already, looked up by the key that each of these Tasks carries. Pure but for the calls.
+"""Which events are Tasks already, looked up by the key that each of these Tasks carries.
 
 Source: salesforce-facts §7.3 (archiving, Activity's external ids), §3 (Description is not
 filterable).

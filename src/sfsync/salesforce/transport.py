@@ -166,7 +166,8 @@ class OrgSession(requests.Session):
             raise self._error(method, response)
         if "html" in response.headers.get("Content-Type", "").lower():
             raise CallFailed(
-                f"{self._origin.hostname} answered with a web page instead of data: maintenance, or a proxy",
+                f"{self._origin.hostname} answered with a web page instead of data: maintenance, "
+                "or a proxy",
             )
         _check_encoding(response)
         reach("call.answered")
@@ -213,7 +214,7 @@ class OrgSession(requests.Session):
         return asked._replace(scheme=self._origin.scheme, netloc=self._origin.netloc).geturl()
 
     def _read_body(self, response: requests.Response, started: float) -> None:
-        """Read the body piece by piece, so that neither a huge nor a slow one goes on without end."""
+        """Read the body piece by piece, so that a huge or a slow one is given up."""
         pieces: list[bytes] = []
         size = 0
         while piece := response.raw.read1(_PIECE, decode_content=True):
@@ -266,7 +267,8 @@ class OrgSession(requests.Session):
         if response.is_redirect or response.status_code in {301, 302, 303, 307, 308}:
             elsewhere = urlsplit(response.headers.get("Location", "")).hostname or "elsewhere"
             return ProtocolError(
-                f"{self._origin.hostname} redirected a call to {elsewhere}; refused, the login was not sent there",
+                f"{self._origin.hostname} redirected a call to {elsewhere}; refused, the login "
+                "was not sent there",
                 hint="the org's address may have changed: sfsync login",
             )
         return error_of(
@@ -295,7 +297,8 @@ def _origin_of(token: Token) -> SplitResult:
     if origin.scheme == "http" and origin.hostname in LOOPBACK:
         return origin
     raise ConfigError(
-        f"the login's instance is {origin.scheme}://{origin.hostname}: only https is used, or http on this computer"
+        f"the login's instance is {origin.scheme}://{origin.hostname}: only https is used, or "
+        "http on this computer"
     )
 
 
@@ -356,7 +359,8 @@ def _lost(error: Exception, host: str) -> OrgUnavailable:
     """The error for a call without an answer: it may have acted unless no connection was made."""
     if isinstance(error, requests.exceptions.SSLError):
         return CallFailed(
-            f"no secure connection to {host}: its certificate cannot be trusted, or it speaks no TLS",
+            f"no secure connection to {host}: its certificate cannot be trusted, or it speaks no "
+            "TLS",
             hint="check the clock, the proxy and REQUESTS_CA_BUNDLE",
             may_have_acted=False,
             repeatable=False,

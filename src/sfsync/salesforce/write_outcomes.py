@@ -18,7 +18,7 @@ _DUPLICATE_OF = re.compile(r"record with id: ([A-Za-z0-9]{18}|[A-Za-z0-9]{15})")
 
 
 def outcome_of(write: OrgWrite, item: Any) -> Outcome | ErrorEntry:
-    """What one element of a collections reply means; an ``ErrorEntry`` where it may be sent again."""
+    """What one element of a collections reply means; an ``ErrorEntry`` to be sent again."""
     if not isinstance(item, Mapping) or not isinstance(item.get("success"), bool):
         return Unknown(write.ref, "the org's answer for this record makes no sense")
     if item["success"]:
@@ -32,7 +32,7 @@ def outcome_of(write: OrgWrite, item: Any) -> Outcome | ErrorEntry:
 
 
 def accepted(write: OrgWrite, record_id: Any, *, created: bool) -> Accepted | Unknown:
-    """The org did it. An answer that lacks the Id is filled up from the write, where that has one."""
+    """The org did it. Where its answer lacks the Id, the write's own is taken."""
     known = record_id or write.salesforce_id
     if not known:
         return Unknown(write.ref, "the org did it, and did not say to which record")

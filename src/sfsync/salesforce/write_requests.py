@@ -1,4 +1,4 @@
-"""Writes as sObject Collections requests, and which of them may share one ``/composite`` call. Pure.
+"""Writes as sObject Collections requests, and which of them share one ``/composite`` call. Pure.
 
 Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; salesforce-facts §4.
 """

@@ -1,1 +1,4 @@
-"""Seeded chaos: whatever people, networks and crashes do, sfsync's promises hold. See docs/reliability.md."""
+"""Seeded chaos: whatever people, networks and crashes do, sfsync's promises hold.
+
+See docs/reliability.md.
+"""

@@ -1,20 +1,21 @@
 """The promises, judged from outside: by the org's records and the mirror's tables.
 
-The mirror is read with plain ``sqlite3``. Two kinds: what holds after each run, whatever came of it (``Before.judge``), and what holds once
-there was peace and both sides are at rest (``judge``).
+The mirror is read with plain ``sqlite3``. There are two kinds: what holds after each run, however
+it ended (``Before.judge``), and what holds once there was peace and both sides are at rest
+(``judge``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_org.state.rendering import whole_record
 from sfsync.mapping.project import canonical_values, reader
 from sfsync.model.event import match_key
-from sfsync.model.mapping import FieldMap, ObjectMap
+from sfsync.model.mapping import ObjectMap
 from sfsync.selftest.people import SOBJECTS, TYPED
 
 if TYPE_CHECKING:
@@ -275,48 +276,41 @@ def _quarantined(world: World) -> set[tuple[str, int]]:
 def _equal(world: World, table: str, forgiven: set[str]) -> Violations:
     """Row for row and field for field, but for these records, which may lack their row."""
     object_map = _map_of(world, table)
-    fields = [field for field in object_map.fields if field.pulls]
-    columns = [field.column for field in fields]
+    columns = [field.column for field in object_map.fields if field.pulls]
     names = ", ".join(f'"{column}"' for column in columns)
     rows = world.look(f"SELECT id, salesforce_id, deleted_at, {names} FROM {table}")
     live = {raw["Id"]: raw for raw in world.people.live(SOBJECTS[table])}
     for record in sorted(live.keys() - {row[1] for row in rows} - forgiven):
         yield "equal", f"the record {record} has no row"
-    ledger, quarantined = world.people.ledger, _quarantined(world)
+    quarantined = _quarantined(world)
     for row, record, deleted, *values in rows:
         if deleted:
-            if record in live and (table, row) not in ledger.gone_here:
+            if record in live and (table, row) not in world.people.ledger.gone_here:
                 yield "soft", f"{table} {row} is soft-deleted, and its record {record} lives"
+        elif (table, row) in quarantined or record in world.people.ledger.purged:
             continue
-        if (table, row) in quarantined or record in ledger.purged:
-            continue
-        if record not in live:
+        elif record not in live:
             yield "equal", f"{table} {row} is live, and its record {record} is not"
-            continue
-        local = dict(zip(columns, values, strict=True))
-        remote = _as_api(world, SOBJECTS[table], live[record])
-        for column, sentence in _differences(object_map, fields, local, remote):
-            if (object_map.name, row, column) not in _held(world):
+        else:
+            local = dict(zip(columns, values, strict=True))
+            remote = _as_api(world, SOBJECTS[table], live[record])
+            for sentence in _differences(world, object_map, row, local, remote):
                 yield "equal", f"{table} {row} ({record}): {sentence}"
 
 
 def _differences(
-    object_map: ObjectMap, fields: Sequence[FieldMap], local: Raw, remote: Raw
-) -> Iterator[tuple[str, str]]:
-    """``(column, sentence)`` for each field in which a row and its record differ."""
+    world: World, object_map: ObjectMap, row: int, local: Raw, remote: Raw
+) -> Iterator[str]:
+    """A sentence for each field in which a row and its record differ, but for those held back."""
     canonical, unreadable = canonical_values(object_map, local)
-    for field in fields:
+    for field in object_map.fields:
+        if not field.pulls:
+            continue
+        here = unreadable.get(field.column) or repr(canonical[field.column])
         there = reader(field)(remote.get(field.remote))
-        if field.column in unreadable:
-            yield (
-                field.column,
-                f"{field.column} is {unreadable[field.column]} here and {there!r} there",
-            )
-        elif canonical[field.column] != there:
-            yield (
-                field.column,
-                f"{field.column} is {canonical[field.column]!r} here and {there!r} there",
-            )
+        is_same = field.column not in unreadable and canonical[field.column] == there
+        if not is_same and (object_map.name, row, field.column) not in _held(world):
+            yield f"{field.column} is {here} here and {there!r} there"
 
 
 def _held(world: World) -> set[tuple[str, int, str]]:
@@ -338,7 +332,8 @@ def _opt_outs(world: World, table: str) -> Violations:
     by_event = {
         person
         for (person,) in world.look(
-            "SELECT person_id FROM events WHERE type = 'unsubscribed' AND state = 'handled' AND object = ?",
+            "SELECT person_id FROM events WHERE type = 'unsubscribed' AND state = 'handled' AND "
+            "object = ?",
             object_map.name,
         )
     }
@@ -378,7 +373,8 @@ def _counters(world: World) -> Violations:
     )
     for table in SOBJECTS:
         rows = world.look(
-            f"SELECT id, salesforce_id, email, total_clicks, total_opens FROM {table} WHERE deleted_at IS NULL"
+            f"SELECT id, salesforce_id, email, total_clicks, total_opens FROM {table} WHERE "
+            "deleted_at IS NULL"
         )
         for row, record, email, *counters in rows:
             if record in ledger.unclear or (table, row) in ledger.unclear_rows | quarantined:
@@ -390,7 +386,5 @@ def _counters(world: World) -> Violations:
                 clicks += ledger.clicks_here[row]
             opens = events[table, row, "email_opened"]
             if [number or 0 for number in counters] != [clicks, opens]:
-                yield (
-                    "counters",
-                    f"{table} {row} ({record}) has {counters} clicks and opens, and {[clicks, opens]} were counted",
-                )
+                has = f"{table} {row} ({record}) has {counters} clicks and opens"
+                yield "counters", f"{has}, and {[clicks, opens]} were counted"

@@ -248,7 +248,8 @@ class People:
         """``sfsync import``."""
         email = ADDRESSES[address]
         held = self.look(
-            f"SELECT phone FROM {table}s WHERE lower(trim(email)) = ? AND deleted_at IS NULL ORDER BY id LIMIT 1",
+            f"SELECT phone FROM {table}s WHERE lower(trim(email)) = ? AND deleted_at IS NULL "
+            "ORDER BY id LIMIT 1",
             email,
         )
         self.ledger.typed -= {phone for (phone,) in held}

@@ -1,4 +1,4 @@
-"""The org as sfsync sees it, with pages and batches so small that a handful of people is several."""
+"""The org as sfsync sees it, with so small batches that a handful of people is several."""
 
 from __future__ import annotations
 

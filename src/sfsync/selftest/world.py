@@ -120,7 +120,8 @@ class World:
         )
         self._file = MirrorFile(folder / "mirror.db", self._now)
         self._refusing = stack.enter_context(closing(refusing_socket()))
-        stack.enter_context(stamina.set_testing(True, attempts=5, cap=True))  # type: ignore[no-untyped-call, unused-ignore]
+        at_once = stamina.set_testing(True, attempts=5, cap=True)  # type: ignore[no-untyped-call, unused-ignore]
+        stack.enter_context(at_once)
         stack.callback(self._file.close)
         return self
 
@@ -349,7 +350,7 @@ class World:
                 self._work(verb, report, process)
         except SfsyncError as error:
             return f"failed: {error.slug}, {error.message}"
-        except Exception as error:  # noqa: BLE001  whatever is no error for people is a broken promise
+        except Exception as error:  # noqa: BLE001  what is no error for people breaks a promise
             if process.failed_disk and isinstance(error, OSError):
                 return "failed: disk"
             return f"broke: {error!r}"

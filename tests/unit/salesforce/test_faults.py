@@ -13,7 +13,6 @@ from sfsync.salesforce.faults import (
     Repeat,
     error_entries,
     error_of,
-    hint,
     session_ended,
 )
 
@@ -134,5 +133,5 @@ def test_whether_a_refused_record_may_be_sent_again(code: str, words: str, repea
 
 def test_every_listed_code_has_a_meaning() -> None:
     assert all(fault.meaning for fault in FAULTS.values())
-    assert hint("REQUIRED_FIELD_MISSING")
-    assert hint("SOMETHING_NEW_NEXT_YEAR") == ""
+    assert CallRefused(400, ErrorEntry("REQUIRED_FIELD_MISSING", "")).hint
+    assert CallRefused(400, ErrorEntry("SOMETHING_NEW_NEXT_YEAR", "")).hint == ""
