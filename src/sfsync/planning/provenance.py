@@ -1,4 +1,7 @@
-"""Where a row's values came from, and what happened to a person in order: told from what the mirror kept. Pure.
+"""Where a row's values came from, and what happened to a person in order. Pure.
+
+Read from a *history*: the rows, writes, events and so on that the mirror kept of one person, see
+``mirror.person_history``. What these functions return is printed by ``explain --json`` as it is.
 
 Times are kept to the second. Of two things in the same second the order is what a run does: what
 came in stands before what was sent. A write is where a value comes from only while the row still
@@ -7,187 +10,235 @@ holds what it sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from sfsync.model.mapping import ObjectMap
 
+Entry: TypeAlias = Mapping[str, Any]
+"""One row of one table of a history."""
+
+History: TypeAlias = Mapping[str, Any]
+
 UNKNOWN = "not known: it came before sfsync kept a journal"
+EDITED_HERE = "edited here"
 _ORDER = ("arrived", "imported", "event", "lives on", "pulled", "conflict", "sent")
+_NAMED = ("imported", "event", "lives on", "conflict")
+"""Origins that say more than that a value was sent; of others only a hand at the row remains."""
 
 
-def origins(
-    entry: Mapping[str, Any], told: Mapping[str, Any], object_map: ObjectMap
-) -> dict[str, dict[str, Any]]:
-    """For each column that holds a value: how it came, when, by which run, and whether it waits to be sent.
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Something that brought or sent values of a row.
+
+    Attributes:
+        how: one of ``_ORDER``.
+        columns: the columns it brought; for a write, with the values that it sent.
+    """
+
+    how: str
+    at: str
+    run_id: str
+    columns: Mapping[str, Any]
+    source: str = ""
+
+
+def origins(entry: Entry, history: History, object_map: ObjectMap) -> dict[str, dict[str, Any]]:
+    """For each column that holds a value: how it came, when, by which run, whether it is to be sent.
 
     Args:
-        entry: the person's row, of ``told["rows"]``.
-        told: the whole story, see ``mirror.stories``.
+        entry: the person's row, of ``history["rows"]``.
     """
-    steps = sorted(_steps(entry, told), key=lambda step: (step["at"], _ORDER.index(step["how"])))
+    steps = sorted(_steps(entry, history), key=lambda step: (step.at, _ORDER.index(step.how)))
     base = entry["base"]
     found = {}
     for column, value in entry["local"].items():
-        waits = base is None or base.get(column, None) != value
-        if value is not None or (waits and base is not None):
-            waits = waits and object_map.by_column[column].pushes
-            found[column] = _origin(column, value, steps, waits=waits, edited_at=entry["edited_at"])
+        edited = base is None or base.get(column) != value
+        blanked = edited and base is not None
+        if value is None and not blanked:
+            continue  # a blank that was always one came from nowhere
+        waits = edited and object_map.by_column[column].pushes
+        origin = _origin(column, value, steps)
+        if waits and _is_older(origin):
+            origin = _origin_of(EDITED_HERE, at=entry["edited_at"] or "")
+        if origin is None:
+            origin = _origin_of(UNKNOWN)
+        found[column] = {"value": value, **origin, "waits": waits}
     return found
 
 
-def _origin(
-    column: str,
-    value: Any,
-    steps: Sequence[Mapping[str, Any]],
-    *,
-    waits: bool,
-    edited_at: str | None,
-) -> dict[str, Any]:
-    came: dict[str, Any] | None = None
+def _origin(column: str, value: Any, steps: Sequence[_Step]) -> dict[str, Any] | None:
+    """The last thing that brought this column's value; ``None`` where nothing did."""
+    origin: dict[str, Any] | None = None
     for step in steps:
-        if column not in step["columns"]:
+        if column not in step.columns:
             continue
-        if step["how"] != "sent":
-            came = {name: step[name] for name in ("how", "at", "run_id", "source")}
-        elif step["columns"][column] == value:
-            if came is None or came["how"] not in ("imported", "event", "lives on", "conflict"):
-                came = {"how": "edited here", "at": "", "run_id": "", "source": ""}
-            came |= {"sent_at": step["at"], "sent_in": step["run_id"]}
-    by_hand = came is None or came["how"] in ("arrived", "pulled") or "sent_in" in came
-    if waits and by_hand:
-        came = {"how": "edited here", "at": edited_at or "", "run_id": "", "source": ""}
-    return {
-        "value": value,
-        **(came or {"how": UNKNOWN, "at": "", "run_id": "", "source": ""}),
-        "waits": waits,
-    }
+        if step.how != "sent":
+            origin = _origin_of(step.how, step.at, step.run_id, step.source)
+            continue
+        if step.columns[column] != value:
+            continue  # the row holds something else by now
+        if origin is None or origin["how"] not in _NAMED:
+            # Sent from here, and nothing says what brought it: somebody typed it into the row.
+            origin = _origin_of(EDITED_HERE)
+        origin |= {"sent_at": step.at, "sent_in": step.run_id}
+    return origin
 
 
-def _steps(entry: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What brought or sent values of this row; ``columns`` gives what a write sent."""
+def _origin_of(how: str, at: str = "", run_id: str = "", source: str = "") -> dict[str, Any]:
+    return {"how": how, "at": at, "run_id": run_id, "source": source}
 
-    def mine(name: str) -> Iterator[Mapping[str, Any]]:
-        return (
-            one
-            for one in told[name]
-            if (one["object"], one["person_id"]) == (entry["object"], entry["id"])
-        )
 
-    for one in mine("arrivals"):
-        yield _step("arrived", one["at"], one["run_id"], dict.fromkeys(entry["local"]))
-    for one in mine("brought"):
-        yield _step(
-            one["how"], one["at"], one["run_id"], dict.fromkeys(one["columns"]), one["source"]
-        )
-    for one in mine("conflicts"):
+def _is_older(origin: Mapping[str, Any] | None) -> bool:
+    """Whether a value that waits to be sent is newer than its last known origin.
+
+    What came down or was sent is agreed on, so a value that differs from the base was edited since.
+    An import or an event is an edit itself.
+    """
+    return origin is None or origin["how"] in ("arrived", "pulled") or "sent_in" in origin
+
+
+def _steps(entry: Entry, history: History) -> Iterator[_Step]:
+    """What brought or sent values of this row, table by table."""
+    for one in _of_row(entry, history, "arrivals"):
+        yield _Step("arrived", one["at"], one["run_id"], dict.fromkeys(entry["local"]))
+    for one in _of_row(entry, history, "brought"):
+        columns = dict.fromkeys(one["columns"])
+        yield _Step(one["how"], one["at"], one["run_id"], columns, one["source"])
+    for one in _of_row(entry, history, "conflicts"):
         if one["state"] != "open" and one["value"] == entry["local"].get(one["column"]):
             source = f"{one['winner']} won by {one['rule']}"
-            yield _step("conflict", one["found_at"], one["run_id"], {one["column"]: None}, source)
-    for one in mine("writes"):
+            columns = {one["column"]: None}
+            yield _Step("conflict", one["found_at"], one["run_id"], columns, source)
+    for one in _of_row(entry, history, "writes"):
         if one["state"] == "accepted":
-            yield _step("sent", one["settled_at"], one["run_id"], one["after"])
+            yield _Step("sent", one["settled_at"], one["run_id"], one["after"])
 
 
-def _step(
-    how: str, at: str, run_id: str, columns: Mapping[str, Any], source: str = ""
-) -> dict[str, Any]:
-    return {"how": how, "at": at, "run_id": run_id, "columns": columns, "source": source}
+def _of_row(entry: Entry, history: History, table: str) -> Iterator[Entry]:
+    """The entries of one table that are about this row."""
+    row = (entry["object"], entry["id"])
+    return (one for one in history[table] if (one["object"], one["person_id"]) == row)
 
 
-def matched(entry: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+def matched(entry: Entry, history: History) -> str:
     """How this row and its record became one."""
-    person = (entry["object"], entry["id"])
     if entry["salesforce_id"] is None:
         return "not in Salesforce"
-    for one in told["writes"]:
-        if (one["object"], one["person_id"], one["action"]) == (*person, "create") and one[
-            "state"
-        ] == "accepted":
+    for one in _of_row(entry, history, "writes"):
+        if one["action"] == "create" and one["state"] == "accepted":
             return f"created in Salesforce by sfsync, run {one['run_id']}"
-    for one in told["arrivals"]:
-        if (one["object"], one["person_id"]) == person:
-            return f"came from Salesforce, run {one['run_id']}"
-    known_here = any(
-        (one["object"], one["person_id"]) == person and one["how"] in ("imported", "event")
-        for one in told["brought"]
-    )
-    return "found in Salesforce by its address" if known_here else "by the Salesforce Id in the row"
+    for one in _of_row(entry, history, "arrivals"):
+        return f"came from Salesforce, run {one['run_id']}"
+    for one in _of_row(entry, history, "brought"):
+        if one["how"] in ("imported", "event"):
+            return "found in Salesforce by its address"  # the row was here first
+    return "by the Salesforce Id in the row"
 
 
-def next_push(entry: Mapping[str, Any], object_map: ObjectMap) -> dict[str, Any]:
-    """What the mirror would send of this row, as far as it can tell without asking Salesforce."""
+def next_push(entry: Entry, object_map: ObjectMap) -> dict[str, Any]:
+    """What the mirror would send of this row, as far as it can be known without asking Salesforce."""
     base = entry["base"]
     if entry["deleted_at"]:
         return {}
-    return {
-        column: value
-        for column, value in entry["local"].items()
-        if object_map.by_column[column].pushes
-        and (value is not None if base is None else column not in base or base[column] != value)
-    }
+    sends = {}
+    for column, value in entry["local"].items():
+        if not object_map.by_column[column].pushes:
+            continue
+        if base is None and value is None:
+            continue  # a new record: blanks are not sent
+        if base is not None and column in base and base[column] == value:
+            continue  # both sides agree on it
+        sends[column] = value
+    return sends
 
 
-def timeline(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+def timeline(history: History) -> list[dict[str, Any]]:
     """Everything in order: ``at``, ``what``, ``detail``, ``run_id`` and whose row it is."""
-    return sorted(_happenings(told), key=lambda one: one["at"])
+    happened = []
+    for table, line_of in _LINES.items():
+        for one in history[table]:
+            at, what, detail = line_of(one)
+            happened.append(
+                {
+                    "at": at,
+                    "what": what,
+                    "detail": detail,
+                    "run_id": one.get("run_id", ""),
+                    "object": one.get("object"),
+                    "local_id": one.get("person_id"),
+                }
+            )
+    return sorted(happened, key=lambda line: line["at"])
 
 
-def _happenings(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for one in told["arrivals"]:
-        yield _told(one, one["at"], "came in", "by a pull")
-    for one in told["brought"]:
-        source = f" ({one['source']})" if one["source"] else ""
-        yield _told(one, one["at"], one["how"], f"{', '.join(one['columns'])}{source}")
-    for one in told["former"]:
-        yield _told(one, one["until"], "address changed", f"it was {one['match_key']}")
-    for one in told["events"]:
-        detail = f"{one['id']} {one['campaign_name'] or one['campaign_id']}".strip()
-        state = (
-            ""
-            if one["state"] == "handled"
-            else f" ({one['state']}{': ' if one['note'] else ''}{one['note']})"
-        )
-        yield _told(one, one["timestamp"], one["type"], detail + state)
-    for one in told["activities"]:
-        became = f"Task {one['task_id']}" if one["task_id"] else f"Task {one['state']}"
-        yield _told(
-            one,
-            one["settled_at"] or one["queued_at"],
-            "activity",
-            f"{became} for {one['event_id']}",
-        )
-    for one in told["conflicts"]:
-        detail = f"{one['column']}: here {one['local']!r}, there {one['remote']!r}; {one['winner']} by {one['rule']}"
-        yield _told(one, one["found_at"], "conflict", detail)
-    for one in told["quarantine"]:
-        yield _told(
-            one,
-            one["quarantined_at"],
-            "refused",
-            f"{one['code']}: {one['message']} ({one['state']})",
-        )
-    for one in told["writes"]:
-        fields = ", ".join(
-            f"{column}: {one['before'].get(column)!r} -> {value!r}"
-            for column, value in one["after"].items()
-        )
-        yield _told(
-            one, one["settled_at"] or one["sent_at"], f"{one['action']} {one['state']}", fields
-        )
-    for one in told["links"]:
-        detail = (
-            f"{one['salesforce_id']} lives on in {one['successor_object']} {one['successor_id']}"
-        )
-        yield _told(one, one["found_at"], one["reason"], detail)
+_Line: TypeAlias = tuple[str, str, str]
+"""When, what, and the details."""
 
 
-def _told(one: Mapping[str, Any], at: str, what: str, detail: str) -> dict[str, Any]:
-    return {
-        "at": at,
-        "what": what,
-        "detail": detail,
-        "run_id": one.get("run_id", ""),
-        "object": one.get("object"),
-        "local_id": one.get("person_id"),
-    }
+def _arrival(one: Entry) -> _Line:
+    return one["at"], "came in", "by a pull"
+
+
+def _brought(one: Entry) -> _Line:
+    source = f" ({one['source']})" if one["source"] else ""
+    return one["at"], one["how"], f"{', '.join(one['columns'])}{source}"
+
+
+def _former_address(one: Entry) -> _Line:
+    return one["until"], "address changed", f"it was {one['match_key']}"
+
+
+def _event(one: Entry) -> _Line:
+    detail = f"{one['id']} {one['campaign_name'] or one['campaign_id']}".strip()
+    if one["state"] == "handled":
+        return one["timestamp"], one["type"], detail
+    note = f": {one['note']}" if one["note"] else ""
+    return one["timestamp"], one["type"], f"{detail} ({one['state']}{note})"
+
+
+def _activity(one: Entry) -> _Line:
+    became = f"Task {one['task_id'] or one['state']}"
+    return one["settled_at"] or one["queued_at"], "activity", f"{became} for {one['event_id']}"
+
+
+def _conflict(one: Entry) -> _Line:
+    values = f"here {one['local']!r}, there {one['remote']!r}"
+    detail = f"{one['column']}: {values}; {one['winner']} by {one['rule']}"
+    return one["found_at"], "conflict", detail
+
+
+def _refused(one: Entry) -> _Line:
+    return one["quarantined_at"], "refused", f"{one['code']}: {one['message']} ({one['state']})"
+
+
+def _write(one: Entry) -> _Line:
+    before = one["before"]
+    fields = [
+        f"{column}: {before.get(column)!r} -> {new!r}" for column, new in one["after"].items()
+    ]
+    return (
+        one["settled_at"] or one["sent_at"],
+        f"{one['action']} {one['state']}",
+        ", ".join(fields),
+    )
+
+
+def _link(one: Entry) -> _Line:
+    survivor = f"{one['successor_object']} {one['successor_id']}"
+    return one["found_at"], one["reason"], f"{one['salesforce_id']} lives on in {survivor}"
+
+
+_LINES: Mapping[str, Callable[[Entry], _Line]] = {
+    "arrivals": _arrival,
+    "brought": _brought,
+    "former": _former_address,
+    "events": _event,
+    "activities": _activity,
+    "conflicts": _conflict,
+    "quarantine": _refused,
+    "writes": _write,
+    "links": _link,
+}
+"""How each table of a history reads; of two things in the same second, the table that is named first."""
