@@ -25,11 +25,11 @@ from local_org.records.actor import Actor
 from local_org.server import LocalOrg, LocalOrgConfig
 from local_org.state.rendering import whole_record
 from sfsync.config.file import load_config
+from sfsync.engine.bulk_jobs import note_job
 from sfsync.engine.ports import Org
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
 from sfsync.engine.push_activity import keep, push_activity
-from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
 from sfsync.mirror.store import SqliteMirror

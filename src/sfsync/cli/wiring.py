@@ -21,8 +21,8 @@ from sfsync.cli.stored_login import live_token, login, token_store
 from sfsync.config.file import find_config, load_config
 from sfsync.config.profiles import is_profile_name
 from sfsync.config.sections import Config
+from sfsync.engine.bulk_jobs import note_job
 from sfsync.engine.ports import Silent
-from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
 from sfsync.errors import SfsyncError, UsageError
 from sfsync.model.outcome import RunReport

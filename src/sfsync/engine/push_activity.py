@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from sfsync.engine.bulk_jobs import finish_jobs, forget_jobs
 from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
 from sfsync.engine.push import push
-from sfsync.engine.recover import finish_jobs, forget_jobs, well_before
+from sfsync.engine.recover import well_before
 from sfsync.engine.run import UNDONE, Run, batched, end_where_told
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection
@@ -238,7 +239,7 @@ def _unanswered_settled(
     With an external id repeating makes no second one, but it would overwrite what a person has
     typed into it since.
     """
-    doubtful = [task for task in tasks if task.in_doubt]
+    doubtful = [task for task in tasks if task.unanswered]
     if not doubtful:
         return list(tasks)
     keys = [task.key for task in doubtful]
@@ -309,7 +310,7 @@ def _as_met(run: Run, task: QueuedTask, outcome: Outcome) -> Outcome:
 
 def _put_off(task: QueuedTask, outcome: Outcome) -> Outcome:
     """A Task that was in doubt before stays so: this attempt did nothing, but the one before may have."""
-    if task.in_doubt and isinstance(outcome, Deferred):
+    if task.unanswered and isinstance(outcome, Deferred):
         return Unknown(outcome.ref, outcome.message)
     return outcome
 

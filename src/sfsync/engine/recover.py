@@ -1,26 +1,27 @@
-"""What was sent and never answered is looked up before anything is repeated.
+"""Writes that were sent and never answered are looked up before anything is repeated.
 
 A crash between sending and settling, or a reply that was lost, leaves journaled writes without an
 outcome. They are settled from what the org holds now, so that nothing is sent twice and no counter
 counts twice. A Bulk job goes on when its process is gone, so it is brought to its end before
 anything is looked at.
 
-A write whose answer is missing replaced nobody's edit where a stamp could tell of it: it was not
-done then. What only the answer would have told (an edit within the second of the latest stamp, or
-one that a long transaction showed late) cannot be known any more: the record's field history has
-it, where the org keeps one.
+An unanswered update replaced nobody's edit where a stamp could show it: it was not done then. What
+only the answer would have shown (an edit within the second of the latest stamp, or one that a long
+transaction showed late) cannot be known any more: the record's field history has it, where the org
+keeps one.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
+from sfsync.engine.bulk_jobs import finish_jobs
+from sfsync.engine.fetch import current_records
 from sfsync.engine.run import Run, batched
 from sfsync.failpoints import reach
 from sfsync.mapping.project import Projection
-from sfsync.model.change import FieldDecision, OrgAction, OrgWrite, Side
+from sfsync.model.change import FieldDecision, OrgAction, Side
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import match_key
 from sfsync.model.field_types import FieldType, from_org
@@ -30,12 +31,11 @@ from sfsync.model.outcome import Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, salesforce_id
 from sfsync.planning.unanswered import holds_all, unproven, was_applied
 
-FETCH = 2000
-LOOKUP = 300
-_JOBS = "bulk_jobs"
-IN_DOUBT = "no answer came"
-"""The rule of a conflict that is kept because nobody knows whether what we sent was ever seen."""
+KEYS_PER_LOOKUP = 300
+"""External ids, addresses or names in one look-up."""
 
+NO_ANSWER = "no answer came"
+"""The rule of a conflict that is kept because it is unknown whether what was sent was ever seen."""
 
 CLOCKS_APART = timedelta(days=2)
 """How far this machine's clock may be from the org's before a look-up misses what was sent."""
@@ -46,222 +46,214 @@ def well_before(sent_at: str) -> str:
     return Watermark.parse(sent_at).read_from(CLOCKS_APART)
 
 
-def note_job(run: Run, job_id: str, _writes: Sequence[OrgWrite]) -> None:
-    """Keep a Bulk job's id durably, before it holds any data."""
-    run.mirror.state.keep_note(_JOBS, json.dumps([*_jobs(run), job_id]))
-
-
-def finish_jobs(run: Run) -> None:
-    """Bring the Bulk jobs of an earlier process to their end.
-
-    Raises:
-        OrgUnavailable: that cannot be told now; the next run tries again.
-    """
-    for job_id in _jobs(run):
-        run.org.finish_job(job_id)
-    forget_jobs(run)
-
-
-def forget_jobs(run: Run) -> None:
-    """All their outcomes are settled."""
-    if _jobs(run):
-        run.mirror.state.keep_note(_JOBS, "")
-
-
-def _jobs(run: Run) -> list[str]:
-    return list(json.loads(run.mirror.state.note(_JOBS) or "[]"))
-
-
 def recover(run: Run, object_map: ObjectMap) -> int:
-    """Settle this object's writes in doubt.
+    """Settle this object's unanswered writes.
 
     Returns:
         How many there were.
     """
     finish_jobs(run)
-    doubts = run.mirror.outbox.unsettled(object_map.name)
-    if not doubts:
+    unanswered = run.mirror.outbox.unsettled(object_map.name)
+    if not unanswered:
         return 0
-    projection = Projection(object_map, object_map.columns)
-    creates = [doubt for doubt in doubts if doubt.action == OrgAction.CREATE]
-    others = [doubt for doubt in doubts if doubt.action != OrgAction.CREATE]
-    outcomes = [
-        *_written(run, object_map, projection, others),
-        *_created(run, object_map, projection, creates),
-    ]
+    creates = [write for write in unanswered if write.action == OrgAction.CREATE]
+    others = [write for write in unanswered if write.action != OrgAction.CREATE]
+    outcomes = [*_of_updates(run, object_map, others), *_of_creates(run, object_map, creates)]
     reach("doubt.looked_up")
     run.mirror.outbox.settle(outcomes)
-    return len(doubts)
+    return len(unanswered)
 
 
-def _written(
-    run: Run, object_map: ObjectMap, projection: Projection, doubts: Iterable[JournaledWrite]
-) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    for chunk in batched((doubt for doubt in doubts if doubt.salesforce_id), FETCH):
-        ids = [doubt.salesforce_id for doubt in chunk if doubt.salesforce_id]
-        now: dict[str, Remote] = {}
-        for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
-            for raw in page:
-                remote = projection.to_remote_record(raw)
-                now[remote.salesforce_id] = remote
-        outcomes += [_verdict(run, doubt, now.get(doubt.salesforce_id or "")) for doubt in chunk]
-    return outcomes
+def _not_done(write: JournaledWrite) -> Outcome:
+    return Deferred(write.ref, "NOT_DONE", "an earlier write did not arrive")
 
 
-def _verdict(run: Run, doubt: JournaledWrite, remote: Remote | None) -> Outcome:
-    ours = doubt.salesforce_id or SalesforceId("")
-    if doubt.action == OrgAction.DELETE:
-        gone = remote is None or remote.state is not RemoteState.PRESENT
-        return Accepted(doubt.ref, ours) if gone else _not_done(doubt)
-    if remote is None:
-        row = run.mirror.rows.by_local_id(doubt.object, doubt.local_id)
-        if row is None or row.local.deleted_at:
-            return _not_done(doubt)  # nothing will be sent again
-        return Unknown(
-            doubt.ref, "the record is not found, so nobody can tell whether the write arrived"
-        )
-    if not was_applied(doubt.before, doubt.after, remote.values):
-        return _not_done(doubt)
-    late = tuple(
+# -- updates and deletes: the record shows it ----------------------------------------------------
+
+
+def _of_updates(
+    run: Run, object_map: ObjectMap, writes: Iterable[JournaledWrite]
+) -> Iterable[Outcome]:
+    """What became of updates and deletes."""
+    by_record = [(each.salesforce_id, each) for each in writes if each.salesforce_id]
+    records = current_records(run, object_map, [record_id for record_id, _ in by_record])
+    for record_id, write in by_record:
+        record = records.get(record_id)
+        if write.action == OrgAction.DELETE:
+            yield _of_delete(write, record_id, record)
+        elif record is None:
+            yield _of_invisible(run, write)
+        elif was_applied(write.before, write.after, record.values):
+            yield Accepted(write.ref, record_id, lost_updates=_doubtful(write, record))
+        else:
+            yield _not_done(write)
+
+
+def _of_delete(write: JournaledWrite, record_id: SalesforceId, record: Remote | None) -> Outcome:
+    if record is None or record.state is not RemoteState.PRESENT:
+        return Accepted(write.ref, record_id)
+    return _not_done(write)
+
+
+def _of_invisible(run: Run, write: JournaledWrite) -> Outcome:
+    """An update whose record the org does not return: out of sight for a while, or purged."""
+    row = run.mirror.rows.by_local_id(write.object, write.local_id)
+    if row is None or row.local.deleted_at:
+        return _not_done(write)  # nothing will be sent again, so nothing can be doubled
+    # Stays unanswered: repeating a count that did arrive would count it twice.
+    return Unknown(
+        write.ref, "the record is not found, so nobody can tell whether the write arrived"
+    )
+
+
+def _doubtful(write: JournaledWrite, record: Remote) -> tuple[FieldDecision, ...]:
+    """Fields that another user has written since, maybe without ever seeing what was sent.
+
+    The org's value stands, and what was sent is kept as a conflict.
+    """
+    return tuple(
         FieldDecision(
             column,
-            doubt.before.get(column),
-            doubt.after[column],
-            remote.values[column],
-            remote.values[column],
+            write.before.get(column),
+            write.after[column],
+            record.values[column],
+            record.values[column],
             Side.REMOTE,
-            IN_DOUBT,
+            NO_ANSWER,
             conflict=True,
         )
-        for column in unproven(doubt.before, doubt.after, remote.values)
+        for column in unproven(write.before, write.after, record.values)
     )
-    return Accepted(doubt.ref, ours, lost_updates=late)
 
 
-def _not_done(doubt: JournaledWrite) -> Outcome:
-    return Deferred(doubt.ref, "NOT_DONE", "an earlier write did not arrive")
+# -- creates: is there a record that is ours? ----------------------------------------------------
 
 
-def _created(
-    run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[JournaledWrite]
-) -> list[Outcome]:
-    """Creates: found again by the external id they carried, else by address, else by all that was sent.
+def _of_creates(
+    run: Run, object_map: ObjectMap, writes: Sequence[JournaledWrite]
+) -> Iterable[Outcome]:
+    """What became of creates.
+
+    They are found again by the external id they carried, else by address, else by all that was
+    sent.
+    """
+    if object_map.external_id:
+        found = _by_external_id(run, object_map, object_map.external_id, writes)
+    else:
+        found = _by_address(run, object_map, writes)
+    for write in writes:
+        if write.ref in found:
+            yield Accepted(write.ref, found[write.ref], created=True)
+        else:
+            yield _not_done(write)
+
+
+def _by_external_id(
+    run: Run, object_map: ObjectMap, field: str, writes: Sequence[JournaledWrite]
+) -> dict[int, SalesforceId]:
+    key_of = run.mirror.rows.external_key
+    keys = {write.ref: key_of(object_map.name, write.local_id) for write in writes}
+    return _by_key(run, object_map, field, keys)
+
+
+def _by_address(
+    run: Run, object_map: ObjectMap, writes: Sequence[JournaledWrite]
+) -> dict[int, SalesforceId]:
+    """By address, and without one by all that was sent.
 
     An address is nobody's own: a record that has it is ours only if it holds all that was sent. Any
-    other is met like a stranger's, and what both sides counted adds up.
+    other is treated like one found by a push, and what both sides counted adds up.
     """
-    found: dict[int, SalesforceId] = {}
-    if object_map.external_id:
-        keys = {
-            doubt.ref: run.mirror.rows.external_key(object_map.name, doubt.local_id)
-            for doubt in doubts
-        }
-        found |= _by_key(run, object_map, object_map.external_id, keys)
-    else:
-        column = object_map.match_on
-        keys = {doubt.ref: str(doubt.after.get(column) or "") for doubt in doubts}
-        sent = {doubt.ref: doubt.after for doubt in doubts}
+    projection = Projection(object_map, object_map.columns)
+    column = object_map.match_on
+    addresses = {write.ref: str(write.after.get(column) or "") for write in writes}
+    sent = {write.ref: write.after for write in writes}
 
-        def is_ours(ref: int, raw: RawRecord) -> bool:
-            return holds_all(sent[ref], projection.values(raw))
+    def is_ours(ref: int, raw: RawRecord) -> bool:
+        return holds_all(sent[ref], projection.values(raw))
 
-        fields = projection.remote_fields
-        found |= _by_key(
-            run, object_map, object_map.by_column[column].remote, keys, fields, is_ours
-        )
-        found |= _by_values(
-            run, object_map, projection, [doubt for doubt in doubts if not keys[doubt.ref]]
-        )
-    return [
-        Accepted(doubt.ref, found[doubt.ref], created=True)
-        if doubt.ref in found
-        else _not_done(doubt)
-        for doubt in doubts
-    ]
+    field, fields = object_map.by_column[column].remote, projection.remote_fields
+    found = _by_key(run, object_map, field, addresses, fields, is_ours)
+    without = [write for write in writes if not addresses[write.ref]]
+    return found | _by_values(run, object_map, projection, without)
 
 
 def _by_key(
     run: Run,
     object_map: ObjectMap,
     field: str,
-    keys: dict[int, str],
+    keys: Mapping[int, str],
     fields: Sequence[str] = (),
     is_ours: Callable[[int, RawRecord], bool] = lambda _ref, _raw: True,
 ) -> dict[int, SalesforceId]:
-    """``{ref: Id}`` of the records that hold these keys; one that another row has is somebody else's.
+    """``{ref: Id}`` of the records that hold these keys; one that another row has is not ours."""
+    records = _records_by_key(run, object_map, field, keys.values(), fields)
+    found: dict[int, SalesforceId] = {}
+    for ref, key in keys.items():
+        for raw in records.get(match_key(key), ()):
+            record_id = salesforce_id(str(raw["Id"]))
+            if record_id in found.values() or not is_ours(ref, raw):
+                continue
+            if _is_free(run, object_map, record_id):
+                found[ref] = record_id
+                break
+    return found
 
-    Several may hold an address; a Lead that was converted comes last, as it is seldom the one just
-    made.
-    """
+
+def _records_by_key(
+    run: Run, object_map: ObjectMap, field: str, keys: Iterable[str], fields: Sequence[str]
+) -> dict[str, list[RawRecord]]:
+    """``{match key: records}``; a Lead that was converted comes last, as it is seldom the new one."""
     conversion = object_map.kind.conversion
     converted = (conversion.flag,) if conversion else ()
     asked = tuple(dict.fromkeys(("Id", "IsDeleted", *converted, field, *fields)))
     records: dict[str, list[RawRecord]] = {}
-    for chunk in batched(sorted({key for key in keys.values() if key}), LOOKUP):
+    for chunk in batched(sorted({key for key in keys if key}), KEYS_PER_LOOKUP):
         for page in run.org.find(object_map.sobject, asked, field, chunk):
             for raw in page:
                 records.setdefault(match_key(str(raw.get(field) or "")), []).append(raw)
-    found: dict[int, SalesforceId] = {}
-    for ref, key in keys.items():
-        held = sorted(
-            records.get(match_key(key), ()),
-            key=lambda raw: any(raw.get(flag) for flag in converted),
-        )
-        ids = [salesforce_id(str(raw["Id"])) for raw in held if is_ours(ref, raw)]
-        taken = found.values()
-        free = [
-            each
-            for each in ids
-            if each not in taken and run.mirror.rows.by_salesforce_id(object_map.name, each) is None
-        ]
-        if free:
-            found[ref] = free[0]
-    return found
+    for several in records.values():
+        several.sort(key=lambda raw: any(raw.get(flag) for flag in converted))
+    return records
+
+
+def _is_free(run: Run, object_map: ObjectMap, record_id: SalesforceId) -> bool:
+    """Whether no row of the mirror is this record."""
+    return run.mirror.rows.by_salesforce_id(object_map.name, record_id) is None
 
 
 def _by_values(
-    run: Run, object_map: ObjectMap, projection: Projection, doubts: Sequence[JournaledWrite]
+    run: Run, object_map: ObjectMap, projection: Projection, writes: Sequence[JournaledWrite]
 ) -> dict[int, SalesforceId]:
-    """Creates that carried no key at all: a record made since that holds everything that was sent."""
+    """Creates without any key: a record made since that holds everything that was sent."""
     name = object_map.by_remote.get("LastName")
-    if name is None or not doubts:
+    if name is None or not writes:
         return {}
     fields = (*projection.remote_fields, "CreatedDate")
     found: dict[int, SalesforceId] = {}
-    for chunk in batched(doubts, LOOKUP):
-        names = {str(doubt.after.get(name.column) or name.placeholder or "") for doubt in chunk} - {
-            ""
-        }
+    for chunk in batched(writes, KEYS_PER_LOOKUP):
+        names = {str(write.after.get(name.column) or name.placeholder or "") for write in chunk}
         made = [
             raw
-            for page in run.org.find(object_map.sobject, fields, name.remote, sorted(names))
+            for page in run.org.find(object_map.sobject, fields, name.remote, sorted(names - {""}))
             for raw in page
         ]
-        for doubt in chunk:
-            record = _same(run, object_map, projection, doubt, made, set(found.values()))
-            if record is not None:
-                found[doubt.ref] = record
+        for write in chunk:
+            for raw in made:
+                record = projection.to_remote_record(raw)
+                if record.salesforce_id in found.values():
+                    continue
+                if not _is_made_by(write, raw, record):
+                    continue
+                if _is_free(run, object_map, record.salesforce_id):
+                    found[write.ref] = record.salesforce_id
+                    break
     return found
 
 
-def _same(
-    run: Run,
-    object_map: ObjectMap,
-    projection: Projection,
-    doubt: JournaledWrite,
-    made: Sequence[RawRecord],
-    taken: set[SalesforceId],
-) -> SalesforceId | None:
-    since = well_before(doubt.sent_at)
-    for raw in made:
-        remote = projection.to_remote_record(raw)
-        created = str(from_org(FieldType.DATETIME, raw.get("CreatedDate")) or "")
-        if (
-            remote.salesforce_id not in taken
-            and created >= since
-            and all(remote.values.get(column) == value for column, value in doubt.after.items())
-            and run.mirror.rows.by_salesforce_id(object_map.name, remote.salesforce_id) is None
-        ):
-            return remote.salesforce_id
-    return None
+def _is_made_by(write: JournaledWrite, raw: RawRecord, record: Remote) -> bool:
+    """Whether a record was made after this create was sent, and holds all of it."""
+    created_at = str(from_org(FieldType.DATETIME, raw.get("CreatedDate")) or "")
+    if created_at < well_before(write.sent_at):
+        return False
+    return all(record.values.get(column) == value for column, value in write.after.items())

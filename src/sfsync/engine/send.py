@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from sfsync.engine.account_lookup import HINT as ACCOUNT_HINT
 from sfsync.engine.account_lookup import AccountLinks, account_links
+from sfsync.engine.bulk_jobs import forget_jobs
 from sfsync.engine.edits import normalised, quarantine_row
 from sfsync.engine.fetch import current_records
-from sfsync.engine.recover import forget_jobs
 from sfsync.engine.run import UNDONE, Run, end_where_told
 from sfsync.engine.survivors import commit_with_survivors
 from sfsync.failpoints import reach

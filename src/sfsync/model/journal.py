@@ -53,7 +53,7 @@ class QueuedTask:
         key: the idempotency key, unique for ever.
         who_id: the person's Salesforce Id; ``None`` while the person is still to be created.
         fields: the Task's fields without WhoId.
-        in_doubt: it was sent before and no outcome was settled.
+        unanswered: it was sent before and no outcome was settled.
         sent_at: when, for such a one.
     """
 
@@ -63,5 +63,5 @@ class QueuedTask:
     local_id: LocalId
     who_id: SalesforceId | None
     fields: dict[str, Any]
-    in_doubt: bool
+    unanswered: bool
     sent_at: str

@@ -26,7 +26,6 @@ from local_org.state.snapshot import Snapshot
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
 from sfsync.engine.push_activity import push_activity
-from sfsync.engine.recover import note_job
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
 from sfsync.engine.verify import verify

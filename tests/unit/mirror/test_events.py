@@ -202,16 +202,16 @@ def test_tasks_come_in_order_and_in_pages(queued: SqliteMirror) -> None:
     (second,) = queued.tasks.queued(first.activity_id, 1)
     assert (first.key, second.key) == ("k1", "k2")
     assert first.fields == {"Subject": "Email: January", "Status": "Completed"}
-    assert (first.who_id, first.in_doubt, first.sent_at) == (sid(1), False, "")
+    assert (first.who_id, first.unanswered, first.sent_at) == (sid(1), False, "")
 
 
 def test_a_task_that_was_sent_and_not_settled_is_in_doubt(queued: SqliteMirror) -> None:
     queued.tasks.mark_sending([1])
     first, second = queued.tasks.queued(0, 10)
-    assert (first.in_doubt, first.sent_at) == (True, "2026-01-20T10:00:00Z")
-    assert not second.in_doubt
+    assert (first.unanswered, first.sent_at) == (True, "2026-01-20T10:00:00Z")
+    assert not second.unanswered
     queued.tasks.settle([Unknown(1, "read timeout")])
-    assert queued.tasks.queued(0, 1)[0].in_doubt
+    assert queued.tasks.queued(0, 1)[0].unanswered
 
 
 def test_outcomes_of_tasks(queued: SqliteMirror) -> None:
@@ -220,7 +220,7 @@ def test_outcomes_of_tasks(queued: SqliteMirror) -> None:
         [Accepted(1, TASK, created=True), Deferred(2, "UNABLE_TO_LOCK_ROW", "busy")]
     )
     (left,) = queued.tasks.queued(0, 10)
-    assert (left.key, left.in_doubt) == ("k2", False)
+    assert (left.key, left.unanswered) == ("k2", False)
     assert one(queued, "SELECT task_id, state FROM activities WHERE key = 'k1'") == (TASK, "done")
     queued.tasks.settle([Rejected(2, "INVALID_CROSS_REFERENCE_KEY", "WhoId")])
     assert queued.tasks.count_waiting() == 0
