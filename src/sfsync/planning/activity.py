@@ -51,13 +51,13 @@ class Situation:
         return self._seen.setdefault((person.object, person.local_id), dict(person.values))
 
     def values_of_new(self, object_name: str, event: EmailEvent) -> dict[str, Value]:
-        """The values of somebody who is about to be created, with what this batch has decided so far."""
+        """The values of a person to be created, with what this batch has decided so far."""
         start: dict[str, Value] = {self.objects[object_name].match_on: event.email}
         return self._seen.setdefault((object_name, match_key(event.email)), start)
 
 
 def campaign_key(event: EmailEvent) -> str:
-    """The key of the first event of its type in a campaign, the same for ever; the event's own without one.
+    """The key of the first event of its type in a campaign, always the same; the event's own without one.
 
     It hangs on the address, not on a row, so that a merge or a conversion does not make a second
     first.
@@ -112,6 +112,7 @@ def plan_event(event: EmailEvent, people: Sequence[Person], situation: Situation
 
 
 def _who(people: Sequence[Person], objects: Mapping[str, ObjectMap]) -> Person | str | None:
+    """The person an event is about; a sentence where several are, ``None`` where nobody is."""
     for name, object_map in objects.items():
         if not object_map.kind.is_people:
             continue  # whatever its columns hold, an event is no account's
@@ -162,27 +163,36 @@ def _effect(
     object_name: str,
     values: dict[str, Value],
 ) -> Effect:
+    """What the rules for this event do to one person; ``values`` is brought up to date."""
     rules = situation.rules[object_name]
     object_map = situation.objects[object_name]
-    setting: dict[str, Value] = {}
-    adding: dict[str, int] = {}
+    to_set: dict[str, Value] = {}
+    to_add: dict[str, int] = {}
     task: TaskDraft | None = None
-    if rules.pushes:
-        for rule in rules.events:
-            if rule.on is not event.type:
-                continue
-            if rule.action is Action.UPDATE_FIELD and rule.column in object_map.by_column:
-                setting |= _set(rule, event, object_map, values)
-            elif _opts_out(rule, situation.configured.get(object_name)):
-                if not object_map.opt_out:
-                    return Effect(event, person, problem=_NOWHERE)
-                setting |= {column: 1 for column in object_map.opt_out if values.get(column) != 1}
-            elif rule.action is Action.INCREMENT_FIELD and rule.column in object_map.by_column:
-                adding[rule.column] = adding.get(rule.column, 0) + rule.by
-            elif rule.action is Action.CREATE_TASK and task is None:
-                task = _task(rule, event, situation, object_name, values)
-    values.update(setting)
-    return Effect(event, person, set_values=setting, add_values=adding, task=task)
+    if not rules.pushes:
+        return Effect(event, person)
+    for rule in rules.events:
+        if rule.on is not event.type:
+            continue
+        is_known = rule.column in object_map.by_column
+        if rule.action is Action.UPDATE_FIELD and is_known:
+            to_set |= _set(rule, event, object_map, values)
+        elif _opts_out(rule, situation.configured.get(object_name)):
+            # This org lacks the rule's own field: the other opt-out fields carry it, or nothing can.
+            if not object_map.opt_out:
+                return Effect(event, person, problem=_NOWHERE)
+            to_set |= _opt_out(object_map, values)
+        elif rule.action is Action.INCREMENT_FIELD and is_known:
+            to_add[rule.column] = to_add.get(rule.column, 0) + rule.by
+        elif rule.action is Action.CREATE_TASK and task is None:
+            task = _task(rule, event, situation, object_name, values)
+    values.update(to_set)
+    return Effect(event, person, set_values=to_set, add_values=to_add, task=task)
+
+
+def _opt_out(object_map: ObjectMap, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The opt-out fields that are not true yet: one opt-out is all of them."""
+    return {column: 1 for column in object_map.opt_out if values.get(column) != 1}
 
 
 _NOWHERE = (
@@ -193,28 +203,28 @@ _NOWHERE = (
 
 
 def _opts_out(rule: EventRule, configured: ObjectMap | None) -> bool:
-    """Whether the rule is an opt-out, written to a field that this org may lack: the others then say it."""
-    return (
-        rule.action is Action.UPDATE_FIELD
-        and configured is not None
-        and rule.column in configured.opt_out
-        and bool(rule.value)
-    )
+    """Whether the rule, as it is configured, is an opt-out."""
+    if rule.action is not Action.UPDATE_FIELD or configured is None:
+        return False
+    return rule.column in configured.opt_out and bool(rule.value)
 
 
 def _set(
     rule: EventRule, event: EmailEvent, object_map: ObjectMap, values: Mapping[str, Value]
 ) -> dict[str, Value]:
+    """Column -> value that the rule changes; empty where it changes nothing."""
     field_map = object_map.by_column[rule.column]
     value = _value(rule, event, field_map)
     if value is None:
         return {}  # the event has nothing to say here
     current = values.get(rule.column)
     if field_map.merge is Merge.LATEST and str(current or "") >= str(value or ""):
-        return {}
+        return {}  # an older event that comes after a newer one
     if value and rule.column in object_map.opt_out:
-        return {column: 1 for column in object_map.opt_out if values.get(column) != 1}
-    return {} if current == value else {rule.column: value}
+        return _opt_out(object_map, values)
+    if current == value:
+        return {}
+    return {rule.column: value}
 
 
 def _value(rule: EventRule, event: EmailEvent, field_map: FieldMap) -> Value:

@@ -1,4 +1,4 @@
-"""Is a record still as it was when it was planned? Pure."""
+"""Drift: is a record still as it was when its plan was made? Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
-from sfsync.model.record import LocalId, Remote, RemoteState, Row, SalesforceId, Triple, Value
+from sfsync.model.record import (
+    Local,
+    LocalId,
+    Remote,
+    RemoteState,
+    Row,
+    SalesforceId,
+    Triple,
+    Value,
+    Values,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One thing that is not as it was judged.
+    """One thing that is not as it was when the plan was made.
 
     Attributes:
         side: ``mirror`` or ``salesforce``.
@@ -31,44 +41,50 @@ def drifts(
     triple: Triple, plan: RowPlan, row: Row | None, remote: Remote | None
 ) -> tuple[Drift, ...]:
     """What has changed since, on either side, field by field; nothing where the plan still stands."""
+    local = row.local if row else None
+    by_side = {
+        "mirror": _row_changes(triple.local, local),
+        "salesforce": _record_changes(triple.remote, remote),
+    }
+    return tuple(
+        Drift(plan.object, plan.local_id, plan.salesforce_id, side, what, was, now)
+        for side, changes in by_side.items()
+        for what, was, now in changes
+    )
 
-    def told(side: str, what: str, was: Value, now: Value) -> Drift:
-        return Drift(plan.object, plan.local_id, plan.salesforce_id, side, what, was, now)
 
-    found = [told("mirror", what, was, now) for what, was, now in _here(triple, row)]
-    found += [told("salesforce", what, was, now) for what, was, now in _there(triple, remote)]
-    return tuple(found)
-
-
-def _here(triple: Triple, row: Row | None) -> Iterator[tuple[str, Value, Value]]:
-    was, now = triple.local, row.local if row else None
+def _row_changes(was: Local | None, now: Local | None) -> Iterator[tuple[str, Value, Value]]:
+    if was is None and now is None:
+        return
     if was is None or now is None:
-        if was is not now:
-            yield "row", _there_or_not(was), _there_or_not(now)
+        yield "row", _presence(was), _presence(now)
         return
     if was.deleted_at != now.deleted_at:
         yield "deleted_at", was.deleted_at, now.deleted_at
-    for column, value in was.values.items():
-        if now.values.get(column) != value:
-            yield column, value, now.values.get(column)
+    yield from _value_changes(was.values, now.values)
 
 
-def _there(triple: Triple, now: Remote | None) -> Iterator[tuple[str, Value, Value]]:
-    was = triple.remote
+def _record_changes(was: Remote | None, now: Remote | None) -> Iterator[tuple[str, Value, Value]]:
+    if was is None and now is None:
+        return
+    if now is None and was is not None and was.state is RemoteState.GONE:
+        return  # the org did not return it then either
     if was is None or now is None:
-        gone = was is not None and was.state is RemoteState.GONE
-        if was is not now and not gone:
-            yield "record", _there_or_not(was), _there_or_not(now)
+        yield "record", _presence(was), _presence(now)
         return
     if was.state is not now.state:
         yield "record", was.state.value, now.state.value
         return
-    for column, value in was.values.items():
-        if now.values.get(column) != value:
-            yield column, value, now.values.get(column)
+    yield from _value_changes(was.values, now.values)
 
 
-def _there_or_not(one: object) -> str:
+def _value_changes(was: Values, now: Values) -> Iterator[tuple[str, Value, Value]]:
+    for column, value in was.items():
+        if now.get(column) != value:
+            yield column, value, now.get(column)
+
+
+def _presence(one: object) -> str:
     return "none" if one is None else "present"
 
 
@@ -80,9 +96,12 @@ def is_carried_out(plan: RowPlan, row: Row | None, remote: Remote | None) -> boo
         return False
     if plan.local_action is LocalAction.SOFT_DELETE:
         return row.local.deleted_at is not None
-    here = all(row.local.values.get(column) == value for column, value in plan.to_local.items())
-    there = not plan.to_org or (
-        remote is not None
-        and all(remote.values.get(column) == value for column, value in plan.to_org.items())
-    )
-    return here and there
+    if not _holds(row.local.values, plan.to_local):
+        return False
+    if not plan.to_org:
+        return True
+    return remote is not None and _holds(remote.values, plan.to_org)
+
+
+def _holds(values: Values, wanted: Values) -> bool:
+    return all(values.get(column) == value for column, value in wanted.items())

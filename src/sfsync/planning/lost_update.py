@@ -1,8 +1,8 @@
-"""What a write replaced without having been judged against it: a value typed between our reading and our writing.
+"""Lost updates: what a write replaced without having been judged against it. Pure.
 
-A write to many records cannot be made to depend on each field's value. What the org held just
-before it is told with the answer, and judged here by the same merge as everything else, so that
-such a value is never swallowed.
+Such a value was typed between our reading and our writing: a write to many records cannot be made
+to depend on each field's value. What the org held just before the write comes with the answer, and
+is judged here by the same merge as everything else, so that no such value vanishes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PUT_BACK = "put back"
 def lost_updates(
     plan: RowPlan, object_map: ObjectMap, seen: Mapping[str, Value], seen_at: str
 ) -> tuple[FieldDecision, ...]:
-    """Decide the fields that had moved when the plan's write came.
+    """Decide the fields that had changed when the plan's write came.
 
     Args:
         plan: what was written, and what it was judged against.
@@ -30,25 +30,30 @@ def lost_updates(
 
     Returns:
         A decision for each field in which something would be lost: a conflict to keep, a value to
-            put back.
+            restore.
     """
     found = []
     for decision in plan.decisions:
         column, was = decision.column, decision.remote
-        if column not in plan.to_org or column not in seen or was is MISSING or seen[column] == was:
-            continue
+        if column not in plan.to_org or column not in seen:
+            continue  # not written, or the answer does not say what it replaced
+        if was is MISSING or seen[column] == was:
+            continue  # judged against this very value, or against none
         ours = None if decision.local is MISSING else decision.local
         contest = Contest(decision.base, ours, seen[column], plan.edited_at, seen_at)
-        late = merge_field(object_map.by_column[column], contest)
-        if late and (
-            late.conflict or late.winner is Side.HELD or late.value != plan.to_org[column]
-        ):
-            found.append(late)
+        judged = merge_field(object_map.by_column[column], contest)
+        if judged is None:
+            continue
+        as_written = judged.value == plan.to_org[column] and judged.winner is not Side.HELD
+        if judged.conflict or not as_written:
+            found.append(judged)
     return tuple(found)
 
 
-def restore_held(plan: RowPlan, late: tuple[FieldDecision, ...], now: Remote) -> RowPlan | None:
-    """What a held field held in the org goes back there: until a person decides, each side keeps its own value.
+def restore_held(
+    plan: RowPlan, lost_updates: tuple[FieldDecision, ...], now: Remote
+) -> RowPlan | None:
+    """Give held fields back what the org held: each side keeps its own until a person decides.
 
     Args:
         plan: what was written over it.
@@ -59,7 +64,7 @@ def restore_held(plan: RowPlan, late: tuple[FieldDecision, ...], now: Remote) ->
     """
     held = tuple(
         decision
-        for decision in late
+        for decision in lost_updates
         if decision.winner is Side.HELD
         and now.values.get(decision.column) == plan.to_org[decision.column]
     )

@@ -1,4 +1,4 @@
-"""A write whose reply never came: did it happen? Pure.
+"""Unanswered writes: was a write done whose reply never came? Pure.
 
 One record's write is atomic in the org, so one field that only our write can explain proves all of
 it.
@@ -20,8 +20,8 @@ def was_applied(before: Values, after: Values, remote: Values) -> bool:
     Returns:
         ``True`` where a field that the write changed now holds what was sent. Where one still holds
         what it held before, it was not done, whatever a number says that others may have moved.
-        Else a number tells that has gone at least as far as was sent; where others have overwritten
-        all of it, nobody can tell, and planning anew keeps both values.
+        Else a number shows it that has gone at least as far as was sent; where others have
+        overwritten all of it, it is unknown, and planning anew keeps both values.
 
     >>> was_applied({"clicks": 5}, {"clicks": 7}, {"clicks": 8})
     True
@@ -30,21 +30,31 @@ def was_applied(before: Values, after: Values, remote: Values) -> bool:
     >>> was_applied({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CTO"})
     False
     """
-    changed = [
-        column
-        for column, value in after.items()
-        if before.get(column) != value and column in remote
-    ]
+    changed = _changed(before, after, remote)
     if not changed:
-        return True
+        return True  # done or not, the record holds what was sent
+    # Of a text or a time, only our write puts exactly this value there. Numbers are weaker: others
+    # count in the same field.
     telling = [column for column in changed if not isinstance(after[column], int | float)]
     if any(remote[column] == after[column] for column in telling):
         return True
     if any(remote[column] == before.get(column) for column in telling):
         return False
-    return any(remote[column] == after[column] for column in changed) or any(
-        _went_as_far(before.get(column), after[column], remote[column]) for column in changed
-    )
+    for column in changed:
+        if remote[column] == after[column]:
+            return True
+        if _went_as_far(before.get(column), after[column], remote[column]):
+            return True
+    return False
+
+
+def _changed(before: Values, after: Values, remote: Values) -> list[str]:
+    """Columns that the write changed, as far as the record shows them."""
+    return [
+        column
+        for column, value in after.items()
+        if before.get(column) != value and column in remote
+    ]
 
 
 def holds_all(after: Values, remote: Values) -> bool:
@@ -63,7 +73,7 @@ def holds_all(after: Values, remote: Values) -> bool:
 
 
 def unproven(before: Values, after: Values, remote: Values) -> tuple[str, ...]:
-    """Columns whose sent value nobody may have seen, although a number says that the write was done.
+    """Columns whose sent value maybe nobody saw, although a number shows that the write was done.
 
     Others have put a third value there, before our write or after it. Both values are worth keeping
     then.
@@ -71,17 +81,15 @@ def unproven(before: Values, after: Values, remote: Values) -> tuple[str, ...]:
     >>> unproven({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CFO"})
     ('title',)
     """
-    telling = [
-        column
-        for column, value in after.items()
-        if column in remote and before.get(column) != value and not isinstance(value, int | float)
-    ]
+    changed = _changed(before, after, remote)
+    telling = [column for column in changed if not isinstance(after[column], int | float)]
     if any(remote[column] == after[column] for column in telling):
         return ()
     return tuple(telling)
 
 
 def _went_as_far(before: Value, after: Value, now: Value) -> bool:
+    """Whether a number was counted up to what was sent, or beyond."""
     if not isinstance(after, int | float) or not isinstance(now, int | float):
         return False
     start = before if isinstance(before, int | float) else 0

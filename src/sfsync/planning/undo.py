@@ -1,7 +1,7 @@
-"""What would take a run's writes back: field by field, and only where nobody has changed the field since. Pure.
+"""What restores the values that a run replaced: field by field, where nobody changed them since. Pure.
 
-An opt-out is never taken back, not by an undo either: whoever has opted out in the meantime would
-not be told apart from whom the run opted out. It is left, and told.
+An opt-out is never taken back, not by an undo either: whoever has opted out in the meantime cannot
+be distinguished from whom the run opted out. It is left, and reported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from sfsync.model.mapping import ObjectMap
 from sfsync.model.merges import Merge
 from sfsync.model.record import (
     MISSING,
-    Local,
     LocalId,
     Missing,
     Remote,
@@ -55,7 +54,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """One record's part of an undo: the write, if anything is to be written, and the fields that are left."""
+    """One record's part of an undo: the write, if there is one, and the fields that are left."""
 
     plan: RowPlan | None
     left: tuple[Left, ...] = ()
@@ -85,18 +84,22 @@ def restore(
     first = writes[0]
     record = first.salesforce_id or SalesforceId("")
     barrier = _barrier(row, remote, record)
-    moved, left = [], []
+    restored, left = [], []
     for column, written in wrote.items():
         old = was.get(column, MISSING)
         now = MISSING if remote is None else remote.values.get(column, MISSING)
         why = barrier or _why_left(object_map, column, old, written, now)
         if why:
             left.append(Left(first.object, first.local_id, record, column, old, written, now, why))
-        elif old is not MISSING and old != written and (now != old or _holds(row, column, written)):
-            moved.append(_decision(column, old, written, now, row, run_id))
-    if remote is None or not moved:
+            continue
+        if old is MISSING or old == written:
+            continue  # the run changed nothing here
+        if now == old and not _holds(row, column, written):
+            continue  # both sides hold the old value already
+        restored.append(_decision(column, old, written, now, row, run_id))
+    if remote is None or not restored:
         return Restoration(None, tuple(left))
-    return Restoration(_plan(first, record, moved, row, remote, run_id), tuple(left))
+    return Restoration(_plan(first, record, restored, row, remote, run_id), tuple(left))
 
 
 def _holds(row: Row | None, column: str, written: Value) -> bool:
@@ -116,6 +119,7 @@ def before_and_after(writes: Iterable[JournaledWrite]) -> tuple[dict[str, Value]
 
 
 def _barrier(row: Row | None, remote: Remote | None, record: SalesforceId) -> str:
+    """Why nothing of this record can be restored; empty where something may be."""
     if remote is None or remote.state is RemoteState.GONE:
         return NO_RECORD
     if remote.state is not RemoteState.PRESENT:
@@ -128,6 +132,7 @@ def _barrier(row: Row | None, remote: Remote | None, record: SalesforceId) -> st
 def _why_left(
     object_map: ObjectMap, column: str, old: Value | Missing, written: Value, now: Value | Missing
 ) -> str:
+    """Why this field is left; empty where it is restored."""
     field = object_map.by_column.get(column)
     if field is None or not field.pushes:
         return NOT_WRITABLE
@@ -135,8 +140,10 @@ def _why_left(
         return NOT_KNOWN
     if now not in (written, old):
         return CHANGED_SINCE
-    consent = field.merge is Merge.STICKY_TRUE or column in object_map.opt_out
-    return CONSENT if consent and written and not old and now else ""
+    is_consent = field.merge is Merge.STICKY_TRUE or column in object_map.opt_out
+    if is_consent and written and not old and now:
+        return CONSENT
+    return ""
 
 
 def _decision(
@@ -149,30 +156,32 @@ def _decision(
 def _plan(
     first: JournaledWrite,
     record: SalesforceId,
-    moved: Sequence[FieldDecision],
+    restored: Sequence[FieldDecision],
     row: Row | None,
     remote: Remote,
     run_id: str,
 ) -> RowPlan:
-    back: Mapping[str, Value] = {each.column: each.value for each in moved}
-    to_org = {column: value for column, value in back.items() if remote.values[column] != value}
-    here: Local | None = row.local if row else None
-    to_local = {
-        each.column: each.value
-        for each in moved
-        if here is not None and each.local == each.base != each.value
-    }
+    old: Mapping[str, Value] = {each.column: each.value for each in restored}
+    to_org = {column: value for column, value in old.items() if remote.values[column] != value}
+    to_local: dict[str, Value] = {}
+    if row is not None:
+        # A row that was edited since keeps its edit: the next push sends that.
+        to_local = {
+            each.column: each.value
+            for each in restored
+            if each.local == each.base and each.base != each.value
+        }
     return RowPlan(
         first.object,
         first.local_id,
         record,
         local_action=LocalAction.UPDATE if to_local else LocalAction.NONE,
         org_action=OrgAction.UPDATE if to_org else OrgAction.NONE,
-        decisions=tuple(moved),
+        decisions=tuple(restored),
         to_local=to_local,
         to_org=to_org,
-        new_base=back,
+        new_base=old,
         reason=f"undo of {run_id}",
-        edited_at=here.edited_at if here else "",
+        edited_at=row.local.edited_at if row else "",
         modified_at=remote.modified_at,
     )
