@@ -23,6 +23,7 @@ import stamina
 from local_org.api_error import ApiError
 from local_org.server import LocalOrg
 from local_org.state.snapshot import Snapshot
+from sfsync.engine.bulk_jobs import note_job
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
 from sfsync.engine.push_activity import push_activity
