@@ -153,10 +153,6 @@ class Run:
                 f"{name}.{column}: some of Salesforce's values were left out: {sentence}"
             )
 
-    def forget_facts(self) -> None:
-        """Ask the org again what its objects are like, at the next need."""
-        self._usable = None
-
     def _narrowed(self) -> SyncMapping:
         objects = {}
         for name, object_map in self.mapping.objects.items():
