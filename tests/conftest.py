@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.system.prepared import PreparedWorkspaces
+
 JSFORCE = Path(__file__).parent / "system" / "jsforce"
 LONG = {"crash", "faults", "trouble", "test_sync_machine.py"}
 """Folders whose tests are many and slow: `make long` runs them, and `pytest` those marked ``always``."""
@@ -24,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         within = LONG.intersection(item.path.relative_to(Path(__file__).parent.parent).parts)
         if within and item.get_closest_marker("always") is None:
             item.add_marker("long")
+
+
+@pytest.fixture(scope="session")
+def prepared_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreparedWorkspaces]:
+    """Logged in and pulled, each kind set up once per worker; see ``tests/system/prepared.py``."""
+    prepared = PreparedWorkspaces(tmp_path_factory.mktemp("prepared"))
+    yield prepared
+    prepared.close()
 
 
 @pytest.fixture

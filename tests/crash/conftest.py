@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.scene import Scene, prepare
 from tests.crash.sweep import TALLY, Tally
-from tests.system.office import open_office
+from tests.system.prepared import open_workspace
 
 BARE = {"custom_fields": False, "task_external_id": False}
 """An org in which no record can carry a key of ours."""
@@ -22,13 +22,15 @@ def hearing(at_a_terminal: None) -> None:
 
 @pytest.fixture(scope="module")
 def open_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Scene]]:
-    """Opens scenes that close with the module; takes what ``open_office`` takes of the org."""
+    """Opens scenes that close with the module; takes what ``open_workspace`` takes of the org."""
     with ExitStack() as stack:
 
         def opened(**org: Any) -> Scene:
             folder = tmp_path_factory.mktemp("scene")
-            office = stack.enter_context(open_office(folder, **{"contacts": 12, "leads": 4, **org}))
-            scene = Scene(office)
+            workspace = stack.enter_context(
+                open_workspace(folder, **{"contacts": 12, "leads": 4, **org})
+            )
+            scene = Scene(workspace)
             prepare(scene)
             return scene
 

@@ -166,8 +166,8 @@ class Program:
     bulk: bool = False
 
     def __post_init__(self) -> None:
-        self._token = self.scene.office.org.token()
-        self._config = load_config(self.scene.office.yaml, {})
+        self._token = self.scene.workspace.org.token()
+        self._config = load_config(self.scene.workspace.yaml, {})
 
     def run(self, life: Life, *command: str) -> dict[str, Any] | None:
         """Run a command; its JSON document, or None where the process died."""
@@ -177,7 +177,7 @@ class Program:
             "push-activity": self._activity,
             "sync": self._sync,
         }
-        cli = Cli(command[0], config=self.scene.office.yaml, as_json=True, environ={})
+        cli = Cli(command[0], config=self.scene.workspace.yaml, as_json=True, environ={})
         out, err = io.StringIO(), io.StringIO()
         with self._alive(life), redirect_stdout(out), redirect_stderr(err):
             try:
@@ -199,7 +199,7 @@ class Program:
         return push_command(cli)
 
     def _activity(self, cli: Cli, *files: str) -> Answer:
-        return push_activity_command(cli, self.scene.office.folder / files[0] if files else None)
+        return push_activity_command(cli, self.scene.workspace.folder / files[0] if files else None)
 
     @staticmethod
     def _sync(cli: Cli) -> Answer:
@@ -232,11 +232,11 @@ class Program:
             wiring.open_mirror, (wiring.connect, wiring.configuration) = opened, before
 
     def _org(self, life: Life) -> SalesforceOrg:
-        url, state = self.scene.office.org.url, self.scene.state
+        url, state = self.scene.workspace.org.url, self.scene.state
         token = Token(self._token, url, f"{url}/id/{state.org_id}/{state.admin_id}")
         session = MortalSession(token, lambda _stale: token)
         session.life = life
-        session.mount("http://", Direct(self.scene.office.org))
+        session.mount("http://", Direct(self.scene.workspace.org))
         return SmallBatches(
             Connection(session, patience=Patience(first_wait_seconds=0.001)),
             bulk_query_from=1 if self.bulk else None,

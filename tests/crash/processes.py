@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.crash.dying import Life
 from tests.crash.scene import Scene
-from tests.system.office import Ran
+from tests.system.workspace import CommandResult
 
 ENDS = {"kill": (-signal.SIGKILL,), "term": (143,), "int": (130,), "disk": (1,)}
 AFTER_ALL = ("run.finished", "commit")
@@ -17,7 +17,7 @@ AFTER_ALL = ("run.finished", "commit")
 
 @dataclass
 class Processes:
-    """The installed sfsync at a scene's office.
+    """The installed sfsync at a scene's workspace.
 
     Args:
         bulk: everything by Bulk jobs.
@@ -28,21 +28,21 @@ class Processes:
 
     def run(self, life: Life, *command: str) -> dict[str, Any] | None:
         """Run a command, which meets its end as ``life`` says; its JSON document, or None where it was killed."""
-        office, counts = self.scene.office, self.scene.office.folder / "passed.json"
+        workspace, counts = self.scene.workspace, self.scene.workspace.folder / "passed.json"
         counts.unlink(missing_ok=True)
         steps = [f"{name}={act}@{nth}" for (name, nth), act in life.acts.items()]
         steps += [f"count={counts}", *(["bulk=1"] if self.bulk else [])]
-        ran = office.run(*command, "--json", SFSYNC_FAILPOINTS=",".join(steps))
+        ran = workspace.run(*command, "--json", SFSYNC_FAILPOINTS=",".join(steps))
         life.passed = Counter(json.loads(counts.read_text("utf-8")))
         check_end(ran, life)
         if ran.code == -signal.SIGKILL:
-            looked = office.run("status", "--json")
+            looked = workspace.run("status", "--json")
             assert looked.code == 0, looked
             return None
         return ran.document
 
 
-def check_end(ran: Ran, life: Life) -> None:
+def check_end(ran: CommandResult, life: Life) -> None:
     """The process ended as it was made to, and said so properly."""
     assert "Traceback" not in ran.out + ran.err
     for (name, _), act in life.acts.items():

@@ -1,4 +1,4 @@
-"""What is at stake: an office with work waiting on both sides, put back to the same start as often as needed.
+"""What is at stake: a workspace with work waiting on both sides, put back to the same start as often as needed.
 
 The org lives in the test's process and outlives every client. ``Scene.back`` puts the org's records
 and the mirror's file back to where they were when a place was marked; ids come out the same each
@@ -19,7 +19,7 @@ from typing import Any
 from local_org.state.org import OrgState
 from local_org.state.snapshot import Snapshot
 from local_org.state.tables import Row, Table
-from tests.system.office import Office, event
+from tests.system.workspace import Workspace, event
 
 STAMPS = frozenset({
     "Id", "CreatedDate", "LastModifiedDate", "SystemModstamp", "LastActivityDate", "LastModifiedById",
@@ -52,14 +52,14 @@ class Held:
 
 @dataclass
 class Scene:
-    """An office and its org, and what the org was made to write since the last ``back``.
+    """A workspace and its org, and what the org was made to write since the last ``back``.
 
     Attributes:
         wrote: ``(record, fields that changed)`` for every write of a person or Task, by whomever.
         made: how often each record came into being.
     """
 
-    office: Office
+    workspace: Workspace
     wrote: list[tuple[str, tuple[tuple[str, Any], ...]]] = field(default_factory=list)
     made: Counter[str] = field(default_factory=Counter)
     places: dict[str, Held] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Scene:
 
     @property
     def state(self) -> OrgState:
-        return self.office.org.state
+        return self.workspace.org.state
 
     def _noted(self, table: Table, record_id: str, row: Row | None, **more: Any) -> None:
         if row is not None and table.kind.name in {"Contact", "Lead", "Task"}:
@@ -87,13 +87,13 @@ class Scene:
     # -- places
     def mark(self, name: str) -> None:
         """Remember both sides as they are now."""
-        copy = self.office.folder / f"{name}.mirror"
-        shutil.copyfile(self.office.mirror, copy)
+        copy = self.workspace.folder / f"{name}.mirror"
+        shutil.copyfile(self.workspace.mirror, copy)
         self.places[name] = Held(copy, Snapshot.of(self.state))
 
     def back(self, name: str) -> None:
         """Put both sides back to where they were then; a journal that a dead client left is gone too."""
-        held, mirror = self.places[name], self.office.mirror
+        held, mirror = self.places[name], self.workspace.mirror
         mirror.with_name(mirror.name + "-journal").unlink(missing_ok=True)
         shutil.copyfile(held.mirror, mirror)
         held.org.restore(self.state)
@@ -128,7 +128,7 @@ class Scene:
         return dict(Counter(made_of("Task", row) for row in self.state.table("Task").rows.values()))
 
     def _mirror(self, names: dict[str, str]) -> dict[str, list[Any]]:
-        with closing(sqlite3.connect(self.office.mirror)) as connection:
+        with closing(sqlite3.connect(self.workspace.mirror)) as connection:
             connection.row_factory = sqlite3.Row
             found = {
                 table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
@@ -158,13 +158,13 @@ class Scene:
     # -- truths that hold after any death
     def check_file(self) -> None:
         """The mirror's file is whole."""
-        with closing(sqlite3.connect(self.office.mirror)) as connection:
+        with closing(sqlite3.connect(self.workspace.mirror)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
     def in_doubt(self) -> tuple[int, int]:
         """How many writes, and how many Tasks, were sent and not settled."""
-        with closing(sqlite3.connect(self.office.mirror)) as connection:
+        with closing(sqlite3.connect(self.workspace.mirror)) as connection:
             return tuple(
                 connection.execute(f"SELECT count(*) FROM {what}").fetchone()[0]
                 for what in (
@@ -208,20 +208,20 @@ def differences(left: Any, right: Any, path: str = "") -> list[str]:
 # -- the work --------------------------------------------------------------------------------------
 def prepare(scene: Scene) -> None:
     """Work for all the verbs: edits on both sides, a delete, a merge, a converted Lead, new people, events."""
-    office = scene.office
-    contacts, leads = office.people(), office.people("Lead")
+    workspace = scene.workspace
+    contacts, leads = workspace.people(), workspace.people("Lead")
     # in Salesforce
-    office.edit(contacts[0], Phone="+1 555 0100")
-    office.edit(contacts[1], Title="Typed there")
-    office.local("delete", id=contacts[2])
-    office.local("merge", master=contacts[4], losers=[contacts[3]])
-    office.edit(contacts[5], HasOptedOutOfEmail=True)
-    office.edit(contacts[7], PenguinMails_Total_Opens__c=12) if has_counters(scene) else None
-    office.create("Contact", LastName="Newcomer", Email="newcomer@there.example")
-    office.create("Contact", LastName="Met", Email="met@both.example", Phone="+1 555 0199")
-    office.local("convert", lead=leads[0])
-    office.local("delete", id=leads[1])
-    office.edit(leads[2], Status="Working - Contacted")
+    workspace.edit(contacts[0], Phone="+1 555 0100")
+    workspace.edit(contacts[1], Title="Typed there")
+    workspace.local("delete", id=contacts[2])
+    workspace.local("merge", master=contacts[4], losers=[contacts[3]])
+    workspace.edit(contacts[5], HasOptedOutOfEmail=True)
+    workspace.edit(contacts[7], PenguinMails_Total_Opens__c=12) if has_counters(scene) else None
+    workspace.create("Contact", LastName="Newcomer", Email="newcomer@there.example")
+    workspace.create("Contact", LastName="Met", Email="met@both.example", Phone="+1 555 0199")
+    workspace.local("convert", lead=leads[0])
+    workspace.local("delete", id=leads[1])
+    workspace.edit(leads[2], Status="Working - Contacted")
     # in the mirror, with any SQLite tool
     for wanted in (
         "UPDATE contacts SET job_title = 'Typed here' WHERE salesforce_id = '{1}'",
@@ -236,13 +236,13 @@ def prepare(scene: Scene) -> None:
         "INSERT INTO contacts (email, last_name) VALUES ('met@both.example', 'Met')",
         "INSERT INTO contacts (email, last_name) VALUES ('no address', 'Refused')",
     ):
-        office.sql(wanted.format(*contacts))
-    office.sql("UPDATE leads SET city = 'Bergen' WHERE salesforce_id = ?", leads[2])
-    office.sql("UPDATE leads SET city = 'Kept' WHERE salesforce_id = ?", leads[1])
-    office.sql(
+        workspace.sql(wanted.format(*contacts))
+    workspace.sql("UPDATE leads SET city = 'Bergen' WHERE salesforce_id = ?", leads[2])
+    workspace.sql("UPDATE leads SET city = 'Kept' WHERE salesforce_id = ?", leads[1])
+    workspace.sql(
         "INSERT INTO leads (email, last_name, company) VALUES ('lead@here.example', 'Leading', 'Acme')"
     )
-    (office.folder / "events.jsonl").write_text(events(scene), encoding="utf-8")
+    (workspace.folder / "events.jsonl").write_text(events(scene), encoding="utf-8")
 
 
 def has_counters(scene: Scene) -> bool:
@@ -254,9 +254,9 @@ def has_counters(scene: Scene) -> bool:
 def events(scene: Scene) -> str:
     """Every kind of event, for every kind of person, and a line that nobody can read."""
     people = scene.state.table("Contact").rows
-    addresses = [people[each]["Email"] for each in scene.office.people()]
+    addresses = [people[each]["Email"] for each in scene.workspace.people()]
     leads = scene.state.table("Lead").rows
-    lead_addresses = [leads[each]["Email"] for each in scene.office.people("Lead")]
+    lead_addresses = [leads[each]["Email"] for each in scene.workspace.people("Lead")]
     told = [
         event("email_sent", addresses[6]),
         event("email_opened", addresses[6], timestamp="2026-01-20T11:00:00Z"),
@@ -282,9 +282,9 @@ def events(scene: Scene) -> str:
 
 def meanwhile(scene: Scene) -> None:
     """Both sides go on: something for each verb of a sync."""
-    office = scene.office
-    contacts = office.people()
-    office.edit(contacts[9], MailingCity="Lima")
-    office.local("delete", id=contacts[10])
-    office.sql("UPDATE contacts SET job_title = 'Later' WHERE salesforce_id = ?", contacts[11])
-    office.sql("INSERT INTO contacts (email, last_name) VALUES ('later@here.example', 'Later')")
+    workspace = scene.workspace
+    contacts = workspace.people()
+    workspace.edit(contacts[9], MailingCity="Lima")
+    workspace.local("delete", id=contacts[10])
+    workspace.sql("UPDATE contacts SET job_title = 'Later' WHERE salesforce_id = ?", contacts[11])
+    workspace.sql("INSERT INTO contacts (email, last_name) VALUES ('later@here.example', 'Later')")

@@ -13,7 +13,8 @@ import requests
 
 from sfsync.auth.unattended import new_key
 from tests.crash.scene import Scene
-from tests.system.office import CLIENT, Office
+from tests.system.prepared import CLIENT
+from tests.system.workspace import Workspace
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("login")]
 KILLED = -signal.SIGKILL
@@ -23,80 +24,84 @@ BROWSER_LEFT_ALONE = pytest.mark.filterwarnings(
 
 
 @pytest.fixture(scope="module")
-def office(open_scene: Callable[..., Scene]) -> Office:
-    """An office whose org gives a new refresh token with each refresh; the old one is dead at once."""
-    return open_scene(rotate_refresh_tokens=True).office
+def workspace(open_scene: Callable[..., Scene]) -> Workspace:
+    """A workspace whose org gives a new refresh token with each refresh; the old one is dead at once."""
+    return open_scene(rotate_refresh_tokens=True).workspace
 
 
 @pytest.fixture(scope="module")
-def signed_office(
+def signed_workspace(
     open_scene: Callable[..., Scene], tmp_path_factory: pytest.TempPathFactory
-) -> Office:
-    """An office that logs in by a key whose certificate the org's app holds."""
-    office = open_scene().office
+) -> Workspace:
+    """A workspace that logs in by a key whose certificate the org's app holds."""
+    workspace = open_scene().workspace
     key = tmp_path_factory.mktemp("keys") / "sync.pem"
     certificate = new_key(key, "sfsync", datetime.now(UTC)).read_text()
-    app = office.org.oauth.apps[CLIENT]
-    office.org.oauth.register(replace(app, public_key=certificate, preauthorized=True))
-    office.do("login", "--jwt-key", str(key), "--username", "admin@penguin.example")
-    return office
+    app = workspace.org.oauth.apps[CLIENT]
+    workspace.org.oauth.register(replace(app, public_key=certificate, preauthorized=True))
+    workspace.do_in_process("login", "--jwt-key", str(key), "--username", "admin@penguin.example")
+    return workspace
 
 
-def expire(office: Office) -> None:
+def expire(workspace: Workspace) -> None:
     """End every access token: the next call gets a 401."""
-    reply = requests.post(f"{office.org.url}/_local/oauth/expire", json={}, timeout=10)
+    reply = requests.post(f"{workspace.org.url}/_local/oauth/expire", json={}, timeout=10)
     assert reply.status_code == 200, reply.text
 
 
-def dying(office: Office, place: str) -> Office:
-    """The same office, where every command is killed at a place."""
-    return replace(office, environ=office.environ | {"SFSYNC_FAILPOINTS": f"{place}=kill"})
+def dying(workspace: Workspace, place: str) -> Workspace:
+    """The same workspace, where every command is killed at a place."""
+    return replace(workspace, environ=workspace.environ | {"SFSYNC_FAILPOINTS": f"{place}=kill"})
 
 
 def test_killed_before_a_rotated_login_is_kept_the_next_command_says_so_and_a_login_heals(
-    office: Office,
+    workspace: Workspace,
 ) -> None:
-    expire(office)
+    expire(workspace)
 
-    assert office.run("whoami", SFSYNC_FAILPOINTS="auth.refreshed=kill").code == KILLED
-    after = office.run("whoami", "--json")
+    assert workspace.run("whoami", SFSYNC_FAILPOINTS="auth.refreshed=kill").code == KILLED
+    after = workspace.run("whoami", "--json")
     assert after.code == 4, after
     assert "sfsync login" in after.document["errors"][0]["hint"]
-    assert office.run("sync", "--json").code == 4
-    assert office.run("status", "--json").code == 0
-    assert office.log_in("--json").code == 0
-    assert office.run("whoami").code == 0
+    assert workspace.run("sync", "--json").code == 4
+    assert workspace.run("status", "--json").code == 0
+    assert workspace.log_in("--json").code == 0
+    assert workspace.run("whoami").code == 0
 
 
-def test_killed_after_a_rotated_login_is_kept_the_next_command_goes_on(office: Office) -> None:
-    expire(office)
+def test_killed_after_a_rotated_login_is_kept_the_next_command_goes_on(
+    workspace: Workspace,
+) -> None:
+    expire(workspace)
 
-    assert office.run("whoami", SFSYNC_FAILPOINTS="auth.refresh_stored=kill").code == KILLED
-    assert office.run("whoami").code == 0
+    assert workspace.run("whoami", SFSYNC_FAILPOINTS="auth.refresh_stored=kill").code == KILLED
+    assert workspace.run("whoami").code == 0
 
 
-def test_a_disk_that_fails_after_the_refresh_is_told_and_a_login_heals(office: Office) -> None:
-    expire(office)
+def test_a_disk_that_fails_after_the_refresh_is_told_and_a_login_heals(
+    workspace: Workspace,
+) -> None:
+    expire(workspace)
 
-    failed = office.run("whoami", "--json", SFSYNC_FAILPOINTS="auth.refreshed=disk")
+    failed = workspace.run("whoami", "--json", SFSYNC_FAILPOINTS="auth.refreshed=disk")
     assert failed.code == 1, failed
-    assert office.run("whoami").code == 4
-    assert office.log_in("--json").code == 0
+    assert workspace.run("whoami").code == 4
+    assert workspace.log_in("--json").code == 0
 
 
 @BROWSER_LEFT_ALONE
 @pytest.mark.parametrize("place", ["auth.code_received", "auth.token_received"])
-def test_killed_while_logging_in_the_login_before_holds(office: Office, place: str) -> None:
-    ended = dying(office, place).log_in()
+def test_killed_while_logging_in_the_login_before_holds(workspace: Workspace, place: str) -> None:
+    ended = dying(workspace, place).log_in()
 
     assert ended.code == KILLED, ended
-    assert office.run("whoami").code == 0
+    assert workspace.run("whoami").code == 0
 
 
 @BROWSER_LEFT_ALONE
-def test_killed_as_soon_as_the_new_login_is_kept_it_holds(office: Office) -> None:
-    assert dying(office, "auth.token_stored").log_in().code == KILLED
-    assert office.run("whoami").code == 0
+def test_killed_as_soon_as_the_new_login_is_kept_it_holds(workspace: Workspace) -> None:
+    assert dying(workspace, "auth.token_stored").log_in().code == KILLED
+    assert workspace.run("whoami").code == 0
 
 
 ROUNDS = pytest.mark.parametrize(
@@ -105,32 +110,36 @@ ROUNDS = pytest.mark.parametrize(
 
 
 @ROUNDS
-def test_two_processes_that_renew_at_once_never_lose_the_login(office: Office, rounds: int) -> None:
-    renew_at_once(office, rounds)
+def test_two_processes_that_renew_at_once_never_lose_the_login(
+    workspace: Workspace, rounds: int
+) -> None:
+    renew_at_once(workspace, rounds)
 
 
 @ROUNDS
 def test_two_processes_whose_login_is_signed_renew_it_once(
-    signed_office: Office, rounds: int
+    signed_workspace: Workspace, rounds: int
 ) -> None:
-    renew_at_once(signed_office, rounds)
+    renew_at_once(signed_workspace, rounds)
 
 
-def test_killed_while_it_signs_anew_the_next_command_signs_again(signed_office: Office) -> None:
+def test_killed_while_it_signs_anew_the_next_command_signs_again(
+    signed_workspace: Workspace,
+) -> None:
     for place in ("auth.refreshed", "auth.refresh_stored"):
-        expire(signed_office)
-        assert signed_office.run("whoami", SFSYNC_FAILPOINTS=f"{place}=kill").code == KILLED
-        assert signed_office.run("whoami").code == 0
+        expire(signed_workspace)
+        assert signed_workspace.run("whoami", SFSYNC_FAILPOINTS=f"{place}=kill").code == KILLED
+        assert signed_workspace.run("whoami").code == 0
 
 
-def renew_at_once(office: Office, rounds: int) -> None:
+def renew_at_once(workspace: Workspace, rounds: int) -> None:
     """Both are refused with the same token at the same moment; one renews, the other takes what it has kept."""
-    with meeting_at(office) as meeting:
+    with meeting_at(workspace) as meeting:
         for number in range(1, rounds + 1):
-            expire(office)
+            expire(workspace)
             meeting.expect(2)
-            both = [office.start("whoami", "--json") for _ in range(2)]
-            ends = [office.finish(each) for each in both]
+            both = [workspace.start("whoami", "--json") for _ in range(2)]
+            ends = [workspace.finish(each) for each in both]
 
             assert [each.code for each in ends] == [0, 0], ends
             assert meeting.came == 2, "both were refused with the same token, at the same time"
@@ -140,9 +149,9 @@ def renew_at_once(office: Office, rounds: int) -> None:
 
 
 @contextmanager
-def meeting_at(office: Office) -> Iterator["Meeting"]:
-    """For the length of a block, whoever asks waits at this office's org for the other."""
-    meeting = Meeting(office)
+def meeting_at(workspace: Workspace) -> Iterator["Meeting"]:
+    """For the length of a block, whoever asks waits at this workspace's org for the other."""
+    meeting = Meeting(workspace)
     try:
         yield meeting
     finally:
@@ -152,10 +161,10 @@ def meeting_at(office: Office) -> Iterator["Meeting"]:
 class Meeting:
     """At the org's door: who asks for an identity waits until as many as expected have come."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.came = self.refreshes = self._wanted = 0
         self._all_here = asyncio.Event()
-        self._door = office.org.app
+        self._door = workspace.org.app
         self._app, self._door._app = self._door._app, self._answer
 
     def over(self) -> None:

@@ -20,12 +20,12 @@ WRITING = ["push.journaled", "push.sent", "push.settled", "commit"]
 def scene(open_scene: Callable[..., Scene]) -> Scene:
     """Both sides agree; then people edit here, and a plan of it is kept."""
     scene = open_scene()
-    office = scene.office
-    office.run("sync")
-    office.run("sync")
+    workspace = scene.workspace
+    workspace.run_in_process("sync")
+    workspace.run_in_process("sync")
     for edit in EDITS:
-        office.sql(edit)
-    assert office.run("diff", "--out", "plan.json").code == 0
+        workspace.sql(edit)
+    assert workspace.run_in_process("diff", "--out", "plan.json").code == 0
     scene.mark("edited")
     return scene
 
@@ -34,7 +34,7 @@ def scene(open_scene: Callable[..., Scene]) -> Scene:
 def pushed(scene: Scene) -> str:
     """The run that sent these edits."""
     scene.back("edited")
-    run_id = scene.office.run("push", "--json").document["run_id"]
+    run_id = scene.workspace.run_in_process("push", "--json").document["run_id"]
     scene.mark("pushed")
     return run_id
 
@@ -43,7 +43,7 @@ def same_end(scene: Scene, place: str, dying: str, *command: str, done: tuple[in
     """Undisturbed, and killed and run again: both sides end alike, and the org got each write once."""
 
     def ended() -> tuple[End, list]:
-        assert scene.office.run(*command).code in done
+        assert scene.workspace.run_in_process(*command).code in done
         scene.check_file()
         assert scene.in_doubt() == (0, 0)
         return scene.end(), sorted(map(str, scene.wrote))
@@ -52,7 +52,7 @@ def same_end(scene: Scene, place: str, dying: str, *command: str, done: tuple[in
     end, wrote = ended()
     scene.back(place)
     name, _, nth = dying.partition("@")
-    ran = scene.office.run(*command, SFSYNC_FAILPOINTS=f"{name}=kill@{nth or 1}")
+    ran = scene.workspace.run(*command, SFSYNC_FAILPOINTS=f"{name}=kill@{nth or 1}")
     assert ran.code == KILLED, ran
     scene.check_file()
     again, wrote_again = ended()
@@ -75,7 +75,7 @@ def test_a_kept_plan_that_was_cut_short_goes_on(scene: Scene, dying: str) -> Non
 @pytest.mark.parametrize("dying", ["commit"])
 def test_a_purge_that_was_killed_leaves_a_whole_person_or_none(scene: Scene, dying: str) -> None:
     scene.back("edited")
-    [row, *_] = scene.office.sql(
+    [row, *_] = scene.workspace.sql(
         "SELECT email FROM contacts WHERE email LIKE '%@%' AND deleted_at IS NULL"
     )
     same_end(scene, "edited", dying, "purge", row["email"], "--yes", "--lose-opt-out", done=(0,))

@@ -32,7 +32,7 @@ def case(open_scene: Callable[..., Scene]) -> Case:
 
 
 def opened(scene: Scene, *, bulk: bool = False) -> Case:
-    scene.office.org.bulk.settings.in_progress_polls = 0
+    scene.workspace.org.bulk.settings.in_progress_polls = 0
     sweep = Sweep(scene, Program(scene, bulk=bulk), Processes(scene, bulk=bulk))
     return Case(sweep, {told.command[0]: told for told in sweep.undisturbed()})
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.crash.scene import Scene
-from tests.system.office import Ran
+from tests.system.workspace import CommandResult
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("signals")]
 SIGNALS = [(signal.SIGTERM, "term", 143), (signal.SIGINT, "int", 130)]
@@ -28,10 +28,10 @@ class Undisturbed:
 def at_rest(open_scene: Callable[..., Scene]) -> tuple[Scene, Undisturbed]:
     """Pulled, so that all there is to do is to push; and how that ends, one record of it refused."""
     scene = open_scene()
-    scene.office.do("pull")
+    scene.workspace.do_in_process("pull")
     scene.mark("pulled")
     scene.back("pulled")
-    assert scene.office.run("push", "--json").code == 3
+    assert scene.workspace.run_in_process("push", "--json").code == 3
     return scene, Undisturbed(Counter(scene.wrote), scene.made.copy())
 
 
@@ -54,7 +54,7 @@ def unsettled(scene: Scene) -> int:
 def stopped_runs(scene: Scene) -> list[str]:
     return [
         row["status"]
-        for row in scene.office.sql("SELECT status FROM runs ORDER BY started_at, rowid")
+        for row in scene.workspace.sql("SELECT status FROM runs ORDER BY started_at, rowid")
     ]
 
 
@@ -62,7 +62,7 @@ def stopped_runs(scene: Scene) -> list[str]:
 def test_the_batch_under_way_is_finished_kept_and_told(
     scene: Scene, told: Undisturbed, number: signal.Signals, act: str, code: int
 ) -> None:
-    ran = scene.office.run("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act}")
+    ran = scene.workspace.run("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act}")
 
     assert ran.code == code, ran
     assert (ran.document["status"], ran.document["exit_code"]) == ("interrupted", code)
@@ -70,7 +70,9 @@ def test_the_batch_under_way_is_finished_kept_and_told(
     assert scene.wrote, "what was journaled has been sent"
     assert unsettled(scene) == 0, "and its outcome was kept"
     assert stopped_runs(scene)[-1] == "interrupted"
-    assert scene.office.run("push", "--json").code == 0, "what was refused is put aside already"
+    assert scene.workspace.run_in_process("push", "--json").code == 0, (
+        "what was refused is put aside already"
+    )
     assert (Counter(scene.wrote), scene.made) == (told.wrote, told.made)
 
 
@@ -79,7 +81,7 @@ def test_the_batch_under_way_is_finished_kept_and_told(
 def test_asked_twice_it_ends_at_once_and_the_next_run_looks_before_it_repeats(
     scene: Scene, told: Undisturbed, number: signal.Signals, act: str, code: int
 ) -> None:
-    ran = scene.office.run(
+    ran = scene.workspace.run(
         "push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act},push.sent={act}"
     )
 
@@ -87,7 +89,7 @@ def test_asked_twice_it_ends_at_once_and_the_next_run_looks_before_it_repeats(
     assert ran.document["status"] == "interrupted"
     assert scene.wrote, "the org has it"
     assert unsettled(scene) > 0, "and nobody waited to keep that"
-    assert scene.office.run("push", "--json").code == 3
+    assert scene.workspace.run_in_process("push", "--json").code == 3
     assert unsettled(scene) == 0
     assert (Counter(scene.wrote), scene.made) == (told.wrote, told.made)
 
@@ -97,7 +99,7 @@ def test_while_the_org_keeps_it_waiting_the_second_signal_ends_it(
     scene: Scene, told: Undisturbed, number: signal.Signals, act: str, code: int
 ) -> None:
     """The first signal comes at a named place, the second one while a call hangs."""
-    door, hung = scene.office.org.app, []
+    door, hung = scene.workspace.org.app, []
 
     async def hang(scope: dict, receive: Callable, send: Callable) -> None:
         if scope["path"].startswith("/services/data") and scope["method"] != "GET" and not hung:
@@ -110,7 +112,7 @@ def test_while_the_org_keeps_it_waiting_the_second_signal_ends_it(
 
     app, door._app = door._app, hang
     try:
-        process = scene.office.start("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act}")
+        process = scene.workspace.start("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act}")
         ran = ended(process)
     finally:
         door._app = app
@@ -120,14 +122,14 @@ def test_while_the_org_keeps_it_waiting_the_second_signal_ends_it(
     assert ran.document["status"] == "interrupted"
     assert "Traceback" not in ran.err
     assert not scene.wrote
-    assert scene.office.run("push", "--json").code == 3
+    assert scene.workspace.run_in_process("push", "--json").code == 3
     assert (Counter(scene.wrote), scene.made) == (told.wrote, told.made)
 
 
-def ended(process: subprocess.Popen[str]) -> Ran:
+def ended(process: subprocess.Popen[str]) -> CommandResult:
     """Well before the time that a drain may take."""
     try:
         out, err = process.communicate(timeout=25)
     finally:
         process.kill()
-    return Ran(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)

@@ -23,8 +23,8 @@ import pytest
 from local_org.state.users import add_user
 from sfsync.auth.unattended import new_key
 from tests.docs.pages import Block, blocks
-from tests.system.office import CLIENT, Ran
-from tests.trouble.desk import Desk, open_desk
+from tests.system.prepared import CLIENT, open_workspace
+from tests.system.workspace import CommandResult, Workspace
 
 CALLBACKS = tuple(f"http://localhost:{port}/callback" for port in (1717, 1718, 1716))
 WHO = "sync@example.com"
@@ -68,66 +68,68 @@ SYSTEMS = ("systemctl", "journalctl", "loginctl", "crontab", "launchctl")
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Where the documentation's people, files, conflicts and refusals are to be found."""
-    with open_desk(
-        tmp_path_factory.mktemp("desk"), log_in=False, pull=False, contacts=60, leads=20
-    ) as desk:
-        app = desk.org.oauth.apps[CLIENT]
-        desk.org.oauth.register(replace(app, callbacks=CALLBACKS, preauthorized=True, run_as=WHO))
-        add_user(desk.org.state, first_name="Sync", last_name="User", username=WHO)
+    with open_workspace(
+        tmp_path_factory.mktemp("workspace"), log_in=False, pull=False, contacts=60, leads=20
+    ) as workspace:
+        app = workspace.org.oauth.apps[CLIENT]
+        workspace.org.oauth.register(
+            replace(app, callbacks=CALLBACKS, preauthorized=True, run_as=WHO)
+        )
+        add_user(workspace.org.state, first_name="Sync", last_name="User", username=WHO)
         for address in ("ada@example.com", "bob@example.com", "eve@example.com"):
-            desk.create("Contact", LastName=address.partition("@")[0].title(), Email=address)
-        desk.yaml.write_text(
+            workspace.create("Contact", LastName=address.partition("@")[0].title(), Email=address)
+        workspace.yaml.write_text(
             re.sub(
                 r"redirect_ports: \[\d+\]",
                 "redirect_ports: [1717, 1718, 1716]",
-                desk.yaml.read_text(),
+                workspace.yaml.read_text(),
             )
         )
-        (desk.folder / "bin").mkdir()
+        (workspace.folder / "bin").mkdir()
         for name in SYSTEMS:
-            program = desk.folder / "bin" / name
+            program = workspace.folder / "bin" / name
             program.write_text("#!/bin/sh\nexit 0\n")
             program.chmod(0o755)
         here = Path(sys.executable).parent
-        desk.environ |= {
-            "PATH": f"{desk.folder / 'bin'}:{here}:{os.environ['PATH']}",
-            "HOME": str(desk.folder),
+        workspace.environ |= {
+            "PATH": f"{workspace.folder / 'bin'}:{here}:{os.environ['PATH']}",
+            "HOME": str(workspace.folder),
             "SFSYNC_CLIENT_ID": CLIENT,
             "SFSYNC_CLIENT_SECRET": "",
             "SFSYNC_LOGIN_TIMEOUT": "20",
         }
         for words in ("login", "pull"):
-            desk.told(words, expect=0)
-        disagree(desk)
-        yield desk
+            workspace.stderr_of(words, expect=0)
+        disagree(workspace)
+        yield workspace
 
 
-def disagree(desk: Desk) -> None:
+def disagree(workspace: Workspace) -> None:
     """A conflict that waits for a person, rows that were refused, something still to be sent."""
-    desk.configure(
+    workspace.configure(
         (
             "Title: job_title\n      MailingCity",
             "Title: {to: job_title, merge: manual}\n      MailingCity",
         )
     )
-    ada = desk.sql("SELECT salesforce_id FROM contacts WHERE email = 'ada@example.com'")[0][
+    ada = workspace.sql("SELECT salesforce_id FROM contacts WHERE email = 'ada@example.com'")[0][
         "salesforce_id"
     ]
-    desk.sql("UPDATE contacts SET job_title = 'Countess' WHERE email = 'ada@example.com'")
-    desk.edit(ada, Title="Analyst")
+    workspace.sql("UPDATE contacts SET job_title = 'Countess' WHERE email = 'ada@example.com'")
+    workspace.edit(ada, Title="Analyst")
     for name in ("one", "two", "three"):
-        desk.sql(
+        workspace.sql(
             "INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", f"no address {name}"
         )
-    assert desk.inside("sync").code == 3
-    desk.sql("UPDATE contacts SET phone = '+1 555 0100' WHERE email = 'bob@example.com'")
+    assert workspace.run_in_process("sync").code == 3
+    workspace.sql("UPDATE contacts SET phone = '+1 555 0100' WHERE email = 'bob@example.com'")
 
 
-def at_work(desk: Desk, folder: Path) -> Desk:
+def at_work(workspace: Workspace, folder: Path) -> Workspace:
     """The same in a folder of its own, with the files that the pages name."""
-    mine = desk.copied(folder)
+    mine = workspace.copied(folder)
     mine.environ["HOME"] = str(folder)
     [jsonl] = blocks("jsonl")
     [csv] = blocks("csv")
@@ -144,18 +146,19 @@ def at_work(desk: Desk, folder: Path) -> Desk:
         (folder / name).write_text(text)
     mine.local("settings", daily_api_requests=15_000, duplicate_rules=False)
     mine.org.oauth.register(replace(mine.org.oauth.apps[CLIENT], secret=None))
-    mine.told("login", expect=0)  # of one person's logins the org keeps the last five
+    mine.stderr_of("login", expect=0)  # of one person's logins the org keeps the last five
     return mine
 
 
-def filled_in(desk: Desk, line: str) -> str:
+def filled_in(workspace: Workspace, line: str) -> str:
     """The line with what its placeholders stand for."""
-    [conflict] = desk.sql("SELECT id FROM conflicts WHERE state = 'open'")
+    [conflict] = workspace.sql("SELECT id FROM conflicts WHERE state = 'open'")
     refused = [
-        row["id"] for row in desk.sql("SELECT id FROM quarantine WHERE state = 'open' ORDER BY id")
+        row["id"]
+        for row in workspace.sql("SELECT id FROM quarantine WHERE state = 'open' ORDER BY id")
     ]
-    run = desk.sql("SELECT run_id FROM runs WHERE command = 'sync'")[-1]["run_id"]
-    contact = desk.sql("SELECT salesforce_id FROM contacts WHERE salesforce_id > ''")[0][
+    run = workspace.sql("SELECT run_id FROM runs WHERE command = 'sync'")[-1]["run_id"]
+    contact = workspace.sql("SELECT salesforce_id FROM contacts WHERE salesforce_id > ''")[0][
         "salesforce_id"
     ]
     for old, new in (
@@ -163,7 +166,7 @@ def filled_in(desk: Desk, line: str) -> str:
         ("--ignore 3", f"--ignore {refused[0]}"),
         ("retry 3 4", f"retry {refused[1]} {refused[2]}"),
         (RUN, run),
-        ("http://127.0.0.1:8700", desk.org.url),
+        ("http://127.0.0.1:8700", workspace.org.url),
         ("0035f0000000001AAA", contact),
         ("your-consumer-key", CLIENT),
         ("sfsync-local", CLIENT),
@@ -172,59 +175,63 @@ def filled_in(desk: Desk, line: str) -> str:
     return line
 
 
-def prepared(desk: Desk, line: str) -> None:
+def prepared(workspace: Workspace, line: str) -> None:
     """What a line takes for granted."""
-    key = desk.folder / "sync.pem"
-    app = desk.org.oauth.apps[CLIENT]
+    key = workspace.folder / "sync.pem"
+    app = workspace.org.oauth.apps[CLIENT]
     if "--jwt-key sync.pem --username" in line and not key.exists():
         new_key(key, "sfsync", datetime.now(UTC))
-        desk.org.oauth.register(replace(app, public_key=key.with_name("sync.crt").read_text()))
+        workspace.org.oauth.register(replace(app, public_key=key.with_name("sync.crt").read_text()))
     secret = "s3cret-of-the-app" if "--client-credentials" in line else ""
-    desk.org.oauth.register(replace(desk.org.oauth.apps[CLIENT], secret=secret or None))
-    desk.environ["SFSYNC_CLIENT_SECRET"] = secret
-    if "sandbox" in line and not desk.mirror.with_name("mirror-sandbox.db").exists():
-        desk.told("login", "--profile", "sandbox", expect=0)
-    if "apply plan.json" in line and not (desk.folder / "plan.json").exists():
-        desk.told("diff", "--out", "plan.json", expect=0)
+    workspace.org.oauth.register(replace(workspace.org.oauth.apps[CLIENT], secret=secret or None))
+    workspace.environ["SFSYNC_CLIENT_SECRET"] = secret
+    if "sandbox" in line and not workspace.mirror.with_name("mirror-sandbox.db").exists():
+        workspace.stderr_of("login", "--profile", "sandbox", expect=0)
+    if "apply plan.json" in line and not (workspace.folder / "plan.json").exists():
+        workspace.stderr_of("diff", "--out", "plan.json", expect=0)
     if line.startswith("sfsync init") or "--login-url" in line:
-        desk.yaml.unlink(missing_ok=True)
-        desk.mirror.unlink(missing_ok=True)
+        workspace.yaml.unlink(missing_ok=True)
+        workspace.mirror.unlink(missing_ok=True)
 
 
-def run(desk: Desk, line: str) -> Ran:
+def run(workspace: Workspace, line: str) -> CommandResult:
     """Run one line, in this process where it is one command of ours."""
     if line.startswith("export "):
         name, _, value = line.removeprefix("export ").partition("=")
-        desk.environ[name] = value.replace("~", desk.environ["HOME"], 1)
-        return Ran(0, "", "")
+        workspace.environ[name] = value.replace("~", workspace.environ["HOME"], 1)
+        return CommandResult(0, "", "")
     words = shlex.split(line)
     if words[:2] == ["sfsync", "local-org"]:
-        return served_for_a_moment(desk, words[2:])
+        return served_for_a_moment(workspace, words[2:])
     if words[:3] == ["sfsync", "login", "--no-browser"]:
-        return desk.log_in()
+        return workspace.log_in()
     if line.startswith(ASKED) and not {"--yes", "--dry-run"}.intersection(words):
         words.append("--yes")
     if words[0] == "sfsync" and not re.search(r"[|<>;&]", line):
-        ran = desk.inside(*words[1:])
+        ran = workspace.run_in_process(*words[1:])
         if words[1] == "init":
-            desk.yaml.write_text(
-                re.sub(r"login_url: http\S+", f"login_url: {desk.org.url}", desk.yaml.read_text())
+            workspace.yaml.write_text(
+                re.sub(
+                    r"login_url: http\S+",
+                    f"login_url: {workspace.org.url}",
+                    workspace.yaml.read_text(),
+                )
             )
         return ran
     done = subprocess.run(
-        ["bash", "-c", line], cwd=desk.folder, env=desk.environ, input="", capture_output=True, text=True,
+        ["bash", "-c", line], cwd=workspace.folder, env=workspace.environ, input="", capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
-def served_for_a_moment(desk: Desk, words: list[str]) -> Ran:
+def served_for_a_moment(workspace: Workspace, words: list[str]) -> CommandResult:
     """A server runs until somebody ends it: as soon as it says where it is, on any free port."""
-    process = desk.start("local-org", *words, "--port", "0", "--contacts", "9")
+    process = workspace.start("local-org", *words, "--port", "0", "--contacts", "9")
     assert process.stdout is not None
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    ended = desk.finish(process)
+    ended = workspace.finish(process)
     return replace(ended, out=first + ended.out)
 
 
@@ -242,15 +249,17 @@ RUN_HERE = [block for block in blocks("sh") if is_run(block)]
 
 
 @pytest.mark.parametrize("block", RUN_HERE, ids=str)
-def test_every_line_does_what_its_page_says(block: Block, desk: Desk, tmp_path: Path) -> None:
+def test_every_line_does_what_its_page_says(
+    block: Block, workspace: Workspace, tmp_path: Path
+) -> None:
     alternatives = block.page.name == "cli.md"
-    mine = at_work(desk, tmp_path)
+    mine = at_work(workspace, tmp_path)
     for number, line in enumerate(commands(block)):
         if alternatives and number:
             (tmp_path / str(number)).mkdir()
-            mine = at_work(desk, tmp_path / str(number))
+            mine = at_work(workspace, tmp_path / str(number))
         prepared(mine, line)
-        given = filled_in(desk, SHORTER.get(line, line))
+        given = filled_in(workspace, SHORTER.get(line, line))
         ran = run(mine, given)
         ends = next((codes for start, codes in ENDS.items() if given.startswith(start)), {0, 3})
         assert ran.code in ends, f"{given}\n{ran.out}{ran.err}"

@@ -12,7 +12,8 @@ from requests.adapters import HTTPAdapter
 
 from tests.faults.pair import telling
 from tests.faults.wire import BREAKS, DONE, NO_TLS, Break, Wire
-from tests.trouble.desk import Desk, open_desk
+from tests.system.prepared import open_workspace
+from tests.system.workspace import Workspace
 
 TOKEN = "/services/oauth2/token"
 ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -30,28 +31,30 @@ LOST: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Logged in to an org that gives a new refresh token with each renewal; the old one is dead at once."""
-    with open_desk(tmp_path_factory.mktemp("desk"), rotate_refresh_tokens=True) as desk:
-        yield desk
+    with open_workspace(
+        tmp_path_factory.mktemp("workspace"), rotate_refresh_tokens=True
+    ) as workspace:
+        yield workspace
 
 
 @pytest.fixture
-def desk(first: Desk, tmp_path: Path) -> Iterator[Desk]:
-    """A desk whose login nobody else renews."""
-    desk = first.copied(tmp_path)
-    assert desk.inside("login").code == 0, desk.said
-    yield desk
-    desk.org.faults.clear()
+def workspace(first: Workspace, tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace whose login nobody else renews."""
+    workspace = first.copied(tmp_path)
+    assert workspace.run_in_process("login").code == 0, workspace.printed
+    yield workspace
+    workspace.org.faults.clear()
 
 
-def fired(desk: Desk) -> int:
-    return sum(fault.fired for fault in desk.org.faults.faults)
+def fired(workspace: Workspace) -> int:
+    return sum(fault.fired for fault in workspace.org.faults.faults)
 
 
-def told(desk: Desk, *line: str) -> int:
+def told(workspace: Workspace, *line: str) -> int:
     """Run a command that fails, in words; gives its exit code."""
-    ran = desk.inside(*line)
+    ran = workspace.run_in_process(*line)
     assert ran.code in (1, 4), ran
     assert "Traceback" not in ran.err
     assert "<html" not in ran.err.lower()
@@ -59,8 +62,8 @@ def told(desk: Desk, *line: str) -> int:
     return ran.code
 
 
-def strike(desk: Desk, fault: str, args: dict[str, Any]) -> None:
-    desk.org.faults.add({"match": {"path": TOKEN}, "fault": fault, "args": args})
+def strike(workspace: Workspace, fault: str, args: dict[str, Any]) -> None:
+    workspace.org.faults.add({"match": {"path": TOKEN}, "fault": fault, "args": args})
 
 
 FAULTS = {**ANSWERS, **LOST, "the connection breaks": ("drop", {})}
@@ -68,49 +71,51 @@ FAULTS = {**ANSWERS, **LOST, "the connection breaks": ("drop", {})}
 
 @pytest.mark.always
 @pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a page with 200"))
-def test_a_login_that_goes_wrong_leaves_the_login_before(desk: Desk, name: str) -> None:
-    strike(desk, *FAULTS[name])
-    told(desk, "login")
-    assert fired(desk) == 1, "a code is good for one exchange, so it is not sent again"
-    desk.org.faults.clear()
-    assert desk.inside("whoami").code == 0, "the login before still holds"
-    assert desk.inside("login").code == 0
-    assert desk.inside("sync").code == 0
+def test_a_login_that_goes_wrong_leaves_the_login_before(workspace: Workspace, name: str) -> None:
+    strike(workspace, *FAULTS[name])
+    told(workspace, "login")
+    assert fired(workspace) == 1, "a code is good for one exchange, so it is not sent again"
+    workspace.org.faults.clear()
+    assert workspace.run_in_process("whoami").code == 0, "the login before still holds"
+    assert workspace.run_in_process("login").code == 0
+    assert workspace.run_in_process("sync").code == 0
 
 
 @pytest.mark.always
 @pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a 503 page"))
 def test_a_renewal_that_goes_wrong_asks_for_a_login_only_where_it_is_lost(
-    desk: Desk, name: str
+    workspace: Workspace, name: str
 ) -> None:
-    desk.org.oauth.grants.expire_access_tokens()
-    strike(desk, *FAULTS[name])
-    told(desk, "sync")
-    assert fired(desk) == 1, "a refresh token that may be spent is not sent again"
-    desk.org.faults.clear()
-    after = desk.inside("sync", "--json")
+    workspace.org.oauth.grants.expire_access_tokens()
+    strike(workspace, *FAULTS[name])
+    told(workspace, "sync")
+    assert fired(workspace) == 1, "a refresh token that may be spent is not sent again"
+    workspace.org.faults.clear()
+    after = workspace.run_in_process("sync", "--json")
     if name in LOST:
         assert after.code == 4
         assert "sfsync login" in after.document["errors"][0]["hint"]
-        assert desk.inside("login").code == 0
-        after = desk.inside("sync", "--json")
+        assert workspace.run_in_process("login").code == 0
+        after = workspace.run_in_process("sync", "--json")
     assert after.code == 0, after
-    assert desk.inside("diff", "--exit-code").code == 0
+    assert workspace.run_in_process("diff", "--exit-code").code == 0
 
 
 @pytest.mark.parametrize("what", telling(BREAKS, *NO_TLS, "connection refused", "no such host"))
 @pytest.mark.parametrize("command", ["login", "sync"])
-def test_a_connection_that_breaks_at_the_tokens_door(desk: Desk, command: str, what: str) -> None:
-    desk.org.oauth.grants.expire_access_tokens()
+def test_a_connection_that_breaks_at_the_tokens_door(
+    workspace: Workspace, command: str, what: str
+) -> None:
+    workspace.org.oauth.grants.expire_access_tokens()
     wire, send = Wire(Break(what, TOKEN, nth=0)), HTTPAdapter.send
 
     def breaking(adapter: HTTPAdapter, request: Any, **more: Any) -> Any:
         return send(adapter, request, **more) if adapter is wire else wire.send(request, **more)
 
     with mock.patch.object(HTTPAdapter, "send", breaking):
-        told(desk, command)
+        told(workspace, command)
     assert wire.struck == 1
     lost = what in DONE and command == "sync"
-    assert desk.inside("sync").code == (4 if lost else 0)
-    assert not lost or desk.inside("login").code == 0
-    assert desk.inside("diff", "--exit-code").code == 0
+    assert workspace.run_in_process("sync").code == (4 if lost else 0)
+    assert not lost or workspace.run_in_process("login").code == 0
+    assert workspace.run_in_process("diff", "--exit-code").code == 0

@@ -23,8 +23,8 @@ from sfsync.auth.keyring_store import KeyringStore
 from sfsync.auth.pkce import Handshake
 from sfsync.auth.unattended import new_key
 from sfsync.mirror.database import Database
-from tests.system.office import CLIENT, event
-from tests.trouble.desk import Desk, open_desk
+from tests.system.prepared import CLIENT, open_workspace
+from tests.system.workspace import Workspace, event
 from tests.trouble.machine import at
 
 SECRET = "canary-client-secret-4711"
@@ -62,7 +62,7 @@ class Watched:
         processes: arguments and environments of a command at work and of its children.
     """
 
-    desk: Desk
+    workspace: Workspace
     secrets: set[str]
     child: Path
     keyring: Path
@@ -74,12 +74,12 @@ class Watched:
     def seen(self) -> dict[str, bytes]:
         """Everything that stays or is shown, by where."""
         files = {
-            str(path.relative_to(self.desk.folder)): path.read_bytes()
-            for path in self.desk.folder.rglob("*")
+            str(path.relative_to(self.workspace.folder)): path.read_bytes()
+            for path in self.workspace.folder.rglob("*")
             if path.is_file()
         }
         return files | {
-            "what was printed": "".join(self.desk.said).encode(),
+            "what was printed": "".join(self.workspace.printed).encode(),
             "what was logged": "\n".join(self.logged).encode(),
             "arguments and environment of children": self.child.read_bytes(),
             "arguments and environment of the command": b"".join(self.processes),
@@ -108,9 +108,9 @@ def forms(secret: str) -> dict[str, bytes]:
 
 
 @contextmanager
-def noting(desk: Desk, secrets: set[str]) -> Iterator[None]:
+def noting(workspace: Workspace, secrets: set[str]) -> Iterator[None]:
     """Every code, token, verifier and state of a login is noted."""
-    grants, new = desk.org.oauth.grants, Handshake.new
+    grants, new = workspace.org.oauth.grants, Handshake.new
 
     def noted(step):
         def call(*given, **named):
@@ -156,16 +156,18 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     handler.emit = note  # type: ignore[method-assign]
     root = logging.getLogger()
     level = root.level
-    with open_desk(folder, log_in=False, pull=False, rotate_refresh_tokens=True) as desk:
-        desk.environ |= {"HOME": str(folder), "TMPDIR": str(folder / "tmp")}
+    with open_workspace(folder, log_in=False, pull=False, rotate_refresh_tokens=True) as workspace:
+        workspace.environ |= {"HOME": str(folder), "TMPDIR": str(folder / "tmp")}
         (folder / "tmp").mkdir()
-        secrets = {desk.environ["SFSYNC_TOKEN_KEY"]}
-        watched = Watched(desk, secrets, elsewhere / "seen", elsewhere / "keyring.json", logged)
+        secrets = {workspace.environ["SFSYNC_TOKEN_KEY"]}
+        watched = Watched(
+            workspace, secrets, elsewhere / "seen", elsewhere / "keyring.json", logged
+        )
         root.addHandler(handler)
         root.setLevel(logging.DEBUG)
         try:
             with (
-                noting(desk, secrets),
+                noting(workspace, secrets),
                 before_each_commit(watched),
                 mock.patch.object(tempfile, "tempdir", str(folder / "tmp")),
             ):
@@ -183,7 +185,7 @@ def before_each_commit(watched: Watched) -> Iterator[None]:
     commit = Database._commit
 
     def noted(database: Database) -> None:
-        for path in watched.desk.folder.glob("*.db-*"):
+        for path in watched.workspace.folder.glob("*.db-*"):
             watched.journal.add(path.read_bytes())
         for handle in Path("/proc/self/fd").iterdir():
             with suppress(OSError):
@@ -196,7 +198,7 @@ def before_each_commit(watched: Watched) -> Iterator[None]:
 
 
 def _live(watched: Watched) -> None:
-    desk, secrets, run = watched.desk, watched.secrets, watched.desk.inside
+    workspace, secrets, run = watched.workspace, watched.secrets, watched.workspace.run_in_process
     for code, *child in (
         (4, TELLING_CHILD, str(watched.child)),
         (0, KEEPING_CHILD, str(watched.child), str(watched.keyring)),
@@ -204,41 +206,41 @@ def _live(watched: Watched) -> None:
         with mock.patch.dict(
             KeyringStore.__init__.__kwdefaults__, command=(sys.executable, "-c", *child)
         ):
-            assert run("login", "-vv", SFSYNC_TOKEN_STORE="").code == 0, desk.said
+            assert run("login", "-vv", SFSYNC_TOKEN_STORE="").code == 0, workspace.printed
             assert run("login", "--token-store", "keyring", "-vv").code == code
-            desk.org.oauth.grants.expire_access_tokens()
+            workspace.org.oauth.grants.expire_access_tokens()
             run("whoami", "-vv", SFSYNC_TOKEN_STORE="keyring")
     secrets.add(SECRET)
     run("login", "-vv", SFSYNC_CLIENT_SECRET=SECRET)
     assert run("login", "--json").code == 0
     for line in (["whoami", "-vv"], ["pull", "-vv"], ["status", "--json"], ["whoami", "--json"]):
-        assert run(*line).code == 0, desk.said
-    ours, theirs, *_ = desk.people()
-    desk.sql("UPDATE contacts SET email = 'not an address' WHERE salesforce_id = ?", ours)
-    desk.edit(theirs, Title="theirs")
-    desk.org.oauth.grants.expire_access_tokens()
+        assert run(*line).code == 0, workspace.printed
+    ours, theirs, *_ = workspace.people()
+    workspace.sql("UPDATE contacts SET email = 'not an address' WHERE salesforce_id = ?", ours)
+    workspace.edit(theirs, Title="theirs")
+    workspace.org.oauth.grants.expire_access_tokens()
     assert run("push", "-vv").code == 3
     lines = [json.dumps(event("email_sent", "ada@b.example", "c1")), "rubbish"]
     assert run("push-activity", "-", "-vv", stdin="\n".join(lines).encode()).code == 3
-    desk.org.oauth.grants.expire_access_tokens()
+    workspace.org.oauth.grants.expire_access_tokens()
     assert run("sync", "--json").code == 0
-    desk.org.oauth.grants.expire_access_tokens()
+    workspace.org.oauth.grants.expire_access_tokens()
     _as_a_process(watched)
     with at("auth.refreshed", _break):
-        desk.org.oauth.grants.expire_access_tokens()
+        workspace.org.oauth.grants.expire_access_tokens()
         assert run("sync", "-vv").code == 1
     assert run("login", "--json").code == 0
-    desk.org.oauth.grants.expire_access_tokens()
-    sent = _held(desk)
+    workspace.org.oauth.grants.expire_access_tokens()
+    sent = _held(workspace)
     for fault in (
         {"error": "invalid_grant", "error_description": f"no such token: {sent} {quote(sent)}"},
         {"error": sent, "error_description": "x"},
     ):
         for line in (["sync", "-vv"], ["sync", "--json", "-vv"], ["whoami", "-vv"]):
-            desk.local("oauth/refuse-next", **fault)
+            workspace.local("oauth/refuse-next", **fault)
             assert run(*line).code == 4
     _without_a_browser(watched)
-    assert run("login", "--json").code == 0, desk.said[-2:]
+    assert run("login", "--json").code == 0, workspace.printed[-2:]
     run("pull", "--profile", "other", "-vv")
     run(
         "sync",
@@ -250,7 +252,7 @@ def _live(watched: Watched) -> None:
 
 def _without_a_browser(watched: Watched) -> None:
     """Logins by a key and by the app's secret, good and bad; key and secret lie outside of what is looked at."""
-    desk, run = watched.desk, watched.desk.inside
+    workspace, run = watched.workspace, watched.workspace.run_in_process
     key = watched.child.with_name("sync.pem")
     certificate = new_key(key, "canary", datetime.now(UTC))
     watched.secrets.update(
@@ -259,14 +261,14 @@ def _without_a_browser(watched: Watched) -> None:
     secret = watched.child.with_name("secret")
     secret.touch(0o600)
     secret.write_text(SECRET)
-    usual = desk.org.oauth.apps[CLIENT]
+    usual = workspace.org.oauth.apps[CLIENT]
     app = replace(
         usual,
         public_key=certificate.read_text(),
         preauthorized=True,
         run_as="admin@penguin.example",
     )
-    desk.org.oauth.register(app)
+    workspace.org.oauth.register(app)
     signed = grants._signed
 
     def noted(*given: str, **named: object) -> str:
@@ -276,11 +278,11 @@ def _without_a_browser(watched: Watched) -> None:
 
     by_key = ["login", "--jwt-key", str(key), "-vv", "--username", "admin@penguin.example"]
     with mock.patch.object(grants, "_signed", noted):
-        assert run(*by_key).code == 0, desk.said[-2:]
-        desk.org.oauth.grants.expire_access_tokens()
-        assert run("sync", "-vv").code in (0, 3), desk.said[-2:]
+        assert run(*by_key).code == 0, workspace.printed[-2:]
+        workspace.org.oauth.grants.expire_access_tokens()
+        assert run("sync", "-vv").code in (0, 3), workspace.printed[-2:]
         assert run(*by_key, "--audience", "https://elsewhere.example").code == 4
-        desk.org.oauth.grants.expire_access_tokens()
+        workspace.org.oauth.grants.expire_access_tokens()
         with at("auth.refreshed", _break):
             assert run("whoami", "-vv").code == 1
         key.chmod(0o644)
@@ -288,34 +290,36 @@ def _without_a_browser(watched: Watched) -> None:
         key.chmod(0o600)
         key.write_text(key.read_text()[:-200])
         assert run("whoami", "-vv").code == 4
-    desk.org.oauth.register(replace(app, secret=SECRET))
+    workspace.org.oauth.register(replace(app, secret=SECRET))
     by_secret = ["login", "--client-credentials", "-vv"]
     for environ in ({"SFSYNC_CLIENT_SECRET": SECRET}, {"SFSYNC_CLIENT_SECRET_FILE": str(secret)}):
-        assert run(*by_secret, **environ).code == 0, desk.said[-2:]
-        desk.org.oauth.grants.expire_access_tokens()
+        assert run(*by_secret, **environ).code == 0, workspace.printed[-2:]
+        workspace.org.oauth.grants.expire_access_tokens()
         assert run("whoami", "--json", **environ).code == 0
         assert run("config", "show", "--origin", **environ).code == 0
         assert run("profile", "list", "--json", **environ).code == 0
-    desk.org.oauth.register(replace(app, secret="another secret altogether"))
+    workspace.org.oauth.register(replace(app, secret="another secret altogether"))
     assert run(*by_secret, SFSYNC_CLIENT_SECRET=SECRET).code == 4
-    desk.org.oauth.register(usual)
+    workspace.org.oauth.register(usual)
 
 
-def _held(desk: Desk) -> str:
+def _held(workspace: Workspace) -> str:
     """The refresh token that is stored, and will be sent."""
-    vault = EncryptedStore(_Vault(desk), SealingKey.parse(desk.environ["SFSYNC_TOKEN_KEY"], "here"))
-    [kept] = desk.sql("SELECT profile FROM _tokens WHERE profile LIKE 'default:%'")
+    vault = EncryptedStore(
+        _Vault(workspace), SealingKey.parse(workspace.environ["SFSYNC_TOKEN_KEY"], "here")
+    )
+    [kept] = workspace.sql("SELECT profile FROM _tokens WHERE profile LIKE 'default:%'")
     token = vault.load(kept["profile"])
     assert token is not None
     return token.refresh_token
 
 
 class _Vault:
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
 
     def read(self, profile: str) -> bytes:
-        return self.desk.sql("SELECT blob FROM _tokens WHERE profile = ?", profile)[0]["blob"]
+        return self.workspace.sql("SELECT blob FROM _tokens WHERE profile = ?", profile)[0]["blob"]
 
 
 def _break() -> None:
@@ -324,9 +328,9 @@ def _break() -> None:
 
 def _as_a_process(watched: Watched) -> None:
     """Look at a command as anybody on the machine could, at each of its calls to the org."""
-    door = watched.desk.org.app
+    door = watched.workspace.org.app
     app = door._app
-    given = watched.desk.environ[
+    given = watched.workspace.environ[
         "SFSYNC_TOKEN_KEY"
     ].encode()  # the command's own environment holds it by design
 
@@ -337,8 +341,8 @@ def _as_a_process(watched: Watched) -> None:
 
     door._app = looked_at
     try:
-        process = watched.desk.start("sync", "-vv")
-        assert watched.desk.finish(process).code == 0
+        process = watched.workspace.start("sync", "-vv")
+        assert watched.workspace.finish(process).code == 0
     finally:
         door._app = app
 
@@ -364,7 +368,7 @@ def test_there_was_something_to_find(watched: Watched) -> None:
         "the helper was given real logins to keep"
     )
     assert b"-vv" in seen["arguments and environment of the command"]
-    assert [path.name for path in (watched.desk.folder / "tmp").iterdir()] == []
+    assert [path.name for path in (watched.workspace.folder / "tmp").iterdir()] == []
     assert b"/services/oauth2/token" in seen["what was logged"]
     assert b"SQLite format 3" in seen["journals and temporary files of the database"]
     assert b"_tokens" in seen["mirror.db"]

@@ -14,13 +14,14 @@ import requests
 from sfsync.auth.grants import Grants
 from sfsync.auth.pkce import Handshake
 from sfsync.errors import LoginRefused
-from tests.system.office import CLIENT, event
-from tests.trouble.desk import Desk, open_desk
+from tests.system.prepared import CLIENT, open_workspace
+from tests.system.workspace import Workspace, event
+from tests.trouble.convergence import check_convergence
 
 # -- the login
 
 
-def test_a_stolen_code_is_worth_nothing_without_its_verifier(desk: Desk) -> None:
+def test_a_stolen_code_is_worth_nothing_without_its_verifier(workspace: Workspace) -> None:
     """Somebody reads the way back of a login, and is faster."""
     stolen: list[str] = []
     exchange = Grants.exchange_code
@@ -33,17 +34,17 @@ def test_a_stolen_code_is_worth_nothing_without_its_verifier(desk: Desk) -> None
         return exchange(self, code, redirect_uri=redirect_uri, verifier=verifier)
 
     with mock.patch.object(Grants, "exchange_code", overheard):
-        ran = desk.inside("login")
+        ran = workspace.run_in_process("login")
     assert stolen
     assert ran.code == 4, "a code that somebody tried is used up for everybody"
     assert "sfsync login" in ran.err
 
 
-def test_without_any_verifier_the_org_gives_no_token(desk: Desk) -> None:
-    [callback] = desk.org.oauth.apps[CLIENT].callbacks
+def test_without_any_verifier_the_org_gives_no_token(workspace: Workspace) -> None:
+    [callback] = workspace.org.oauth.apps[CLIENT].callbacks
     handshake = Handshake.new()
     asked = requests.get(
-        f"{desk.org.url}/services/oauth2/authorize",
+        f"{workspace.org.url}/services/oauth2/authorize",
         params={
             "response_type": "code",
             "client_id": CLIENT,
@@ -62,29 +63,31 @@ def test_without_any_verifier_the_org_gives_no_token(desk: Desk) -> None:
         "redirect_uri": callback,
         "client_id": CLIENT,
     }
-    got = requests.post(f"{desk.org.url}/services/oauth2/token", data=form, timeout=5)
+    got = requests.post(f"{workspace.org.url}/services/oauth2/token", data=form, timeout=5)
     assert got.status_code == 400
     assert "access_token" not in got.json()
 
 
 @pytest.fixture
-def leading_astray(desk: Desk) -> Iterator[Desk]:
+def leading_astray(workspace: Workspace) -> Iterator[Workspace]:
     """An org, or somebody between, whose token replies name another address for the calls."""
-    settings = desk.org.oauth.settings
+    settings = workspace.org.oauth.settings
     with mock.patch.object(settings, "instance_url", "https://attacker.example"):
-        yield desk
+        yield workspace
 
 
-def test_a_login_that_names_a_strangers_address_is_not_kept(leading_astray: Desk) -> None:
+def test_a_login_that_names_a_strangers_address_is_not_kept(leading_astray: Workspace) -> None:
     leading_astray.sql("DELETE FROM _tokens")
-    told = leading_astray.told("login", expect=1)
+    told = leading_astray.stderr_of("login", expect=1)
     assert "attacker.example" in told
     assert "not sent there" in told
     assert leading_astray.sql("SELECT * FROM _tokens") == []
-    leading_astray.told("sync", expect=4)
+    leading_astray.stderr_of("sync", expect=4)
 
 
-def test_a_renewed_login_that_names_a_strangers_address_is_not_used(leading_astray: Desk) -> None:
+def test_a_renewed_login_that_names_a_strangers_address_is_not_used(
+    leading_astray: Workspace,
+) -> None:
     leading_astray.org.oauth.grants.expire_access_tokens()
     before = leading_astray.sql("SELECT blob FROM _tokens")
     asked: list[str] = []
@@ -95,7 +98,7 @@ def test_a_renewed_login_that_names_a_strangers_address_is_not_used(leading_astr
         return look_up(host, *given, **named)
 
     with mock.patch("socket.getaddrinfo", noted):
-        assert "attacker.example" in leading_astray.told("sync", expect=1)
+        assert "attacker.example" in leading_astray.stderr_of("sync", expect=1)
     assert set(asked) == {"127.0.0.1"}
     assert len(leading_astray.sql("SELECT blob FROM _tokens")) == len(before)
 
@@ -109,24 +112,26 @@ def test_a_renewed_login_that_names_a_strangers_address_is_not_used(leading_astr
         "http://10.0.0.1",
     ],
 )
-def test_a_login_address_that_would_give_the_login_away_is_refused(desk: Desk, url: str) -> None:
-    desk.configure((desk.org.url, url))
-    told = desk.told("login", expect=2)
+def test_a_login_address_that_would_give_the_login_away_is_refused(
+    workspace: Workspace, url: str
+) -> None:
+    workspace.configure((workspace.org.url, url))
+    told = workspace.stderr_of("login", expect=2)
     assert "sfsync.yaml:" in told
     assert "pass@" not in told
 
 
-def test_places_to_die_at_are_refused_where_the_org_is_a_real_one(desk: Desk) -> None:
+def test_places_to_die_at_are_refused_where_the_org_is_a_real_one(workspace: Workspace) -> None:
     for url in (
         "https://login.salesforce.com",
         "https://127.0.0.1.evil.example",
         "https://localhost.evil.example",
     ):
-        text = desk.yaml.read_text()
-        desk.configure((desk.org.url, url))
-        told = desk.told("sync", expect=2, SFSYNC_FAILPOINTS="commit=kill")
+        text = workspace.yaml.read_text()
+        workspace.configure((workspace.org.url, url))
+        told = workspace.stderr_of("sync", expect=2, SFSYNC_FAILPOINTS="commit=kill")
         assert "SFSYNC_FAILPOINTS" in told
-        desk.yaml.write_text(text)
+        workspace.yaml.write_text(text)
 
 
 # -- values
@@ -147,26 +152,23 @@ HOSTILE = [
 
 def test_no_address_is_a_query(tmp_path: Path) -> None:
     """Each event goes to the one who has that very address, and to nobody else."""
-    with open_desk(tmp_path, pull=False) as desk:
+    with open_workspace(tmp_path, pull=False) as workspace:
         people = {}
         for number, email in enumerate(HOSTILE):
             made = requests.post(
-                f"{desk.org.url}/_local/create",
+                f"{workspace.org.url}/_local/create",
                 json={"sobject": "Contact", "fields": {"LastName": f"P{number}", "Email": email}},
                 timeout=5,
             )
             if made.ok:
                 people[email] = made.json()["id"]
         assert len(people) >= 6
-        before = desk.records("Contact")
-        assert (
-            desk.hand_in_here(
-                *(event("email_sent", email, f"h{n}") for n, email in enumerate(people))
-            )
-            == 0
+        before = workspace.records("Contact")
+        workspace.push_events_in_process(
+            *(event("email_sent", email, f"h{n}") for n, email in enumerate(people))
         )
-        assert desk.records("Contact").keys() == before.keys(), "everybody was found"
-        assert sorted(task["WhoId"] for task in desk.tasks()) == sorted(people.values())
+        assert workspace.records("Contact").keys() == before.keys(), "everybody was found"
+        assert sorted(task["WhoId"] for task in workspace.tasks()) == sorted(people.values())
 
 
 VALUES = [
@@ -186,27 +188,27 @@ VALUES = [
 ]
 
 
-def test_every_value_arrives_as_it_was_typed(desk: Desk) -> None:
-    desk.told("pull", expect=0)
-    who = desk.people()[0]
+def test_every_value_arrives_as_it_was_typed(workspace: Workspace) -> None:
+    workspace.stderr_of("pull", expect=0)
+    who = workspace.people()[0]
     for value in VALUES:
-        desk.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", value, who)
-        assert desk.inside("push").code == 0, desk.said[-2:]
-        assert desk.record(who)["Title"] == value
-    desk.converges()
-    assert desk.row(who)["job_title"] == VALUES[-1]
+        workspace.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", value, who)
+        assert workspace.run_in_process("push").code == 0, workspace.printed[-2:]
+        assert workspace.record(who)["Title"] == value
+    check_convergence(workspace)
+    assert workspace.row(who)["job_title"] == VALUES[-1]
 
 
-def test_a_campaigns_name_is_no_template_and_no_formula(desk: Desk) -> None:
-    email = desk.rows()[3]["email"]
+def test_a_campaigns_name_is_no_template_and_no_formula(workspace: Workspace) -> None:
+    email = workspace.rows()[3]["email"]
     for number, name in enumerate(
         ["{contact_id}", "@{ref.id}", "${SFSYNC_TOKEN_KEY}", "=HYPERLINK(1)", "{{x}}"]
     ):
-        assert (
-            desk.hand_in_here(event("email_sent", email, f"name{number}", campaign_name=name)) == 0
+        workspace.push_events_in_process(
+            event("email_sent", email, f"name{number}", campaign_name=name)
         )
-        [sent] = desk.sql("SELECT task_id FROM activities WHERE event_id = ?", f"name{number}")
-        assert name in desk.records("Task")[sent["task_id"]]["Subject"]
+        [sent] = workspace.sql("SELECT task_id FROM activities WHERE event_id = ?", f"name{number}")
+        assert name in workspace.records("Task")[sent["task_id"]]["Subject"]
 
 
 # -- files
@@ -221,62 +223,68 @@ def test_a_campaigns_name_is_no_template_and_no_formula(desk: Desk) -> None:
         "&a [*a, *a]",
     ],
 )
-def test_a_configuration_runs_nothing(desk: Desk, evil: str) -> None:
-    desk.yaml.write_text(f"org: {evil}\n" + desk.yaml.read_text().replace("\norg:", "\nother:", 1))
-    told = desk.told("status", expect=2)
+def test_a_configuration_runs_nothing(workspace: Workspace, evil: str) -> None:
+    workspace.yaml.write_text(
+        f"org: {evil}\n" + workspace.yaml.read_text().replace("\norg:", "\nother:", 1)
+    )
+    told = workspace.stderr_of("status", expect=2)
     assert "sfsync.yaml:1:" in told
-    assert not (desk.folder / "pwned").exists()
+    assert not (workspace.folder / "pwned").exists()
 
 
-def test_a_bomb_of_aliases_costs_nothing(desk: Desk) -> None:
+def test_a_bomb_of_aliases_costs_nothing(workspace: Workspace) -> None:
     levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
-    desk.yaml.write_text(f"a0: &a0 x\n{levels}")
-    assert "aliases are not read" in desk.told("status", expect=2)
+    workspace.yaml.write_text(f"a0: &a0 x\n{levels}")
+    assert "aliases are not read" in workspace.stderr_of("status", expect=2)
 
 
 @pytest.mark.parametrize("name", ["mirror.db.lock", "mirror.db.login.lock"])
 def test_a_link_planted_where_a_lock_will_be_harms_nothing(
-    desk: Desk, tmp_path_factory, name: str
+    workspace: Workspace, tmp_path_factory, name: str
 ) -> None:
     victim = tmp_path_factory.mktemp("victim") / "precious"
     victim.write_text("precious")
     victim.chmod(0o644)
-    (desk.folder / name).symlink_to(victim)
-    desk.org.oauth.grants.expire_access_tokens()
-    ran = desk.inside("sync")
+    (workspace.folder / name).symlink_to(victim)
+    workspace.org.oauth.grants.expire_access_tokens()
+    ran = workspace.run_in_process("sync")
     assert ran.code in (0, 1, 4)
     assert "Traceback" not in ran.err
     assert victim.read_text() == "precious"
     assert victim.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_link_planted_where_the_mirror_will_be_is_refused(desk: Desk, tmp_path_factory) -> None:
+def test_a_link_planted_where_the_mirror_will_be_is_refused(
+    workspace: Workspace, tmp_path_factory
+) -> None:
     victim = tmp_path_factory.mktemp("victim") / "precious"
-    desk.mirror.unlink()
-    desk.mirror.symlink_to(victim)
-    assert "not your file" in desk.told("status", expect=1)
+    workspace.mirror.unlink()
+    workspace.mirror.symlink_to(victim)
+    assert "not your file" in workspace.stderr_of("status", expect=1)
     assert not victim.exists()
     victim.write_text("precious")
 
 
-def test_a_key_file_that_others_can_read_is_refused(desk: Desk) -> None:
-    key = desk.folder / "token.key"
-    key.write_text(desk.environ.pop("SFSYNC_TOKEN_KEY"))
-    desk.environ["SFSYNC_TOKEN_KEY_FILE"] = str(key)
+def test_a_key_file_that_others_can_read_is_refused(workspace: Workspace) -> None:
+    key = workspace.folder / "token.key"
+    key.write_text(workspace.environ.pop("SFSYNC_TOKEN_KEY"))
+    workspace.environ["SFSYNC_TOKEN_KEY_FILE"] = str(key)
     key.chmod(0o600)
-    assert desk.inside("whoami").code == 0
+    assert workspace.run_in_process("whoami").code == 0
     for mode in (0o644, 0o640, 0o606):
         key.chmod(mode)
-        assert "token.key" in desk.told("whoami", expect=4)
+        assert "token.key" in workspace.stderr_of("whoami", expect=4)
 
 
-def test_another_profiles_sealed_login_does_not_open(desk: Desk) -> None:
-    assert desk.inside("login", "--profile", "second").code == 0, desk.said
-    [own] = desk.sql("SELECT blob FROM _tokens")
-    second = desk.folder / "mirror-second.db"
-    with mock.patch.object(Desk, "mirror", second):
-        desk.sql("UPDATE _tokens SET blob = ?", own["blob"])
-    assert "does not open with this key" in desk.told("sync", "--profile", "second", expect=4)
+def test_another_profiles_sealed_login_does_not_open(workspace: Workspace) -> None:
+    assert workspace.run_in_process("login", "--profile", "second").code == 0, workspace.printed
+    [own] = workspace.sql("SELECT blob FROM _tokens")
+    second = workspace.folder / "mirror-second.db"
+    with mock.patch.object(Workspace, "mirror", second):
+        workspace.sql("UPDATE _tokens SET blob = ?", own["blob"])
+    assert "does not open with this key" in workspace.stderr_of(
+        "sync", "--profile", "second", expect=4
+    )
 
 
 # -- what a page of a stranger's could do to the local org
@@ -286,28 +294,30 @@ def test_another_profiles_sealed_login_does_not_open(desk: Desk) -> None:
     "path", ["/", "/_local/dump", "/_local/watch", "/services/oauth2/authorize", "/services/data/"]
 )
 def test_a_page_that_was_led_here_under_its_own_name_reads_nothing(
-    first_desk: Desk, path: str
+    shared_workspace: Workspace, path: str
 ) -> None:
     for host in (
         "attacker.example",
-        f"attacker.example:{first_desk.org.port}",
+        f"attacker.example:{shared_workspace.org.port}",
         "127.0.0.1.attacker.example",
     ):
-        answer = requests.get(f"{first_desk.org.url}{path}", headers={"Host": host}, timeout=5)
+        answer = requests.get(
+            f"{shared_workspace.org.url}{path}", headers={"Host": host}, timeout=5
+        )
         assert answer.status_code == 403
         assert "attacker" not in answer.text
 
 
-def test_the_local_org_listens_on_loopback_alone(first_desk: Desk) -> None:
-    assert first_desk.org._bound().getsockname()[0] == "127.0.0.1"
+def test_the_local_org_listens_on_loopback_alone(shared_workspace: Workspace) -> None:
+    assert shared_workspace.org._bound().getsockname()[0] == "127.0.0.1"
 
 
-def test_json_output_is_ascii_and_one_line_whatever_the_data(desk: Desk) -> None:
-    desk.sql(
+def test_json_output_is_ascii_and_one_line_whatever_the_data(workspace: Workspace) -> None:
+    workspace.sql(
         "UPDATE contacts SET job_title = ?",
         "a\n\u2028\x1b[2J\ud83d".encode("utf-8", "replace").decode(),
     )
-    out = desk.inside("diff", "--json").out
+    out = workspace.run_in_process("diff", "--json").out
     assert out.isascii()
     assert out.count("\n") == 1
     assert json.loads(out)["data"]["records"]

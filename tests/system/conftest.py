@@ -1,23 +1,26 @@
-"""Offices for the tests of the installed command; see ``office``."""
+"""Workspaces for the tests of the installed command; see ``workspace``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from tests.system.office import Office, open_office
+from tests.system.prepared import PreparedWorkspaces
+from tests.system.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def open_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Office]]:
-    """Opens offices that close with the module; takes what ``open_office`` takes."""
+def new_workspace(
+    prepared_workspaces: PreparedWorkspaces, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Workspace]]:
+    """Lends workspaces to the module; takes what ``prepared.set_up`` takes."""
     with ExitStack() as stack:
         yield lambda *changes, **given: stack.enter_context(
-            open_office(tmp_path_factory.mktemp("office"), *changes, **given)
+            prepared_workspaces.lend(tmp_path_factory.mktemp("workspace"), *changes, **given)
         )
 
 
 @pytest.fixture(scope="module")
-def office(open_one: Callable[..., Office]) -> Office:
-    """An office in its usual state: everything pulled, nothing changed."""
-    return open_one()
+def workspace(new_workspace: Callable[..., Workspace]) -> Workspace:
+    """A workspace in its usual state: everything pulled, nothing changed."""
+    return new_workspace()

@@ -6,18 +6,18 @@ import json
 
 import pytest
 
-from tests.system.office import changed, event
+from tests.system.workspace import changed, event
 
 CONTACTS, LEADS, UNKNOWN = 120, 60, 20
 
 
 # -- a thousand events -----------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def thousand(open_one):
+def thousand(new_workspace):
     """A thousand events of contacts, leads and people whom nobody knows, right after the first pull."""
-    office = open_one(contacts=CONTACTS, leads=LEADS)
-    addresses = [record["Email"] for record in office.records("Contact").values()]
-    addresses += [record["Email"] for record in office.records("Lead").values()]
+    workspace = new_workspace(contacts=CONTACTS, leads=LEADS)
+    addresses = [record["Email"] for record in workspace.records("Contact").values()]
+    addresses += [record["Email"] for record in workspace.records("Lead").values()]
     addresses += [f"stranger{number}@example.com" for number in range(UNKNOWN)]
     kinds = ["email_sent", "email_opened", "email_opened", "email_clicked", "email_replied"]
     events = [
@@ -26,14 +26,14 @@ def thousand(open_one):
         for number, address in enumerate(addresses)
     ]
     assert len(events) == 1000
-    with office.counted() as calls:
-        ran = office.hand_in(*events)
-    before = office.everything()
-    with office.counted() as again_calls:
-        again = office.hand_in(*events)
+    with workspace.counted() as calls:
+        ran = workspace.push_events(*events)
+    before = workspace.everything()
+    with workspace.counted() as again_calls:
+        again = workspace.push_events(*events)
     return {
-        "office": office, "ran": ran, "calls": calls, "before": before,
-        "again": again, "again calls": again_calls, "after": office.everything(),
+        "workspace": workspace, "ran": ran, "calls": calls, "before": before,
+        "again": again, "again calls": again_calls, "after": workspace.everything(),
     }  # fmt: skip
 
 
@@ -48,11 +48,11 @@ def test_the_calls_that_a_run_tells_are_those_that_the_org_counts(thousand):
 def test_of_a_thousand_events_each_is_counted_and_each_first_is_a_task(thousand):
     told = thousand["ran"].data["activity"]
     assert (told["events"], told["tasks"], told["waiting"]) == (1000, 800, 0)
-    assert len(thousand["office"].tasks()) == 800
+    assert len(thousand["workspace"].tasks()) == 800
 
 
 def test_strangers_are_made_contacts_once(thousand):
-    records = thousand["office"].records("Contact").values()
+    records = thousand["workspace"].records("Contact").values()
     strangers = [record for record in records if (record["Email"] or "").startswith("stranger")]
     assert len(strangers) == UNKNOWN
     assert {record["PenguinMails_Total_Opens__c"] for record in strangers} == {2.0}
@@ -60,9 +60,9 @@ def test_strangers_are_made_contacts_once(thousand):
 
 
 def test_a_placeholder_name_stays_out_of_the_mirror(thousand):
-    office = thousand["office"]
-    office.do("pull")
-    names = office.sql("SELECT DISTINCT last_name FROM contacts WHERE email LIKE 'stranger%'")
+    workspace = thousand["workspace"]
+    workspace.do_in_process("pull")
+    names = workspace.sql("SELECT DISTINCT last_name FROM contacts WHERE email LIKE 'stranger%'")
     assert names == [{"last_name": None}]
 
 
@@ -84,16 +84,16 @@ def test_the_same_file_again_writes_nothing(thousand):
 
 # -- ways in ---------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def readers(open_one):
+def readers(new_workspace):
     """Four people; each gets one reply, by another way in."""
-    office = open_one(contacts=6, leads=0)
-    flags, stdin, table, lines, messy, _ = office.people()
-    mail = {who: office.record(who)["Email"] for who in office.people()}
-    office.do(
+    workspace = new_workspace(contacts=6, leads=0)
+    flags, stdin, table, lines, messy, _ = workspace.people()
+    mail = {who: workspace.record(who)["Email"] for who in workspace.people()}
+    workspace.do(
         "push-activity", "--type", "email_replied", "--email", mail[flags], "--campaign", "January",
         "--campaign-id", "c-7", "--at", "2026-01-20T10:00:00Z", "--id", "by-flags",
     )  # fmt: skip
-    office.do(
+    workspace.do(
         "push-activity",
         "-",
         stdin=json.dumps(event("email_replied", mail[stdin], "by-stdin")) + "\n",
@@ -104,9 +104,9 @@ def readers(open_one):
     writer.writerow(
         event("email_replied", mail[table], "by-csv", campaign_name='"January", they said')
     )
-    (office.folder / "events.csv").write_text(text.getvalue())
-    office.do("push-activity", "events.csv")
-    office.hand_in(event("email_replied", mail[lines], "by-jsonl"))
+    (workspace.folder / "events.csv").write_text(text.getvalue())
+    workspace.do("push-activity", "events.csv")
+    workspace.push_events(event("email_replied", mail[lines], "by-jsonl"))
     bad = [
         json.dumps(event("email_replied", mail[messy], "good-1")),
         "{no json",
@@ -115,38 +115,38 @@ def readers(open_one):
         json.dumps(event("email_replied", mail[messy], "bad-time", timestamp="yesterday-ish")),
         json.dumps(event("email_replied", mail[messy], "good-2")),
     ]
-    (office.folder / "bad.jsonl").write_text("\n".join(bad) + "\n")
-    ran = office.run("push-activity", "bad.jsonl", "--json")
+    (workspace.folder / "bad.jsonl").write_text("\n".join(bad) + "\n")
+    ran = workspace.run("push-activity", "bad.jsonl", "--json")
     people = {"flags": flags, "stdin": stdin, "csv": table, "jsonl": lines, "messy": messy}
-    return office, people, ran, office.do("quarantine")["quarantine"]
+    return workspace, people, ran, workspace.do_in_process("quarantine")["quarantine"]
 
 
 @pytest.mark.parametrize("way", ["flags", "stdin", "csv", "jsonl"])
 def test_an_event_may_come_by_flags_standard_input_csv_or_jsonl(readers, way):
-    office, people, *_ = readers
-    [task] = office.tasks(people[way])
+    workspace, people, *_ = readers
+    [task] = workspace.tasks(people[way])
     subject = 'Email: "January", they said' if way == "csv" else "Email: January"
     assert (task["PenguinMails_Event_Id__c"], task["Subject"]) == (f"by-{way}", subject)
     assert task["ActivityDate"] == "2026-01-20"
 
 
 def test_an_event_that_was_handed_in_another_way_is_the_same_event(readers):
-    office, people, *_ = readers
-    told = office.hand_in(
-        event("email_replied", office.record(people["flags"])["Email"], "by-flags")
+    workspace, people, *_ = readers
+    told = workspace.push_events(
+        event("email_replied", workspace.record(people["flags"])["Email"], "by-flags")
     ).data
     assert told["activity"]["duplicates"] == 1
-    assert len(office.tasks(people["flags"])) == 1
+    assert len(workspace.tasks(people["flags"])) == 1
 
 
 def test_bad_lines_end_in_exit_code_3_and_the_good_ones_are_done(readers):
-    office, people, ran, _ = readers
+    workspace, people, ran, _ = readers
     assert (ran.code, ran.document["status"], ran.data["activity"]["quarantined"]) == (
         3,
         "partial",
         4,
     )
-    keys = {task["PenguinMails_Event_Id__c"] for task in office.tasks(people["messy"])}
+    keys = {task["PenguinMails_Event_Id__c"] for task in workspace.tasks(people["messy"])}
     assert keys == {"good-1", "good-2"}
 
 
@@ -165,21 +165,21 @@ def test_one_event_without_its_type_is_wrong_usage(readers):
 
 
 def test_a_dry_run_of_events_keeps_and_sends_nothing(readers):
-    office = readers[0]
-    before, rows = office.everything(), office.sql("SELECT * FROM events")
-    office.do("push-activity", "--type", "email_sent", "--email", "dry@example.com", "--dry-run")
-    assert (office.everything(), office.sql("SELECT * FROM events")) == (before, rows)
+    workspace = readers[0]
+    before, rows = workspace.everything(), workspace.sql("SELECT * FROM events")
+    workspace.do("push-activity", "--type", "email_sent", "--email", "dry@example.com", "--dry-run")
+    assert (workspace.everything(), workspace.sql("SELECT * FROM events")) == (before, rows)
 
 
 def test_events_whose_tasks_failed_are_done_by_the_next_sync(readers):
-    office, people, *_ = readers
+    workspace, people, *_ = readers
     who = people["jsonl"]
-    before = office.record(who)
-    office.local(
+    before = workspace.record(who)
+    workspace.local(
         "faults",
         faults=[{"match": {"path": "sobjects/Task|composite"}, "fault": "expired_session"}],
     )
-    failed = office.run(
+    failed = workspace.run(
         "push-activity",
         "--type",
         "email_clicked",
@@ -189,8 +189,8 @@ def test_events_whose_tasks_failed_are_done_by_the_next_sync(readers):
         "late",
         "--json",
     )
-    office.local("faults", faults=[])
+    workspace.local("faults", faults=[])
     assert failed.code != 0
-    office.do("sync")
-    assert changed(before, office.record(who))["PenguinMails_Total_Clicks__c"] == 1.0
-    assert len(office.tasks(who)) == 2
+    workspace.do_in_process("sync")
+    assert changed(before, workspace.record(who))["PenguinMails_Total_Clicks__c"] == 1.0
+    assert len(workspace.tasks(who)) == 2

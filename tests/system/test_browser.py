@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.system.browser import open_browser
-from tests.system.office import event
+from tests.system.workspace import event
 
 pytestmark = pytest.mark.browser
 USERNAME, PASSWORD = "admin@penguin.example", "penguins"
@@ -29,17 +29,17 @@ def browser(chromium, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def office(open_one):
-    return open_one(contacts=5, leads=2, auto_approve=False, log_in=False, pull=False)
+def workspace(new_workspace):
+    return new_workspace(contacts=5, leads=2, auto_approve=False, log_in=False, pull=False)
 
 
 @pytest.fixture
-def logging_in(office):
+def logging_in(workspace):
     """``sfsync login --no-browser`` under way, and the address that it has printed."""
-    process = office.start("login", "--no-browser", "--json", "--timeout", "60")
+    process = workspace.start("login", "--no-browser", "--json", "--timeout", "60")
     try:
         url = next(line.strip() for line in process.stderr if line.startswith("http"))
-        yield url, lambda: office.finish(process)
+        yield url, lambda: workspace.finish(process)
     finally:
         process.kill()
         process.communicate()
@@ -73,7 +73,7 @@ def test_a_wrong_password_stays_on_the_page_and_says_so(browser, logging_in):
 
 
 def test_a_person_logs_in_allows_and_lands_on_the_page_that_says_so(
-    browser, office, logging_in, tmp_path
+    browser, workspace, logging_in, tmp_path
 ):
     url, finish = logging_in
     browser.open(url)
@@ -87,16 +87,18 @@ def test_a_person_logs_in_allows_and_lands_on_the_page_that_says_so(
     browser.screenshot(tmp_path / "logged-in.png")
     ran = finish()
     assert (ran.code, ran.data["token_store"]) == (0, "database")
-    assert office.do("whoami")["username"] == USERNAME
+    assert workspace.do_in_process("whoami")["username"] == USERNAME
 
 
-def test_the_watching_page_fills_up_while_sfsync_works(browser, office, tmp_path):
-    browser.open(f"{office.org.url}/")
+def test_the_watching_page_fills_up_while_sfsync_works(browser, workspace, tmp_path):
+    browser.open(f"{workspace.org.url}/")
     browser.wait_for("document.querySelectorAll('#contacts tbody tr').length === 5")
     browser.wait_for("document.querySelectorAll('#leads tbody tr').length === 2")
-    office.do("pull")
-    reader = office.record(office.people()[0])
-    office.hand_in(event("email_sent", reader["Email"]), event("email_clicked", reader["Email"]))
+    workspace.do_in_process("pull")
+    reader = workspace.record(workspace.people()[0])
+    workspace.push_events(
+        event("email_sent", reader["Email"]), event("email_clicked", reader["Email"])
+    )
     browser.wait_for("document.getElementById('task-count').textContent === '2'")
     browser.click("#contacts tbody button")  # last changed first: the reader
     browser.wait_for("document.querySelectorAll('#person li').length === 2")

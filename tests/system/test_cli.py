@@ -2,26 +2,26 @@
 
 import pytest
 
-from tests.system.office import KEYS, event
+from tests.system.workspace import KEYS, event
 
 COUNTS = {"created", "updated", "unchanged", "deleted", "conflicts", "quarantined"}
 COSTS = {"api_calls", "bytes_in", "seconds", "transport"}
 
 
 @pytest.fixture(scope="module")
-def lived_in(office):
-    """An office where each side has an edit of its own, not synced yet."""
-    ours, theirs, both = office.people()[:3]
-    office.sql("UPDATE contacts SET phone = 'ours' WHERE salesforce_id = ?", ours)
-    office.edit(theirs, Phone="theirs")
-    office.sql("UPDATE contacts SET job_title = 'Ours' WHERE salesforce_id = ?", both)
-    office.edit(both, Title="Theirs")
-    return office
+def lived_in(workspace):
+    """A workspace where each side has an edit of its own, not synced yet."""
+    ours, theirs, both = workspace.people()[:3]
+    workspace.sql("UPDATE contacts SET phone = 'ours' WHERE salesforce_id = ?", ours)
+    workspace.edit(theirs, Phone="theirs")
+    workspace.sql("UPDATE contacts SET job_title = 'Ours' WHERE salesforce_id = ?", both)
+    workspace.edit(both, Title="Theirs")
+    return workspace
 
 
-def state(office):
+def state(workspace):
     """Everything on both sides, to the byte."""
-    return office.everything(), office.mirror.read_bytes()
+    return workspace.everything(), workspace.mirror.read_bytes()
 
 
 # -- looking, and trying ---------------------------------------------------------------------------
@@ -38,8 +38,8 @@ def test_a_diff_changes_nothing_on_either_side(looked):
 
 
 def test_a_diff_tells_local_base_and_remote_and_who_wins_by_which_rule(looked):
-    office, told, _, _ = looked
-    both = office.people()[2]
+    workspace, told, _, _ = looked
+    both = workspace.people()[2]
     [record] = [record for record in told["records"] if record["salesforce_id"] == both]
     [field] = record["fields"]
     base = field.pop("base")
@@ -51,8 +51,8 @@ def test_a_diff_tells_local_base_and_remote_and_who_wins_by_which_rule(looked):
 
 
 def test_a_diff_tells_the_edits_of_either_side_and_what_applying_would_cost(looked):
-    office, told, _, _ = looked
-    assert {record["salesforce_id"] for record in told["records"]} == set(office.people()[:3])
+    workspace, told, _, _ = looked
+    assert {record["salesforce_id"] for record in told["records"]} == set(workspace.people()[:3])
     assert (told["cost"]["org_writes"], told["cost"]["api_calls"], told["cost"]["tasks"]) == (
         1,
         1,
@@ -96,10 +96,10 @@ def test_a_dry_run_tells_what_would_be_done(lived_in):
 # -- documents -------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def synced(looked):
-    """The same office, once the edits are synced; and the document of that run."""
-    office = looked[0]
-    ran = office.run("sync", "--json")
-    return office, ran.document
+    """The same workspace, once the edits are synced; and the document of that run."""
+    workspace = looked[0]
+    ran = workspace.run("sync", "--json")
+    return workspace, ran.document
 
 
 def test_a_run_is_told_as_one_document_with_the_promised_keys(synced):
@@ -119,16 +119,18 @@ def test_a_run_tells_counts_for_each_object_and_what_it_cost(synced):
 
 
 def test_a_run_of_events_tells_events_tasks_and_duplicates(synced):
-    office = synced[0]
-    told = office.hand_in(event("email_sent", office.record(office.people()[0])["Email"])).data
+    workspace = synced[0]
+    told = workspace.push_events(
+        event("email_sent", workspace.record(workspace.people()[0])["Email"])
+    ).data
     assert set(told["activity"]) >= {"events", "tasks", "duplicates", "quarantined"}
 
 
 def test_the_run_is_in_the_mirrors_runs_under_the_same_id(synced):
-    office, document = synced
-    assert office.sql("SELECT command, status FROM runs WHERE run_id = ?", document["run_id"]) == [
-        {"command": "sync", "status": "ok"}
-    ]
+    workspace, document = synced
+    assert workspace.sql(
+        "SELECT command, status FROM runs WHERE run_id = ?", document["run_id"]
+    ) == [{"command": "sync", "status": "ok"}]
 
 
 @pytest.mark.parametrize(
@@ -166,13 +168,13 @@ def test_quiet_says_nothing_where_all_is_well(synced):
 
 
 def test_a_spent_budget_ends_in_exit_code_5_with_the_first_answer_that_tells_it(synced):
-    office = synced[0]
-    office.local("settings", daily_api_requests=5)
-    office.configure(("api_per_run: 25% ", "api_per_run: 100% "))
-    with office.counted() as calls:
-        codes = [office.run("pull", "--full", "--json").code for _ in range(3)]
-    office.local("settings", daily_api_requests=15_000)
-    office.configure(("api_per_run: 100% ", "api_per_run: 25% "))
+    workspace = synced[0]
+    workspace.local("settings", daily_api_requests=5)
+    workspace.configure(("api_per_run: 25% ", "api_per_run: 100% "))
+    with workspace.counted() as calls:
+        codes = [workspace.run("pull", "--full", "--json").code for _ in range(3)]
+    workspace.local("settings", daily_api_requests=15_000)
+    workspace.configure(("api_per_run: 100% ", "api_per_run: 25% "))
     assert codes == [0, 0, 5]
     assert calls["used"] == 5
 
@@ -180,18 +182,18 @@ def test_a_spent_budget_ends_in_exit_code_5_with_the_first_answer_that_tells_it(
 @pytest.fixture(scope="module")
 def paused(synced):
     """Writing is switched off, and on again."""
-    office = synced[0]
-    office.sql("UPDATE contacts SET city = 'Paused' WHERE id = 1")
-    office.do("pause")
-    before = office.everything()
+    workspace = synced[0]
+    workspace.sql("UPDATE contacts SET city = 'Paused' WHERE id = 1")
+    workspace.do_in_process("pause")
+    before = workspace.everything()
     runs = {
-        line: office.run(*line.split(), "--json")
+        line: workspace.run(*line.split(), "--json")
         for line in ("push", "sync", "diff", "push --dry-run")
     }
-    untouched = office.everything() == before
-    office.do("resume")
-    office.do("push")
-    return office, runs, untouched
+    untouched = workspace.everything() == before
+    workspace.do_in_process("resume")
+    workspace.do_in_process("push")
+    return workspace, runs, untouched
 
 
 @pytest.mark.parametrize("line", ["push", "sync"])
@@ -210,8 +212,8 @@ def test_a_paused_mirror_may_be_looked_at(paused, line):
 
 
 def test_after_resume_what_waited_is_sent(paused):
-    office = paused[0]
-    assert office.record(office.rows()[0]["salesforce_id"])["MailingCity"] == "Paused"
+    workspace = paused[0]
+    assert workspace.record(workspace.rows()[0]["salesforce_id"])["MailingCity"] == "Paused"
 
 
 # -- status ----------------------------------------------------------------------------------------
@@ -220,14 +222,14 @@ def test_status_is_content_with_a_run_that_is_young_enough(synced):
 
 
 def test_status_exits_1_where_the_last_good_run_is_too_old(synced):
-    office = synced[0]
-    kept = office.sql("SELECT run_id, started_at, finished_at FROM runs")
-    office.sql(
+    workspace = synced[0]
+    kept = workspace.sql("SELECT run_id, started_at, finished_at FROM runs")
+    workspace.sql(
         "UPDATE runs SET started_at = '2020-01-01T00:00:00Z', finished_at = '2020-01-01T00:00:00Z'"
     )
-    ran = office.run("status", "--max-age", "2h", "--json")
+    ran = workspace.run("status", "--max-age", "2h", "--json")
     for run in kept:
-        office.sql(
+        workspace.sql(
             "UPDATE runs SET started_at = ?, finished_at = ? WHERE run_id = ?",
             run["started_at"], run["finished_at"], run["run_id"],
         )  # fmt: skip
@@ -245,22 +247,22 @@ def test_status_asks_nobody_but_the_mirror(synced):
 @pytest.fixture(scope="module")
 def locked(synced):
     """A pull that hangs on a slow answer, and what others get meanwhile; then it is killed."""
-    office = synced[0]
+    workspace = synced[0]
     slow = {"match": {"path": "/query"}, "fault": "slow", "args": {"seconds": 30}}
-    office.local("faults", faults=[slow])
-    hanging = office.start("pull")
+    workspace.local("faults", faults=[slow])
+    hanging = workspace.start("pull")
     try:
-        while not office.org.faults.faults[0].seen:  # until its request has arrived
+        while not workspace.org.faults.faults[0].seen:  # until its request has arrived
             assert hanging.poll() is None
         runs = {
-            "pull": office.run("pull", "--json"),
-            "skip": office.run("sync", "--skip-if-locked", "--json"),
+            "pull": workspace.run("pull", "--json"),
+            "skip": workspace.run("sync", "--skip-if-locked", "--json"),
         }
     finally:
         hanging.kill()
-        office.finish(hanging)
-        office.local("faults", faults=[])
-    runs["after"] = office.run("pull", "--json")
+        workspace.finish(hanging)
+        workspace.local("faults", faults=[])
+    runs["after"] = workspace.run("pull", "--json")
     return runs
 
 
@@ -280,27 +282,27 @@ def test_a_killed_run_leaves_no_lock_behind(locked):
 
 # -- import and init -------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def imported(open_one):
+def imported(new_workspace):
     """People from a CSV and from JSON lines, some of them unreadable; then a push."""
-    office = open_one(contacts=2, leads=0)
-    known = office.record(office.people()[0])["Email"]
-    (office.folder / "people.csv").write_text(
+    workspace = new_workspace(contacts=2, leads=0)
+    known = workspace.record(workspace.people()[0])["Email"]
+    (workspace.folder / "people.csv").write_text(
         "email,first_name,LastName,lead_score\n"
         f"{known.upper()},Changed,,\n"
         'new@example.com,Nina,"New, the first",7\n'
         "long@example.com,Long,L,1,and,more\n"
         "bad@example.com,Bad,B,many\n"
     )
-    (office.folder / "leads.jsonl").write_text(
+    (workspace.folder / "leads.jsonl").write_text(
         '{"email": "lead@example.com", "company": "Ice"}\n{broken\n'
     )
     runs = {
-        "csv": office.run("import", "people.csv", "--json"),
-        "again": office.run("import", "people.csv", "--json"),
-        "jsonl": office.run("import", "leads.jsonl", "--object", "lead", "--json"),
+        "csv": workspace.run("import", "people.csv", "--json"),
+        "again": workspace.run("import", "people.csv", "--json"),
+        "jsonl": workspace.run("import", "leads.jsonl", "--object", "lead", "--json"),
     }
-    office.do("push")
-    return office, runs, known
+    workspace.do_in_process("push")
+    return workspace, runs, known
 
 
 @pytest.mark.parametrize(
@@ -319,10 +321,10 @@ def test_an_import_takes_what_it_can_read_and_tells_the_rest_by_exit_code_3(
 
 
 def test_an_imported_person_reaches_salesforce_with_the_next_push(imported):
-    office, _, known = imported
+    workspace, _, known = imported
     people = {
         record["Email"]: record
-        for record in [*office.records().values(), *office.records("Lead").values()]
+        for record in [*workspace.records().values(), *workspace.records("Lead").values()]
     }
     new = people["new@example.com"]
     assert (new["FirstName"], new["LastName"], new["PenguinMails_Lead_Score__c"]) == (
@@ -335,26 +337,26 @@ def test_an_imported_person_reaches_salesforce_with_the_next_push(imported):
 
 
 def test_rows_that_cannot_be_read_are_in_quarantine_with_line_and_column(imported):
-    told = [entry["message"] for entry in imported[0].do("quarantine")["quarantine"]]
+    told = [entry["message"] for entry in imported[0].do_in_process("quarantine")["quarantine"]]
     assert any(message.startswith("people.csv, line 4") for message in told)
     assert any(message.startswith("people.csv, line 5: lead_score") for message in told)
     assert any(message.startswith("leads.jsonl, line 2") for message in told)
 
 
 def test_init_never_overwrites_unless_it_is_told_to(imported):
-    office = imported[0]
-    before = office.yaml.read_bytes()
-    assert office.run("init").code == 2
-    assert office.yaml.read_bytes() == before
-    assert office.run("init", "--force").code == 0
-    assert office.yaml.read_bytes() != before
+    workspace = imported[0]
+    before = workspace.yaml.read_bytes()
+    assert workspace.run("init").code == 2
+    assert workspace.yaml.read_bytes() == before
+    assert workspace.run("init", "--force").code == 0
+    assert workspace.yaml.read_bytes() != before
 
 
 def test_every_mistake_in_the_configuration_is_told_with_file_line_and_column(imported):
-    office = imported[0]
+    workspace = imported[0]
     right = ('api_version: "66.0"', "merge: counter}")
     wrong = ("api_version: seven", "merge: sum}")
-    text = office.yaml.read_text()
+    text = workspace.yaml.read_text()
     expected = []
     for old, new in zip(right, wrong, strict=True):
         text = text.replace(old, new, 1)
@@ -362,8 +364,8 @@ def test_every_mistake_in_the_configuration_is_told_with_file_line_and_column(im
         expected.append(
             f"wrong.yaml:{before.count(chr(10)) + 1}:{len(before) - before.rindex(chr(10))} "
         )
-    (office.folder / "wrong.yaml").write_text(text)
-    ran = office.run("status", "--config", "wrong.yaml", "--json", SFSYNC_CLIENT_ID="x")
+    (workspace.folder / "wrong.yaml").write_text(text)
+    ran = workspace.run("status", "--config", "wrong.yaml", "--json", SFSYNC_CLIENT_ID="x")
     told = ran.document["errors"][0]["problems"]
     assert (ran.code, len(told)) == (2, 2)
     assert [line.startswith(place) for line, place in zip(told, expected, strict=True)] == [

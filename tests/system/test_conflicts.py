@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.system.office import event
+from tests.system.workspace import event
 
 MERGES = (
     ("Title: job_title", "Title: {to: job_title, merge: manual}"),
@@ -38,7 +38,7 @@ def as_column(value):
 
 
 @pytest.fixture(scope="module")
-def settled(open_one):
+def settled(new_workspace):
     """Every kind of conflict at once, one a person, settled by one sync."""
     people = {name: ALONE | {case[0]: case[2]} for name, case in CASES.items()}
     people |= {
@@ -49,28 +49,30 @@ def settled(open_one):
         ("Contact", {"LastName": name, "Email": f"p{at}@example.com"} | fields)
         for at, (name, fields) in enumerate(people.items())
     ]
-    office = open_one(*MERGES, contacts=0, leads=0, people=made)
-    who = {record["LastName"]: key for key, record in office.records().items()}
+    workspace = new_workspace(*MERGES, contacts=0, leads=0, people=made)
+    who = {record["LastName"]: key for key, record in workspace.records().items()}
     for name, (field, column, _, local, remote, *_) in CASES.items():
-        office.sql(f"UPDATE contacts SET {column} = ? WHERE salesforce_id = ?", local, who[name])
-        office.edit(who[name], **{field: remote})
+        workspace.sql(f"UPDATE contacts SET {column} = ? WHERE salesforce_id = ?", local, who[name])
+        workspace.edit(who[name], **{field: remote})
     now = datetime.now(UTC)
-    office.stamp(who["newest is ours"], now - timedelta(minutes=5))
-    office.stamp(who["newest is theirs"], now + timedelta(minutes=5))
+    workspace.stamp(who["newest is ours"], now - timedelta(minutes=5))
+    workspace.stamp(who["newest is theirs"], now + timedelta(minutes=5))
     for name in ("manual: ours", "manual: theirs"):
-        office.sql("UPDATE contacts SET job_title = 'Ours' WHERE salesforce_id = ?", who[name])
-        office.edit(who[name], Title="Theirs")
-    office.sql(
+        workspace.sql("UPDATE contacts SET job_title = 'Ours' WHERE salesforce_id = ?", who[name])
+        workspace.edit(who[name], Title="Theirs")
+    workspace.sql(
         "UPDATE contacts SET unsubscribed = 0, opted_out = 0 WHERE salesforce_id = ?",
         who["taken back here"],
     )
-    office.edit(who["taken back there"], **OPTED_IN)
-    office.sql("UPDATE contacts SET unsubscribed = 1 WHERE salesforce_id = ?", who["opts out here"])
-    office.edit(who["opts out here"], **OPTED_IN, Phone="556")
-    told = office.do("sync")
-    sides = {name: (office.row(key), office.record(key)) for name, key in who.items()}
-    told["kept"] = len(office.sql("SELECT id FROM conflicts"))
-    return office, who, told, sides
+    workspace.edit(who["taken back there"], **OPTED_IN)
+    workspace.sql(
+        "UPDATE contacts SET unsubscribed = 1 WHERE salesforce_id = ?", who["opts out here"]
+    )
+    workspace.edit(who["opts out here"], **OPTED_IN, Phone="556")
+    told = workspace.do("sync")
+    sides = {name: (workspace.row(key), workspace.record(key)) for name, key in who.items()}
+    told["kept"] = len(workspace.sql("SELECT id FROM conflicts"))
+    return workspace, who, told, sides
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -82,9 +84,9 @@ def test_both_sides_hold_what_the_merge_decides(settled, name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_both_values_of_a_conflict_are_kept_whoever_won(settled, name):
-    office, _, _, sides = settled
+    workspace, _, _, sides = settled
     _, column, base, local, remote, expected, rule, winner = CASES[name]
-    [kept] = office.sql("SELECT * FROM conflicts WHERE person_id = ?", sides[name][0]["id"])
+    [kept] = workspace.sql("SELECT * FROM conflicts WHERE person_id = ?", sides[name][0]["id"])
     assert {part: kept[part] for part in ("column", "base", "local", "remote", "value", "rule", "winner")} == {
         "column": column, "base": base, "local": local, "remote": remote,
         "value": expected, "rule": rule, "winner": winner,
@@ -105,8 +107,8 @@ def test_an_opt_out_survives_a_contradicting_edit_on_either_side(settled, name):
 
 @pytest.mark.parametrize("name", ["taken back there", "taken back here"])
 def test_an_opt_out_that_somebody_took_back_is_kept_as_a_conflict(settled, name):
-    office, _, _, sides = settled
-    kept = office.sql('SELECT "column" FROM conflicts WHERE person_id = ?', sides[name][0]["id"])
+    workspace, _, _, sides = settled
+    kept = workspace.sql('SELECT "column" FROM conflicts WHERE person_id = ?', sides[name][0]["id"])
     assert {row["column"] for row in kept} == {"unsubscribed", "opted_out"}
 
 
@@ -119,16 +121,18 @@ def test_a_field_that_a_person_decides_keeps_both_values_until_then(settled):
 @pytest.fixture(scope="module")
 def decided(settled):
     """The open conflicts are listed, taken by a person, and carried out."""
-    office, who, _, sides = settled
-    listed = office.do("conflicts", "--open")["conflicts"]
-    office.do("conflicts", "--take", str(listed[0]["id"]), "local", "--dry-run")
-    assert office.do("conflicts", "--open")["conflicts"] == listed  # a dry run decides nothing
+    workspace, who, _, sides = settled
+    listed = workspace.do("conflicts", "--open")["conflicts"]
+    workspace.do("conflicts", "--take", str(listed[0]["id"]), "local", "--dry-run")
+    assert (
+        workspace.do_in_process("conflicts", "--open")["conflicts"] == listed
+    )  # a dry run decides nothing
     for conflict in listed:
         side = "local" if conflict["local_id"] == sides["manual: ours"][0]["id"] else "remote"
-        office.do("conflicts", "--take", str(conflict["id"]), side)
-    left = office.do("conflicts", "--open")["conflicts"]
-    office.do("sync")
-    return office, who, listed, left
+        workspace.do("conflicts", "--take", str(conflict["id"]), side)
+    left = workspace.do_in_process("conflicts", "--open")["conflicts"]
+    workspace.do_in_process("sync")
+    return workspace, who, listed, left
 
 
 def test_open_conflicts_are_listed_with_both_values(decided):
@@ -144,8 +148,11 @@ def test_a_conflict_that_was_taken_is_open_no_longer(decided):
     ("name", "value"), [("manual: ours", "Ours"), ("manual: theirs", "Theirs")]
 )
 def test_the_side_that_a_person_takes_is_carried_to_the_other(decided, name, value):
-    office, who, _, _ = decided
-    assert (office.row(who[name])["job_title"], office.record(who[name])["Title"]) == (value, value)
+    workspace, who, _, _ = decided
+    assert (workspace.row(who[name])["job_title"], workspace.record(who[name])["Title"]) == (
+        value,
+        value,
+    )
 
 
 def test_a_conflict_that_is_none_cannot_be_taken(decided):
@@ -157,13 +164,15 @@ def test_a_side_that_is_none_cannot_be_taken(decided):
 
 
 def test_clicks_counted_here_and_there_are_all_counted(decided):
-    office, who, _, _ = decided
-    office.edit(who["clicks"], PenguinMails_Total_Clicks__c=3)
-    address = office.record(who["clicks"])["Email"]
-    office.hand_in(*(event("email_clicked", address, f"click-{at}") for at in range(2)))
-    assert office.record(who["clicks"])["PenguinMails_Total_Clicks__c"] == 5.0
-    assert office.row(who["clicks"])["total_clicks"] == 5
+    workspace, who, _, _ = decided
+    workspace.edit(who["clicks"], PenguinMails_Total_Clicks__c=3)
+    address = workspace.record(who["clicks"])["Email"]
+    workspace.push_events_in_process(
+        *(event("email_clicked", address, f"click-{at}") for at in range(2))
+    )
+    assert workspace.record(who["clicks"])["PenguinMails_Total_Clicks__c"] == 5.0
+    assert workspace.row(who["clicks"])["total_clicks"] == 5
 
 
 def test_after_all_conflicts_nothing_differs(decided):
-    assert decided[0].do("diff")["records"] == []
+    assert decided[0].do_in_process("diff")["records"] == []

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.system.office import KEYS, SFSYNC, environment
+from tests.system.prepared import environment
+from tests.system.workspace import KEYS, SFSYNC
 
 STEPS = [
     "Log in", "Pull contacts and leads into the mirror", "Hand in the same file again", "Edit both sides",

@@ -7,18 +7,18 @@ import subprocess
 
 import pytest
 
-from tests.system.office import SFSYNC
+from tests.system.workspace import SFSYNC
 
 EVIL = "[red]x[/red]\x1b[2J\x07"
 TOLD_TO_PEOPLE = ["status", "diff", "pull", "sync", "conflicts", "quarantine", "whoami", "push"]
 
 
 @pytest.fixture(scope="module")
-def watched(open_one):
+def watched(new_workspace):
     """Everything is done under umask 000, and every secret that the org gives away is noted."""
-    office = open_one(contacts=4, leads=1, log_in=False, pull=False, umask=0)
-    secrets = {office.environ["SFSYNC_TOKEN_KEY"]}
-    grants = office.org.oauth.grants
+    workspace = new_workspace(contacts=4, leads=1, log_in=False, pull=False, umask=0)
+    secrets = {workspace.environ["SFSYNC_TOKEN_KEY"]}
+    grants = workspace.org.oauth.grants
 
     def noting(step):
         def noted(*given, **named):
@@ -33,21 +33,21 @@ def watched(open_one):
     grants.open, grants.refresh, grants.new_code = map(
         noting, (grants.open, grants.refresh, grants.new_code)
     )
-    assert office.log_in("-vv").code == 0
-    office.do("pull")
+    assert workspace.log_in("-vv").code == 0
+    workspace.do("pull")
     grants.expire_access_tokens()
-    ours, both = office.people()[:2]
-    office.sql(
+    ours, both = workspace.people()[:2]
+    workspace.sql(
         "UPDATE contacts SET phone = ?, job_title = ? WHERE salesforce_id = ?", EVIL, EVIL, ours
     )
-    office.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", EVIL, both)
-    office.edit(both, Title="Theirs")
-    office.sql("INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", EVIL)
-    told = {line: office.run(line, "-vv") for line in TOLD_TO_PEOPLE}
+    workspace.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", EVIL, both)
+    workspace.edit(both, Title="Theirs")
+    workspace.sql("INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", EVIL)
+    told = {line: workspace.run(line, "-vv") for line in TOLD_TO_PEOPLE}
     assert {line: ran.code for line, ran in told.items() if ran.code} == {"sync": 3}
-    office.run("pull", "--profile", "other", "-vv")
+    workspace.run("pull", "--profile", "other", "-vv")
     secrets.discard("")
-    return office, secrets, told
+    return workspace, secrets, told
 
 
 @pytest.mark.parametrize("line", TOLD_TO_PEOPLE)
@@ -65,31 +65,31 @@ def test_data_is_shown_as_it_is_and_neither_obeyed_nor_taken_for_markup(watched)
 
 
 def test_tokens_codes_and_keys_are_never_printed(watched):
-    office, secrets, _ = watched
+    workspace, secrets, _ = watched
     assert len(secrets) >= 4  # the key, a code, and the tokens of a login and a refresh
-    said = "".join(office.said)
+    said = "".join(workspace.printed)
     assert not [secret for secret in secrets if secret in said]
 
 
 def test_tokens_codes_and_keys_are_in_no_file_in_clear(watched):
-    office, secrets, _ = watched
-    kept = b"".join(path.read_bytes() for path in office.folder.rglob("*") if path.is_file())
+    workspace, secrets, _ = watched
+    kept = b"".join(path.read_bytes() for path in workspace.folder.rglob("*") if path.is_file())
     assert b"_tokens" in kept
     assert not [secret for secret in secrets if secret.encode() in kept]
 
 
 def test_every_file_is_for_its_owner_alone_whatever_the_umask(watched):
-    office = watched[0]
-    modes = {path.name: path.stat().st_mode & 0o777 for path in office.folder.iterdir()}
+    workspace = watched[0]
+    modes = {path.name: path.stat().st_mode & 0o777 for path in workspace.folder.iterdir()}
     assert {"sfsync.yaml", "mirror.db"} <= modes.keys()
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
 
 
-def at_a_terminal(office, *arguments, **environ):
+def at_a_terminal(workspace, *arguments, **environ):
     """What a command shows on a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [SFSYNC, *arguments], cwd=office.folder, env=office.environ | {"TERM": "xterm-256color"} | environ,
+        [SFSYNC, *arguments], cwd=workspace.folder, env=workspace.environ | {"TERM": "xterm-256color"} | environ,
         stdin=theirs, stdout=theirs, stderr=theirs,
     ) as process:  # fmt: skip
         os.close(theirs)
@@ -117,9 +117,9 @@ def test_with_no_color_a_terminal_gets_neither_colours_nor_bars(watched, line):
     assert "\x1b" not in bold_and_dim.sub("", shown)
 
 
-def test_a_logout_ends_the_login_at_salesforce_and_here(open_one):
-    office = open_one(contacts=1, leads=0, pull=False)
-    assert office.do("logout") == {"revoked": True}
-    assert office.org.oauth.grants.counts()["grants"] == 0
-    assert office.run("pull").code == 4
-    assert office.sql("SELECT * FROM _tokens") == []
+def test_a_logout_ends_the_login_at_salesforce_and_here(new_workspace):
+    workspace = new_workspace(contacts=1, leads=0, pull=False)
+    assert workspace.do("logout") == {"revoked": True}
+    assert workspace.org.oauth.grants.counts()["grants"] == 0
+    assert workspace.run("pull").code == 4
+    assert workspace.sql("SELECT * FROM _tokens") == []

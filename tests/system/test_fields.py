@@ -6,7 +6,7 @@ else moved.
 
 import pytest
 
-from tests.system.office import changed
+from tests.system.workspace import changed
 
 CONTACT_FIELDS = [
     ("Email", "email", "ada.new@example.com"),
@@ -43,9 +43,9 @@ ids = [f"{sobject}.{field}" for sobject, field, _, _ in FIELDS]
 in_org = {"2026-01-20T10:00:00Z": "2026-01-20T10:00:00.000+0000"}
 
 
-def cast(office, *others):
+def cast(workspace, *others):
     """A record for each field, that has another value there; and one for each of the others."""
-    left = {"Contact": office.records("Contact"), "Lead": office.records("Lead")}
+    left = {"Contact": workspace.records("Contact"), "Lead": workspace.records("Lead")}
     wanted = [*((sobject, field, value) for sobject, field, _, value in FIELDS), *others]
     chosen = {}
     for sobject, field, value in wanted:
@@ -64,64 +64,69 @@ def consents(record):
 
 
 @pytest.fixture(scope="module")
-def pulled(open_one):
+def pulled(new_workspace):
     """Every field edited in Salesforce, one a record, then a pull."""
-    office = open_one(contacts=22, leads=18)
+    workspace = new_workspace(contacts=22, leads=18)
     whose = cast(
-        office, ("Contact", "Account.Name", ""), ("Contact", "nobody", ""),
+        workspace, ("Contact", "Account.Name", ""), ("Contact", "nobody", ""),
         ("Contact", "PenguinMails_Unsubscribed__c", True), ("Lead", "HasOptedOutOfEmail", True),
     )  # fmt: skip
     for sobject, field, _, value in FIELDS:
-        office.edit(whose[sobject, field], **{field: value})
-    account = office.record(whose["Contact", "Account.Name"])["AccountId"]
-    office.edit(account, Name="Penguins United")
-    office.edit(whose["Contact", "Account.Name"], Description="so that the record is read again")
-    office.edit(whose["Contact", "PenguinMails_Unsubscribed__c"], PenguinMails_Unsubscribed__c=True)
-    office.edit(whose["Lead", "HasOptedOutOfEmail"], HasOptedOutOfEmail=True)
-    office.do("pull")
-    return office, whose
+        workspace.edit(whose[sobject, field], **{field: value})
+    account = workspace.record(whose["Contact", "Account.Name"])["AccountId"]
+    workspace.edit(account, Name="Penguins United")
+    workspace.edit(whose["Contact", "Account.Name"], Description="so that the record is read again")
+    workspace.edit(
+        whose["Contact", "PenguinMails_Unsubscribed__c"], PenguinMails_Unsubscribed__c=True
+    )
+    workspace.edit(whose["Lead", "HasOptedOutOfEmail"], HasOptedOutOfEmail=True)
+    workspace.do("pull")
+    return workspace, whose
 
 
 @pytest.mark.parametrize(("sobject", "field", "column", "value"), FIELDS, ids=ids)
 def test_a_value_typed_in_salesforce_comes_down_into_its_column(
     pulled, sobject, field, column, value
 ):
-    office, whose = pulled
-    assert office.row(whose[sobject, field])[column] == value
+    workspace, whose = pulled
+    assert workspace.row(whose[sobject, field])[column] == value
 
 
 def test_a_contact_has_its_account_name_as_company(pulled):
-    office, whose = pulled
-    assert office.row(whose["Contact", "Account.Name"])["company"] == "Penguins United"
+    workspace, whose = pulled
+    assert workspace.row(whose["Contact", "Account.Name"])["company"] == "Penguins United"
 
 
 def test_a_record_nobody_edited_is_the_same_on_both_sides(pulled):
-    office, whose = pulled
-    there, here = office.record(whose["Contact", "nobody"]), office.row(whose["Contact", "nobody"])
+    workspace, whose = pulled
+    there, here = (
+        workspace.record(whose["Contact", "nobody"]),
+        workspace.row(whose["Contact", "nobody"]),
+    )
     for field, column, _ in CONTACT_FIELDS:
         assert here[column] == there[field], field
 
 
 def test_an_opt_out_ticked_on_a_contact_is_one_in_both_columns(pulled):
-    office, whose = pulled
-    row = office.row(whose["Contact", "PenguinMails_Unsubscribed__c"])
+    workspace, whose = pulled
+    row = workspace.row(whose["Contact", "PenguinMails_Unsubscribed__c"])
     assert (row["unsubscribed"], row["opted_out"]) == (1, 1)
 
 
 def test_an_opt_out_ticked_on_a_lead_comes_down(pulled):
-    office, whose = pulled
-    assert office.row(whose["Lead", "HasOptedOutOfEmail"])["unsubscribed"] == 1
+    workspace, whose = pulled
+    assert workspace.row(whose["Lead", "HasOptedOutOfEmail"])["unsubscribed"] == 1
 
 
 @pytest.fixture(scope="module")
-def pushed(open_one):
+def pushed(new_workspace):
     """Every field edited in the mirror, one a row, then a push."""
-    office = open_one(contacts=22, leads=18)
+    workspace = new_workspace(contacts=22, leads=18)
     whose = cast(
-        office, ("Contact", "Account.Name", ""),
+        workspace, ("Contact", "Account.Name", ""),
         ("Contact", "PenguinMails_Unsubscribed__c", True), ("Lead", "HasOptedOutOfEmail", True),
     )  # fmt: skip
-    before = office.records("Contact") | office.records("Lead")
+    before = workspace.records("Contact") | workspace.records("Lead")
     edits = [(whose[sobject, field], column, value) for sobject, field, column, value in FIELDS] + [
         (whose["Contact", "Account.Name"], "company", "Elsewhere"),
         (whose["Contact", "PenguinMails_Unsubscribed__c"], "unsubscribed", 1),
@@ -129,10 +134,10 @@ def pushed(open_one):
     ]
     for who, column, value in edits:
         table = "contacts" if who.startswith("003") else "leads"
-        office.sql(f"UPDATE {table} SET {column} = ? WHERE salesforce_id = ?", value, who)
-    office.do("push")
-    after = office.records("Contact") | office.records("Lead")
-    return office, whose, {who: changed(before[who], after[who]) for who in before}
+        workspace.sql(f"UPDATE {table} SET {column} = ? WHERE salesforce_id = ?", value, who)
+    workspace.do("push")
+    after = workspace.records("Contact") | workspace.records("Lead")
+    return workspace, whose, {who: changed(before[who], after[who]) for who in before}
 
 
 @pytest.mark.parametrize(("sobject", "field", "column", "value"), FIELDS, ids=ids)
@@ -157,19 +162,19 @@ def test_an_opt_out_edited_on_a_lead_ticks_its_box_and_nothing_else(pushed):
 
 
 def test_a_contacts_company_never_goes_up(pushed):
-    office, whose, changes = pushed
+    workspace, whose, changes = pushed
     assert changes[whose["Contact", "Account.Name"]] == {}
-    assert "Elsewhere" not in {account["Name"] for account in office.records("Account").values()}
+    assert "Elsewhere" not in {account["Name"] for account in workspace.records("Account").values()}
 
 
 def test_records_whose_rows_nobody_edited_are_left_alone(pushed):
-    office, whose, changes = pushed
+    workspace, whose, changes = pushed
     others = {who: change for who, change in changes.items() if who not in whose.values()}
     assert len(others) == 11
     for who, change in others.items():
-        opted_out = consents(office.record(who)) and who.startswith("003")
+        opted_out = consents(workspace.record(who)) and who.startswith("003")
         assert change == ({"PenguinMails_Unsubscribed__c": True} if opted_out else {})
 
 
 def test_what_was_pushed_leaves_no_difference(pushed):
-    assert pushed[0].do("diff")["records"] == []
+    assert pushed[0].do_in_process("diff")["records"] == []

@@ -9,32 +9,37 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.system.office import Office, Ran
+from tests.system.workspace import CommandResult, Workspace
 
 
-def told(ran: Ran) -> dict[tuple[str, str], dict[str, str]]:
+def told(ran: CommandResult) -> dict[tuple[str, str], dict[str, str]]:
     """Findings by code and subject."""
     return {(each["code"], each["subject"]): each for each in ran.data["findings"]}
 
 
-def codes(ran: Ran) -> set[str]:
+def codes(ran: CommandResult) -> set[str]:
     return {each["code"] for each in ran.data["findings"]} - {"sqlite.version"}
 
 
-def look(office: Office, *options: str) -> Ran:
-    return office.run("org", "check", "--json", *options)
+def look(workspace: Workspace, *options: str) -> CommandResult:
+    return workspace.run("org", "check", "--json", *options)
+
+
+def look_in_process(workspace: Workspace, *options: str) -> CommandResult:
+    """Another look, to compare with one of the installed command."""
+    return workspace.run_in_process("org", "check", "--json", *options)
 
 
 # -- an org that lacks everything
 
 
 @pytest.fixture(scope="module")
-def bare(open_one: Callable[..., Office]) -> tuple[Office, Ran]:
-    office = open_one(
+def bare(new_workspace: Callable[..., Workspace]) -> tuple[Workspace, CommandResult]:
+    workspace = new_workspace(
         custom_fields=False, task_external_id=False, hide_opt_out=True,
         settings={"storage_records": 10, "daily_api_requests": 2_000},
     )  # fmt: skip
-    return office, look(office)
+    return workspace, look(workspace)
 
 
 @pytest.mark.parametrize(
@@ -47,19 +52,19 @@ def bare(open_one: Callable[..., Office]) -> tuple[Office, Ran]:
     ],
 )
 def test_each_field_that_is_missing_is_told_with_the_command_that_makes_it(
-    bare: tuple[Office, Ran], subject: str
+    bare: tuple[Workspace, CommandResult], subject: str
 ) -> None:
     [finding] = [each for each in bare[1].data["findings"] if each["subject"] == subject]
     assert (finding["severity"], finding["who"]) == ("warning", "an admin")
     assert "sfsync org setup" in finding["remedy"]
 
 
-def test_a_hidden_opt_out_is_told_with_what_it_means(bare: tuple[Office, Ran]) -> None:
+def test_a_hidden_opt_out_is_told_with_what_it_means(bare: tuple[Workspace, CommandResult]) -> None:
     finding = told(bare[1])["field.missing", "Contact.HasOptedOutOfEmail"]
     assert "mailings may still reach that person" in finding["why"]
 
 
-def test_what_is_left_of_the_limits_is_told(bare: tuple[Office, Ran]) -> None:
+def test_what_is_left_of_the_limits_is_told(bare: tuple[Workspace, CommandResult]) -> None:
     org = bare[1].data["org"]
     assert org["api_calls_left"] < 2_000
     assert org["org_id"] == bare[0].org.state.org_id
@@ -67,7 +72,7 @@ def test_what_is_left_of_the_limits_is_told(bare: tuple[Office, Ran]) -> None:
 
 
 def test_the_text_fits_a_narrow_terminal_and_says_in_words_what_colour_would(
-    bare: tuple[Office, Ran],
+    bare: tuple[Workspace, CommandResult],
 ) -> None:
     ran = bare[0].run("doctor", COLUMNS="80", NO_COLOR="1")
     assert max(len(line) for line in ran.out.splitlines() if "http" not in line) <= 80
@@ -77,9 +82,9 @@ def test_the_text_fits_a_narrow_terminal_and_says_in_words_what_colour_would(
     assert re.search(r"\d+ warnings, .*API calls\.$", ran.out.strip())
 
 
-def test_looking_changes_nothing_in_the_org(bare: tuple[Office, Ran]) -> None:
+def test_looking_changes_nothing_in_the_org(bare: tuple[Workspace, CommandResult]) -> None:
     before = bare[0].everything()
-    look(bare[0])
+    look_in_process(bare[0])
     assert bare[0].everything() == before
 
 
@@ -87,11 +92,11 @@ def test_looking_changes_nothing_in_the_org(bare: tuple[Office, Ran]) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(open_one: Callable[..., Office]) -> Office:
-    return open_one()
+def whole(new_workspace: Callable[..., Workspace]) -> Workspace:
+    return new_workspace()
 
 
-def test_where_nothing_is_missing_the_mapping_gives_no_finding(whole: Office) -> None:
+def test_where_nothing_is_missing_the_mapping_gives_no_finding(whole: Workspace) -> None:
     ran = look(whole)
     assert ran.code == 0
     assert not [
@@ -99,7 +104,7 @@ def test_where_nothing_is_missing_the_mapping_gives_no_finding(whole: Office) ->
     ]
 
 
-def test_a_picklist_a_length_and_a_status_are_compared_with_what_is_here(whole: Office) -> None:
+def test_a_picklist_a_length_and_a_status_are_compared_with_what_is_here(whole: Workspace) -> None:
     whole.sql("UPDATE contacts SET job_title = ? WHERE id = 1", "x" * 129)
     try:
         finding = told(look(whole))["value.too-long", "contacts.job_title"]
@@ -108,7 +113,7 @@ def test_a_picklist_a_length_and_a_status_are_compared_with_what_is_here(whole: 
     assert finding["what"] == "the mirror holds 129 characters, and Contact.Title takes 128"
 
 
-def test_rules_and_rights_that_change_what_a_sync_does_are_told(whole: Office) -> None:
+def test_rules_and_rights_that_change_what_a_sync_does_are_told(whole: Workspace) -> None:
     whole.local("settings", duplicate_rules=True, lead_assignment_user_id=whole.org.state.admin_id)
     try:
         found = told(look(whole))
@@ -117,10 +122,10 @@ def test_rules_and_rights_that_change_what_a_sync_does_are_told(whole: Office) -
     assert "Standard Contact" in found["org.duplicate-rule", "Contact"]["what"]
     assert found["org.lead-assignment", "Lead"]["severity"] == "note"
     assert found["user.admin", "admin@penguin.example"]["severity"] == "warning"
-    assert {"org.duplicate-rule", "org.lead-assignment"}.isdisjoint(codes(look(whole)))
+    assert {"org.duplicate-rule", "org.lead-assignment"}.isdisjoint(codes(look_in_process(whole)))
 
 
-def test_calls_that_are_spent_are_told_and_the_look_itself_still_works(whole: Office) -> None:
+def test_calls_that_are_spent_are_told_and_the_look_itself_still_works(whole: Workspace) -> None:
     used = requests.get(f"{whole.org.url}/_local/calls", timeout=10).json()["used"]
     whole.local("settings", daily_api_requests=used + 6)
     try:
@@ -131,7 +136,7 @@ def test_calls_that_are_spent_are_told_and_the_look_itself_still_works(whole: Of
         whole.local("settings", daily_api_requests=15_000)
 
 
-def test_an_api_version_that_the_org_does_not_speak(whole: Office) -> None:
+def test_an_api_version_that_the_org_does_not_speak(whole: Workspace) -> None:
     whole.configure(('api_version: "66.0"', 'api_version: "99.0"'))
     try:
         ran = look(whole)
@@ -141,7 +146,7 @@ def test_an_api_version_that_the_org_does_not_speak(whole: Office) -> None:
     assert 'api_version: "68.0"' in told(ran)["org.api-version", ""]["remedy"]
 
 
-def test_modes_are_mended_only_with_fix_and_not_in_a_dry_run(whole: Office) -> None:
+def test_modes_are_mended_only_with_fix_and_not_in_a_dry_run(whole: Workspace) -> None:
     whole.yaml.chmod(0o666)
     first = look(whole, "--fix", "--dry-run")
     assert first.code == 1
@@ -152,92 +157,94 @@ def test_modes_are_mended_only_with_fix_and_not_in_a_dry_run(whole: Office) -> N
     assert second.code == 0
     assert second.data["mended"] == [f"closed {whole.yaml} to others: 0666 is now 0644"]
     assert whole.yaml.stat().st_mode & 0o777 == 0o644
-    assert look(whole, "--fix").data["mended"] == []
+    assert look_in_process(whole, "--fix").data["mended"] == []
 
 
-def test_a_mirror_that_others_may_read_is_told_though_any_command_closes_it(whole: Office) -> None:
+def test_a_mirror_that_others_may_read_is_told_though_any_command_closes_it(
+    whole: Workspace,
+) -> None:
     whole.mirror.chmod(0o644)
     ran = look(whole)
     assert ("file.mode", str(whole.mirror)) in told(ran)
     assert whole.mirror.stat().st_mode & 0o777 == 0o600
 
 
-def test_runs_that_have_stopped_and_a_pause_are_told(whole: Office) -> None:
+def test_runs_that_have_stopped_and_a_pause_are_told(whole: Workspace) -> None:
     old = (datetime.now(UTC) - timedelta(days=4)).strftime("%Y-%m-%dT%H:%M:%SZ")
     whole.sql("UPDATE runs SET finished_at = ?", old)
-    whole.do("pause")
+    whole.do_in_process("pause")
     ran = look(whole)
-    whole.do("resume")
+    whole.do_in_process("resume")
     assert {"run.old", "run.paused"} <= codes(ran)
 
 
 # -- an org that changes
 
 
-def test_a_field_that_became_visible_is_noted_with_fix_and_then_synced(whole: Office) -> None:
+def test_a_field_that_became_visible_is_noted_with_fix_and_then_synced(whole: Workspace) -> None:
     person = whole.people()[0]
     whole.local("settings", hide_opt_out=True)
-    look(whole, "--fix")
+    look_in_process(whole, "--fix")
     whole.local("settings", hide_opt_out=False)
     finding = told(look(whole))["memory.stale", "Contact"]
     assert "HasOptedOutOfEmail" in finding["what"]
     whole.edit(person, HasOptedOutOfEmail=True)
-    assert "HasOptedOutOfEmail" in whole.run("pull", "--json").warnings
+    assert "HasOptedOutOfEmail" in whole.run_in_process("pull", "--json").warnings
     assert "noted what Contact is like in the org now" in look(whole, "--fix").data["mended"]
-    assert "memory.stale" not in codes(look(whole))
-    assert whole.run("pull", "--json").warnings == ""
+    assert "memory.stale" not in codes(look_in_process(whole))
+    assert whole.run_in_process("pull", "--json").warnings == ""
     assert whole.row(person)["opted_out"] == 1
 
 
-def test_what_an_admin_switched_on_for_addresses_and_people_is_told(whole: Office) -> None:
-    before = codes(look(whole))
+def test_what_an_admin_switched_on_for_addresses_and_people_is_told(whole: Workspace) -> None:
+    before = codes(look_in_process(whole))
     whole.local("settings", state_country_picklists=True, person_accounts=True)
     seen = codes(look(whole))
     whole.local("settings", state_country_picklists=False, person_accounts=False)
     assert {"address.picklist", "org.person-accounts"} <= seen - before
-    assert codes(look(whole)) == before
+    assert codes(look_in_process(whole)) == before
 
 
 # -- where there is little to look at
 
 
 @pytest.fixture(scope="module")
-def stranger(open_one: Callable[..., Office]) -> Office:
+def stranger(new_workspace: Callable[..., Workspace]) -> Workspace:
     """Nobody has logged in here."""
-    return open_one(log_in=False, pull=False)
+    return new_workspace(log_in=False, pull=False)
 
 
-def test_without_a_login_the_rest_is_looked_at(stranger: Office) -> None:
+def test_without_a_login_the_rest_is_looked_at(stranger: Workspace) -> None:
     ran = look(stranger)
     assert ran.code == 1
     assert told(ran)["login.missing", ""]["remedy"] == "Run `sfsync login`."
     assert ("run.none", "") in told(ran)
 
 
-def test_a_remedy_of_several_lines_can_be_copied(stranger: Office) -> None:
+def test_a_remedy_of_several_lines_can_be_copied(stranger: Workspace) -> None:
     ran = stranger.run("doctor", COLUMNS="80", SFSYNC_TOKEN_KEY="")
     assert ran.code == 1
     assert re.search(r"^ +export SFSYNC_TOKEN_KEY_FILE=\S+$", ran.out, re.MULTILINE)
 
 
 def test_an_org_that_cannot_be_reached_and_then_a_damaged_mirror_are_findings(
-    open_one: Callable[..., Office],
+    new_workspace: Callable[..., Workspace],
 ) -> None:
-    office = open_one(pull=False)
-    office.org.stop()
-    ran = look(office)
+    workspace = new_workspace(pull=False)
+    workspace.org.stop()
+    ran = look(workspace)
     assert ran.code == 1
     assert told(ran)["org.unreachable", ""]["severity"] == "error"
-    content = office.mirror.read_bytes()
-    office.mirror.write_bytes(content[:4096] + b"\xff" * 4096 + content[8192:])
-    ran = look(office)
+    content = workspace.mirror.read_bytes()
+    workspace.mirror.write_bytes(content[:4096] + b"\xff" * 4096 + content[8192:])
+    ran = look(workspace)
     assert ran.code == 1
     [damaged] = [each for each in ran.data["findings"] if each["severity"] == "error"]
     assert damaged["code"] in ("mirror.damaged", "mirror.unusable")
     assert "Restore a backup" in damaged["remedy"]
 
 
-def test_a_configuration_with_mistakes_is_told_as_ever(stranger: Office) -> None:
+def test_a_configuration_with_mistakes_is_told_as_ever(stranger: Workspace) -> None:
     stranger.configure(("match_on: email", "match_on: emial"))
     ran = look(stranger)
     stranger.configure(("match_on: emial", "match_on: email"))
@@ -247,7 +254,7 @@ def test_a_configuration_with_mistakes_is_told_as_ever(stranger: Office) -> None
 # -- setup as files
 
 
-def test_the_files_for_an_admin_need_no_login(stranger: Office) -> None:
+def test_the_files_for_an_admin_need_no_login(stranger: Workspace) -> None:
     dry = stranger.do("org", "setup", "--sfdx", "salesforce", "--dry-run")
     assert dry["written"]
     assert not (stranger.folder / "salesforce").exists()
@@ -269,7 +276,7 @@ def test_the_files_for_an_admin_need_no_login(stranger: Office) -> None:
     assert packed["written"] == ["penguins.zip"]
 
 
-def test_a_file_that_somebody_changed_is_replaced_only_when_told_to(stranger: Office) -> None:
+def test_a_file_that_somebody_changed_is_replaced_only_when_told_to(stranger: Workspace) -> None:
     stranger.do("org", "setup", "--sfdx", "mine")
     [field] = stranger.folder.glob("mine/**/Lead/fields/PenguinMails_Id__c.field-meta.xml")
     field.write_text("mine", encoding="utf-8")
@@ -284,6 +291,6 @@ def test_a_file_that_somebody_changed_is_replaced_only_when_told_to(stranger: Of
     ]
 
 
-def test_two_forms_at_once_are_refused(stranger: Office) -> None:
+def test_two_forms_at_once_are_refused(stranger: Workspace) -> None:
     ran = stranger.run("org", "setup", "--sfdx", "a", "--package", "b.zip", "--json")
     assert (ran.code, ran.document["command"]) == (2, "org setup")

@@ -15,7 +15,7 @@ import pexpect
 import pytest
 import requests
 
-from tests.system.office import SFSYNC, Office, Ran, event
+from tests.system.workspace import SFSYNC, CommandResult, Workspace, event
 
 WORKER = "integration@penguin.example"
 ADMIN = ("--profile", "admin")
@@ -27,14 +27,14 @@ VERSION = "/services/data/v66.0"
 class Setup:
     """The org's setup, as an admin sees it over HTTP."""
 
-    office: Office
+    workspace: Workspace
     headers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.headers = {"Authorization": f"Bearer {self.office.org.token()}"}
+        self.headers = {"Authorization": f"Bearer {self.workspace.org.token()}"}
 
     def call(self, method: str, path: str, **more: Any) -> Any:
-        url = f"{self.office.org.url}{VERSION}/{path}"
+        url = f"{self.workspace.org.url}{VERSION}/{path}"
         reply = requests.request(method, url, headers=self.headers, timeout=10, **more)
         assert reply.status_code < 300, reply.text
         return reply.json() if reply.content else None
@@ -81,15 +81,15 @@ class Setup:
         return self.definitions(), self.grants(), self.assigned()
 
 
-def bare(open_one: Callable[..., Office]) -> Office:
+def bare(new_workspace: Callable[..., Workspace]) -> Workspace:
     """The integration user is logged in, and an admin under a profile of that name."""
-    office = open_one(bare=True, log_in=False, pull=False)
-    assert office.log_in("--json", username=WORKER).code == 0, office.said
-    assert office.log_in("--json", *ADMIN).code == 0, office.said
-    return office
+    workspace = new_workspace(bare=True, log_in=False, pull=False)
+    workspace.log_in_in_process(username=WORKER)
+    workspace.log_in_in_process(*ADMIN)
+    return workspace
 
 
-def codes(ran: Ran) -> set[tuple[str, str]]:
+def codes(ran: CommandResult) -> set[tuple[str, str]]:
     return {(each["code"], each["subject"]) for each in ran.data["findings"]}
 
 
@@ -97,53 +97,55 @@ def codes(ran: Ran) -> set[tuple[str, str]]:
 class Story:
     """One org's way from bare to working; each step as it ended."""
 
-    office: Office
+    workspace: Workspace
     setup: Setup
     before: tuple[Any, ...]
-    lost: Ran
-    refused: Ran
-    dry: Ran
+    lost: CommandResult
+    refused: CommandResult
+    dry: CommandResult
     declined: tuple[str, int | None]
-    unasked: Ran
-    strangers: Ran
+    unasked: CommandResult
+    strangers: CommandResult
     after_dry: tuple[Any, ...]
-    made: Ran
+    made: CommandResult
     after: tuple[Any, ...]
-    again: Ran
+    again: CommandResult
     after_again: tuple[Any, ...]
-    found: Ran
-    synced: Ran
+    found: CommandResult
+    synced: CommandResult
 
 
 @pytest.fixture(scope="module")
-def story(open_one: Callable[..., Office]) -> Story:
-    office = bare(open_one)
-    setup = Setup(office)
+def story(new_workspace: Callable[..., Workspace]) -> Story:
+    workspace = bare(new_workspace)
+    setup = Setup(workspace)
     before = setup.everything()
-    lost = office.run("org", "check", "--json")
-    refused = office.run("org", "setup", "--yes", "--json")
-    dry = office.run("org", "setup", "--dry-run", *MADE)
-    declined = decline(office)
-    unasked = office.run("org", "setup", *ADMIN, "--user", WORKER, "--json")
-    strangers = office.run("org", "setup", *ADMIN, "--user", "who@example.com", "--yes", "--json")
+    lost = workspace.run("org", "check", "--json")
+    refused = workspace.run("org", "setup", "--yes", "--json")
+    dry = workspace.run("org", "setup", "--dry-run", *MADE)
+    declined = decline(workspace)
+    unasked = workspace.run("org", "setup", *ADMIN, "--user", WORKER, "--json")
+    strangers = workspace.run(
+        "org", "setup", *ADMIN, "--user", "who@example.com", "--yes", "--json"
+    )
     after_dry = setup.everything()
-    made = office.run("org", "setup", *MADE)
+    made = workspace.run("org", "setup", *MADE)
     after = setup.everything()
-    again = office.run("org", "setup", *MADE)
+    again = workspace.run("org", "setup", *MADE)
     after_again = setup.everything()
-    found = office.run("org", "check", "--fix", "--json")
-    synced = office.run("sync", "--json")
+    found = workspace.run("org", "check", "--fix", "--json")
+    synced = workspace.run_in_process("sync", "--json")
     return Story(
-        office, setup, before, lost, refused, dry, declined, unasked, strangers, after_dry,
+        workspace, setup, before, lost, refused, dry, declined, unasked, strangers, after_dry,
         made, after, again, after_again, found, synced,
     )  # fmt: skip
 
 
-def decline(office: Office) -> tuple[str, int | None]:
+def decline(workspace: Workspace) -> tuple[str, int | None]:
     """Look at the plan on a terminal of 80 columns, and say no; what was shown, and the exit code."""
     terminal = pexpect.spawn(
-        SFSYNC, ["org", "setup", *ADMIN, "--user", WORKER], cwd=str(office.folder),
-        env={**office.environ, "TERM": "dumb", "NO_COLOR": "1"}, encoding="utf-8", timeout=60, dimensions=(60, 80),
+        SFSYNC, ["org", "setup", *ADMIN, "--user", WORKER], cwd=str(workspace.folder),
+        env={**workspace.environ, "TERM": "dumb", "NO_COLOR": "1"}, encoding="utf-8", timeout=60, dimensions=(60, 80),
     )  # fmt: skip
     terminal.expect(r"Make these changes in http://.*\?")
     shown = terminal.before
@@ -255,22 +257,22 @@ def test_then_the_check_is_clean_but_for_what_an_admin_does_by_hand(story: Story
 
 def test_and_a_sync_works(story: Story) -> None:
     assert story.synced.code == 0, story.synced.out
-    office = story.office
-    assert len(office.rows()) == len(office.people())
-    person, lead = office.people()[0], office.people("Lead")[0]
-    people = [office.record(each)["Email"] for each in (person, lead)]
-    office.hand_in(
+    workspace = story.workspace
+    assert len(workspace.rows()) == len(workspace.people())
+    person, lead = workspace.people()[0], workspace.people("Lead")[0]
+    people = [workspace.record(each)["Email"] for each in (person, lead)]
+    workspace.push_events_in_process(
         *(event(kind, email) for kind in ("email_opened", "email_clicked") for email in people),
         event("unsubscribed", people[0]),
     )
-    assert office.run("sync", "--json").code == 0
+    assert workspace.run_in_process("sync", "--json").code == 0
     for each in (person, lead):
-        moved = office.record(each)
+        moved = workspace.record(each)
         assert (moved["PenguinMails_Total_Opens__c"], moved["PenguinMails_Total_Clicks__c"]) == (
             1,
             1,
         )
-    assert office.record(person)["HasOptedOutOfEmail"] is True
-    keys = [task["PenguinMails_Event_Id__c"] for task in office.tasks(person)]
+    assert workspace.record(person)["HasOptedOutOfEmail"] is True
+    keys = [task["PenguinMails_Event_Id__c"] for task in workspace.tasks(person)]
     assert len(keys) == 2
     assert all(keys)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.system.office import Office
 from tests.system.test_org_setup import MADE, VERSION, WORKER, Setup, bare
+from tests.system.workspace import Workspace
 
 
 @dataclass
@@ -28,8 +28,8 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(open_one: Callable[..., Office]) -> Both:
-    direct, other = bare(open_one), bare(open_one)
+def both(new_workspace: Callable[..., Workspace]) -> Both:
+    direct, other = bare(new_workspace), bare(new_workspace)
     assert direct.run("org", "setup", *MADE).code == 0
     assert other.run("org", "setup", "--package", "setup.zip", "--json").code == 0
     setup = Setup(other)
@@ -45,13 +45,17 @@ def both(open_one: Callable[..., Office]) -> Both:
 
 
 def deploy(setup: Setup, **options: bool) -> dict[str, Any]:
-    """Deploy the office's package as an admin; gives how it ended."""
+    """Deploy the workspace's package as an admin; gives how it ended."""
     told = {"deployOptions": {"singlePackage": True, "rollbackOnError": True, **options}}
     parts = {
         "json": (None, json.dumps(told), "application/json"),
-        "file": ("setup.zip", (setup.office.folder / "setup.zip").read_bytes(), "application/zip"),
+        "file": (
+            "setup.zip",
+            (setup.workspace.folder / "setup.zip").read_bytes(),
+            "application/zip",
+        ),
     }
-    url = f"{setup.office.org.url}{VERSION}/metadata/deployRequest"
+    url = f"{setup.workspace.org.url}{VERSION}/metadata/deployRequest"
     made = requests.post(url, files=parts, headers=setup.headers, timeout=10)
     assert made.status_code == 201, made.text
     found = setup.call(
@@ -100,12 +104,12 @@ def test_once_it_is_assigned_the_user_sees_the_same_and_the_check_is_clean(both:
     for sobject in ("Account", "Contact", "Lead", "Task"):
         assert described(setup, sobject) == described(both.direct, sobject)
     assert "PenguinMails_Id__c" in described(setup, "Contact")
-    assert setup.office.run("org", "check", "--json").code == 0
+    assert setup.workspace.run("org", "check", "--json").code == 0
 
 
 def described(setup: Setup, sobject: str) -> dict[str, Any]:
     """What the integration user sees of an object."""
-    org = setup.office.org
+    org = setup.workspace.org
     headers = {"Authorization": f"Bearer {org.token(WORKER)}"}
     told = requests.get(
         f"{org.url}{VERSION}/sobjects/{sobject}/describe", headers=headers, timeout=10

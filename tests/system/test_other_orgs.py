@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.system.office import changed, event
+from tests.system.workspace import changed, event
 
 LOSE_ONE_WRITE = [
     {"match": {"method": method, "path": path}, "fault": "lose_reply", "times": 1}
@@ -12,28 +12,30 @@ LOSE_ONE_WRITE = [
 
 # -- without PenguinMails' fields ------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def bare(open_one):
+def bare(new_workspace):
     """An org without any of PenguinMails' fields; edits both ways, and one event of each kind."""
-    office = open_one(contacts=6, leads=3, custom_fields=False, task_external_id=False, pull=False)
-    first = office.run("pull", "--json")
-    edited, reader = office.people()[:2]
-    before = office.record(reader)
-    office.sql(
+    workspace = new_workspace(
+        contacts=6, leads=3, custom_fields=False, task_external_id=False, pull=False
+    )
+    first = workspace.run("pull", "--json")
+    edited, reader = workspace.people()[:2]
+    before = workspace.record(reader)
+    workspace.sql(
         "UPDATE contacts SET job_title = 'Ours', lead_score = 5 WHERE salesforce_id = ?", edited
     )
     address = before["Email"]
     kinds = ("email_sent", "email_opened", "email_clicked", "unsubscribed")
-    events = office.hand_in(*(event(kind, address) for kind in kinds))
-    office.do("sync")
+    events = workspace.push_events(*(event(kind, address) for kind in kinds))
+    workspace.do_in_process("sync")
     return {
-        "office": office, "pull": first, "edited": edited, "reader": reader, "before": before, "events": events,
+        "workspace": workspace, "pull": first, "edited": edited, "reader": reader, "before": before, "events": events,
     }  # fmt: skip
 
 
 def test_an_org_without_the_custom_fields_is_pulled_all_the_same(bare):
     assert bare["pull"].code == 0
-    assert len(bare["office"].rows("contacts")) == 6
-    assert len(bare["office"].rows("leads")) == 3
+    assert len(bare["workspace"].rows("contacts")) == 6
+    assert len(bare["workspace"].rows("leads")) == 3
 
 
 @pytest.mark.parametrize(
@@ -49,95 +51,99 @@ def test_each_field_that_is_missing_is_told_in_a_warning(bare, field):
 
 
 def test_the_fields_that_are_there_go_up(bare):
-    assert bare["office"].record(bare["edited"])["Title"] == "Ours"
+    assert bare["workspace"].record(bare["edited"])["Title"] == "Ours"
 
 
 def test_events_are_tasks_and_the_standard_opt_out_is_ticked(bare):
-    office, reader = bare["office"], bare["reader"]
-    moved = changed(bare["before"], office.record(reader))
+    workspace, reader = bare["workspace"], bare["reader"]
+    moved = changed(bare["before"], workspace.record(reader))
     assert {name: moved[name] for name in moved if name != "LastActivityDate"} == {
         "HasOptedOutOfEmail": True
     }
-    assert len(office.tasks(reader)) == 3
+    assert len(workspace.tasks(reader)) == 3
 
 
-def test_an_unsubscribe_that_can_be_stored_nowhere_is_put_aside_and_not_lost(open_one):
-    office = open_one(contacts=2, leads=0, custom_fields=False, hide_opt_out=True)
-    address = office.record(office.people()[0])["Email"]
-    office.hand_in(event("unsubscribed", address), event("email_replied", address), expect=3)
-    [kept] = office.do("quarantine")["quarantine"]
+def test_an_unsubscribe_that_can_be_stored_nowhere_is_put_aside_and_not_lost(new_workspace):
+    workspace = new_workspace(contacts=2, leads=0, custom_fields=False, hide_opt_out=True)
+    address = workspace.record(workspace.people()[0])["Email"]
+    workspace.push_events(event("unsubscribed", address), event("email_replied", address), expect=3)
+    [kept] = workspace.do_in_process("quarantine")["quarantine"]
     assert (kept["code"], kept["event_id"]) == ("NO_OPT_OUT_FIELD", f"unsubscribed-{address}")
-    assert len(office.tasks()) == 1
+    assert len(workspace.tasks()) == 1
 
 
 # -- a lost reply ----------------------------------------------------------------------------------
 @pytest.fixture(
     scope="module", params=[True, False], ids=["with the external id", "without the external id"]
 )
-def lossy(open_one, request):
+def lossy(new_workspace, request):
     """The reply to the Tasks is lost on the way; then the next run; likewise for a new contact and an edit."""
-    office = open_one(
+    workspace = new_workspace(
         contacts=3, leads=0, task_external_id=request.param, custom_fields=request.param
     )
-    office.do("sync")
-    reader = office.people()[0]
-    office.local("faults", faults=LOSE_ONE_WRITE)
-    office.run(
+    workspace.do_in_process("sync")
+    reader = workspace.people()[0]
+    workspace.local("faults", faults=LOSE_ONE_WRITE)
+    workspace.run(
         "push-activity",
         "--type",
         "email_replied",
         "--email",
-        office.record(reader)["Email"],
+        workspace.record(reader)["Email"],
         "--id",
         "lost",
     )
-    arrived = len(office.tasks(reader))
-    office.local("faults", faults=[])
-    office.do("sync")
-    office.local("faults", faults=LOSE_ONE_WRITE)
-    office.sql("INSERT INTO contacts (email, last_name) VALUES ('new@example.com', 'New')")
-    office.run("push")
-    made = [record for record in office.records().values() if record["Email"] == "new@example.com"]
-    struck = [fault.fired for fault in office.org.faults.faults]
-    office.local("faults", faults=[])
-    office.do("sync")
-    office.do("pull")  # what the org itself fills in when a record is made
-    return office, reader, arrived, (sum(struck), len(made))
+    arrived = len(workspace.tasks(reader))
+    workspace.local("faults", faults=[])
+    workspace.do("sync")
+    workspace.local("faults", faults=LOSE_ONE_WRITE)
+    workspace.sql("INSERT INTO contacts (email, last_name) VALUES ('new@example.com', 'New')")
+    workspace.run("push")
+    made = [
+        record for record in workspace.records().values() if record["Email"] == "new@example.com"
+    ]
+    struck = [fault.fired for fault in workspace.org.faults.faults]
+    workspace.local("faults", faults=[])
+    workspace.do_in_process("sync")
+    workspace.do_in_process("pull")  # what the org itself fills in when a record is made
+    return workspace, reader, arrived, (sum(struck), len(made))
 
 
 def test_a_task_whose_reply_was_lost_is_there_exactly_once(lossy):
-    office, reader, arrived, _ = lossy
+    workspace, reader, arrived, _ = lossy
     assert arrived == 1  # the fault did strike after the write
-    assert len(office.tasks(reader)) == 1
-    [kept] = office.sql("SELECT state, task_id FROM activities")
-    assert kept == {"state": "done", "task_id": office.tasks(reader)[0]["Id"]}
+    assert len(workspace.tasks(reader)) == 1
+    [kept] = workspace.sql("SELECT state, task_id FROM activities")
+    assert kept == {"state": "done", "task_id": workspace.tasks(reader)[0]["Id"]}
 
 
 def test_a_contact_whose_reply_was_lost_is_there_exactly_once(lossy):
-    office, _, _, struck_and_made = lossy
+    workspace, _, _, struck_and_made = lossy
     assert struck_and_made == (1, 1)  # the fault did strike after the write
-    made = [key for key, record in office.records().items() if record["Email"] == "new@example.com"]
-    [row] = office.sql("SELECT salesforce_id FROM contacts WHERE email = 'new@example.com'")
+    made = [
+        key for key, record in workspace.records().items() if record["Email"] == "new@example.com"
+    ]
+    [row] = workspace.sql("SELECT salesforce_id FROM contacts WHERE email = 'new@example.com'")
     assert [row["salesforce_id"]] == made
 
 
 def test_after_lost_replies_nothing_is_in_doubt_and_nothing_differs(lossy):
-    office = lossy[0]
-    assert office.do("status")["in_doubt"] == 0
-    assert office.do("diff")["records"] == []
+    workspace = lossy[0]
+    assert workspace.do_in_process("status")["in_doubt"] == 0
+    assert workspace.do_in_process("diff")["records"] == []
 
 
 # -- hidden, guarded -------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def hidden(open_one):
+def hidden(new_workspace):
     """HasOptedOutOfEmail is hidden from the user; somebody unsubscribes all the same."""
-    office = open_one(contacts=3, leads=1, hide_opt_out=True, pull=False)
-    ran = office.run("pull", "--json")
-    who, edited = office.people()[:2]
-    office.hand_in(event("unsubscribed", office.record(who)["Email"]))
-    office.sql("UPDATE contacts SET phone = '555' WHERE salesforce_id = ?", edited)
-    office.do("push")
-    return office, ran, who, edited
+    workspace = new_workspace(contacts=3, leads=1, hide_opt_out=True, pull=False)
+    ran = workspace.run("pull", "--json")
+    who, edited = workspace.people()[:2]
+    workspace.push_events(event("unsubscribed", workspace.record(who)["Email"]))
+    workspace.sql("UPDATE contacts SET phone = '555' WHERE salesforce_id = ?", edited)
+    workspace.do_in_process("push")
+    return workspace, ran, who, edited
 
 
 def test_a_hidden_opt_out_is_told_in_a_warning_that_says_what_it_means(hidden):
@@ -147,15 +153,15 @@ def test_a_hidden_opt_out_is_told_in_a_warning_that_says_what_it_means(hidden):
 
 
 def test_with_a_hidden_opt_out_our_own_box_is_ticked_and_the_rest_is_synced(hidden):
-    office, _, who, edited = hidden
-    assert office.record(who)["PenguinMails_Unsubscribed__c"] is True
-    assert office.record(edited)["Phone"] == "555"
+    workspace, _, who, edited = hidden
+    assert workspace.record(who)["PenguinMails_Unsubscribed__c"] is True
+    assert workspace.record(edited)["Phone"] == "555"
 
 
 @pytest.fixture(scope="module")
-def guarded(open_one):
+def guarded(new_workspace):
     """A duplicate rule refuses one new row, a validation rule one edit; others go through; then both are gone."""
-    office = open_one(
+    workspace = new_workspace(
         contacts=4, leads=0,
         people=[("Lead", {"LastName": "Twin", "Company": "Ice", "Email": "twin@example.com"})],
         settings={
@@ -163,22 +169,22 @@ def guarded(open_one):
             "validation_rules": [{"sobject": "Contact", "when": "Title LIKE 'Intern%'", "message": "No interns, please"}],
         },
     )  # fmt: skip
-    intern, fine = office.people()[:2]
-    office.sql("INSERT INTO contacts (email, last_name) VALUES ('twin@example.com', 'Twin')")
-    office.sql("UPDATE contacts SET job_title = 'Intern' WHERE salesforce_id = ?", intern)
-    office.sql("UPDATE contacts SET job_title = 'Fine' WHERE salesforce_id = ?", fine)
-    ran = office.run("push", "--json")
-    again = office.run("push", "--json")
-    listed = office.do("quarantine")["quarantine"]
-    before = office.everything(), office.sql("SELECT * FROM quarantine")
-    office.do("retry", "--dry-run")
-    office.do("quarantine", "--ignore", str(listed[0]["id"]), "--dry-run")
-    tried = office.everything(), office.sql("SELECT * FROM quarantine")
-    people = len(office.people())
-    office.local("settings", duplicate_rules=False, validation_rules=[])
-    retried = office.do("retry")
+    intern, fine = workspace.people()[:2]
+    workspace.sql("INSERT INTO contacts (email, last_name) VALUES ('twin@example.com', 'Twin')")
+    workspace.sql("UPDATE contacts SET job_title = 'Intern' WHERE salesforce_id = ?", intern)
+    workspace.sql("UPDATE contacts SET job_title = 'Fine' WHERE salesforce_id = ?", fine)
+    ran = workspace.run("push", "--json")
+    again = workspace.run("push", "--json")
+    listed = workspace.do_in_process("quarantine")["quarantine"]
+    before = workspace.everything(), workspace.sql("SELECT * FROM quarantine")
+    workspace.do("retry", "--dry-run")
+    workspace.do("quarantine", "--ignore", str(listed[0]["id"]), "--dry-run")
+    tried = workspace.everything(), workspace.sql("SELECT * FROM quarantine")
+    people = len(workspace.people())
+    workspace.local("settings", duplicate_rules=False, validation_rules=[])
+    retried = workspace.do("retry")
     return {
-        "office": office, "ran": ran, "again": again, "listed": listed, "people": people, "retried": retried,
+        "workspace": workspace, "ran": ran, "again": again, "listed": listed, "people": people, "retried": retried,
         "intern": intern, "fine": fine, "untouched": tried == before,
     }  # fmt: skip
 
@@ -186,7 +192,7 @@ def guarded(open_one):
 def test_refused_rows_end_in_exit_code_3_and_the_others_are_done(guarded):
     ran = guarded["ran"]
     assert (ran.code, ran.data["objects"]["contact"]["quarantined"]) == (3, 2)
-    assert guarded["office"].record(guarded["fine"])["Title"] == "Fine"
+    assert guarded["workspace"].record(guarded["fine"])["Title"] == "Fine"
 
 
 def test_a_duplicate_rule_is_never_bypassed(guarded):
@@ -215,8 +221,8 @@ def test_a_dry_run_of_retry_or_ignore_leaves_what_was_refused_as_it_is(guarded):
 
 
 def test_a_retry_sends_what_was_refused_once_the_reason_is_gone(guarded):
-    office = guarded["office"]
+    workspace = guarded["workspace"]
     assert guarded["retried"]["retried"] == 2
-    assert office.record(guarded["intern"])["Title"] == "Intern"
-    assert "twin@example.com" in {record["Email"] for record in office.records().values()}
-    assert office.do("quarantine")["quarantine"] == []
+    assert workspace.record(guarded["intern"])["Title"] == "Intern"
+    assert "twin@example.com" in {record["Email"] for record in workspace.records().values()}
+    assert workspace.do_in_process("quarantine")["quarantine"] == []

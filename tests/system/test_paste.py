@@ -10,13 +10,14 @@ import pexpect
 import pytest
 import requests
 
-from tests.system.office import SFSYNC, Office, open_office
+from tests.system.prepared import open_workspace
+from tests.system.workspace import SFSYNC, Workspace
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    with open_office(tmp_path, log_in=False, pull=False) as office:
-        yield office
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with open_workspace(tmp_path, log_in=False, pull=False) as workspace:
+        yield workspace
 
 
 def ended_on(url: str) -> str:
@@ -32,11 +33,11 @@ def ended_on(url: str) -> str:
 
 
 def test_the_address_that_the_browser_ended_on_can_be_pasted_into_a_terminal(
-    office: Office,
+    workspace: Workspace,
 ) -> None:
     terminal = pexpect.spawn(
-        SFSYNC, ["login", "--no-browser", "--timeout", "60"], cwd=str(office.folder), timeout=30,
-        env=office.environ | {"TERM": "xterm"}, encoding="utf-8", dimensions=(24, 80),
+        SFSYNC, ["login", "--no-browser", "--timeout", "60"], cwd=str(workspace.folder), timeout=30,
+        env=workspace.environ | {"TERM": "xterm"}, encoding="utf-8", dimensions=(24, 80),
     )  # fmt: skip
     terminal.expect(r"(http://\S+/authorize\?\S+)\r?\n")
     callback = ended_on(terminal.match.group(1))
@@ -45,4 +46,4 @@ def test_the_address_that_the_browser_ended_on_can_be_pasted_into_a_terminal(
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 0
-    assert office.do("whoami")["username"]
+    assert workspace.do("whoami")["username"]

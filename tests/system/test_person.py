@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tests.system.office import event
+from tests.system.workspace import event
 
 ADA = "ada@example.com"
 
@@ -14,52 +14,54 @@ def values(told, number=0):
 
 
 @pytest.fixture(scope="module")
-def lived(open_one):
+def lived(new_workspace):
     """Somebody who was imported, created, changed on both sides, sent events, readdressed, merged; and a Lead that became her."""
-    office = open_one(
+    workspace = new_workspace(
         ("Title: job_title", "Title: {to: job_title, merge: local_wins}"), contacts=0, leads=0
     )
-    file = office.folder / "people.csv"
+    file = workspace.folder / "people.csv"
     file.write_text(
         f"email,first_name,last_name,phone\n{ADA},Ada,Lovelace,555-0100\n", encoding="utf-8"
     )
-    office.do("import", str(file))
+    workspace.do_in_process("import", str(file))
     file.unlink()
-    runs = {"create": office.run("push", "--json").document["run_id"]}
-    [record] = office.people()
-    office.edit(record, MailingCity="London", Title="Countess", Phone="555-0199")
-    office.sql("UPDATE contacts SET job_title = 'Analyst'")
-    runs["conflict"] = office.run("sync", "--json").document["run_id"]
-    runs["event"] = office.hand_in(event("email_sent", "ADA@example.com", "evt-1")).document[
-        "run_id"
-    ]
-    office.hand_in(event("email_opened", ADA, "evt-2"))
-    office.do("push")
-    office.edit(record, Email="countess@example.com")
-    runs["address"] = office.run("pull", "--json").document["run_id"]
-    lead = office.create("Lead", LastName="Lovelace", Company="Engines", Email="lead@example.com")
-    office.do("pull")
-    office.local("convert", lead=lead, contact=record)
-    other = office.create("Contact", LastName="Byron", Email="byron@example.com")
-    office.do("pull")
-    office.local("merge", master=record, losers=[other])
-    office.do("pull")
-    return office, record, lead, other, runs
+    runs = {"create": workspace.run_in_process("push", "--json").document["run_id"]}
+    [record] = workspace.people()
+    workspace.edit(record, MailingCity="London", Title="Countess", Phone="555-0199")
+    workspace.sql("UPDATE contacts SET job_title = 'Analyst'")
+    runs["conflict"] = workspace.run_in_process("sync", "--json").document["run_id"]
+    runs["event"] = workspace.push_events_in_process(
+        event("email_sent", "ADA@example.com", "evt-1")
+    ).document["run_id"]
+    workspace.push_events_in_process(event("email_opened", ADA, "evt-2"))
+    workspace.do_in_process("push")
+    workspace.edit(record, Email="countess@example.com")
+    runs["address"] = workspace.run_in_process("pull", "--json").document["run_id"]
+    lead = workspace.create(
+        "Lead", LastName="Lovelace", Company="Engines", Email="lead@example.com"
+    )
+    workspace.do_in_process("pull")
+    workspace.local("convert", lead=lead, contact=record)
+    other = workspace.create("Contact", LastName="Byron", Email="byron@example.com")
+    workspace.do_in_process("pull")
+    workspace.local("merge", master=record, losers=[other])
+    workspace.do_in_process("pull")
+    return workspace, record, lead, other, runs
 
 
 @pytest.mark.parametrize(
     "name", [" Countess@Example.com", ADA, "lead@example.com", "byron@example.com", "Id", "row"]
 )
 def test_everybody_is_found_by_any_name_they_ever_had(lived, name):
-    office, record, lead, other, _ = lived
+    workspace, record, lead, other, _ = lived
     name = {"Id": record[:15], "row": "contact:1"}.get(name, name)
-    rows = office.do("explain", name)["rows"]
+    rows = workspace.do_in_process("explain", name)["rows"]
     assert {row["salesforce_id"] for row in rows} == {record, lead, other}
 
 
 def test_where_each_value_came_from(lived):
-    office, *_, runs = lived
-    told = office.do("explain", ADA)
+    workspace, *_, runs = lived
+    told = workspace.do("explain", ADA)
     assert told["rows"][0]["matched"] == f"created in Salesforce by sfsync, run {runs['create']}"
     came = values(told)
     assert (came["last_name"]["how"], came["last_name"]["source"]) == ("imported", "people.csv")
@@ -87,10 +89,12 @@ def test_where_each_value_came_from(lived):
 
 
 def test_events_tasks_conflicts_and_what_lives_on_in_order(lived):
-    office, _, lead, other, _ = lived
-    told = office.do("explain", ADA)
+    workspace, _, lead, other, _ = lived
+    told = workspace.do("explain", ADA)
     assert [one["id"] for one in told["events"]] == ["evt-1", "evt-2"]
-    assert {one["task_id"] for one in told["activities"]} == {task["Id"] for task in office.tasks()}
+    assert {one["task_id"] for one in told["activities"]} == {
+        task["Id"] for task in workspace.tasks()
+    }
     [conflict] = told["conflicts"]
     assert (conflict["local"], conflict["remote"], conflict["winner"]) == (
         "Analyst",
@@ -116,23 +120,23 @@ def test_events_tasks_conflicts_and_what_lives_on_in_order(lived):
         "converted",
     } <= what
     assert told["rows"][0]["next_push"] == {}
-    page = office.run("explain", ADA)
+    page = workspace.run("explain", ADA)
     assert page.code == 0
     assert "lives on in contact" in page.out
 
 
 def test_what_waits_is_told(lived):
-    office, record, *_ = lived
-    office.sql("UPDATE contacts SET state = 'Surrey' WHERE salesforce_id = ?", record)
-    told = office.do("explain", ADA)
+    workspace, record, *_ = lived
+    workspace.sql("UPDATE contacts SET state = 'Surrey' WHERE salesforce_id = ?", record)
+    told = workspace.do("explain", ADA)
     assert told["rows"][0]["next_push"] == {"state": "Surrey"}
     assert (values(told)["state"]["how"], values(told)["state"]["waits"]) == ("edited here", True)
-    office.do("push")
+    workspace.do_in_process("push")
 
 
 def test_nobody_is_told_plainly(lived):
-    office = lived[0]
-    ran = office.run("explain", "nobody@example.com", "--json")
+    workspace = lived[0]
+    ran = workspace.run("explain", "nobody@example.com", "--json")
     assert ran.code == 0
     assert ran.data["rows"] == []
     assert "nobody" in ran.warnings
@@ -159,24 +163,24 @@ def spellings(text):
 
 @pytest.fixture(scope="module")
 def purged(lived):
-    office, record, *_ = lived
-    office.hand_in(
+    workspace, record, *_ = lived
+    workspace.push_events_in_process(
         event("email_clicked", "countess@example.com")
     )  # its id is made from the address
-    office.sql("UPDATE contacts SET phone = '555-0100' WHERE salesforce_id = ?", record)
-    office.do("push")
-    before = office.mirror.read_bytes()
+    workspace.sql("UPDATE contacts SET phone = '555-0100' WHERE salesforce_id = ?", record)
+    workspace.do_in_process("push")
+    before = workspace.mirror.read_bytes()
     assert b"Lovelace" in before
-    dry = office.do("purge", "countess@example.com", "--dry-run")
-    assert office.mirror.read_bytes() == before
-    return office, dry, office.run("purge", "Countess@example.com", "--yes", "--json")
+    dry = workspace.do("purge", "countess@example.com", "--dry-run")
+    assert workspace.mirror.read_bytes() == before
+    return workspace, dry, workspace.run("purge", "Countess@example.com", "--yes", "--json")
 
 
 def test_no_file_of_the_folder_holds_a_trace(purged):
-    office, dry, done = purged
+    workspace, dry, done = purged
     assert done.code == 0, done.out
     assert done.data["removed"] == dry["removed"]
-    for file in office.folder.rglob("*"):
+    for file in workspace.folder.rglob("*"):
         if file.is_file() and file.name != "events.jsonl":  # handed in from there, the test's own
             content = file.read_bytes().lower()
             for trace in TRACES:
@@ -187,40 +191,40 @@ def test_no_file_of_the_folder_holds_a_trace(purged):
 
 
 def test_the_record_stays_in_salesforce_and_is_told(lived, purged):
-    office, record, *_ = lived
+    workspace, record, *_ = lived
     assert record in purged[2].warnings
-    assert office.record(record)["IsDeleted"] is False
+    assert workspace.record(record)["IsDeleted"] is False
 
 
 def test_no_pull_import_or_event_brings_the_person_back(lived, purged):
-    office, record, *_ = lived
-    office.edit(record, Title="Still there")
-    office.do("pull", "--full")
-    office.do("sync")
-    assert office.rows() == []
-    file = office.folder / "again.csv"
+    workspace, record, *_ = lived
+    workspace.edit(record, Title="Still there")
+    workspace.do_in_process("pull", "--full")
+    workspace.do_in_process("sync")
+    assert workspace.rows() == []
+    file = workspace.folder / "again.csv"
     file.write_text("email,last_name\ncountess@example.com,Lovelace\n", encoding="utf-8")
-    assert office.do("import", str(file))["contact"]["purged"] == 1
-    office.hand_in(event("email_opened", "countess@example.com", "late"))
-    assert office.rows() == []
-    assert "countess" not in str(office.sql("SELECT * FROM events"))
-    assert office.do("verify")["contact"]["disagreements"] == 0
-    assert office.do("purge", "countess@example.com", "--readmit")["readmitted"]
-    office.do("pull", "--full")
-    assert len(office.rows()) == 1
+    assert workspace.do_in_process("import", str(file))["contact"]["purged"] == 1
+    workspace.push_events_in_process(event("email_opened", "countess@example.com", "late"))
+    assert workspace.rows() == []
+    assert "countess" not in str(workspace.sql("SELECT * FROM events"))
+    assert workspace.do_in_process("verify")["contact"]["disagreements"] == 0
+    assert workspace.do("purge", "countess@example.com", "--readmit")["readmitted"]
+    workspace.do_in_process("pull", "--full")
+    assert len(workspace.rows()) == 1
 
 
-def test_an_opt_out_has_to_reach_salesforce_first(open_one):
-    office = open_one()
-    [record, *_] = office.people()
-    email = office.row(record)["email"]
-    office.sql("UPDATE contacts SET unsubscribed = 1 WHERE salesforce_id = ?", record)
-    refused = office.run("purge", email, "--yes")
+def test_an_opt_out_has_to_reach_salesforce_first(new_workspace):
+    workspace = new_workspace()
+    [record, *_] = workspace.people()
+    email = workspace.row(record)["email"]
+    workspace.sql("UPDATE contacts SET unsubscribed = 1 WHERE salesforce_id = ?", record)
+    refused = workspace.run("purge", email, "--yes")
     assert refused.code == 2
     assert "not in Salesforce yet" in refused.err
-    office.do("push")
-    office.do("purge", email, "--yes")
-    assert office.record(record)["HasOptedOutOfEmail"] is True
-    assert office.run("purge", email).code == 2
-    office.do("pause")
-    assert office.run("purge", email, "--yes").code == 7
+    workspace.do_in_process("push")
+    workspace.do("purge", email, "--yes")
+    assert workspace.record(record)["HasOptedOutOfEmail"] is True
+    assert workspace.run("purge", email).code == 2
+    workspace.do_in_process("pause")
+    assert workspace.run("purge", email, "--yes").code == 7

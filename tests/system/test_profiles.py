@@ -10,8 +10,8 @@ import pytest
 
 from local_org.oauth.apps import App
 from local_org.server import LocalOrg, LocalOrgConfig
-from tests.system.office import CLIENT
-from tests.trouble.desk import Desk, open_desk
+from tests.system.prepared import CLIENT, open_workspace
+from tests.system.workspace import Workspace
 
 
 @pytest.fixture
@@ -22,133 +22,145 @@ def second_org() -> Iterator[LocalOrg]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, second_org: LocalOrg) -> Iterator[Desk]:
+def workspace(tmp_path: Path, second_org: LocalOrg) -> Iterator[Workspace]:
     """The default profile is logged in; `eu` is another org, in a section of the file."""
-    with open_desk(tmp_path, pull=False) as desk:
-        callbacks = desk.org.oauth.apps[CLIENT].callbacks
+    with open_workspace(tmp_path, pull=False) as workspace:
+        callbacks = workspace.org.oauth.apps[CLIENT].callbacks
         second_org.oauth.register(App("eu-app", "sfsync", callbacks=callbacks))
-        text = desk.yaml.read_text()
+        text = workspace.yaml.read_text()
         section = (
             f"\nprofiles:\n  eu:\n    org: {{login_url: {second_org.url}, client_id: eu-app}}\n"
         )
-        desk.yaml.write_text(text + section + "    mirror: {path: eu/mirror.db}\n")
+        workspace.yaml.write_text(text + section + "    mirror: {path: eu/mirror.db}\n")
         (tmp_path / "eu").mkdir()
-        yield desk
+        yield workspace
 
 
-def listed(desk: Desk) -> dict[str, dict[str, Any]]:
-    return {row["name"]: row for row in desk.inside("profile", "list", "--json").data["profiles"]}
+def listed(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    return {
+        row["name"]: row
+        for row in workspace.run_in_process("profile", "list", "--json").data["profiles"]
+    }
 
 
 def test_a_profile_of_the_file_is_another_org_with_a_mirror_of_its_own(
-    desk: Desk, second_org: LocalOrg
+    workspace: Workspace, second_org: LocalOrg
 ) -> None:
-    assert desk.inside("login", "--profile", "eu").code == 0
-    pulled = desk.inside("pull", "--profile", "eu", "--json").data
+    assert workspace.run_in_process("login", "--profile", "eu").code == 0
+    pulled = workspace.run_in_process("pull", "--profile", "eu", "--json").data
     assert pulled["pull"]["contact"]["created"] == 4
-    rows = listed(desk)
+    rows = listed(workspace)
     assert (rows["eu"]["org_id"], rows["eu"]["instance_url"]) == (
         "00D000000000009EAA",
         second_org.url,
     )
-    assert rows["eu"]["mirror"] == str(desk.folder / "eu" / "mirror.db")
+    assert rows["eu"]["mirror"] == str(workspace.folder / "eu" / "mirror.db")
     assert rows["eu"]["last_good_run"]
-    assert rows["default"]["org_id"] == desk.org.state.org_id
+    assert rows["default"]["org_id"] == workspace.org.state.org_id
     assert rows["default"]["current"]
     assert (rows["eu"]["login"], rows["eu"]["token_store"]) == ("browser", "database")
 
 
 def test_what_is_chosen_holds_until_another_is_and_the_flag_and_the_variable_win(
-    desk: Desk,
+    workspace: Workspace,
 ) -> None:
-    assert desk.inside("profile", "use", "eu").code == 0
-    assert (desk.folder / "sfsync.profile").read_text() == "eu\n"
-    assert desk.inside("status", "--json").data["mirror"].endswith("eu/mirror.db")
+    assert workspace.run_in_process("profile", "use", "eu").code == 0
+    assert (workspace.folder / "sfsync.profile").read_text() == "eu\n"
+    assert workspace.run_in_process("status", "--json").data["mirror"].endswith("eu/mirror.db")
     for winner in ({"SFSYNC_PROFILE": "default"}, {}):
         options = [] if winner else ["--profile", "default"]
-        assert desk.inside("status", "--json", *options, **winner).data["mirror"] == str(
-            desk.mirror
-        )
+        assert workspace.run_in_process("status", "--json", *options, **winner).data[
+            "mirror"
+        ] == str(workspace.mirror)
     assert (
-        desk.inside("status", "--json", SFSYNC_PROFILE="").data["mirror"].endswith("eu/mirror.db")
+        workspace.run_in_process("status", "--json", SFSYNC_PROFILE="")
+        .data["mirror"]
+        .endswith("eu/mirror.db")
     )
-    assert "$SFSYNC_PROFILE says default" in desk.told(
+    assert "$SFSYNC_PROFILE says default" in workspace.stderr_of(
         "profile", "use", "eu", expect=0, SFSYNC_PROFILE="default"
     )
-    assert desk.inside("profile", "use", "default").code == 0
-    assert not (desk.folder / "sfsync.profile").exists()
-    assert desk.inside("status", "--json").data["mirror"] == str(desk.mirror)
+    assert workspace.run_in_process("profile", "use", "default").code == 0
+    assert not (workspace.folder / "sfsync.profile").exists()
+    assert workspace.run_in_process("status", "--json").data["mirror"] == str(workspace.mirror)
 
 
-def test_a_trial_run_chooses_nothing(desk: Desk) -> None:
-    assert desk.inside("profile", "use", "eu", "--dry-run").code == 0
-    assert not (desk.folder / "sfsync.profile").exists()
+def test_a_trial_run_chooses_nothing(workspace: Workspace) -> None:
+    assert workspace.run_in_process("profile", "use", "eu", "--dry-run").code == 0
+    assert not (workspace.folder / "sfsync.profile").exists()
 
 
-def test_a_profile_that_nobody_knows_is_a_slip(desk: Desk) -> None:
-    assert "did you mean eu?" in desk.told("profile", "use", "eur", expect=2)
-    assert "no profile name" in desk.told("profile", "use", "../eu", expect=2)
+def test_a_profile_that_nobody_knows_is_a_slip(workspace: Workspace) -> None:
+    assert "did you mean eu?" in workspace.stderr_of("profile", "use", "eur", expect=2)
+    assert "no profile name" in workspace.stderr_of("profile", "use", "../eu", expect=2)
 
 
 @pytest.mark.parametrize("content", [b"", b"../eu\n", b"\xff\n", b"eu\nus\n"])
 def test_a_file_of_the_choice_that_is_damaged_stops_everything_and_is_healed_by_choosing(
-    desk: Desk, content: bytes
+    workspace: Workspace, content: bytes
 ) -> None:
-    (desk.folder / "sfsync.profile").write_bytes(content)
-    said = desk.told("sync", expect=2)
+    (workspace.folder / "sfsync.profile").write_bytes(content)
+    said = workspace.stderr_of("sync", expect=2)
     assert "sfsync.profile" in said
     assert "sfsync profile use" in said
-    assert desk.inside("profile", "use", "default").code == 0
-    assert desk.inside("status").code == 0
+    assert workspace.run_in_process("profile", "use", "default").code == 0
+    assert workspace.run_in_process("status").code == 0
 
 
-def test_two_profiles_for_one_org_are_warned_about(desk: Desk) -> None:
-    assert desk.inside("login", "--profile", "second").code == 0
-    [warning] = desk.inside("profile", "list", "--json").document["warnings"]
+def test_two_profiles_for_one_org_are_warned_about(workspace: Workspace) -> None:
+    assert workspace.run_in_process("login", "--profile", "second").code == 0
+    [warning] = workspace.run_in_process("profile", "list", "--json").document["warnings"]
     assert "default and second" in warning
-    assert desk.org.state.org_id in warning
+    assert workspace.org.state.org_id in warning
 
 
-def test_the_list_fits_and_marks_the_one_in_use(desk: Desk) -> None:
-    desk.inside("profile", "use", "eu")
-    out = desk.inside("profile", "list").out
+def test_the_list_fits_and_marks_the_one_in_use(workspace: Workspace) -> None:
+    workspace.run_in_process("profile", "use", "eu")
+    out = workspace.run_in_process("profile", "list").out
     assert "* eu" in out
     assert "  default" in out
     assert "never logged in" in out
 
 
 # -- remove ----------------------------------------------------------------------------------------
-def test_removing_a_profile_ends_its_login_and_keeps_its_mirror(desk: Desk) -> None:
-    desk.inside("login", "--profile", "eu")
-    desk.inside("profile", "use", "eu")
-    told = desk.inside("profile", "remove", "eu", "--json")
+def test_removing_a_profile_ends_its_login_and_keeps_its_mirror(workspace: Workspace) -> None:
+    workspace.run_in_process("login", "--profile", "eu")
+    workspace.run_in_process("profile", "use", "eu")
+    told = workspace.run_in_process("profile", "remove", "eu", "--json")
     assert told.data["revoked"] is True
     assert "take it out there" in told.warnings
-    assert (desk.folder / "eu" / "mirror.db").exists()
-    assert not (desk.folder / "sfsync.profile").exists()
-    assert desk.inside("whoami", "--profile", "eu").code == 4
-    assert listed(desk)["eu"]["login"] is None
-    assert desk.inside("whoami").code == 0, "the other login lives on"
+    assert (workspace.folder / "eu" / "mirror.db").exists()
+    assert not (workspace.folder / "sfsync.profile").exists()
+    assert workspace.run_in_process("whoami", "--profile", "eu").code == 4
+    assert listed(workspace)["eu"]["login"] is None
+    assert workspace.run_in_process("whoami").code == 0, "the other login lives on"
 
 
-def test_a_mirror_is_deleted_only_with_a_yes(desk: Desk) -> None:
-    desk.inside("login", "--profile", "second")
-    mirror = desk.folder / "mirror-second.db"
-    assert "--yes" in desk.told("profile", "remove", "second", "--delete-mirror", expect=2)
+def test_a_mirror_is_deleted_only_with_a_yes(workspace: Workspace) -> None:
+    workspace.run_in_process("login", "--profile", "second")
+    mirror = workspace.folder / "mirror-second.db"
+    assert "--yes" in workspace.stderr_of(
+        "profile", "remove", "second", "--delete-mirror", expect=2
+    )
     assert mirror.exists()
-    assert desk.inside("whoami", "--profile", "second").code == 0, "nor is the login ended without"
-    would = desk.inside(
+    assert workspace.run_in_process("whoami", "--profile", "second").code == 0, (
+        "nor is the login ended without"
+    )
+    would = workspace.run_in_process(
         "profile", "remove", "second", "--delete-mirror", "--dry-run", "--json"
     ).data
     assert str(mirror) in would["deleted"]
     assert mirror.exists()
-    assert desk.inside("profile", "remove", "second", "--delete-mirror", "--yes").code == 0
-    assert [path.name for path in desk.folder.iterdir() if "second" in path.name] == []
-    assert "second" not in listed(desk)
+    assert (
+        workspace.run_in_process("profile", "remove", "second", "--delete-mirror", "--yes").code
+        == 0
+    )
+    assert [path.name for path in workspace.folder.iterdir() if "second" in path.name] == []
+    assert "second" not in listed(workspace)
 
 
-def test_a_profile_that_was_never_logged_in_can_go_too(desk: Desk) -> None:
-    told = desk.inside("profile", "remove", "eu", "--json")
+def test_a_profile_that_was_never_logged_in_can_go_too(workspace: Workspace) -> None:
+    told = workspace.run_in_process("profile", "remove", "eu", "--json")
     assert (told.code, told.data["revoked"]) == (0, None)
 
 
@@ -171,11 +183,13 @@ def test_a_profile_that_was_never_logged_in_can_go_too(desk: Desk) -> None:
         ("  us: 7", "expected keys with values"),
     ],
 )
-def test_a_mistake_in_a_profile_is_told_with_its_place(desk: Desk, section: str, told: str) -> None:
-    lines = desk.yaml.read_text().splitlines()
+def test_a_mistake_in_a_profile_is_told_with_its_place(
+    workspace: Workspace, section: str, told: str
+) -> None:
+    lines = workspace.yaml.read_text().splitlines()
     start = lines.index("profiles:")
-    desk.yaml.write_text("\n".join([*lines[: start + 1], section, ""]))
-    ran = desk.inside("config", "check", "--json")
+    workspace.yaml.write_text("\n".join([*lines[: start + 1], section, ""]))
+    ran = workspace.run_in_process("config", "check", "--json")
     problems = ran.document["errors"][0]["problems"]
     assert ran.code == 2
     assert any(told in one for one in problems), problems
@@ -185,8 +199,10 @@ def test_a_mistake_in_a_profile_is_told_with_its_place(desk: Desk, section: str,
     )
 
 
-def test_what_another_profile_takes_from_variables_need_not_be_set_for_this_one(desk: Desk) -> None:
-    desk.configure(("client_id: eu-app", 'client_id: "${EU_APP}"'))
-    assert desk.inside("whoami").code == 0
-    assert "EU_APP is not set" in desk.told("status", "--profile", "eu", expect=2)
-    assert desk.inside("status", "--profile", "eu", EU_APP="eu-app").code == 0
+def test_what_another_profile_takes_from_variables_need_not_be_set_for_this_one(
+    workspace: Workspace,
+) -> None:
+    workspace.configure(("client_id: eu-app", 'client_id: "${EU_APP}"'))
+    assert workspace.run_in_process("whoami").code == 0
+    assert "EU_APP is not set" in workspace.stderr_of("status", "--profile", "eu", expect=2)
+    assert workspace.run_in_process("status", "--profile", "eu", EU_APP="eu-app").code == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.system.office import changed, event
+from tests.system.workspace import changed, event
 
 LATE = "2026-01-20T23:30:00Z"  # the 21st in Berlin
 BERLIN = ("timezone: UTC ", "timezone: Europe/Berlin ")
@@ -40,15 +40,15 @@ def readers():
 
 # -- PenguinMails -> Salesforce --------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def told(open_one):
+def told(new_workspace):
     """One event of each kind for a Contact and a Lead of its own, handed in together."""
-    office = open_one(BERLIN, contacts=0, leads=0, people=readers())
-    people = dict(zip(CONTACTS, office.people("Contact"), strict=True))
+    workspace = new_workspace(BERLIN, contacts=0, leads=0, people=readers())
+    people = dict(zip(CONTACTS, workspace.people("Contact"), strict=True))
     people |= {
         f"lead {kind}": one
-        for kind, one in zip([*KINDS, "unsubscribed"], office.people("Lead"), strict=True)
+        for kind, one in zip([*KINDS, "unsubscribed"], workspace.people("Lead"), strict=True)
     }
-    before = office.records("Contact") | office.records("Lead")
+    before = workspace.records("Contact") | workspace.records("Lead")
     events = [
         event(f"email_{kind}", address(at), f"c-{kind}", timestamp=LATE)
         for at, kind in enumerate(KINDS)
@@ -66,26 +66,26 @@ def told(open_one):
         event("email_opened", address(6), key, campaign_id=c, timestamp=at) for key, c, at in opens
     ]
     events += [event("email_clicked", address(6), f"k-{at}") for at in range(3)]
-    office.hand_in(
+    workspace.push_events(
         *events,
         event("unsubscribed", address(5)),
         event("unsubscribed", address(55)),
         event("email_sent", f"  {address(7).upper()} ", "shouted"),
     )
-    after = office.records("Contact") | office.records("Lead")
+    after = workspace.records("Contact") | workspace.records("Lead")
     moved = {}
     for kind, who in people.items():
         moved[kind] = changed(before[who], after[who])
         moved[kind].pop("LastActivityDate", None)  # Salesforce's own, from the Tasks
-    return office, people, moved
+    return workspace, people, moved
 
 
 @pytest.mark.parametrize("whose", ["", "lead "])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_email_event_is_one_completed_task_on_its_person(told, kind, whose):
-    office, people, _ = told
+    workspace, people, _ = told
     who = people[f"{whose}{kind}"]
-    [task] = office.tasks(who)
+    [task] = workspace.tasks(who)
     given = (
         "Subject",
         "Description",
@@ -99,7 +99,7 @@ def test_an_email_event_is_one_completed_task_on_its_person(told, kind, whose):
     key = task["PenguinMails_Event_Id__c"] if once_a_campaign else f"{whose[:1] or 'c'}-{kind}"
     assert {name: task[name] for name in given} == {
         "Subject": "Email: January",
-        "Description": f"Email {kind} by {name_of(office.record(who))}",
+        "Description": f"Email {kind} by {name_of(workspace.record(who))}",
         "WhoId": who,
         "ActivityDate": "2026-01-21",
         "Status": "Completed",
@@ -110,15 +110,15 @@ def test_an_email_event_is_one_completed_task_on_its_person(told, kind, whose):
 
 
 def test_every_task_has_an_external_id_of_its_own(told):
-    office = told[0]
-    keys = [task["PenguinMails_Event_Id__c"] for task in office.tasks()]
+    workspace = told[0]
+    keys = [task["PenguinMails_Event_Id__c"] for task in workspace.tasks()]
     assert len(set(keys)) == len(keys) == 14
 
 
 def test_the_mirror_knows_each_tasks_id(told):
-    office = told[0]
-    kept = office.sql("SELECT task_id FROM activities WHERE state = 'done'")
-    assert {row["task_id"] for row in kept} == {task["Id"] for task in office.tasks()}
+    workspace = told[0]
+    kept = workspace.sql("SELECT task_id FROM activities WHERE state = 'done'")
+    assert {row["task_id"] for row in kept} == {task["Id"] for task in workspace.tasks()}
 
 
 @pytest.mark.parametrize("kind", ["sent", "replied", "bounced"])
@@ -146,18 +146,18 @@ def test_opens_and_clicks_all_count_and_the_latest_open_stands(told):
 
 
 def test_only_the_first_open_and_click_of_each_campaign_is_a_task(told):
-    office, people, _ = told
-    tasks = [task["Description"].split()[1] for task in office.tasks(people["campaigns"])]
+    workspace, people, _ = told
+    tasks = [task["Description"].split()[1] for task in workspace.tasks(people["campaigns"])]
     assert sorted(tasks) == ["clicked", "opened", "opened"]
 
 
 def test_an_unsubscribe_ticks_both_opt_outs_of_a_contact_and_is_no_task(told):
-    office, people, moved = told
+    workspace, people, moved = told
     assert moved["unsubscribed"] == {
         "HasOptedOutOfEmail": True,
         "PenguinMails_Unsubscribed__c": True,
     }
-    assert office.tasks(people["unsubscribed"]) == []
+    assert workspace.tasks(people["unsubscribed"]) == []
 
 
 def test_an_unsubscribe_ticks_the_opt_out_of_a_lead(told):
@@ -169,25 +169,25 @@ def test_a_leads_last_campaign_follows_what_it_was_sent(told):
 
 
 def test_an_address_is_the_same_in_capitals_and_between_blanks(told):
-    office, people, _ = told
-    assert [task["Subject"] for task in office.tasks(people["shouted"])] == ["Email: January"]
-    assert len(office.people("Contact")) == len(CONTACTS)
+    workspace, people, _ = told
+    assert [task["Subject"] for task in workspace.tasks(people["shouted"])] == ["Email: January"]
+    assert len(workspace.people("Contact")) == len(CONTACTS)
 
 
 # -- Salesforce -> PenguinMails --------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def followed(open_one):
+def followed(new_workspace):
     """Somebody new, somebody edited on both sides, somebody deleted; then a sync."""
-    office = open_one(contacts=4, leads=2)
-    both, gone = office.people("Contact")[:2]
-    lead_gone = office.people("Lead")[0]
-    new = office.create("Contact", LastName="New", Email="new@example.com")
-    new_lead = office.create("Lead", LastName="Newer", Company="Ice", Email="newer@example.com")
-    office.sql("UPDATE contacts SET job_title = 'Ours' WHERE salesforce_id = ?", both)
-    office.edit(both, Title="Theirs")
-    office.local("delete", ids=[gone, lead_gone])
-    office.do("sync")
-    return office, {
+    workspace = new_workspace(contacts=4, leads=2)
+    both, gone = workspace.people("Contact")[:2]
+    lead_gone = workspace.people("Lead")[0]
+    new = workspace.create("Contact", LastName="New", Email="new@example.com")
+    new_lead = workspace.create("Lead", LastName="Newer", Company="Ice", Email="newer@example.com")
+    workspace.sql("UPDATE contacts SET job_title = 'Ours' WHERE salesforce_id = ?", both)
+    workspace.edit(both, Title="Theirs")
+    workspace.local("delete", ids=[gone, lead_gone])
+    workspace.do("sync")
+    return workspace, {
         "both": both,
         "gone": gone,
         "new": new,
@@ -203,22 +203,22 @@ def followed(open_one):
 def test_somebody_created_in_salesforce_is_imported_into_the_segment(
     followed, who, column, segment
 ):
-    office, people = followed
-    found = office.sql(
+    workspace, people = followed
+    found = workspace.sql(
         f"SELECT s.name FROM segments s JOIN contact_segments m ON m.segment_id = s.id WHERE m.{column} = ?",
-        office.row(people[who])["id"],
+        workspace.row(people[who])["id"],
     )
     assert found == [{"name": segment}]
 
 
 def test_salesforce_wins_where_both_sides_edited_and_both_values_are_kept(followed):
-    office, people = followed
+    workspace, people = followed
     assert (
-        office.row(people["both"])["job_title"]
-        == office.record(people["both"])["Title"]
+        workspace.row(people["both"])["job_title"]
+        == workspace.record(people["both"])["Title"]
         == "Theirs"
     )
-    [conflict] = office.sql('SELECT "column", local, remote, value, rule FROM conflicts')
+    [conflict] = workspace.sql('SELECT "column", local, remote, value, rule FROM conflicts')
     assert conflict == {
         "column": "job_title",
         "local": "Ours",
@@ -230,8 +230,8 @@ def test_salesforce_wins_where_both_sides_edited_and_both_values_are_kept(follow
 
 @pytest.mark.parametrize("who", ["gone", "lead gone"])
 def test_somebody_deleted_in_salesforce_is_soft_deleted_here(followed, who):
-    office, people = followed
-    row = office.row(people[who])
+    workspace, people = followed
+    row = workspace.row(people[who])
     assert row["deleted_at"]
     assert row["last_name"]
 
@@ -249,34 +249,38 @@ REMOVED = [
 
 
 @pytest.fixture(scope="module")
-def without(open_one):
+def without(new_workspace):
     """The same things happen after the first pull, with the rules for them taken out of the file."""
-    office = open_one(contacts=0, leads=0, people=readers())
-    people = dict(zip(CONTACTS, office.people("Contact"), strict=True))
-    text = office.yaml.read_text()
+    workspace = new_workspace(contacts=0, leads=0, people=readers())
+    people = dict(zip(CONTACTS, workspace.people("Contact"), strict=True))
+    text = workspace.yaml.read_text()
     for rule in REMOVED:  # the contacts' stand first
         assert rule in text
         text = text.replace(rule, "# removed", 1)
     emptied = "salesforce_to_penguinmails:" + "\n      # removed" * 3
     assert emptied in text
-    office.yaml.write_text(text.replace(emptied, "salesforce_to_penguinmails: []"))
-    before = office.records("Contact")
-    office.hand_in(
+    workspace.yaml.write_text(text.replace(emptied, "salesforce_to_penguinmails: []"))
+    before = workspace.records("Contact")
+    workspace.push_events(
         *(event(f"email_{kind}", address(at)) for at, kind in enumerate(KINDS)),
         event("unsubscribed", address(5)),
     )
-    after = office.records("Contact")
-    office.create("Contact", LastName="New", Email="new@example.com")
-    office.edit(people["campaigns"], Title="Theirs")
-    office.local("delete", id=people["shouted"])
-    office.do("pull")
-    return office, people, {kind: changed(before[who], after[who]) for kind, who in people.items()}
+    after = workspace.records("Contact")
+    workspace.create("Contact", LastName="New", Email="new@example.com")
+    workspace.edit(people["campaigns"], Title="Theirs")
+    workspace.local("delete", id=people["shouted"])
+    workspace.do("pull")
+    return (
+        workspace,
+        people,
+        {kind: changed(before[who], after[who]) for kind, who in people.items()},
+    )
 
 
 def test_without_its_rule_a_sent_email_is_no_task(without):
-    office, people, _ = without
-    assert office.tasks(people["sent"]) == []
-    assert len(office.tasks(people["replied"])) == 1
+    workspace, people, _ = without
+    assert workspace.tasks(people["sent"]) == []
+    assert len(workspace.tasks(people["replied"])) == 1
 
 
 def test_without_its_rule_an_open_does_not_set_the_time_and_still_counts(without):
@@ -294,15 +298,15 @@ def test_without_its_rule_an_unsubscribe_changes_nothing(without):
 
 
 def test_without_its_rule_nobody_is_imported(without):
-    office, _, _ = without
-    assert office.sql("SELECT * FROM contacts WHERE email = 'new@example.com'") == []
+    workspace, _, _ = without
+    assert workspace.sql("SELECT * FROM contacts WHERE email = 'new@example.com'") == []
 
 
 def test_without_its_rule_no_change_comes_down(without):
-    office, people, _ = without
-    assert office.row(people["campaigns"])["job_title"] is None
+    workspace, people, _ = without
+    assert workspace.row(people["campaigns"])["job_title"] is None
 
 
 def test_without_its_rule_nobody_is_soft_deleted(without):
-    office, people, _ = without
-    assert office.row(people["shouted"])["deleted_at"] is None
+    workspace, people, _ = without
+    assert workspace.row(people["shouted"])["deleted_at"] is None

@@ -10,81 +10,87 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.office import Office
+from tests.system.prepared import CLIENT
+from tests.system.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def office(open_one: Callable[..., Office]) -> Office:
-    """An office whose key for the login lies in a file, and whose client id comes from the environment."""
-    office = open_one(("client_id: office", "client_id: ${OFFICE_ID}"), log_in=False, pull=False)
-    office.environ["OFFICE_ID"] = "office"
-    key = office.folder / "token key"
+def workspace(new_workspace: Callable[..., Workspace]) -> Workspace:
+    """A workspace whose key for the login lies in a file, and whose client id comes from the environment."""
+    workspace = new_workspace(
+        ("client_id: sfsync-tests", "client_id: ${WORKSPACE_CLIENT_ID}"), log_in=False, pull=False
+    )
+    workspace.environ["WORKSPACE_CLIENT_ID"] = CLIENT
+    key = workspace.folder / "token key"
     key.touch(0o600)
-    key.write_text(office.environ.pop("SFSYNC_TOKEN_KEY"))
-    office.environ["SFSYNC_TOKEN_KEY_FILE"] = str(key)
-    office.environ["HOME"] = str(office.folder)
-    assert office.log_in("--json").code == 0, office.said
-    office.do("pull")
-    return office
+    key.write_text(workspace.environ.pop("SFSYNC_TOKEN_KEY"))
+    workspace.environ["SFSYNC_TOKEN_KEY_FILE"] = str(key)
+    workspace.environ["HOME"] = str(workspace.folder)
+    workspace.log_in_in_process()
+    workspace.do_in_process("pull")
+    return workspace
 
 
-def fake(office: Office, name: str, script: str) -> Path:
+def fake(workspace: Workspace, name: str, script: str) -> Path:
     """A program of that name first on the path; what it was called with is in the file returned."""
-    folder = office.folder / "bin"
+    folder = workspace.folder / "bin"
     folder.mkdir(exist_ok=True)
-    calls = office.folder / f"{name}.calls"
+    calls = workspace.folder / f"{name}.calls"
     program = folder / name
     program.write_text(f'#!/bin/sh\necho "$@" >> "{calls}"\n{script}\n')
     program.chmod(0o755)
-    office.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+    workspace.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
     return calls
 
 
-def test_crons_line_runs_in_an_empty_environment(office: Office) -> None:
-    contact = office.people()[0]
-    office.sql("UPDATE contacts SET phone = '+1 555 0777' WHERE salesforce_id = ?", contact)
-    printed = office.run("schedule", "cron").out
+def test_crons_line_runs_in_an_empty_environment(workspace: Workspace) -> None:
+    contact = workspace.people()[0]
+    workspace.sql("UPDATE contacts SET phone = '+1 555 0777' WHERE salesforce_id = ?", contact)
+    printed = workspace.run("schedule", "cron").out
     [line] = [line for line in printed.splitlines() if line and not line.startswith("#")]
     command = line.split(" ", 5)[5].replace(r"\%", "%")
 
     ended = subprocess.run(
-        ["/bin/sh", "-c", command], cwd="/", env={"HOME": str(office.folder)},
+        ["/bin/sh", "-c", command], cwd="/", env={"HOME": str(workspace.folder)},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert office.record(contact)["Phone"] == "+1 555 0777"
+    assert workspace.record(contact)["Phone"] == "+1 555 0777"
 
 
-def test_the_monitoring_line_runs_in_an_empty_environment_too(office: Office) -> None:
-    office.do("sync")
-    monitor = office.do("schedule", "cron")["monitor"]
-    environ = {"HOME": str(office.folder)}
+def test_the_monitoring_line_runs_in_an_empty_environment_too(workspace: Workspace) -> None:
+    workspace.do_in_process("sync")
+    monitor = workspace.do("schedule", "cron")["monitor"]
+    environ = {"HOME": str(workspace.folder)}
     ended = subprocess.run(
         ["/bin/sh", "-c", monitor], cwd="/", env=environ, timeout=60, check=False
     )
     assert ended.returncode == 0
 
 
-def test_a_crontab_is_installed_once_and_taken_away_again(office: Office) -> None:
-    crontab = office.folder / "crontab"
+def test_a_crontab_is_installed_once_and_taken_away_again(workspace: Workspace) -> None:
+    crontab = workspace.folder / "crontab"
     crontab.write_text("MAILTO=ops\n")
-    fake(office, "crontab", f'[ "$1" = -l ] && exec cat "{crontab}" || exec cat > "{crontab}"')
+    fake(workspace, "crontab", f'[ "$1" = -l ] && exec cat "{crontab}" || exec cat > "{crontab}"')
 
-    assert office.do("schedule", "cron", "--install", "--dry-run")["changed"] is True
+    assert workspace.do("schedule", "cron", "--install", "--dry-run")["changed"] is True
     assert crontab.read_text() == "MAILTO=ops\n"
-    assert office.do("schedule", "cron", "--install")["changed"] is True
+    assert workspace.do("schedule", "cron", "--install")["changed"] is True
     installed = crontab.read_text()
     assert installed.startswith("MAILTO=ops\n# sfsync: begin\n")
-    assert office.do("schedule", "cron", "--install")["changed"] is False
-    assert office.do("schedule", "cron", "--every", "15m", "--install")["changed"] is True
+    assert workspace.do_in_process("schedule", "cron", "--install")["changed"] is False
+    assert (
+        workspace.do_in_process("schedule", "cron", "--every", "15m", "--install")["changed"]
+        is True
+    )
     assert crontab.read_text().count("sfsync.yaml") == 1
-    assert office.do("schedule", "cron", "--uninstall")["changed"] is True
+    assert workspace.do("schedule", "cron", "--uninstall")["changed"] is True
     assert crontab.read_text() == "MAILTO=ops\n"
-    assert office.do("schedule", "cron", "--uninstall")["changed"] is False
+    assert workspace.do_in_process("schedule", "cron", "--uninstall")["changed"] is False
 
 
-def test_units_pass_systemds_own_check(office: Office, tmp_path: Path) -> None:
+def test_units_pass_systemds_own_check(workspace: Workspace, tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None and os.environ.get("CI") != "true":
         pytest.skip("systemd-analyze is not installed")
@@ -92,7 +98,7 @@ def test_units_pass_systemds_own_check(office: Office, tmp_path: Path) -> None:
     for kind, arguments in (("--user", ()), ("--system", ("--system",))):
         folder = tmp_path / kind
         folder.mkdir()
-        for path, text in office.do("schedule", "systemd", "--every", "6h", *arguments)[
+        for path, text in workspace.do("schedule", "systemd", "--every", "6h", *arguments)[
             "files"
         ].items():
             (folder / Path(path).name).write_text(text)
@@ -111,48 +117,48 @@ def test_units_pass_systemds_own_check(office: Office, tmp_path: Path) -> None:
         assert broken.returncode != 0, "the check can fail"
 
 
-def test_units_are_installed_once_started_and_taken_away(office: Office) -> None:
-    calls = fake(office, "systemctl", "exit 0")
-    units = office.folder / ".config" / "systemd" / "user"
+def test_units_are_installed_once_started_and_taken_away(workspace: Workspace) -> None:
+    calls = fake(workspace, "systemctl", "exit 0")
+    units = workspace.folder / ".config" / "systemd" / "user"
 
-    office.do("schedule", "systemd", "--install")
+    workspace.do("schedule", "systemd", "--install")
     assert sorted(path.name for path in units.iterdir()) == ["sfsync.service", "sfsync.timer"]
     assert calls.read_text().splitlines() == [
         "--user daemon-reload",
         "--user enable --now sfsync.timer",
     ]
-    assert office.do("schedule", "systemd", "--install")["changed"] is False
+    assert workspace.do_in_process("schedule", "systemd", "--install")["changed"] is False
     assert len(calls.read_text().splitlines()) == 2
     service = (units / "sfsync.service").read_text()
-    assert f"LoadCredential=sfsync-token-key:{office.folder}/token key" in service
-    assert office.environ["SFSYNC_TOKEN_KEY_FILE"] in service
-    office.do("schedule", "systemd", "--uninstall")
+    assert f"LoadCredential=sfsync-token-key:{workspace.folder}/token key" in service
+    assert workspace.environ["SFSYNC_TOKEN_KEY_FILE"] in service
+    workspace.do("schedule", "systemd", "--uninstall")
     assert list(units.iterdir()) == []
 
 
-def test_another_projects_unit_is_not_written_over(office: Office) -> None:
-    fake(office, "systemctl", "exit 0")
-    units = office.folder / ".config" / "systemd" / "user"
+def test_another_projects_unit_is_not_written_over(workspace: Workspace) -> None:
+    fake(workspace, "systemctl", "exit 0")
+    units = workspace.folder / ".config" / "systemd" / "user"
     units.mkdir(parents=True, exist_ok=True)
     (units / "sfsync.service").write_text(
         "[Service]\nExecStart=sfsync sync --config /else/where.yaml\n"
     )
 
-    ran = office.run("schedule", "systemd", "--install", "--json")
+    ran = workspace.run("schedule", "systemd", "--install", "--json")
 
     assert ran.code == 2, ran
     assert "--name" in ran.document["errors"][0]["hint"]
-    office.do("schedule", "systemd", "--install", "--name", "sfsync-second")
-    office.do("schedule", "systemd", "--uninstall", "--name", "sfsync-second")
+    workspace.do_in_process("schedule", "systemd", "--install", "--name", "sfsync-second")
+    workspace.do_in_process("schedule", "systemd", "--uninstall", "--name", "sfsync-second")
     (units / "sfsync.service").unlink()
 
 
-def test_a_manager_that_refuses_is_quoted(office: Office) -> None:
-    fake(office, "systemctl", "echo 'Failed to connect to bus' >&2; exit 1")
-    ran = office.run("schedule", "systemd", "--install", "--name", "sfsync-third", "--json")
+def test_a_manager_that_refuses_is_quoted(workspace: Workspace) -> None:
+    fake(workspace, "systemctl", "echo 'Failed to connect to bus' >&2; exit 1")
+    ran = workspace.run("schedule", "systemd", "--install", "--name", "sfsync-third", "--json")
     assert ran.code == 1
     assert "Failed to connect to bus" in ran.document["errors"][0]["message"]
-    units = office.folder / ".config" / "systemd" / "user"
+    units = workspace.folder / ".config" / "systemd" / "user"
     assert not list(units.glob("sfsync-third.*")), (
         "nothing is left that a second --install would take for done"
     )
@@ -167,30 +173,30 @@ def test_a_manager_that_refuses_is_quoted(office: Office) -> None:
     ],
 )
 def test_how_often_follows_from_the_rules_of_every_object(
-    office: Office, frequency: str, fallback: str, every: str | None
+    workspace: Workspace, frequency: str, fallback: str, every: str | None
 ) -> None:
-    before = office.yaml.read_text()
+    before = workspace.yaml.read_text()
     ruled = re.sub(r"frequency: real_time", f"frequency: {frequency}", before)
-    office.yaml.write_text(re.sub(r"fallback: hourly_batch", f"fallback: {fallback}", ruled))
+    workspace.yaml.write_text(re.sub(r"fallback: hourly_batch", f"fallback: {fallback}", ruled))
     try:
-        ran = office.run("schedule", "cron", "--json")
+        ran = workspace.run("schedule", "cron", "--json")
     finally:
-        office.yaml.write_text(before)
+        workspace.yaml.write_text(before)
     assert ran.code == (0 if every else 2), ran
     assert ran.data.get("every") == every
 
 
-def test_of_several_objects_the_shortest_interval_counts(office: Office) -> None:
-    before = office.yaml.read_text()
-    office.yaml.write_text(before.replace("fallback: hourly_batch", "fallback: daily_batch", 1))
+def test_of_several_objects_the_shortest_interval_counts(workspace: Workspace) -> None:
+    before = workspace.yaml.read_text()
+    workspace.yaml.write_text(before.replace("fallback: hourly_batch", "fallback: daily_batch", 1))
     try:
-        assert office.do("schedule", "cron")["every"] == "1h"
+        assert workspace.do("schedule", "cron")["every"] == "1h"
     finally:
-        office.yaml.write_text(before)
+        workspace.yaml.write_text(before)
 
 
-def test_a_secret_given_by_value_is_left_out_and_told(office: Office) -> None:
-    ran = office.run("schedule", "cron", "--json", SFSYNC_TOKEN_KEY="c2VjcmV0")
+def test_a_secret_given_by_value_is_left_out_and_told(workspace: Workspace) -> None:
+    ran = workspace.run("schedule", "cron", "--json", SFSYNC_TOKEN_KEY="c2VjcmV0")
     assert ran.code == 0
     assert "c2VjcmV0" not in ran.out
     assert "SFSYNC_TOKEN_KEY_FILE" in ran.warnings
@@ -206,8 +212,8 @@ def test_a_secret_given_by_value_is_left_out_and_told(office: Office) -> None:
     ],
 )
 def test_a_wrong_schedule_is_told_with_exit_code_2(
-    office: Office, arguments: tuple[str, ...], told: str
+    workspace: Workspace, arguments: tuple[str, ...], told: str
 ) -> None:
-    ran = office.run("schedule", *arguments, "--json")
+    ran = workspace.run("schedule", *arguments, "--json")
     assert ran.code == 2
     assert told in json.dumps(ran.document["errors"])

@@ -6,12 +6,12 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def aged(open_one):
+def aged(new_workspace):
     """Somebody was edited two hours ago, yesterday, last week, before New Year; unseen, as it were."""
-    office = open_one(contacts=6, leads=2)
+    workspace = new_workspace(contacts=6, leads=2)
     now = datetime.now(UTC)
     ahead = 12 - now.hour  # of UTC, where it is noon now: no test runs into midnight
-    office.environ["TZ"] = f"NOON{-ahead:+d}"
+    workspace.environ["TZ"] = f"NOON{-ahead:+d}"
     midnight = now.astimezone(timezone(timedelta(hours=ahead))).replace(hour=0, minute=0, second=0)
     ages = {
         "just now": now - timedelta(minutes=1),
@@ -21,18 +21,18 @@ def aged(open_one):
         "this year": datetime(2026, 1, 2, tzinfo=UTC),
         "last year": datetime(2025, 12, 30, tzinfo=UTC),
     }
-    people = dict(zip(ages, office.people(), strict=True))
+    people = dict(zip(ages, workspace.people(), strict=True))
     for when, at in ages.items():
-        office.edit(people[when], Title=f"since {when}")
-        office.stamp(people[when], at)
-    return office, people
+        workspace.edit(people[when], Title=f"since {when}")
+        workspace.stamp(people[when], at)
+    return workspace, people
 
 
-def seen(office, people):
+def seen(workspace, people):
     return {
         when
         for when, who in people.items()
-        if (office.row(who)["job_title"] or "").startswith("since")
+        if (workspace.row(who)["job_title"] or "").startswith("since")
     }
 
 
@@ -50,11 +50,11 @@ def seen(office, people):
 def test_a_pull_reads_from_when_it_is_told_or_a_little_before_its_watermark(
     aged, arguments, expected
 ):
-    office, people = aged
-    office.sql("UPDATE contacts SET job_title = NULL")
-    office.sql("DELETE FROM _contacts_base")  # as if both sides had always agreed on no title
-    office.do("pull", "--object", "contact", *arguments)
-    assert seen(office, people) == expected
+    workspace, people = aged
+    workspace.sql("UPDATE contacts SET job_title = NULL")
+    workspace.sql("DELETE FROM _contacts_base")  # as if both sides had always agreed on no title
+    workspace.do("pull", "--object", "contact", *arguments)
+    assert seen(workspace, people) == expected
 
 
 def test_a_time_that_lies_ahead_is_wrong_usage(aged):
@@ -75,18 +75,18 @@ def test_an_object_that_is_none_is_wrong_usage_and_the_known_ones_are_named(aged
 
 # -- the watermark ---------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def late(open_one):
+def late(new_workspace):
     """Somebody saves an edit; a pull passes by before the edit is committed; then it is."""
-    office = open_one(contacts=4, leads=2)
-    slow, quick = office.people()[:2]
-    office.local("edit", id=slow, fields={"Title": "Committed late"}, commit_delay_seconds=300)
-    office.edit(quick, Title="Committed at once")
-    office.do("pull")
-    between = office.row(slow)["job_title"], office.row(quick)["job_title"]
-    office.local("clock", advance_seconds=310)
-    office.edit(quick, Title="Later still")
-    office.do("pull")
-    return office, slow, quick, between
+    workspace = new_workspace(contacts=4, leads=2)
+    slow, quick = workspace.people()[:2]
+    workspace.local("edit", id=slow, fields={"Title": "Committed late"}, commit_delay_seconds=300)
+    workspace.edit(quick, Title="Committed at once")
+    workspace.do("pull")
+    between = workspace.row(slow)["job_title"], workspace.row(quick)["job_title"]
+    workspace.local("clock", advance_seconds=310)
+    workspace.edit(quick, Title="Later still")
+    workspace.do("pull")
+    return workspace, slow, quick, between
 
 
 def test_an_edit_that_is_not_committed_yet_is_not_seen(late):
@@ -95,34 +95,34 @@ def test_an_edit_that_is_not_committed_yet_is_not_seen(late):
 
 
 def test_a_late_commit_is_not_missed_by_the_next_pull(late):
-    office, slow, quick, _ = late
-    assert (office.row(slow)["job_title"], office.row(quick)["job_title"]) == (
+    workspace, slow, quick, _ = late
+    assert (workspace.row(slow)["job_title"], workspace.row(quick)["job_title"]) == (
         "Committed late",
         "Later still",
     )
 
 
 def test_the_watermark_is_the_orgs_time_not_this_machines(late):
-    office = late[0]
-    [contact, _] = office.do("status")["objects"]
+    workspace = late[0]
+    [contact, _] = workspace.do_in_process("status")["objects"]
     ahead = datetime.fromisoformat(contact["watermark"]) - datetime.now(UTC)
     assert timedelta(seconds=200) < ahead < timedelta(seconds=320)
 
 
 # -- nothing to do ---------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def idle(open_one):
+def idle(new_workspace):
     """Two hours after the last change, a pull and a sync with nothing to do."""
-    office = open_one(contacts=30, leads=10)
-    office.do("sync")
-    office.local("clock", advance_seconds=7200)
-    office.do("pull")
-    before, rows = office.everything(), (office.rows("contacts"), office.rows("leads"))
+    workspace = new_workspace(contacts=30, leads=10)
+    workspace.do_in_process("sync")
+    workspace.local("clock", advance_seconds=7200)
+    workspace.do_in_process("pull")
+    before, rows = workspace.everything(), (workspace.rows("contacts"), workspace.rows("leads"))
     runs = {}
     for command in ("pull", "push", "sync"):
-        with office.counted() as calls:
-            runs[command] = office.do(command), calls
-    return office, runs, (before, rows)
+        with workspace.counted() as calls:
+            runs[command] = workspace.do(command), calls
+    return workspace, runs, (before, rows)
 
 
 @pytest.mark.parametrize(("command", "most"), [("pull", 2), ("push", 0), ("sync", 2)])
@@ -133,9 +133,9 @@ def test_a_run_with_nothing_to_do_costs_at_most_a_call_an_object(idle, command, 
 
 
 def test_runs_with_nothing_to_do_write_nothing_on_either_side(idle):
-    office, _, (before, rows) = idle
-    assert office.everything() == before
-    assert (office.rows("contacts"), office.rows("leads")) == rows
+    workspace, _, (before, rows) = idle
+    assert workspace.everything() == before
+    assert (workspace.rows("contacts"), workspace.rows("leads")) == rows
 
 
 @pytest.mark.parametrize("command", ["pull", "push", "sync"])

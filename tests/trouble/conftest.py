@@ -1,4 +1,4 @@
-"""A desk for each test: a copy of one that was set up once, all on one org."""
+"""A workspace for each test: a copy of one that was set up once, all on one org."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.trouble.desk import Desk, open_desk
+from tests.system.prepared import PreparedWorkspaces
+from tests.system.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)
@@ -16,13 +17,15 @@ def hearing(at_a_terminal: None) -> None:
 
 
 @pytest.fixture(scope="module")
-def first_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Everything pulled, nothing changed; nobody works at this one."""
-    with open_desk(tmp_path_factory.mktemp("desk")) as desk:
-        yield desk
+def shared_workspace(
+    prepared_workspaces: PreparedWorkspaces, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workspace]:
+    """Everything pulled, nothing changed; tests work at copies of it."""
+    with prepared_workspaces.lend(tmp_path_factory.mktemp("workspace")) as workspace:
+        yield workspace
 
 
 @pytest.fixture
-def desk(first_desk: Desk, tmp_path: Path) -> Desk:
+def workspace(shared_workspace: Workspace, tmp_path: Path) -> Workspace:
     """A copy to work at."""
-    return first_desk.copied(tmp_path)
+    return shared_workspace.copied(tmp_path)

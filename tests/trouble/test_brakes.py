@@ -8,20 +8,21 @@ from typing import Any
 
 import pytest
 
-from tests.system.office import event
-from tests.trouble.desk import Desk, open_desk
+from tests.system.prepared import open_workspace
+from tests.system.workspace import Workspace, event
+from tests.trouble.convergence import check_convergence
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """More people than a few deletions are always allowed of."""
-    with open_desk(tmp_path_factory.mktemp("desk"), contacts=30, leads=1) as desk:
-        yield desk
+    with open_workspace(tmp_path_factory.mktemp("workspace"), contacts=30, leads=1) as workspace:
+        yield workspace
 
 
 @pytest.fixture
-def desk(first: Desk, tmp_path: Path) -> Iterator[Desk]:
-    """A copy of the desk; the org gets its records and switches back."""
+def workspace(first: Workspace, tmp_path: Path) -> Iterator[Workspace]:
+    """A copy of the workspace; the org gets its records and switches back."""
     state = first.org.state
     rows = {table.kind.name: dict(table.rows) for table in state.tables}
     yield first.copied(tmp_path)
@@ -34,50 +35,50 @@ def desk(first: Desk, tmp_path: Path) -> Iterator[Desk]:
     state.meter.reset()
 
 
-def delete_most(desk: Desk) -> None:
-    for who in desk.people()[:21]:
-        desk.local("delete", id=who)
+def delete_most(workspace: Workspace) -> None:
+    for who in workspace.people()[:21]:
+        workspace.local("delete", id=who)
 
 
-def empty(desk: Desk) -> None:
-    for who in desk.people():
-        desk.local("delete", id=who)
-        desk.local("purge", id=who)
+def empty(workspace: Workspace) -> None:
+    for who in workspace.people():
+        workspace.local("delete", id=who)
+        workspace.local("purge", id=who)
 
 
-def blank_there(desk: Desk) -> None:
-    for who in desk.people():
-        desk.edit(who, Phone=None)
+def blank_there(workspace: Workspace) -> None:
+    for who in workspace.people():
+        workspace.edit(who, Phone=None)
 
 
-def blank_here(desk: Desk) -> None:
-    desk.sql("UPDATE contacts SET phone = NULL")
+def blank_here(workspace: Workspace) -> None:
+    workspace.sql("UPDATE contacts SET phone = NULL")
 
 
-def limit_changes(desk: Desk) -> None:
-    desk.configure(("  # max_change: 50%", "  max_change: 50%"))
+def limit_changes(workspace: Workspace) -> None:
+    workspace.configure(("  # max_change: 50%", "  max_change: 50%"))
 
 
-def change_there(desk: Desk) -> None:
+def change_there(workspace: Workspace) -> None:
     """A script in Salesforce touches everybody."""
-    limit_changes(desk)
-    for who in desk.people():
-        desk.edit(who, Title="Scripted")
+    limit_changes(workspace)
+    for who in workspace.people():
+        workspace.edit(who, Title="Scripted")
 
 
-def change_here(desk: Desk) -> None:
-    limit_changes(desk)
-    desk.sql("UPDATE contacts SET job_title = 'Scripted'")
+def change_here(workspace: Workspace) -> None:
+    limit_changes(workspace)
+    workspace.sql("UPDATE contacts SET job_title = 'Scripted'")
 
 
-def map_otherwise(desk: Desk) -> None:
+def map_otherwise(workspace: Workspace) -> None:
     """The phone's column is taken from a field that nobody has filled in."""
-    text = desk.yaml.read_text(encoding="utf-8")
-    desk.yaml.write_text(text.replace("Phone: phone", "Fax: phone", 1), encoding="utf-8")
-    desk.told("pull", "--object", "lead", expect=0)
+    text = workspace.yaml.read_text(encoding="utf-8")
+    workspace.yaml.write_text(text.replace("Phone: phone", "Fax: phone", 1), encoding="utf-8")
+    workspace.stderr_of("pull", "--object", "lead", expect=0)
 
 
-BRAKES: dict[str, tuple[Callable[[Desk], None], list[str], str]] = {
+BRAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
     "most are deleted there": (delete_most, ["pull"], "would delete 21 and blank 0 of 30 rows"),
     "most are deleted there, by cron": (delete_most, ["sync"], "would delete 21"),
     "the org shows nobody": (
@@ -112,35 +113,37 @@ def every_day(cells: Iterable[str], *chosen: str) -> list[Any]:
     "name", every_day(BRAKES, "most are deleted there, by cron", "the org shows nobody")
 )
 def test_what_would_take_away_too_much_stops_before_anything_is_applied(
-    desk: Desk, name: str
+    workspace: Workspace, name: str
 ) -> None:
     happens, line, told = BRAKES[name]
-    happens(desk)
-    before = desk.everything(), desk.rows()
-    said = desk.told(*line, expect=7)
+    happens(workspace)
+    before = workspace.everything(), workspace.rows()
+    said = workspace.stderr_of(*line, expect=7)
     assert told in said
     assert "Nothing was applied." in said
     assert "--allow-mass-change" in said
-    assert desk.inside(*line, "--json").document["errors"][0]["slug"] == "unsafe-plan"
-    assert desk.inside(*line, "--dry-run", "--json").code == 7, "a preview of it is refused as well"
-    assert (desk.everything(), desk.rows()) == before
-    assert desk.inside(*line, "--allow-mass-change", "--json").code == 0
-    assert (desk.everything(), desk.rows()) != before or name == "the org shows nobody"
+    assert workspace.run_in_process(*line, "--json").document["errors"][0]["slug"] == "unsafe-plan"
+    assert workspace.run_in_process(*line, "--dry-run", "--json").code == 7, (
+        "a preview of it is refused as well"
+    )
+    assert (workspace.everything(), workspace.rows()) == before
+    assert workspace.run_in_process(*line, "--allow-mass-change", "--json").code == 0
+    assert (workspace.everything(), workspace.rows()) != before or name == "the org shows nobody"
 
 
-def test_an_edit_within_the_limits_is_none_of_the_brakes_business(desk: Desk) -> None:
-    desk.sql("UPDATE contacts SET phone = NULL WHERE id <= 20")
-    desk.sql("UPDATE contacts SET job_title = 'All of them'")
-    assert desk.inside("push").code == 0, desk.said[-2:]
-    assert [record["Title"] for record in desk.records().values()] == ["All of them"] * 30
+def test_an_edit_within_the_limits_is_none_of_the_brakes_business(workspace: Workspace) -> None:
+    workspace.sql("UPDATE contacts SET phone = NULL WHERE id <= 20")
+    workspace.sql("UPDATE contacts SET job_title = 'All of them'")
+    assert workspace.run_in_process("push").code == 0, workspace.printed[-2:]
+    assert [record["Title"] for record in workspace.records().values()] == ["All of them"] * 30
 
 
-def spend(desk: Desk, calls: int, *, limit: int = 100) -> None:
+def spend(workspace: Workspace, calls: int, *, limit: int = 100) -> None:
     """The org's calls of the day are used up but for its reserve and so many more."""
-    desk.org.state.settings.daily_api_requests = limit
-    desk.org.state.meter.reset()
+    workspace.org.state.settings.daily_api_requests = limit
+    workspace.org.state.meter.reset()
     for _ in range(limit * 8 // 10 - calls):
-        desk.org.state.meter.count()
+        workspace.org.state.meter.count()
 
 
 @pytest.mark.parametrize(
@@ -148,47 +151,49 @@ def spend(desk: Desk, calls: int, *, limit: int = 100) -> None:
     [["pull", "--full"], ["push"], ["sync"], ["push-activity", "-"]],
     ids=lambda line: line[0],
 )
-def test_the_reserve_is_left_for_everyone_else(desk: Desk, line: list[str]) -> None:
-    desk.sql("UPDATE contacts SET job_title = 'Waits'")
-    email = desk.rows()[0]["email"]
-    spend(desk, 1)
+def test_the_reserve_is_left_for_everyone_else(workspace: Workspace, line: list[str]) -> None:
+    workspace.sql("UPDATE contacts SET job_title = 'Waits'")
+    email = workspace.rows()[0]["email"]
+    spend(workspace, 1)
     stdin = b'{"id": "spent-%d", "type": "email_replied", "email": "%s", "campaign_id": "c", "timestamp": "2026-01-20T10:00:00Z"}\n'
-    ran = desk.inside(
+    ran = workspace.run_in_process(
         *line, "--json", stdin=stdin % (len(line), email.encode()) if "-" in line else b""
     )
     assert ran.code == 5, ran
     assert ran.document["errors"][0]["slug"] == "budget-spent"
     assert "20% of them are left for everyone else" in ran.document["errors"][0]["message"]
-    assert desk.org.state.meter.used <= 80
-    desk.org.state.settings.daily_api_requests = 15_000
-    desk.converges()
-    assert {record["Title"] for record in desk.records().values()} == {"Waits"}
+    assert workspace.org.state.meter.used <= 80
+    workspace.org.state.settings.daily_api_requests = 15_000
+    check_convergence(workspace)
+    assert {record["Title"] for record in workspace.records().values()} == {"Waits"}
 
 
 @pytest.mark.always
-def test_a_run_takes_no_more_than_its_share_however_much_is_left(desk: Desk) -> None:
-    desk.sql("UPDATE contacts SET job_title = 'By turns'")
-    desk.org.state.settings.daily_api_requests = 1_000
-    desk.configure(("api_per_run: 25%", "api_per_run: 0.1%"))
-    codes = [desk.inside("sync").code for _ in range(2)]
+def test_a_run_takes_no_more_than_its_share_however_much_is_left(workspace: Workspace) -> None:
+    workspace.sql("UPDATE contacts SET job_title = 'By turns'")
+    workspace.org.state.settings.daily_api_requests = 1_000
+    workspace.configure(("api_per_run: 25%", "api_per_run: 0.1%"))
+    codes = [workspace.run_in_process("sync").code for _ in range(2)]
     assert 5 in codes
     assert "this run has made 1 API calls, and may make 0.1% of the org's 1000" in "".join(
-        desk.said
+        workspace.printed
     )
-    assert desk.org.state.meter.used <= 2
-    desk.configure(("api_per_run: 0.1%", "api_per_run: 25%"))
-    desk.converges()
-    assert {record["Title"] for record in desk.records().values()} == {"By turns"}
+    assert workspace.org.state.meter.used <= 2
+    workspace.configure(("api_per_run: 0.1%", "api_per_run: 25%"))
+    check_convergence(workspace)
+    assert {record["Title"] for record in workspace.records().values()} == {"By turns"}
 
 
-def test_what_it_will_cost_is_told_before_anything_is_spent(desk: Desk) -> None:
-    desk.sql("UPDATE contacts SET job_title = 'Forecast'")
-    assert desk.hand_in_here(event("email_replied", desk.rows()[0]["email"], "forecast")) == 0
-    desk.sql("UPDATE contacts SET job_title = 'Told'")
-    before = desk.everything()
-    forecast = desk.inside("diff", "--json").data["cost"]
+def test_what_it_will_cost_is_told_before_anything_is_spent(workspace: Workspace) -> None:
+    workspace.sql("UPDATE contacts SET job_title = 'Forecast'")
+    workspace.push_events_in_process(
+        event("email_replied", workspace.rows()[0]["email"], "forecast")
+    )
+    workspace.sql("UPDATE contacts SET job_title = 'Told'")
+    before = workspace.everything()
+    forecast = workspace.run_in_process("diff", "--json").data["cost"]
     assert (forecast["org_writes"], forecast["mirror_writes"]) == (30, 30)
-    assert desk.everything() == before
-    with desk.counted() as calls:
-        assert desk.inside("push").code == 0
+    assert workspace.everything() == before
+    with workspace.counted() as calls:
+        assert workspace.run_in_process("push").code == 0
     assert forecast["api_calls"] == calls["used"] - 1, "beside the call that reads the rows again"

@@ -13,7 +13,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.trouble.desk import Desk
+from tests.system.workspace import Workspace
+from tests.trouble.convergence import check_convergence
 from tests.trouble.machine import at, patience_of, somebody_writing
 
 HOLDER = """
@@ -25,47 +26,54 @@ with FileLock(sys.argv[1]):
 """
 
 
-def test_another_program_that_writes_for_a_moment_is_waited_for(desk: Desk) -> None:
-    with somebody_writing(desk.mirror) as other, patience_of(20):
+def test_another_program_that_writes_for_a_moment_is_waited_for(workspace: Workspace) -> None:
+    with somebody_writing(workspace.mirror) as other, patience_of(20):
         letting_go = threading.Timer(0.15, other.execute, ["ROLLBACK"])
         letting_go.start()
-        assert desk.inside("sync").code == 0
+        assert workspace.run_in_process("sync").code == 0
         letting_go.join()
 
 
 @pytest.mark.parametrize("line", [["sync"], ["pull", "--full"], ["push"], ["push-activity"]])
-def test_another_program_that_writes_for_ever_is_told(desk: Desk, line: list[str]) -> None:
-    with somebody_writing(desk.mirror), patience_of(0.05):
-        told = desk.told(*line, expect=6)
+def test_another_program_that_writes_for_ever_is_told(
+    workspace: Workspace, line: list[str]
+) -> None:
+    with somebody_writing(workspace.mirror), patience_of(0.05):
+        told = workspace.stderr_of(*line, expect=6)
         assert "another program is writing" in told
         assert "try: " in told
-        assert desk.inside("status").code == 0, "looking is no writing"
-    desk.converges()
+        assert workspace.run_in_process("status").code == 0, "looking is no writing"
+    check_convergence(workspace)
 
 
 @pytest.mark.parametrize("place", ["run.begun", "pull.page_staged", "push.journaled", "push.sent"])
 def test_a_program_that_begins_to_write_in_the_middle_of_a_run_is_told(
-    desk: Desk, place: str
+    workspace: Workspace, place: str
 ) -> None:
-    desk.told("pull", expect=0)
-    ours, theirs = desk.people()[:2]
-    desk.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place}", ours)
-    desk.edit(theirs, Title=f"Theirs {place}")
-    with closing(sqlite3.connect(desk.mirror, isolation_level=None)) as other, patience_of(0.05):
+    workspace.stderr_of("pull", expect=0)
+    ours, theirs = workspace.people()[:2]
+    workspace.sql(
+        "UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place}", ours
+    )
+    workspace.edit(theirs, Title=f"Theirs {place}")
+    with (
+        closing(sqlite3.connect(workspace.mirror, isolation_level=None)) as other,
+        patience_of(0.05),
+    ):
         with at(place, lambda: other.execute("BEGIN IMMEDIATE")):
-            told = desk.told("sync", expect=6)
+            told = workspace.stderr_of("sync", expect=6)
         other.execute("ROLLBACK")
     assert "another program is writing" in told
-    desk.converges()
-    assert desk.record(ours)["Title"] == f"Ours {place}"
-    assert desk.row(theirs)["job_title"] == f"Theirs {place}"
+    check_convergence(workspace)
+    assert workspace.record(ours)["Title"] == f"Ours {place}"
+    assert workspace.row(theirs)["job_title"] == f"Theirs {place}"
 
 
 @pytest.fixture
-def holder(desk: Desk) -> Iterator[subprocess.Popen[bytes]]:
+def holder(workspace: Workspace) -> Iterator[subprocess.Popen[bytes]]:
     """Another process that holds the run's lock."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, f"{desk.mirror}.lock"],
+        [sys.executable, "-c", HOLDER, f"{workspace.mirror}.lock"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
@@ -79,12 +87,14 @@ WRITING = [["sync"], ["pull"], ["push"], ["push-activity"], ["retry"], ["verify"
 
 
 @pytest.mark.parametrize("line", WRITING)
-def test_what_writes_does_not_begin_beside_another_run(desk: Desk, holder, line: list[str]) -> None:
-    desk.told(*line, expect=6)
-    assert desk.inside(*line, "--json").document["errors"][0]["slug"] == "mirror-busy"
+def test_what_writes_does_not_begin_beside_another_run(
+    workspace: Workspace, holder, line: list[str]
+) -> None:
+    workspace.stderr_of(*line, expect=6)
+    assert workspace.run_in_process(*line, "--json").document["errors"][0]["slug"] == "mirror-busy"
 
 
-def test_what_only_looks_does_not_mind_another_run(desk: Desk, holder) -> None:
+def test_what_only_looks_does_not_mind_another_run(workspace: Workspace, holder) -> None:
     for line in (
         ["status"],
         ["diff"],
@@ -93,31 +103,31 @@ def test_what_only_looks_does_not_mind_another_run(desk: Desk, holder) -> None:
         ["whoami"],
         ["sync", "--dry-run"],
     ):
-        assert desk.inside(*line).code == 0, line
+        assert workspace.run_in_process(*line).code == 0, line
 
 
 @pytest.mark.always
 def test_a_holder_that_is_stopped_still_holds_and_one_that_is_killed_does_not(
-    desk: Desk, holder
+    workspace: Workspace, holder
 ) -> None:
     holder.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, holder.pid, os.WSTOPPED)
-    assert "holds the lock" in desk.told("sync", expect=6)
-    assert desk.inside("sync", "--skip-if-locked").code == 0
+    assert "holds the lock" in workspace.stderr_of("sync", expect=6)
+    assert workspace.run_in_process("sync", "--skip-if-locked").code == 0
     holder.kill()
     holder.wait()
-    desk.converges()
+    check_convergence(workspace)
 
 
-def test_a_lock_file_that_is_left_behind_holds_nothing(desk: Desk) -> None:
-    lock = desk.folder / "mirror.db.lock"
+def test_a_lock_file_that_is_left_behind_holds_nothing(workspace: Workspace) -> None:
+    lock = workspace.folder / "mirror.db.lock"
     lock.write_text("4711\n")
-    desk.converges()
+    check_convergence(workspace)
 
 
-def test_a_folder_where_the_lock_should_be_is_told(desk: Desk) -> None:
-    (desk.folder / "mirror.db.lock").mkdir()
-    assert "the lock cannot be taken" in desk.told("sync", expect=1)
+def test_a_folder_where_the_lock_should_be_is_told(workspace: Workspace) -> None:
+    (workspace.folder / "mirror.db.lock").mkdir()
+    assert "the lock cannot be taken" in workspace.stderr_of("sync", expect=1)
 
 
 @pytest.mark.parametrize("place", ["run.begun", "pull.page_staged", "push.journaled", "push.sent"])
@@ -125,18 +135,18 @@ def test_a_folder_where_the_lock_should_be_is_told(desk: Desk) -> None:
     ("number", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
 def test_a_run_that_is_asked_to_stop_keeps_what_it_did_and_says_so(
-    desk: Desk, place: str, number: int, code: int
+    workspace: Workspace, place: str, number: int, code: int
 ) -> None:
-    desk.told("pull", expect=0)
-    ours, theirs = desk.people()[:2]
-    desk.sql(
+    workspace.stderr_of("pull", expect=0)
+    ours, theirs = workspace.people()[:2]
+    workspace.sql(
         "UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place} {number}", ours
     )
-    desk.edit(theirs, Title=f"Theirs {place} {number}")
+    workspace.edit(theirs, Title=f"Theirs {place} {number}")
     with at(place, lambda: os.kill(os.getpid(), number)):
-        ran = desk.inside("sync", "--json")
+        ran = workspace.run_in_process("sync", "--json")
     assert ran.code == code
     assert (ran.document["status"], ran.document["exit_code"]) == ("interrupted", code)
-    desk.converges()
-    assert desk.record(ours)["Title"] == f"Ours {place} {number}"
-    assert desk.row(theirs)["job_title"] == f"Theirs {place} {number}"
+    check_convergence(workspace)
+    assert workspace.record(ours)["Title"] == f"Ours {place} {number}"
+    assert workspace.row(theirs)["job_title"] == f"Theirs {place} {number}"

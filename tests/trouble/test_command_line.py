@@ -8,7 +8,8 @@ import signal
 
 import pytest
 
-from tests.trouble.desk import Desk
+from tests.system.workspace import Workspace
+from tests.trouble.convergence import check_convergence
 from tests.trouble.machine import at
 
 LONG = "x" * 100_000
@@ -96,25 +97,25 @@ WRONG = {
 
 @pytest.mark.always
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_command_line_is_told_and_nothing_is_done(desk: Desk, name: str) -> None:
+def test_a_wrong_command_line_is_told_and_nothing_is_done(workspace: Workspace, name: str) -> None:
     line, told = WRONG[name]
-    before = _data(desk)
-    said = " ".join(desk.told(*line, expect=2).replace("│", " ").split())
+    before = _data(workspace)
+    said = " ".join(workspace.stderr_of(*line, expect=2).replace("│", " ").split())
     assert " ".join(told.split()) in said
     assert len(said) < 6_000, "what was typed is quoted, but not all of it"
-    assert _data(desk) == before
+    assert _data(workspace) == before
 
 
-def _data(desk: Desk) -> list[list[dict[str, object]]]:
+def _data(workspace: Workspace) -> list[list[dict[str, object]]]:
     return [
-        desk.sql(f"SELECT * FROM {name}")
+        workspace.sql(f"SELECT * FROM {name}")
         for name in ("contacts", "leads", "events", "quarantine", "_outbox")
     ]
 
 
 @pytest.mark.parametrize("name", sorted(WRONG.keys() - {"a flag without its value"}))
-def test_with_json_it_is_one_document_all_the_same(desk: Desk, name: str) -> None:
-    ran = desk.inside(*WRONG[name][0], "--json")
+def test_with_json_it_is_one_document_all_the_same(workspace: Workspace, name: str) -> None:
+    ran = workspace.run_in_process(*WRONG[name][0], "--json")
     assert ran.out.count("\n") == 1
     document = ran.document
     assert (ran.code, document["exit_code"], document["status"]) == (2, 2, "failed")
@@ -135,39 +136,41 @@ BEFORE_LOGIN = [
 
 
 @pytest.mark.parametrize("command", BEFORE_LOGIN)
-def test_before_a_login_each_command_says_how_to_get_one(first_desk: Desk, command: str) -> None:
-    said = first_desk.told(command, "--profile", "nobody", expect=4)
+def test_before_a_login_each_command_says_how_to_get_one(
+    shared_workspace: Workspace, command: str
+) -> None:
+    said = shared_workspace.stderr_of(command, "--profile", "nobody", expect=4)
     assert "Profile 'nobody' is not logged in" in said
     assert "sfsync login" in said
 
 
 @pytest.mark.parametrize("command", [*BEFORE_LOGIN, "login", "status", "conflicts", "quarantine"])
-def test_before_init_each_command_says_how_to_begin(desk: Desk, command: str) -> None:
-    desk.yaml.unlink()
-    assert "sfsync init writes one" in desk.told(
-        command, expect=2, XDG_CONFIG_HOME=str(desk.folder)
+def test_before_init_each_command_says_how_to_begin(workspace: Workspace, command: str) -> None:
+    workspace.yaml.unlink()
+    assert "sfsync init writes one" in workspace.stderr_of(
+        command, expect=2, XDG_CONFIG_HOME=str(workspace.folder)
     )
 
 
-def test_a_terminal_that_interrupts_a_wait_gets_a_document_too(desk: Desk) -> None:
+def test_a_terminal_that_interrupts_a_wait_gets_a_document_too(workspace: Workspace) -> None:
     with at("pull.page_staged", lambda: os.kill(os.getpid(), signal.SIGINT)):
-        ran = desk.inside("pull", "--full", "--json")
+        ran = workspace.run_in_process("pull", "--full", "--json")
     assert ran.code == 130
     assert json.loads(ran.out)["errors"][0]["slug"] == "interrupted"
-    desk.converges()
+    check_convergence(workspace)
 
 
-def test_two_profiles_are_two_mirrors_of_one_org(desk: Desk) -> None:
-    assert desk.inside("login", "--profile", "second").code == 0, desk.said
-    assert desk.inside("sync", "--profile", "second").code == 0
-    assert desk.inside("sync").code == 0
-    assert (desk.folder / "mirror-second.db").exists()
-    assert desk.inside("diff", "--exit-code", "--profile", "second").code == 0
+def test_two_profiles_are_two_mirrors_of_one_org(workspace: Workspace) -> None:
+    assert workspace.run_in_process("login", "--profile", "second").code == 0, workspace.printed
+    assert workspace.run_in_process("sync", "--profile", "second").code == 0
+    assert workspace.run_in_process("sync").code == 0
+    assert (workspace.folder / "mirror-second.db").exists()
+    assert workspace.run_in_process("diff", "--exit-code", "--profile", "second").code == 0
 
 
-def test_a_mirror_that_belongs_to_another_org_is_not_mixed(desk: Desk) -> None:
-    desk.sql("UPDATE _sync SET org_id = '00D5f0000000009EAA'")
-    before = desk.rows()
+def test_a_mirror_that_belongs_to_another_org_is_not_mixed(workspace: Workspace) -> None:
+    workspace.sql("UPDATE _sync SET org_id = '00D5f0000000009EAA'")
+    before = workspace.rows()
     for line in (["login"], ["sync"], ["push"], ["whoami"]):
-        assert "belongs to org 00D5f0000000009EAA" in desk.told(*line, expect=4)
-    assert desk.rows() == before
+        assert "belongs to org 00D5f0000000009EAA" in workspace.stderr_of(*line, expect=4)
+    assert workspace.rows() == before

@@ -9,7 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.trouble.desk import Desk
+from tests.system.workspace import Workspace
+from tests.trouble.convergence import check_convergence
 
 
 def replaced(at: int, by: bytes):
@@ -32,54 +33,54 @@ def replaced(at: int, by: bytes):
     ],
 )
 def test_a_file_that_is_no_mirror_any_more_is_told_and_left_as_it_is(
-    desk: Desk, damage, told: str
+    workspace: Workspace, damage, told: str
 ) -> None:
-    content = damage(desk.mirror.read_bytes())
-    desk.mirror.write_bytes(content)
+    content = damage(workspace.mirror.read_bytes())
+    workspace.mirror.write_bytes(content)
     for command in ("status", "sync"):
-        message = desk.told(command, expect=1)
+        message = workspace.stderr_of(command, expect=1)
         assert told in message
         assert "try: " in message
-    assert desk.mirror.read_bytes() == content
+    assert workspace.mirror.read_bytes() == content
 
 
-def test_a_mirror_of_a_newer_sfsync_is_told_and_left_as_it_is(desk: Desk) -> None:
-    with closing(sqlite3.connect(desk.mirror)) as other:
+def test_a_mirror_of_a_newer_sfsync_is_told_and_left_as_it_is(workspace: Workspace) -> None:
+    with closing(sqlite3.connect(workspace.mirror)) as other:
         other.execute("PRAGMA user_version = 99")
-    content = desk.mirror.read_bytes()
-    assert "newer sfsync" in desk.told("sync", expect=1)
-    assert desk.mirror.read_bytes() == content
+    content = workspace.mirror.read_bytes()
+    assert "newer sfsync" in workspace.stderr_of("sync", expect=1)
+    assert workspace.mirror.read_bytes() == content
 
 
 @pytest.mark.always
-def test_an_empty_file_is_a_new_mirror_that_nobody_is_logged_in_with(desk: Desk) -> None:
-    desk.mirror.write_bytes(b"")
-    assert "sfsync login" in desk.told("sync", expect=4)
-    assert desk.inside("login").code == 0
-    desk.converges()
+def test_an_empty_file_is_a_new_mirror_that_nobody_is_logged_in_with(workspace: Workspace) -> None:
+    workspace.mirror.write_bytes(b"")
+    assert "sfsync login" in workspace.stderr_of("sync", expect=4)
+    assert workspace.run_in_process("login").code == 0
+    check_convergence(workspace)
 
 
-def test_a_mirror_that_was_lost_is_read_again_from_the_org(desk: Desk) -> None:
-    before = {row["salesforce_id"]: row["email"] for row in desk.rows()}
-    desk.mirror.unlink()
-    assert desk.inside("login").code == 0
-    desk.converges()
-    assert {row["salesforce_id"]: row["email"] for row in desk.rows()} == before
+def test_a_mirror_that_was_lost_is_read_again_from_the_org(workspace: Workspace) -> None:
+    before = {row["salesforce_id"]: row["email"] for row in workspace.rows()}
+    workspace.mirror.unlink()
+    assert workspace.run_in_process("login").code == 0
+    check_convergence(workspace)
+    assert {row["salesforce_id"]: row["email"] for row in workspace.rows()} == before
 
 
-def test_no_flipped_bit_is_answered_with_a_traceback(desk: Desk) -> None:
+def test_no_flipped_bit_is_answered_with_a_traceback(workspace: Workspace) -> None:
     """SQLite keeps no checksums: many bits are data and pass; none may end in a bug."""
-    content, chance = desk.mirror.read_bytes(), random.Random(20)
+    content, chance = workspace.mirror.read_bytes(), random.Random(20)
     for _ in range(30):
         flipped = bytearray(content)
         place = chance.randrange(len(flipped))
         flipped[place] ^= 1 << chance.randrange(8)
-        desk.mirror.write_bytes(flipped)
-        ran = desk.inside("status")
+        workspace.mirror.write_bytes(flipped)
+        ran = workspace.run_in_process("status")
         assert not re.search("Traceback|does not understand", ran.err), f"byte {place}: {ran.err}"
-    desk.mirror.write_bytes(content)
+    workspace.mirror.write_bytes(content)
 
 
-def test_facts_that_were_kept_and_are_damaged_are_asked_for_again(desk: Desk) -> None:
-    desk.sql("UPDATE _facts SET facts = substr(facts, 2)")
-    desk.converges()
+def test_facts_that_were_kept_and_are_damaged_are_asked_for_again(workspace: Workspace) -> None:
+    workspace.sql("UPDATE _facts SET facts = substr(facts, 2)")
+    check_convergence(workspace)

@@ -11,8 +11,8 @@ from itertools import count
 
 import pytest
 
-from tests.system.office import event
-from tests.trouble.desk import Desk
+from tests.system.workspace import Workspace, event
+from tests.trouble.convergence import check_convergence
 
 NUMBER = count()
 
@@ -53,9 +53,11 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_line_costs_itself_alone_and_is_told_with_its_place(desk: Desk, name: str) -> None:
+def test_a_bad_line_costs_itself_alone_and_is_told_with_its_place(
+    workspace: Workspace, name: str
+) -> None:
     bad, told = BAD[name]
-    email = desk.rows()[0]["email"]
+    email = workspace.rows()[0]["email"]
     if bad.startswith("{") and bad.endswith("}") and "\0" not in bad:
         whole = json.dumps(
             {
@@ -66,16 +68,24 @@ def test_a_bad_line_costs_itself_alone_and_is_told_with_its_place(desk: Desk, na
         )
         bad = f"{bad[:-1]}, {whole[1:]}"
     good = [line(email), line(email)]
-    (desk.folder / "odd.jsonl").write_text("\n".join((good[0], bad, good[1], "")), encoding="utf-8")
-    desk.told("push-activity", "odd.jsonl", expect=3)
-    [entry] = desk.sql("SELECT message FROM quarantine")
+    (workspace.folder / "odd.jsonl").write_text(
+        "\n".join((good[0], bad, good[1], "")), encoding="utf-8"
+    )
+    workspace.stderr_of("push-activity", "odd.jsonl", expect=3)
+    [entry] = workspace.sql("SELECT message FROM quarantine")
     assert entry["message"].startswith("odd.jsonl, line 2: ")
     assert told in entry["message"]
     ids = [json.loads(each)["id"] for each in good]
     assert (
-        len(desk.sql("SELECT id FROM events WHERE id IN (?, ?) AND state = 'handled'", *ids)) == 2
+        len(workspace.sql("SELECT id FROM events WHERE id IN (?, ?) AND state = 'handled'", *ids))
+        == 2
     )
-    assert desk.inside("push-activity", "odd.jsonl", "--json").data["activity"]["duplicates"] == 2
+    assert (
+        workspace.run_in_process("push-activity", "odd.jsonl", "--json").data["activity"][
+            "duplicates"
+        ]
+        == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,45 +103,52 @@ def test_a_bad_line_costs_itself_alone_and_is_told_with_its_place(desk: Desk, na
     ],
     ids=lambda text: text[:5].encode("ascii", "backslashreplace").decode(),
 )
-def test_an_odd_name_is_a_name(desk: Desk, campaign: str) -> None:
-    assert desk.hand_in_here(json.loads(line(desk.rows()[0]["email"], campaign_name=campaign))) == 0
-    desk.converges()
+def test_an_odd_name_is_a_name(workspace: Workspace, campaign: str) -> None:
+    workspace.push_events_in_process(
+        json.loads(line(workspace.rows()[0]["email"], campaign_name=campaign))
+    )
+    check_convergence(workspace)
 
 
 @pytest.mark.always
 def test_a_file_that_is_still_being_written_is_read_again_without_counting_twice(
-    desk: Desk,
+    workspace: Workspace,
 ) -> None:
-    email = desk.rows()[0]["email"]
+    email = workspace.rows()[0]["email"]
     lines = [line(email) for _ in range(3)]
-    file, text = desk.folder / "growing.jsonl", "\n".join(lines) + "\n"
+    file, text = workspace.folder / "growing.jsonl", "\n".join(lines) + "\n"
     file.write_text(text[:-40])
-    assert "still being written" in "".join(_messages(desk, "growing.jsonl", expect=3))
+    assert "still being written" in "".join(_messages(workspace, "growing.jsonl", expect=3))
     file.write_text(text)
-    activity = desk.inside("push-activity", "growing.jsonl", "--json").data["activity"]
+    activity = workspace.run_in_process("push-activity", "growing.jsonl", "--json").data["activity"]
     assert (activity["events"], activity["duplicates"]) == (1, 2)
 
 
-def test_a_half_written_csv_is_read_again_without_counting_twice(desk: Desk) -> None:
-    email = desk.rows()[0]["email"]
+def test_a_half_written_csv_is_read_again_without_counting_twice(workspace: Workspace) -> None:
+    email = workspace.rows()[0]["email"]
     text = "id,type,email,timestamp\n" + "".join(
         f"growing-{n},email_sent,{email},2026-01-20T10:00:00Z\n" for n in range(3)
     )
-    file = desk.folder / "growing.csv"
+    file = workspace.folder / "growing.csv"
     file.write_text(text[:-30])
-    assert "still being written" in "".join(_messages(desk, "growing.csv", expect=3))
+    assert "still being written" in "".join(_messages(workspace, "growing.csv", expect=3))
     file.write_text(text)
-    assert desk.inside("push-activity", "growing.csv", "--json").data["activity"]["events"] == 1
+    assert (
+        workspace.run_in_process("push-activity", "growing.csv", "--json").data["activity"][
+            "events"
+        ]
+        == 1
+    )
 
 
-def _messages(desk: Desk, name: str, *, expect: int) -> list[str]:
-    desk.told("push-activity", name, expect=expect)
-    return [row["message"] for row in desk.sql("SELECT message FROM quarantine")]
+def _messages(workspace: Workspace, name: str, *, expect: int) -> list[str]:
+    workspace.stderr_of("push-activity", name, expect=expect)
+    return [row["message"] for row in workspace.sql("SELECT message FROM quarantine")]
 
 
-def test_a_packed_file_is_told_with_the_way_to_unpack_it(desk: Desk) -> None:
-    (desk.folder / "events.jsonl.gz").write_bytes(gzip.compress(line("a@b.example").encode()))
-    assert "gunzip -c" in desk.told("push-activity", "events.jsonl.gz", expect=2)
+def test_a_packed_file_is_told_with_the_way_to_unpack_it(workspace: Workspace) -> None:
+    (workspace.folder / "events.jsonl.gz").write_bytes(gzip.compress(line("a@b.example").encode()))
+    assert "gunzip -c" in workspace.stderr_of("push-activity", "events.jsonl.gz", expect=2)
 
 
 @pytest.mark.parametrize(
@@ -145,29 +162,29 @@ def test_a_packed_file_is_told_with_the_way_to_unpack_it(desk: Desk) -> None:
         (b"%PDF-1.7", "PDF"),
     ],
 )
-def test_a_file_of_another_kind_is_told(desk: Desk, content: bytes, told: str) -> None:
-    (desk.folder / "events").write_bytes(content)
-    assert told in desk.told("push-activity", "events", expect=2).replace("\n", " ")
-    assert desk.sql("SELECT * FROM events") == []
+def test_a_file_of_another_kind_is_told(workspace: Workspace, content: bytes, told: str) -> None:
+    (workspace.folder / "events").write_bytes(content)
+    assert told in workspace.stderr_of("push-activity", "events", expect=2).replace("\n", " ")
+    assert workspace.sql("SELECT * FROM events") == []
 
 
-def test_a_pipe_with_a_name_a_byte_order_mark_and_windows_line_ends(desk: Desk) -> None:
-    email = desk.rows()[0]["email"]
-    pipe = desk.folder / "pipe"
+def test_a_pipe_with_a_name_a_byte_order_mark_and_windows_line_ends(workspace: Workspace) -> None:
+    email = workspace.rows()[0]["email"]
+    pipe = workspace.folder / "pipe"
     os.mkfifo(pipe)
     content = codecs.BOM_UTF8 + f"{line(email)}\r\n{line(email)}\r\n".encode()
     writer = threading.Thread(target=pipe.write_bytes, args=(content,))
     writer.start()
-    activity = desk.inside("push-activity", "pipe", "--json").data["activity"]
+    activity = workspace.run_in_process("push-activity", "pipe", "--json").data["activity"]
     writer.join()
     assert (activity["events"], activity["tasks"]) == (2, 2)
 
 
 @pytest.mark.always
-def test_the_same_events_by_every_way_are_the_same_events(desk: Desk) -> None:
-    one = json.loads(line(desk.rows()[0]["email"]))
-    assert desk.hand_in_here(one, one) == 0
-    assert desk.hand_in_here(one) == 0
+def test_the_same_events_by_every_way_are_the_same_events(workspace: Workspace) -> None:
+    one = json.loads(line(workspace.rows()[0]["email"]))
+    workspace.push_events_in_process(one, one)
+    workspace.push_events_in_process(one)
     csv = ",".join(one) + "\n" + ",".join(one.values()) + "\n"
-    assert desk.inside("push-activity", "-", stdin=csv.encode()).code == 0
-    assert len(desk.sql("SELECT * FROM activities WHERE event_id = ?", one["id"])) == 1
+    assert workspace.run_in_process("push-activity", "-", stdin=csv.encode()).code == 0
+    assert len(workspace.sql("SELECT * FROM activities WHERE event_id = ?", one["id"])) == 1

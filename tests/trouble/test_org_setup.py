@@ -7,29 +7,30 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.system.office import Office, open_office
+from tests.system.prepared import open_workspace
 from tests.system.test_org_setup import MADE, Setup, bare, codes
+from tests.system.workspace import Workspace
 
 
 @pytest.fixture
-def open_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Office]]:
-    """Opens an office that closes with the test."""
+def new_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Workspace]]:
+    """Opens a workspace that closes with the test."""
     with ExitStack() as stack:
         yield lambda **given: stack.enter_context(
-            open_office(tmp_path_factory.mktemp("office"), **given)
+            open_workspace(tmp_path_factory.mktemp("workspace"), **given)
         )
 
 
 def test_a_field_of_another_type_is_told_and_left_and_the_rest_goes_on(
-    open_one: Callable[..., Office],
+    new_workspace: Callable[..., Workspace],
 ) -> None:
-    office = bare(open_one)
-    setup = Setup(office)
+    workspace = bare(new_workspace)
+    setup = Setup(workspace)
     metadata = {"type": "Text", "label": "Score", "length": 20}
     body = {"FullName": "Contact.PenguinMails_Lead_Score__c", "Metadata": metadata}
     setup.call("POST", "tooling/sobjects/CustomField", json=body)
     before = setup.definitions()["Contact.PenguinMails_Lead_Score__c"]
-    ran = office.run("org", "setup", *MADE)
+    ran = workspace.run("org", "setup", *MADE)
     assert ran.code == 0, ran.out
     assert (
         "Contact.PenguinMails_Lead_Score__c: it is string in this org, and Number(9,0) is needed"
@@ -37,17 +38,17 @@ def test_a_field_of_another_type_is_told_and_left_and_the_rest_goes_on(
     )
     assert setup.definitions()["Contact.PenguinMails_Lead_Score__c"] == before
     assert "Contact.PenguinMails_Total_Opens__c" in setup.fields()
-    found = office.run("org", "check", "--json")
+    found = workspace.run("org", "check", "--json")
     assert ("mapping", "Contact.PenguinMails_Lead_Score__c") in codes(found)
-    assert office.run("sync", "--json").code == 0
+    assert workspace.run("sync", "--json").code == 0
 
 
 def test_a_call_that_fails_is_told_and_the_next_run_finishes(
-    open_one: Callable[..., Office],
+    new_workspace: Callable[..., Workspace],
 ) -> None:
-    office = bare(open_one)
-    setup = Setup(office)
-    office.local(
+    workspace = bare(new_workspace)
+    setup = Setup(workspace)
+    workspace.local(
         "faults",
         faults=[
             {"match": {"method": "POST", "path": "/tooling/sobjects/CustomField"}, "nth": [3], "fault": "lose_reply"},
@@ -55,13 +56,13 @@ def test_a_call_that_fails_is_told_and_the_next_run_finishes(
              "args": {"status": 400, "code": "LIMIT_EXCEEDED", "message": "not now"}},
         ],
     )  # fmt: skip
-    first = office.run("org", "setup", *MADE)
+    first = workspace.run("org", "setup", *MADE)
     assert first.code == 1
     assert {each["status"] for each in first.data["results"]} == {"done", "failed", "skipped"}
-    second = office.run("org", "setup", *MADE)
+    second = workspace.run("org", "setup", *MADE)
     assert second.code == 1
     assert "LIMIT_EXCEEDED: not now" in second.out
-    third = office.run("org", "setup", *MADE)
+    third = workspace.run("org", "setup", *MADE)
     assert third.code == 0, third.out
-    assert office.run("org", "setup", *MADE).data["changed"] == 0
+    assert workspace.run("org", "setup", *MADE).data["changed"] == 0
     assert len(setup.fields()) == sum(step["part"] == "field" for step in third.data["plan"])

@@ -7,19 +7,19 @@ import subprocess
 
 import pytest
 
-from tests.system.office import SFSYNC, Ran
-from tests.trouble.desk import Desk
+from tests.system.workspace import SFSYNC, CommandResult, Workspace
+from tests.trouble.convergence import check_convergence
 
 
 @pytest.fixture(scope="module")
-def shell(first_desk: Desk):
+def shell(shared_workspace: Workspace):
     """Runs a line in a shell beside the mirror; $S is sfsync."""
 
-    def run(line: str) -> Ran:
+    def run(line: str) -> CommandResult:
         done = subprocess.run(
             ["bash", "-c", line],
-            cwd=first_desk.folder,
-            env=first_desk.environ | {"S": SFSYNC},
+            cwd=shared_workspace.folder,
+            env=shared_workspace.environ | {"S": SFSYNC},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -30,7 +30,7 @@ def shell(first_desk: Desk):
         assert "Traceback" not in done.stderr
         assert "does not understand" not in done.stderr
         assert "Exception ignored" not in done.stderr
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     return run
 
@@ -60,9 +60,9 @@ def test_a_stream_that_is_full_closed_or_not_read_to_its_end(
     assert told in ran.err
 
 
-def test_after_all_that_the_mirror_is_whole(first_desk: Desk, shell) -> None:
+def test_after_all_that_the_mirror_is_whole(shared_workspace: Workspace, shell) -> None:
     assert shell("$S sync >/dev/full 2>&1").code == 1
-    first_desk.converges()
+    check_convergence(shared_workspace)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_without_a_home_the_configuration_beside_one_is_found_and_elsewhere_its_
     assert "no sfsync.yaml" in json.loads(ran.out)["errors"][0]["message"]
 
 
-def test_on_twenty_columns_no_line_is_wider(first_desk: Desk) -> None:
+def test_on_twenty_columns_no_line_is_wider(shared_workspace: Workspace) -> None:
     for line in (["diff"], ["conflicts"], ["quarantine"], ["pull"], ["verify"], ["push", "--help"]):
-        ran = first_desk.inside(*line, COLUMNS="20")
+        ran = shared_workspace.run_in_process(*line, COLUMNS="20")
         assert max(map(len, ran.out.splitlines())) <= 20, ran.out

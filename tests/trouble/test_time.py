@@ -16,8 +16,9 @@ from sfsync.cli.clock import LocalZone
 from sfsync.cli.since import parse_when
 from sfsync.errors import UsageError
 from sfsync.mapping.template import local_date
-from tests.system.office import event
-from tests.trouble.desk import Desk, open_desk
+from tests.system.prepared import open_workspace
+from tests.system.workspace import Workspace, event
+from tests.trouble.convergence import check_convergence
 from tests.trouble.machine import at
 
 ZONES = [
@@ -81,21 +82,20 @@ def test_a_tasks_day_is_the_events_day_in_the_configured_zone(
 
 @pytest.mark.parametrize("machine", ZONES)
 def test_the_machines_zone_changes_nothing_about_events_and_tasks(
-    desk: Desk, machine: str, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, machine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    email = desk.rows()[0]["email"]
+    email = workspace.rows()[0]["email"]
     key = f"zone-{machine}"
-    desk.configure(("timezone: UTC", "timezone: Asia/Kathmandu"))
+    workspace.configure(("timezone: UTC", "timezone: Asia/Kathmandu"))
     with machine_in(machine, monkeypatch):
-        assert (
-            desk.hand_in_here(event("email_sent", email, key, timestamp="2026-01-20T18:15:00Z"))
-            == 0
+        workspace.push_events_in_process(
+            event("email_sent", email, key, timestamp="2026-01-20T18:15:00Z")
         )
-    [sent] = desk.sql("SELECT task_id FROM activities WHERE event_id = ?", key)
-    assert desk.records("Task")[sent["task_id"]]["ActivityDate"] == "2026-01-21"
-    [kept] = desk.sql("SELECT timestamp FROM events WHERE id = ?", key)
+    [sent] = workspace.sql("SELECT task_id FROM activities WHERE event_id = ?", key)
+    assert workspace.records("Task")[sent["task_id"]]["ActivityDate"] == "2026-01-21"
+    [kept] = workspace.sql("SELECT timestamp FROM events WHERE id = ?", key)
     assert kept["timestamp"] == "2026-01-20T18:15:00Z"
-    stamps = desk.sql("SELECT started_at, finished_at FROM runs")
+    stamps = workspace.sql("SELECT started_at, finished_at FROM runs")
     assert all(text.endswith("Z") and len(text) == 20 for row in stamps for text in row.values())
 
 
@@ -159,60 +159,62 @@ def test_rare_and_impossible_times(text: str, told: str) -> None:
     [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10), timedelta(minutes=-10)],
 )
 def test_a_pull_misses_nothing_where_this_machines_clock_is_wrong(
-    desk: Desk, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watermark is the org's time."""
-    who = desk.people()[0]
+    who = workspace.people()[0]
     with machine_ahead(wrong_by, monkeypatch):
-        desk.told("pull", expect=0)
-        desk.edit(who, Title=f"first {wrong_by}")
-        desk.told("pull", expect=0)
-        assert desk.row(who)["job_title"] == f"first {wrong_by}"
-    desk.edit(who, Title=f"second {wrong_by}")
-    desk.told("pull", expect=0)
-    assert desk.row(who)["job_title"] == f"second {wrong_by}"
-    [mark] = desk.sql("SELECT at FROM _watermarks WHERE object = 'contact'")
+        workspace.stderr_of("pull", expect=0)
+        workspace.edit(who, Title=f"first {wrong_by}")
+        workspace.stderr_of("pull", expect=0)
+        assert workspace.row(who)["job_title"] == f"first {wrong_by}"
+    workspace.edit(who, Title=f"second {wrong_by}")
+    workspace.stderr_of("pull", expect=0)
+    assert workspace.row(who)["job_title"] == f"second {wrong_by}"
+    [mark] = workspace.sql("SELECT at FROM _watermarks WHERE object = 'contact'")
     assert abs(datetime.fromisoformat(mark["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_a_clock_that_jumps_back_between_two_runs_takes_nothing_back(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    email = desk.rows()[0]["email"]
+    email = workspace.rows()[0]["email"]
     with machine_ahead(timedelta(hours=1), monkeypatch):
-        assert desk.hand_in_here(event("email_sent", email, "before-the-jump")) == 0
-    assert desk.hand_in_here(event("email_sent", email, "after-the-jump")) == 0
-    assert desk.hand_in_here(event("email_sent", email, "before-the-jump")) == 0
-    desk.converges()
-    sent = desk.sql("SELECT task_id FROM activities WHERE event_id LIKE '%-the-jump'")
+        workspace.push_events_in_process(event("email_sent", email, "before-the-jump"))
+    workspace.push_events_in_process(event("email_sent", email, "after-the-jump"))
+    workspace.push_events_in_process(event("email_sent", email, "before-the-jump"))
+    check_convergence(workspace)
+    sent = workspace.sql("SELECT task_id FROM activities WHERE event_id LIKE '%-the-jump'")
     assert len({row["task_id"] for row in sent} - {None}) == 2
 
 
 @pytest.mark.always
 @pytest.mark.parametrize("place", ["pull.page_staged", "push.journaled", "activity.marked"])
 def test_a_clock_that_jumps_back_in_the_middle_of_a_run_takes_nothing_back(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, place: str
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    desk.told("pull", expect=0)
-    ours, theirs = desk.people()[:2]
-    desk.sql("UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place}", ours)
-    desk.edit(theirs, Title=f"Theirs {place}")
-    line = event("email_replied", desk.row(ours)["email"], f"jump-{place}")
-    (desk.folder / "events.jsonl").write_text(json.dumps(line) + "\n")
+    workspace.stderr_of("pull", expect=0)
+    ours, theirs = workspace.people()[:2]
+    workspace.sql(
+        "UPDATE contacts SET job_title = ? WHERE salesforce_id = ?", f"Ours {place}", ours
+    )
+    workspace.edit(theirs, Title=f"Theirs {place}")
+    line = event("email_replied", workspace.row(ours)["email"], f"jump-{place}")
+    (workspace.folder / "events.jsonl").write_text(json.dumps(line) + "\n")
     off = [timedelta()]
     monkeypatch.setattr(clock, "local_now", lambda: datetime.now(UTC) + off[0])
     command = ["push-activity", "events.jsonl"] if place.startswith("activity") else ["sync"]
     with at(place, lambda: off.append(off.pop() - timedelta(hours=1))):
-        assert desk.inside(*command).code == 0, desk.said[-2:]
-    assert desk.inside("push-activity", "events.jsonl").code == 0
-    desk.converges()
-    assert desk.record(ours)["Title"] == f"Ours {place}"
-    assert desk.row(theirs)["job_title"] == f"Theirs {place}"
+        assert workspace.run_in_process(*command).code == 0, workspace.printed[-2:]
+    assert workspace.run_in_process("push-activity", "events.jsonl").code == 0
+    check_convergence(workspace)
+    assert workspace.record(ours)["Title"] == f"Ours {place}"
+    assert workspace.row(theirs)["job_title"] == f"Theirs {place}"
     assert (
         len(
             [
                 task
-                for task in desk.tasks(ours)
+                for task in workspace.tasks(ours)
                 if task["PenguinMails_Event_Id__c"] == f"jump-{place}"
             ]
         )
@@ -221,20 +223,21 @@ def test_a_clock_that_jumps_back_in_the_middle_of_a_run_takes_nothing_back(
 
 
 def test_an_org_whose_clock_goes_back_loses_no_edit(tmp_path) -> None:
-    with open_desk(tmp_path) as desk:
-        [who, *_] = desk.people()
-        desk.local("clock", advance_seconds=3600)
-        desk.told("pull", expect=0)
-        desk.local("clock", advance_seconds=-600)
-        desk.edit(who, Title="after the jump")
-        desk.told("pull", expect=0)
-        assert desk.row(who)["job_title"] == "after the jump"
+    with open_workspace(tmp_path) as workspace:
+        [who, *_] = workspace.people()
+        workspace.local("clock", advance_seconds=3600)
+        workspace.stderr_of("pull", expect=0)
+        workspace.local("clock", advance_seconds=-600)
+        workspace.edit(who, Title="after the jump")
+        workspace.stderr_of("pull", expect=0)
+        assert workspace.row(who)["job_title"] == "after the jump"
 
 
-def test_an_event_of_tomorrow_is_believed_and_one_of_next_week_is_not(desk: Desk) -> None:
-    email = desk.rows()[0]["email"]
+def test_an_event_of_tomorrow_is_believed_and_one_of_next_week_is_not(workspace: Workspace) -> None:
+    email = workspace.rows()[0]["email"]
     soon, later = (
         f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (0.9, 7)
     )
-    assert desk.hand_in_here(event("email_sent", email, "soon", timestamp=soon)) == 0
-    assert desk.hand_in_here(event("email_sent", email, "later", timestamp=later)) == 3
+    workspace.push_events_in_process(event("email_sent", email, "soon", timestamp=soon))
+    later_event = event("email_sent", email, "later", timestamp=later)
+    workspace.push_events_in_process(later_event, expect=3)
