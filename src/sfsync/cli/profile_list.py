@@ -89,7 +89,7 @@ def _row(cli: Cli, config: Config, name: str) -> dict[str, Any]:
     from sfsync.auth.unattended import Way
     from sfsync.cli.stored_login import LOGIN_WAY, TOKEN_STORE
     from sfsync.config.file import load_config
-    from sfsync.mirror.overview import Glance, glance
+    from sfsync.mirror.overview import Overview, read_overview
 
     row: dict[str, Any] = {
         "name": name,
@@ -104,8 +104,8 @@ def _row(cli: Cli, config: Config, name: str) -> dict[str, Any]:
         seen = None
     else:
         trouble = ""
-        seen = glance(own.mirror_path)
-    look = seen or Glance()
+        seen = read_overview(own.mirror_path)
+    look = seen or Overview()
     way = Way.from_note(look.notes.get(LOGIN_WAY, ""))
     is_in = LOGIN_WAY in look.notes
     return row | {

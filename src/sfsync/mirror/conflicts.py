@@ -97,11 +97,9 @@ def record(database: Database, plan: RowPlan, local_id: LocalId, run_id: str) ->
             _hold(database, plan, local_id, decision, run_id)
         elif decision.conflict:
             _keep(database, plan, local_id, decision, run_id)
-    held = {decision.column for decision in plan.decisions if decision.winner is Side.HELD}
-    touched = (
-        {decision.column for decision in plan.decisions} | plan.new_base.keys() | plan.to_org.keys()
-    )
-    settle(database, plan.object, local_id, touched - held, now)
+    decided = {decision.column for decision in plan.decisions}
+    touched = decided | plan.new_base.keys() | plan.to_org.keys()
+    settle(database, plan.object, local_id, touched - bases.held_columns(plan), now)
 
 
 def settle(
@@ -143,8 +141,8 @@ def _hold(
 
 
 _INSERT = (
-    'INSERT INTO conflicts (object, person_id, salesforce_id, "column", base, local, remote, value, winner, rule,'
-    " state, run_id, found_at)"
+    'INSERT INTO conflicts (object, person_id, salesforce_id, "column",'
+    " base, local, remote, value, winner, rule, state, run_id, found_at)"
 )
 
 

@@ -1,4 +1,4 @@
-"""The mirror's file: opened with care, written in immediate transactions, its errors put into our words.
+"""The mirror's file: opened with care, written in immediate transactions, its errors translated.
 
 The file is born 0600 under any umask, before SQLite sees it; SQLite gives its journal the same
 mode. It keeps the rollback journal and ``synchronous = EXTRA``: SQLite before 3.51.3 can corrupt a
@@ -279,7 +279,7 @@ def _make_private(path: Path) -> None:
     """Create the file 0600 and its folder 0700 where they are missing; an existing file is made 0600.
 
     Raises:
-        MirrorError: the path leads, by a link, to somebody else's file, or cannot be made.
+        MirrorError: the path leads, by a link, to another user's file, or cannot be made.
     """
     try:
         _make_folder(path.parent)

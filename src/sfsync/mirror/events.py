@@ -1,6 +1,6 @@
 """Email events: what came in, whose they are, and what they did.
 
-An event is durable before anything else happens, once per id for ever. Its effects (the person's
+An event is durable before anything else happens, and idempotent by its id. Its effects (the person's
 row, the queued Task, the mark that it is handled) are one transaction, so it counts once whatever
 is repeated. What events change in rows counts as edited here, for the org still has to learn it.
 """
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from sfsync.mirror import provenance, purge, quarantine, records
+from sfsync.mirror import provenance, quarantine, records
 from sfsync.mirror.address_lookup import AddressLookup, chunks, marks
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
+from sfsync.mirror.purged_people import PURGED, PurgedPeople
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.activity import Effect, Person
+from sfsync.model.activity import Effect, Person, TaskDraft
 from sfsync.model.event import EmailEvent, EventType, match_key
 from sfsync.model.merges import Merge
 from sfsync.model.record import LocalId, Value
@@ -44,47 +45,36 @@ class Events:
     def keep(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
         """Store events durably, once per id. Returns ``(new, duplicates)``."""
         now = self._database.now()
-        forgotten = purge.PurgedPeople(self._database)
-        if forgotten:
-            events = [forgotten.without_person(event) for event in events]
+        purged = PurgedPeople(self._database)
+        if purged:
+            events = [purged.without_person(event) for event in events]
         with self._database.transaction(edits=True):
             new = self._database.run_many(
-                "INSERT OR IGNORE INTO events (id, type, email, match_key, campaign_id, campaign_name, timestamp,"
-                " received_at, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (
-                        event.id,
-                        event.type.value,
-                        event.email,
-                        match_key(event.email),
-                        event.campaign_id,
-                        event.campaign_name,
-                        event.timestamp,
-                        now,
-                        source,
-                    )
-                    for event in events
-                ),
+                "INSERT OR IGNORE INTO events (id, type, email, match_key,"
+                " campaign_id, campaign_name, timestamp, received_at, source)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (_written(event, now, source) for event in events),
             )
-            if forgotten:
+            if purged:
                 self._database.run(
-                    "UPDATE events SET state = 'handled', note = ? WHERE state = 'new' AND match_key = ''"
-                    " AND note = '' AND email = ''",
-                    [purge.PURGED],
+                    "UPDATE events SET state = 'handled', note = ?"
+                    " WHERE state = 'new' AND match_key = '' AND note = '' AND email = ''",
+                    [PURGED],
                 )
         return new, len(events) - new
 
     # -- whose -------------------------------------------------------------------------------------
     def unresolved_addresses(self) -> Iterator[str]:
-        """Match keys of events not handled yet that no live row has, nor a row that lives on in another."""
-        nobody = "".join(
-            f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS r WHERE {table.match('r')} = e.match_key"
-            " AND r.deleted_at IS NULL)"
+        """Match keys of events not handled yet that no live row has, nor one whose survivor is here."""
+        no_row = "".join(
+            f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS r"
+            f" WHERE {table.match('r')} = e.match_key AND r.deleted_at IS NULL)"
             for table in self._context.people_tables
         )
         after = ""
         while page := self._database.rows(
-            f"SELECT DISTINCT e.match_key FROM events AS e WHERE e.state = 'new' AND e.match_key > ?{nobody}"
+            "SELECT DISTINCT e.match_key FROM events AS e"
+            f" WHERE e.state = 'new' AND e.match_key > ?{no_row}"
             " ORDER BY e.match_key LIMIT ?",
             [after, PAGE],
         ):
@@ -95,7 +85,7 @@ class Events:
     def pending(self, limit: int) -> list[tuple[EmailEvent, tuple[Person, ...]]]:
         """The next events to handle, oldest first, each with the live rows of its address.
 
-        An address that only a merged or converted record had is that of the row it lives on in.
+        An address that only a merged or converted record had is that of its survivor.
         """
         found = self._database.rows(
             "SELECT id, type, email, timestamp, campaign_id, campaign_name, match_key FROM events"
@@ -113,13 +103,11 @@ class Events:
     def first_in_campaign(self, keys: Sequence[str]) -> set[str]:
         """Which of these keys are no activity yet."""
         taken: set[str] = set()
-        for chunk in chunks(keys):
-            taken |= {
-                row[0]
-                for row in self._database.rows(
-                    f"SELECT key FROM activities WHERE key IN ({marks(chunk)})", chunk
-                )
-            }
+        for some in chunks(keys):
+            found = self._database.rows(
+                f"SELECT key FROM activities WHERE key IN ({marks(some)})", some
+            )
+            taken |= {key for (key,) in found}
         return set(keys) - taken
 
     # -- handled -----------------------------------------------------------------------------------
@@ -132,57 +120,61 @@ class Events:
     def _apply(self, effect: Effect) -> None:
         database, event = self._database, effect.event
         if database.value("SELECT state FROM events WHERE id = ?", [event.id]) != "new":
-            return
+            return  # handled before: it counts once
         if effect.problem is not None:
-            self._refuse(effect, *effect.problem)
+            self._quarantine(effect, *effect.problem)
             return
-        place = self._whom(effect)
+        place = self._row_of(effect)
         if place is None:
             self._mark(event, "handled", None, None, "nothing to do")
             return
         table, local_id = place
         self._change(table, local_id, effect)
-        touched = {
-            **effect.set_values,
-            **effect.add_values,
-            **(effect.new_person[1] if effect.new_person else {}),
-        }
-        if touched:
-            provenance.note(
-                database, table, local_id, "event", touched, event.id, self._context.run_id
-            )
+        self._note_provenance(table, local_id, effect)
         if effect.task is not None:
-            database.run(
-                "INSERT OR IGNORE INTO activities (event_id, key, object, person_id, type, subject, fields, queued_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    event.id,
-                    effect.task.key,
-                    table.object,
-                    local_id,
-                    event.type.value,
-                    effect.task.subject,
-                    json.dumps(dict(effect.task.fields)),
-                    database.now(),
-                ],
-            )
+            self._queue(table, local_id, event, effect.task)
         self._mark(event, "handled", table.object, local_id, "")
         quarantine.settle_event(database, quarantine.EVENT, event.id)
 
-    def _refuse(self, effect: Effect, code: str, message: str, hint: str) -> None:
-        event = effect.event
-        person = effect.person
-        self._mark(
-            event,
-            "quarantined",
-            person.object if person else None,
-            person.local_id if person else None,
-            message,
+    def _note_provenance(self, table: MappedTable, local_id: LocalId, effect: Effect) -> None:
+        columns = {*effect.set_values, *effect.add_values}
+        if effect.new_person is not None:
+            columns |= effect.new_person[1].keys()
+        if columns:
+            run_id = self._context.run_id
+            provenance.note(
+                self._database, table, local_id, "event", columns, effect.event.id, run_id
+            )
+
+    def _queue(
+        self, table: MappedTable, local_id: LocalId, event: EmailEvent, task: TaskDraft
+    ) -> None:
+        self._database.run(
+            "INSERT OR IGNORE INTO activities"
+            " (event_id, key, object, person_id, type, subject, fields, queued_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                event.id,
+                task.key,
+                table.object,
+                local_id,
+                event.type.value,
+                task.subject,
+                json.dumps(dict(task.fields)),
+                self._database.now(),
+            ],
         )
-        refusal = quarantine.QuarantineEntry(
+
+    def _quarantine(self, effect: Effect, code: str, message: str, hint: str) -> None:
+        event, person = effect.event, effect.person
+        if person is None:
+            self._mark(event, "quarantined", None, None, message)
+        else:
+            self._mark(event, "quarantined", person.object, person.local_id, message)
+        entry = quarantine.QuarantineEntry(
             quarantine.EVENT, code, message, hint, event_id=event.id, payload=event.email
         )
-        quarantine.add(self._database, refusal, self._context.run_id)
+        quarantine.add(self._database, entry, self._context.run_id)
 
     def _mark(
         self,
@@ -197,15 +189,16 @@ class Events:
             [state, object_name, local_id, note, event.id],
         )
 
-    def _whom(self, effect: Effect) -> tuple[MappedTable, LocalId] | None:
-        """The person's row; somebody new gets one, and one alone, however many of their events come at once."""
+    def _row_of(self, effect: Effect) -> tuple[MappedTable, LocalId] | None:
+        """The person's row; a new person gets one, and only one, however many of their events come at once."""
         if effect.person is not None:
             return self._context.tables[effect.person.object], effect.person.local_id
         if effect.new_person is None:
             return None
         table, values = self._context.tables[effect.new_person[0]], effect.new_person[1]
         found = self._database.value(
-            f"SELECT id FROM {table.name} WHERE {table.match()} = ? AND deleted_at IS NULL ORDER BY id LIMIT 1",
+            f"SELECT id FROM {table.name} WHERE {table.match()} = ? AND deleted_at IS NULL"
+            " ORDER BY id LIMIT 1",
             [match_key(effect.event.email)],
         )
         if found is not None:
@@ -236,3 +229,17 @@ class Events:
             self._database.run(
                 f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id]
             )
+
+
+def _written(event: EmailEvent, received_at: str, source: str) -> tuple[Value, ...]:
+    return (
+        event.id,
+        event.type.value,
+        event.email,
+        match_key(event.email),
+        event.campaign_id,
+        event.campaign_name,
+        event.timestamp,
+        received_at,
+        source,
+    )

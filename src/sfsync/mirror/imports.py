@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sfsync.mirror import provenance, purge, records
+from sfsync.mirror import provenance, records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.purged_people import PurgedPeople
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.event import match_key
 from sfsync.model.record import LocalId, Value, Values
@@ -37,55 +38,60 @@ class Imports:
             ``purged``.
         """
         database, table = self._database, self._context.table(object_name)
+        noted_under = run_id or self._context.run_id
         counts = Counter({"created": 0, "updated": 0, "unchanged": 0})
-        is_people = table.object_map.kind.is_people
-        forgotten = purge.PurgedPeople(database) if is_people else None
+        purged, is_people = PurgedPeople(database), table.object_map.kind.is_people
         with database.transaction(edits=True):
             for values in rows:
-                key = match_key(str(values.get(table.object_map.match_on) or ""))
-                if forgotten and key in forgotten and not records.has_address(database, table, key):
+                key = _key(table, values)
+                if is_people and key in purged and not records.has_address(database, table, key):
                     counts["purged"] += 1
                     continue
                 action, local_id, columns = _import_one(database, table, values)
                 counts[action] += 1
                 if columns:
                     provenance.note(
-                        database,
-                        table,
-                        local_id,
-                        "imported",
-                        columns,
-                        source,
-                        run_id or self._context.run_id,
+                        database, table, local_id, "imported", columns, source, noted_under
                     )
         return dict(counts)
+
+
+def _key(table: MappedTable, values: Values) -> str:
+    return match_key(str(values.get(table.object_map.match_on) or ""))
 
 
 def _import_one(
     database: Database, table: MappedTable, values: Values
 ) -> tuple[str, LocalId, Sequence[str]]:
-    key = match_key(str(values.get(table.object_map.match_on) or ""))
+    """What was done with one record, to which row, and the columns it changed."""
     columns = list(values)
-    if key:
-        where, parameters = f"{table.match()} = ?", list[Value]([key])
-    else:  # nobody to recognise it by: the same record again is no second person
+    found = _recognised(database, table, values)
+    if found is None:
+        return "created", records.insert(database, table, values), columns
+    local_id = LocalId(int(found[0] or 0))
+    held = dict(zip(columns, found[1:], strict=False))
+    changed = {name: value for name, value in values.items() if value != held[name]}
+    match_on, key = table.object_map.match_on, _key(table, values)
+    if match_on in changed and match_key(str(held[match_on] or "")) == key:
+        # the same address in other capitals: the row's own spelling stays
+        del changed[match_on]
+    if not changed:
+        return "unchanged", local_id, []
+    records.write(database, table, local_id, changed)
+    return "updated", local_id, list(changed)
+
+
+def _recognised(database: Database, table: MappedTable, values: Values) -> Sequence[Value] | None:
+    """The oldest live row of this person: its id, and what it holds where the record says something."""
+    key, columns = _key(table, values), list(values)
+    where, parameters = f"{table.match()} = ?", list[Value]([key])
+    if not key:
+        # nothing to recognise the person by: the very same record again is no second person
         same = " AND ".join(f"{quoted(name)} IS ?" for name in columns) or "0"
-        where, parameters = (
-            f"{table.match()} IS NULL AND {same}",
-            [values[name] for name in columns],
-        )
-    found = database.row(
+        where, parameters = f"{table.match()} IS NULL AND {same}", list(values.values())
+    found: Sequence[Value] | None = database.row(
         f"SELECT id, {table.listed('', columns) or 'NULL'} FROM {table.name}"
         f" WHERE {where} AND deleted_at IS NULL ORDER BY id LIMIT 1",
         parameters,
     )
-    if found is None:
-        return "created", records.insert(database, table, values), columns
-    moved = {
-        name: values[name]
-        for name, held in zip(columns, found[1:], strict=False)
-        if values[name] != held
-        and not (name == table.object_map.match_on and match_key(str(held or "")) == key)
-    }
-    records.write(database, table, LocalId(found[0]), moved)
-    return "updated" if moved else "unchanged", LocalId(found[0]), list(moved)
+    return found

@@ -35,7 +35,7 @@ def run_lock(
         lock.acquire()
     except Timeout as error:
         raise MirrorBusy(
-            f"{database.path}: {_holder(database)}",
+            f"{database.path}: {_sentence(database)}",
             hint="Wait for it to end; for cron there is --skip-if-locked.",
         ) from error
     except OSError as error:
@@ -45,7 +45,7 @@ def run_lock(
         ) from error
     try:
         _make_private(path)
-        _sign(database, run_id, command)
+        _note_holder(database, run_id, command)
         yield
     finally:
         lock.release()
@@ -62,7 +62,7 @@ def holder(database: Database) -> tuple[str, str] | None:
     except Timeout:
         kept = database.value("SELECT value FROM _notes WHERE name = ?", [HOLDER])
         since = str(database.parsed(kept)["since"]) if kept else ""
-        return _holder(database), since
+        return _sentence(database), since
     except OSError:
         return None
     lock.release()
@@ -74,24 +74,24 @@ def _make_private(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _sign(database: Database, run_id: str, command: str) -> None:
-    told = json.dumps(
+def _note_holder(database: Database, run_id: str, command: str) -> None:
+    note = json.dumps(
         {"run_id": run_id, "command": command, "since": database.now(), "pid": os.getpid()}
     )
     with database.transaction(edits=True):
         database.run(
             "INSERT INTO _notes (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            [HOLDER, told],
+            [HOLDER, note],
         )
 
 
-def _holder(database: Database) -> str:
+def _sentence(database: Database) -> str:
     kept = database.value("SELECT value FROM _notes WHERE name = ?", [HOLDER])
     if not kept:
         return "another run holds the lock"
-    told = database.parsed(kept)
+    note = database.parsed(kept)
     return (
-        f"`{told['command']}` holds the lock since {told['since']}"
-        f" (run {told['run_id']}, process {told['pid']})"
+        f"`{note['command']}` holds the lock since {note['since']}"
+        f" (run {note['run_id']}, process {note['pid']})"
     )

@@ -1,4 +1,4 @@
-"""A look at a mirror from outside: whose it is and how it fares. Nothing is made, changed, locked or brought up to date."""
+"""A mirror read from outside: whose it is and how it fares. Nothing is made, changed, locked or migrated."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sfsync.mirror.runs import GOOD
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """What there is to see.
+class Overview:
+    """What a mirror says of itself.
 
     Attributes:
         org_id: empty where it was never logged in.
@@ -26,7 +26,7 @@ class Glance:
     trouble: str = ""
 
 
-def glance(path: Path) -> Glance | None:
+def read_overview(path: Path) -> Overview | None:
     """Look at a mirror's file; ``None`` where there is none."""
     if not path.exists():
         return None
@@ -42,8 +42,8 @@ def glance(path: Path) -> Glance | None:
             ).fetchone()
             notes = connection.execute("SELECT name, value FROM _notes").fetchall()
     except sqlite3.Error as error:
-        return Glance(trouble=f"cannot be read: {error}")
-    return Glance(
+        return Overview(trouble=f"cannot be read: {error}")
+    return Overview(
         str(org_id[0] or "") if org_id else "",
         str(last[0] or "") if last else "",
         {str(name): str(value) for name, value in notes},

@@ -47,7 +47,7 @@ class PersonHistory:
         persons = people(database, list(self._context.tables.values()), who)
         history: dict[str, Any] = {"email": who}
         history["rows"] = [_row(database, *person) for person in persons]
-        keys = {match_key(who)} | {match_key(key) for key in _addresses(database, persons)}
+        keys = {match_key(who)} | {match_key(key) for key in addresses(database, persons)}
         history["events"] = _events(database, persons, keys)
         for name, (table_name, order) in LISTED.items():
             history[name] = []
@@ -130,8 +130,8 @@ def _kin(
     return kin
 
 
-def _addresses(database: Database, persons: Sequence[Person]) -> list[str]:
-    """Their match keys, present and former."""
+def addresses(database: Database, persons: Sequence[Person]) -> list[str]:
+    """Match keys of these people, present and former."""
     keys = []
     for table, local_id in persons:
         if not table.object_map.kind.is_people:

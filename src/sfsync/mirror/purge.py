@@ -1,36 +1,29 @@
-"""Forgetting a person: nothing of them stays in the file, and they are not brought back by the next pull.
+"""Purging a person: nothing of them stays in the file, and they are not brought back by the next pull.
 
-What is remembered is a keyed hash of each address and Salesforce Id, enough to know them again and
-nothing else. Whoever asked to be erased does not expect to be there again after the next pull, file
-or event; a row that somebody puts into the mirror by hand, or ``readmit``, is a decision that
+Whoever asked to be erased does not expect to be there again after the next pull, file or event
+(``purged_people``); a row that is put into the mirror by hand, or ``readmit``, is a decision that
 counts.
 
 Deleting alone leaves old bytes in free pages, also from edits long ago: the whole file is written
-    anew (``VACUUM``).
+again (``VACUUM``).
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
-import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from sfsync.mirror import person_history, records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted, translated
+from sfsync.mirror.purged_people import PURGED, PurgedPeople, anonymous_id, keep_hashes
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.event import EmailEvent, EventType, match_key
-from sfsync.model.record import Remote, Value
-
-PURGED = "purged"
-_KEY = "forget_key"
+from sfsync.model.event import EventType, match_key
+from sfsync.model.record import LocalId, Remote, Row, Value
 
 
 class Purge:
@@ -41,7 +34,7 @@ class Purge:
         self._database = context.database
 
     def person(self, email: str, *, dry_run: bool = False) -> dict[str, Any]:
-        """Remove a person from the mirror and its journal, and write the file anew.
+        """Remove a person from the mirror and its journal, and write the file again.
 
         What stays has no personal data in it: the ids of events, so that none counts twice, and of
         Tasks.
@@ -68,36 +61,24 @@ class Purge:
 
     def readmit(self, email: str, *, dry_run: bool = False) -> bool:
         """Let a purged address in again; whether it had been purged."""
-        database, key = self._database, _key(self._database)
-        mark = _hash(bytes.fromhex(key), match_key(email)) if key else ""
-        person = database.value("SELECT person FROM _purged_people WHERE hash = ?", [mark])
-        if person is not None and not dry_run:
-            with database.transaction():
-                database.run("DELETE FROM _purged_people WHERE person = ?", [person])
-        return person is not None
+        person = PurgedPeople(self._database).person(match_key(email))
+        if person is None:
+            return False
+        if not dry_run:
+            with self._database.transaction():
+                self._database.run("DELETE FROM _purged_people WHERE person = ?", [person])
+        return True
 
     def unsent_consent(self, email: str) -> list[str]:
         """Why purging this person now would lose an opt-out, or a write whose outcome is not known."""
-        database = self._database
         reasons: list[str] = []
-        for table, local_id in person_history.people(database, self._context.people_tables, email):
-            row = records.find(database, table, "r.id = ?", [local_id])
-            if row is None:
-                continue
-            agreed = row.base.values if row.base else {}
-            reasons += [
-                f"{table.object} {local_id}: {column} is not in Salesforce yet"
-                for column in table.object_map.opt_out
-                if row.salesforce_id and row.local.values.get(column) and not agreed.get(column)
-            ]
-            unsettled = database.value(
-                "SELECT count(*) FROM _outbox WHERE object = ? AND person_id = ?"
-                " AND state IN ('sending', 'unknown')",
-                [table.object, local_id],
-            )
-            if unsettled:
-                reasons.append(f"{table.object} {local_id}: a write is in doubt")
-        waiting = database.value(
+        tables = self._context.people_tables
+        for table, local_id in person_history.people(self._database, tables, email):
+            row = records.find(self._database, table, "r.id = ?", [local_id])
+            if row is not None:
+                reasons += _unsent_opt_outs(table, row)
+                reasons += self._unsettled_writes(table, local_id)
+        waiting = self._database.value(
             "SELECT count(*) FROM events WHERE match_key = ? AND state <> 'handled' AND type = ?",
             [match_key(email), EventType.UNSUBSCRIBED.value],
         )
@@ -105,65 +86,44 @@ class Purge:
             reasons.append("an unsubscribed event is not handled yet")
         return reasons
 
+    def _unsettled_writes(self, table: MappedTable, local_id: LocalId) -> list[str]:
+        unsettled = self._database.value(
+            "SELECT count(*) FROM _outbox WHERE object = ? AND person_id = ?"
+            " AND state IN ('sending', 'unknown')",
+            [table.object, local_id],
+        )
+        return [f"{table.object} {local_id}: a write is in doubt"] if unsettled else []
+
     def record_filter(self, object_name: str) -> Callable[[Remote], bool] | None:
-        """Whether a record is of a purged person who has no row here, and so is not brought in anew.
+        """Whether a record is of a purged person who has no row here, and so is not brought in again.
 
         ``None`` where nobody was purged, and for an object whose records are not people.
         """
         database, table = self._database, self._context.table(object_name)
-        forgotten = PurgedPeople(database)
-        if not forgotten or not table.object_map.kind.is_people:
+        purged = PurgedPeople(database)
+        if not purged or not table.object_map.kind.is_people:
             return None
 
         def is_purged(remote: Remote) -> bool:
             key = match_key(str(remote.values.get(table.object_map.match_on) or ""))
-            return (
-                (remote.salesforce_id in forgotten or key in forgotten)
-                and records.id_of(database, table, remote.salesforce_id) is None
-                and not (key and records.has_address(database, table, key))
-            )
+            if remote.salesforce_id not in purged and key not in purged:
+                return False
+            if records.id_of(database, table, remote.salesforce_id) is not None:
+                return False  # put in by hand since
+            return not (key and records.has_address(database, table, key))
 
         return is_purged
 
 
-class PurgedPeople:
-    """The people who were purged, by hash."""
-
-    def __init__(self, database: Database) -> None:
-        self._hashes = {found for (found,) in database.rows("SELECT hash FROM _purged_people")}
-        self._key = bytes.fromhex(_key(database)) if self._hashes else b""
-
-    def __bool__(self) -> bool:
-        return bool(self._hashes)
-
-    def __contains__(self, name: str) -> bool:
-        return bool(name) and _hash(self._key, name) in self._hashes
-
-    def without_person(self, event: EmailEvent) -> EmailEvent:
-        """The event, without the address of somebody purged: its id still counts as known, for ever."""
-        key = match_key(event.email)
-        if key not in self:
-            return event
-        return replace(
-            event,
-            id=_anonymous_id(self._key, event.id, key),
-            email="",
-            campaign_id="",
-            campaign_name="",
-        )
-
-
-def _key(database: Database) -> str:
-    return str(database.value("SELECT value FROM _notes WHERE name = ?", [_KEY]) or "")
-
-
-def _hash(key: bytes, name: str) -> str:
-    return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
-
-
-def _anonymous_id(secret: bytes, name: str, key: str) -> str:
-    """An event's id; where it holds the address, a hash of it, the same each time."""
-    return f"{PURGED}-{_hash(secret, name)[:32]}" if key in name.lower() else name
+def _unsent_opt_outs(table: MappedTable, row: Row) -> list[str]:
+    if not row.salesforce_id:
+        return []  # Salesforce does not know the person
+    agreed = row.base.values if row.base else {}
+    return [
+        f"{table.object} {row.local.local_id}: {column} is not in Salesforce yet"
+        for column in table.object_map.opt_out
+        if row.local.values.get(column) and not agreed.get(column)
+    ]
 
 
 class _DryRun(Exception):
@@ -177,7 +137,7 @@ def _roll_back() -> None:
 def mentions_address(text: object, key: str) -> bool:
     r"""Whether a text, also one inside JSON, holds this address; a longer one that ends or begins like it is another.
 
-    A dash before it may belong to an id that somebody made from it, so that is taken for the
+    A dash before it may belong to an id that its sender made from it, so that is taken for the
     address.
 
     >>> mentions_address('{"to": "Ada@x.example"}', "ada@x.example"), mentions_address("grada@x.example", "ada@x.example")
@@ -203,61 +163,47 @@ def _rewrite(database: Database) -> None:
 
 
 def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[str, Any]:
-    counts: Counter[str] = Counter()
     of_people = [table for table in tables if table.object_map.kind.is_people]
     people = person_history.people(database, of_people, key)
-    keys, linked = {key}, set()
-    for table, local_id in people:
-        found = database.row(
-            f"SELECT {table.match()}, salesforce_id FROM {table.name} WHERE id = ?", [local_id]
-        )
-        keys |= {found[0]} if found and found[0] else set()
-        linked |= {found[1]} if found and found[1] else set()
-        former = database.rows(
-            "SELECT match_key FROM _former_addresses WHERE object = ? AND person_id = ?",
-            [table.object, local_id],
-        )
-        keys |= {name for (name,) in former}
+    addresses = {key, *person_history.addresses(database, people)} - {""}
+    linked = _salesforce_ids(database, people)
+    counts: Counter[str] = Counter()
     for table, local_id in people:
         counts += _purge_row(database, table, int(local_id))
-    keys.discard("")
     for record in linked:
         database.run(
             "DELETE FROM _successors WHERE salesforce_id = ? OR successor_id = ?", [record, record]
         )
-    for name in keys:
-        counts += _purge_address(database, name)
-    secret = _keep_hashes(database, key, {*keys, *linked})
-    for name in keys:
-        _anonymise_ids(database, secret, name)
+    for address in addresses:
+        counts += _purge_address(database, address)
+    secret = keep_hashes(database, key, {*addresses, *linked})
+    for address in addresses:
+        _anonymise_ids(database, secret, address)
     return {
         "removed": {name: count for name, count in counts.items() if count},
         "records": sorted(linked),
-        "mentions": sum(_mentions(database, table, keys) for table in tables),
+        "mentions": sum(_mentions(database, table, addresses) for table in tables),
     }
 
 
+def _salesforce_ids(database: Database, people: Sequence[person_history.Person]) -> set[str]:
+    found = (
+        database.value(f"SELECT salesforce_id FROM {table.name} WHERE id = ?", [local_id])
+        for table, local_id in people
+    )
+    return {str(record) for record in found if record}
+
+
 def _anonymise_ids(database: Database, secret: bytes, key: str) -> None:
-    """Ids of events, and keys of Tasks, that somebody made from the address."""
+    """Ids of events, and keys of Tasks, that their sender made from the address."""
     for table, column in (("events", "id"), ("activities", "event_id"), ("activities", "key")):
         found = database.rows(
             f"SELECT {column} FROM {table} WHERE _mentions_address({column}, ?)", [key]
         )
         database.run_many(
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",
-            [(_anonymous_id(secret, name, key), name) for (name,) in found],
+            [(anonymous_id(secret, name, key), name) for (name,) in found],
         )
-
-
-def _keep_hashes(database: Database, key: str, names: Iterable[str]) -> bytes:
-    secret = _key(database) or secrets.token_hex(32)
-    database.run("INSERT OR REPLACE INTO _notes (name, value) VALUES (?, ?)", [_KEY, secret])
-    marks = {name: _hash(bytes.fromhex(secret), name) for name in {key, *names} if name}
-    database.run_many(
-        "INSERT OR REPLACE INTO _purged_people (hash, person, at) VALUES (?, ?, ?)",
-        [(mark, marks.get(key, ""), database.now()) for mark in marks.values()],
-    )
-    return bytes.fromhex(secret)
 
 
 def _purge_row(database: Database, table: MappedTable, local_id: int) -> Counter[str]:
@@ -284,8 +230,8 @@ def _counted_as(table_name: str) -> str:
 
 
 _ANONYMISE_EVENT = (
-    "UPDATE events SET email = '', match_key = '', campaign_id = '', campaign_name = '', source = '',"
-    f" note = '{PURGED}', object = NULL, person_id = NULL, state = 'handled'"
+    "UPDATE events SET email = '', match_key = '', campaign_id = '', campaign_name = '',"
+    f" source = '', note = '{PURGED}', object = NULL, person_id = NULL, state = 'handled'"
 )
 _TEXTS = {
     "quarantine": ("message", "hint", "payload", "event_id"),
@@ -333,12 +279,8 @@ def _anonymise_activities(database: Database, where: str, parameters: Sequence[V
 def _mentions(database: Database, table: MappedTable, keys: Iterable[str]) -> int:
     """Rows of other people that hold one of these addresses in some text of theirs."""
     texts = [name for name in table.columns if table.type_of(name) == "TEXT"]
+    if not texts:
+        return 0
     held = " OR ".join(f"_mentions_address({quoted(name)}, ?)" for name in texts)
-    return sum(
-        int(
-            database.value(f"SELECT count(*) FROM {table.name} WHERE {held}", [key] * len(texts))
-            or 0
-        )
-        for key in keys
-        if texts
-    )
+    count = f"SELECT count(*) FROM {table.name} WHERE {held}"
+    return sum(int(database.value(count, [key] * len(texts)) or 0) for key in keys)

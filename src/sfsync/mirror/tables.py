@@ -22,8 +22,6 @@ from sfsync.model.merges import Merge
 ALL = "*"
 """``_never_agreed`` of a row of which nothing was ever agreed."""
 
-"""The columns of a mapped table that are not mapped."""
-
 BASE_COLUMNS = {
     "deleted_at": "TEXT",
     "_salesforce_id": "TEXT",
