@@ -1,1 +1,1 @@
-"""The SQLite side: rows with their base, staged pages, the outbox, events, quarantine, conflicts, runs."""
+"""The SQLite side: rows and their base, stages, the outbox, events, quarantine, conflicts, runs."""

@@ -1,4 +1,4 @@
-"""Whose an address is: the live rows that have it, and the survivors of merged or converted ones."""
+"""Whose an address is: live rows that have it, and survivors of merged or converted ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AddressLookup:
         self._database = context.database
 
     def live(self, keys: Sequence[str]) -> dict[str, list[Person]]:
-        """The live rows that have these addresses, in the mapping's order of objects, oldest row first."""
+        """The live rows with these addresses, in the mapping's order of objects, oldest first."""
         found: dict[str, list[Person]] = {}
         for table in self._context.people_tables:
             for some in chunks(keys):
@@ -37,7 +37,7 @@ class AddressLookup:
         return found
 
     def survivors(self, keys: Sequence[str]) -> dict[str, list[Person]]:
-        """The live rows of the survivors of merged or converted records that had these addresses."""
+        """The live rows of survivors of merged or converted records with these addresses."""
         found: dict[str, list[Person]] = {}
         for table in self._context.people_tables:
             for some in chunks(keys):
@@ -67,7 +67,7 @@ class AddressLookup:
         return _person(table, row) if row else None
 
     def last_successor(self, object_name: str, salesforce_id: str) -> tuple[str, SalesforceId]:
-        """Where merges and conversions of a record end: object and Id; itself where there were none."""
+        """Where merges and conversions of a record end: object and Id; perhaps itself."""
         found = self._database.row(_LAST_SUCCESSOR, [object_name, salesforce_id])
         if found is None:
             return object_name, SalesforceId(salesforce_id)
@@ -79,7 +79,8 @@ WITH RECURSIVE trail (object, salesforce_id, steps) AS (
     SELECT ?, ?, 0
     UNION
     SELECT l.successor_object, l.successor_id, t.steps + 1
-    FROM _successors AS l JOIN trail AS t ON l.object = t.object AND l.salesforce_id = t.salesforce_id
+    FROM _successors AS l
+    JOIN trail AS t ON l.object = t.object AND l.salesforce_id = t.salesforce_id
     WHERE t.steps < 20
 )
 SELECT object, salesforce_id FROM trail ORDER BY steps DESC LIMIT 1

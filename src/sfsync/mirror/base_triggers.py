@@ -4,8 +4,8 @@ They write the base row at a row's first edit, whoever edits with whatever tool,
 changed here is the base table itself, not a scan. The guard is up only while sfsync itself writes.
 
 Trap: inside a trigger the outer statement's conflict clause rules, so under another program's
-``INSERT OR REPLACE`` an ``INSERT OR IGNORE`` here would replace the base. Hence ``WHERE NOT EXISTS``
-throughout.
+``INSERT OR REPLACE`` an ``INSERT OR IGNORE`` here would replace the base. Hence ``WHERE NOT
+EXISTS`` throughout.
 Trap: ``REPLACE`` deletes a row without firing its delete trigger. Hence a trigger before each
 insert that saves what is about to be replaced.
 """
@@ -61,7 +61,7 @@ def _replacing(table: MappedTable) -> str:
 
 
 def _inserted(table: MappedTable) -> str:
-    """After an insert: a new row was never agreed on; one that was replaced keeps its Salesforce Id."""
+    """After an insert: a new row was never agreed on; a replaced one keeps its Salesforce Id."""
     agreed_id = f"(SELECT _salesforce_id FROM {table.base} WHERE id = NEW.id)"
     return (
         f"AFTER INSERT ON {table.name} WHEN {_GUARD_IS_DOWN} BEGIN"
@@ -114,7 +114,8 @@ def _renumbered(table: MappedTable) -> str:
     """Before a change of the id, which is refused."""
     return (
         f"BEFORE UPDATE OF id ON {table.name} WHEN OLD.id IS NOT NEW.id BEGIN"
-        " SELECT RAISE(ABORT, 'the id of a row is for ever: sfsync has made Salesforce ids from it');"
+        " SELECT RAISE(ABORT,"
+        " 'the id of a row is for ever: sfsync has made Salesforce ids from it');"
         " END"
     )
 

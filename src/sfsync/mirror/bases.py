@@ -103,7 +103,7 @@ def _blank_columns(
 
 
 def prune(database: Database, table: MappedTable, local_id: LocalId) -> None:
-    """Drop the base where it says nothing any more: the row is as agreed, and its quarantine is over."""
+    """Drop the base where the row is as agreed again; its quarantine is over."""
     if database.run(table.sql_prune, {"id": local_id}):
         quarantine.settle_row(database, table.object, local_id)
 
@@ -128,7 +128,7 @@ def held_columns(plan: RowPlan) -> set[str]:
 def edited_since(
     database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan
 ) -> set[str]:
-    """The columns whose value from the org did not get into the row, for it was edited after the plan.
+    """The columns that did not take the org's value, because the row was edited after the plan.
 
     Asked after ``records.write``. Whoever edited never saw that value, so it is not agreed: with
     the base left where it was, the next plan finds both sides changed.

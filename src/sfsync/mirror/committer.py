@@ -108,7 +108,7 @@ class Committer:
         record: SalesforceId,
         successor_id: SalesforceId,
     ) -> None:
-        """What the row of a merged or converted record owned or had yet to send is its survivor's."""
+        """What a merged or converted record's row owned, or had yet to send, is its survivor's."""
         database = self._database
         successor_object = plan.successor_object or plan.object
         keep_successor(database, table, record, successor_object, successor_id)

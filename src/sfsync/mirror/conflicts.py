@@ -45,7 +45,7 @@ class Conflicts:
         ]
 
     def take(self, conflict_id: int, side: str) -> None:
-        """Decide a conflict: the value of ``local`` or ``remote`` stands; the next sync carries it on.
+        """Decide a conflict: the value of ``local`` or ``remote`` stands; the next sync sends it.
 
         Raises:
             UsageError: there is no such conflict, or it is settled.
@@ -80,7 +80,7 @@ class Conflicts:
     def _take_open(
         self, table: MappedTable, local_id: LocalId, column: str, remote: Value, winner: Side
     ) -> None:
-        """The base moves to the org's value: the row's own counts as the one edit there is, or takes it."""
+        """The base moves to the org's value; the row takes it too, or its own counts as an edit."""
         bases.keep(self._database, table, local_id)
         if winner is Side.REMOTE:
             records.write(self._database, table, local_id, {column: remote})
@@ -88,9 +88,9 @@ class Conflicts:
         bases.prune(self._database, table, local_id)
 
 
-# -- inside a transaction of the caller's ------------------------------------------------------------
+# -- inside a transaction of the caller's ----------------------------------------------------------
 def record(database: Database, plan: RowPlan, local_id: LocalId, run_id: str) -> None:
-    """Keep a plan's conflicts, inside a transaction; settle open ones whose field is held no longer."""
+    """Keep a plan's conflicts; settle open ones whose field is held no longer."""
     now = database.now()
     for decision in plan.decisions:
         if decision.winner is Side.HELD:
@@ -107,7 +107,8 @@ def settle(
 ) -> None:
     """These fields are at rest: their open conflicts are over."""
     still_open = database.rows(
-        "SELECT id, \"column\" FROM conflicts WHERE object = ? AND person_id = ? AND state = 'open'",
+        'SELECT id, "column" FROM conflicts'
+        " WHERE object = ? AND person_id = ? AND state = 'open'",
         [object_name, local_id],
     )
     if not still_open:

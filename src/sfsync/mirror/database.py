@@ -2,8 +2,8 @@
 
 The file is born 0600 under any umask, before SQLite sees it; SQLite gives its journal the same
 mode. It keeps the rollback journal and ``synchronous = EXTRA``: SQLite before 3.51.3 can corrupt a
-write-ahead log with two writers (reliability §1), and one writer with durable commits is all that a
-sync needs.
+write-ahead log with two writers (reliability §1), and one writer with durable commits is all that
+a sync needs.
 
 A transaction raises a guard while it runs, so that the triggers which notice people's edits (see
 ``tables``) let sfsync's own writes pass. The guard is a row of the same file, set and cleared
@@ -180,7 +180,7 @@ class Database:
 
     @contextmanager
     def wiping(self) -> Iterator[None]:
-        """What is deleted or replaced in this block is overwritten in the file, not just unlinked."""
+        """What is deleted or replaced in this block is overwritten in the file."""
         before = self.value("PRAGMA secure_delete")
         self.value("PRAGMA secure_delete = ON")
         try:
@@ -276,7 +276,7 @@ _MEANINGS = {
 
 
 def _make_private(path: Path) -> None:
-    """Create the file 0600 and its folder 0700 where they are missing; an existing file is made 0600.
+    """Create the file 0600 and its folder 0700 where missing; make an existing file 0600.
 
     Raises:
         MirrorError: the path leads, by a link, to another user's file, or cannot be made.

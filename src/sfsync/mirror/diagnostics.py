@@ -95,7 +95,7 @@ class Diagnostics:
 
     # -- what is in it -----------------------------------------------------------------------------
     def usual_calls(self) -> int | None:
-        """API calls of the middle one of the last good runs that wrote; ``None`` before there was one."""
+        """Median API calls of the last good runs that made any; ``None`` before there was one."""
         spent = [
             int(run["report"]["api_calls"])
             for run in Runs(self._context).listed(limit=MOST_RUNS)

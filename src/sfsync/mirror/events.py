@@ -1,8 +1,9 @@
 """Email events: what came in, whose they are, and what they did.
 
-An event is durable before anything else happens, and idempotent by its id. Its effects (the person's
-row, the queued Task, the mark that it is handled) are one transaction, so it counts once whatever
-is repeated. What events change in rows counts as edited here, for the org still has to learn it.
+An event is durable before anything else happens, and idempotent by its id. Its effects (the
+person's row, the queued Task, the mark that it is handled) are one transaction, so it counts once
+whatever is repeated. What events change in rows counts as edited here, for the org has yet to get
+it.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Events:
 
     # -- whose -------------------------------------------------------------------------------------
     def unresolved_addresses(self) -> Iterator[str]:
-        """Match keys of events not handled yet that no live row has, nor one whose survivor is here."""
+        """Match keys of events not handled yet that no live row has, nor a survivor."""
         no_row = "".join(
             f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS r"
             f" WHERE {table.match('r')} = e.match_key AND r.deleted_at IS NULL)"
@@ -112,7 +113,7 @@ class Events:
 
     # -- handled -----------------------------------------------------------------------------------
     def apply(self, effects: Sequence[Effect]) -> None:
-        """In one transaction: change the people's rows, queue the Tasks, mark the events as handled."""
+        """In one transaction: change people's rows, queue Tasks, mark the events as handled."""
         with self._database.transaction(edits=True):
             for effect in effects:
                 self._apply(effect)
@@ -190,7 +191,7 @@ class Events:
         )
 
     def _row_of(self, effect: Effect) -> tuple[MappedTable, LocalId] | None:
-        """The person's row; a new person gets one, and only one, however many of their events come at once."""
+        """The person's row; a new person gets one, however many of their events come at once."""
         if effect.person is not None:
             return self._context.tables[effect.person.object], effect.person.local_id
         if effect.new_person is None:
@@ -206,7 +207,7 @@ class Events:
         return table, records.insert(self._database, table, values)
 
     def _change(self, table: MappedTable, local_id: LocalId, effect: Effect) -> None:
-        """Set and add. A later time and an opt-out are never taken back by an event that comes late."""
+        """Set and add. An event that comes late takes back no later time and no opt-out."""
         parts: list[str] = []
         parameters: list[Value] = []
         for column, value in effect.set_values.items():

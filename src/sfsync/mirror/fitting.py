@@ -1,4 +1,4 @@
-"""Making the mapped tables fit the configuration: created, given columns, retyped, watched by triggers."""
+"""Making the mapped tables fit the configuration: tables, columns, types, triggers."""
 
 from __future__ import annotations
 
@@ -165,7 +165,8 @@ def _check_own_columns(database: Database, name: str) -> None:
     types = _types(database, name)
     if any(column not in types for column in OWN_COLUMNS):
         raise MirrorError(
-            f"{database.path}: the table {name} was rebuilt by another tool and lacks {', '.join(OWN_COLUMNS)}",
+            f"{database.path}: the table {name} was rebuilt by another tool"
+            f" and lacks {', '.join(OWN_COLUMNS)}",
             hint=f"Restore a backup, or drop the table {name}: the next pull reads it again.",
         )
 
@@ -181,7 +182,7 @@ def _add_columns(database: Database, name: str, table: MappedTable, own: dict[st
 
 
 def _retype(database: Database, name: str, column: str, kind: str) -> None:
-    """Give a column another type; what cannot be read that way becomes blank, and is pulled again."""
+    """Give a column another type; what is no value of it becomes blank, and is pulled again."""
     old, new = quoted(f"_old_{column}"), quoted(column)
     database.run(f"ALTER TABLE {name} RENAME COLUMN {new} TO {old}")
     database.run(f"ALTER TABLE {name} ADD COLUMN {new} {kind}")
@@ -225,7 +226,7 @@ def _mark_never_agreed(database: Database, table: MappedTable, column: str) -> N
 
 
 def _mark_nothing_agreed(database: Database, table: MappedTable) -> None:
-    """The triggers were gone for a while (a tool rebuilt the table): any row may have been edited unseen."""
+    """The triggers were gone (a tool rebuilt the table): any row may have been edited unseen."""
     database.run(f"UPDATE {table.base} SET _never_agreed = '*'")
     database.run(
         f"INSERT INTO {table.base}"

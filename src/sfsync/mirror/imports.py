@@ -82,7 +82,7 @@ def _import_one(
 
 
 def _recognised(database: Database, table: MappedTable, values: Values) -> Sequence[Value] | None:
-    """The oldest live row of this person: its id, and what it holds where the record says something."""
+    """The oldest live row of this person: its id, and its values of the record's columns."""
     key, columns = _key(table, values), list(values)
     where, parameters = f"{table.match()} = ?", list[Value]([key])
     if not key:

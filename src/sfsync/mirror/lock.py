@@ -1,4 +1,4 @@
-"""One run at a time: a lock of the operating system's beside the mirror, which a killed run cannot leave behind.
+"""One run at a time, by a lock of the operating system's, which a killed run never leaves held.
 
 Who holds it, and since when, is a note in the mirror, for the message to the one who has to wait.
 The note is never used to decide.
@@ -52,7 +52,7 @@ def run_lock(
 
 
 def holder(database: Database) -> tuple[str, str] | None:
-    """Who holds the lock now, in a sentence, and since when (empty where unknown); ``None`` where nobody does."""
+    """Who holds the lock, in a sentence, and since when (perhaps empty); ``None`` if nobody."""
     path = database.path.with_name(database.path.name + ".lock")
     if not path.exists():
         return None

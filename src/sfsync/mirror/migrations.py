@@ -237,7 +237,8 @@ def _refuse_strangers(database: Database, owner: int, version: int) -> None:
     if owner == APPLICATION_ID:
         if version > SCHEMA:
             raise MirrorError(
-                f"{database.path}: this mirror was written by a newer sfsync (schema {version}, this one knows {SCHEMA})",
+                f"{database.path}: this mirror was written by a newer sfsync"
+                f" (schema {version}, this one knows {SCHEMA})",
                 hint="Update sfsync: it never takes a mirror back to an older form.",
             )
         return
@@ -300,9 +301,10 @@ def _rename_tables(schema: SchemaDatabase) -> None:
 
 
 def _rename_base_columns(schema: SchemaDatabase, table: str) -> None:
-    """A base table with new names, by a copy, for it is small; its triggers too, for other programs may edit next.
+    """A base table with new names, and its triggers, for other programs may edit next.
 
-    Not by ``RENAME COLUMN``, which stops at a broken view of the user's whatever is set.
+    By a copy, for it is small, and ``RENAME COLUMN`` stops at a broken view of the user's whatever
+    is set.
     """
     base = f"_{table}_base"
     created = schema.execute(

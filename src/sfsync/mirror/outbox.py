@@ -1,4 +1,4 @@
-"""Writes on their way to the org: the intent is durable before anything leaves, the outcome before the next batch.
+"""Writes to the org: the intent is durable before anything leaves, the outcome after each batch.
 
 A row of ``_outbox`` holds what was sent, what it was judged against and the plan behind it, so that
 a crash at any instant leaves enough to finish the job. Once settled it is the history that ``undo``
@@ -50,8 +50,8 @@ class Outbox:
         table = self._context.tables[plan.object]
         edit = database.value(f"SELECT _edit FROM {table.base} WHERE id = ?", [plan.local_id])
         return database.insert(
-            "INSERT INTO _outbox (run_id, object, person_id, salesforce_id, action, state, before, after, plan,"
-            " edit, sent_at) VALUES (?, ?, ?, ?, ?, 'sending', ?, ?, ?, ?, ?)",
+            "INSERT INTO _outbox (run_id, object, person_id, salesforce_id, action, state,"
+            " before, after, plan, edit, sent_at) VALUES (?, ?, ?, ?, ?, 'sending', ?, ?, ?, ?, ?)",
             [
                 self._context.run_id,
                 plan.object,
@@ -211,9 +211,9 @@ class Outbox:
     def accepted_writes(
         self, run_id: str, object_name: str, ids: Sequence[SalesforceId] | None = None
     ) -> Iterator[list[JournaledWrite]]:
-        """What ``undo`` restores: the accepted writes of a run, record by record, each record's oldest first.
+        """The accepted writes of a run, record by record, each record's oldest first.
 
-        The caller may commit between any two records.
+        This is what ``undo`` restores.         The caller may commit between any two records.
 
         Args:
             ids: only these records; all where ``None``.
@@ -252,7 +252,11 @@ class Outbox:
         )
 
     def history(self, run_id: str, *, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
-        """A page of what a run sent, in the order it went, whatever became of it, from ``after`` (a ``ref``) on."""
+        """A page of what a run sent, in order, whatever became of it.
+
+        Args:
+            after: the ``ref`` of the last write of the page before.
+        """
         found = self._database.rows(
             f"SELECT {_WRITE}, state, settled_at, error FROM _outbox"
             " WHERE run_id = ? AND ref > ? ORDER BY ref LIMIT ?",

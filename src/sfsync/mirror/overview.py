@@ -1,4 +1,4 @@
-"""A mirror read from outside: whose it is and how it fares. Nothing is made, changed, locked or migrated."""
+"""A mirror read from outside: nothing is made, changed, locked or migrated."""
 
 from __future__ import annotations
 

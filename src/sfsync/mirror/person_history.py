@@ -1,4 +1,4 @@
-"""One person's history, as the tables hold it: who it is, and everything that ever happened to their rows."""
+"""One person's history: who it is, and everything that ever happened to their rows."""
 
 from __future__ import annotations
 
@@ -68,9 +68,10 @@ class PersonHistory:
 
 
 def people(database: Database, tables: Sequence[MappedTable], who: str) -> list[Person]:
-    """The rows of a person: by address, present or former, by Salesforce Id, or by local id (``contact:12``).
+    """The rows of a person: by address, Salesforce Id, or local id (``contact:12``).
 
-    Merged and converted records are followed both ways, for they are one person.
+    An address may be a former one. Merged and converted records are followed both ways, for they
+    are one person.
     """
     found = [(table, local_id) for table in tables for local_id in _rows_of(database, table, who)]
     for table, local_id in found:  # grows while it is walked
@@ -99,9 +100,11 @@ def _rows_of(database: Database, table: MappedTable, who: str) -> list[LocalId]:
     was = "lower(trim(json_extract(before, ?)))"
     return _ids(
         database,
-        f"SELECT id FROM {table.name} WHERE {table.match()} = ?1 OR id IN (SELECT person_id FROM _former_addresses"
-        " WHERE match_key = ?1 AND object = ?2) OR id IN (SELECT person_id FROM _outbox WHERE object = ?2"
-        f" AND state = 'accepted' AND instr(before, '@') AND {was.replace('?', '?3')} = ?1) ORDER BY id",
+        f"SELECT id FROM {table.name} WHERE {table.match()} = ?1"
+        " OR id IN (SELECT person_id FROM _former_addresses WHERE match_key = ?1 AND object = ?2)"
+        " OR id IN (SELECT person_id FROM _outbox WHERE object = ?2 AND state = 'accepted'"
+        f" AND instr(before, '@') AND {was.replace('?', '?3')} = ?1)"
+        " ORDER BY id",
         [key, table.object, f'$."{match_on}"'],
     )
 
@@ -118,8 +121,10 @@ def _kin(
     if record is None:
         return []
     linked = database.rows(
-        "SELECT successor_object, successor_id FROM _successors WHERE object = ?1 AND salesforce_id = ?2"
-        " UNION SELECT object, salesforce_id FROM _successors WHERE successor_object = ?1 AND successor_id = ?2",
+        "SELECT successor_object, successor_id FROM _successors"
+        " WHERE object = ?1 AND salesforce_id = ?2"
+        " UNION SELECT object, salesforce_id FROM _successors"
+        " WHERE successor_object = ?1 AND successor_id = ?2",
         [table.object, record],
     )
     by_name = {each.object: each for each in tables}

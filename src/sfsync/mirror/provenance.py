@@ -1,4 +1,4 @@
-"""Where the values of a row came from, and addresses that it had: what a person's history is told from."""
+"""Where the values of a row came from, and addresses that it had."""
 
 from __future__ import annotations
 

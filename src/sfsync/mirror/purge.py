@@ -1,4 +1,4 @@
-"""Purging a person: nothing of them stays in the file, and they are not brought back by the next pull.
+"""Purging a person: nothing of them stays in the file, and no pull brings them back.
 
 Whoever asked to be erased does not expect to be there again after the next pull, file or event
 (``purged_people``); a row that is put into the mirror by hand, or ``readmit``, is a decision that
@@ -70,7 +70,7 @@ class Purge:
         return True
 
     def unsent_consent(self, email: str) -> list[str]:
-        """Why purging this person now would lose an opt-out, or a write whose outcome is not known."""
+        """Why purging this person now would lose an opt-out, or a write without an outcome."""
         reasons: list[str] = []
         tables = self._context.people_tables
         for table, local_id in person_history.people(self._database, tables, email):
@@ -95,7 +95,7 @@ class Purge:
         return [f"{table.object} {local_id}: a write is in doubt"] if unsettled else []
 
     def record_filter(self, object_name: str) -> Callable[[Remote], bool] | None:
-        """Whether a record is of a purged person who has no row here, and so is not brought in again.
+        """Tells records of purged people without a row here, which are not brought in again.
 
         ``None`` where nobody was purged, and for an object whose records are not people.
         """
@@ -135,15 +135,17 @@ def _roll_back() -> None:
 
 
 def mentions_address(text: object, key: str) -> bool:
-    r"""Whether a text, also one inside JSON, holds this address; a longer one that ends or begins like it is another.
+    r"""Whether a text, also one inside JSON, holds this address.
 
-    A dash before it may belong to an id that its sender made from it, so that is taken for the
-    address.
+    A longer one that ends or begins like it is another. A dash before it may belong to an id that
+    its sender made from it, so that is taken for the address.
 
-    >>> mentions_address('{"to": "Ada@x.example"}', "ada@x.example"), mentions_address("grada@x.example", "ada@x.example")
-    (True, False)
-    >>> mentions_address(r'"line\nada@x.example."', "ada@x.example"), mentions_address("ada@x.example.org", "ada@x.example")
-    (True, False)
+    >>> texts = ['{"to": "Ada@x.example"}', r'"line\nada@x.example."']
+    >>> [mentions_address(text, "ada@x.example") for text in texts]
+    [True, True]
+    >>> others = ["grada@x.example", "ada@x.example.org"]
+    >>> [mentions_address(text, "ada@x.example") for text in others]
+    [False, False]
     """
     return bool(_whole(key).search(str(text)))
 
@@ -241,7 +243,7 @@ _TEXTS = {
     "_provenance": ("source",),
     "runs": ("report",),
 }
-"""Where an address may stand that is not tied to the person's own row; of a run only its report goes."""
+"""Where an address may stand beside the person's own row; of a run only its report goes."""
 
 
 def _purge_address(database: Database, key: str) -> Counter[str]:
@@ -254,7 +256,8 @@ def _purge_address(database: Database, key: str) -> Counter[str]:
     counts["events"] += database.run(f"{_ANONYMISE_EVENT} WHERE match_key = ?", [key])
     counts["activities"] += _anonymise_activities(
         database,
-        "_mentions_address(fields, ?) OR _mentions_address(subject, ?) OR _mentions_address(error, ?)",
+        "_mentions_address(fields, ?) OR _mentions_address(subject, ?)"
+        " OR _mentions_address(error, ?)",
         [key] * 3,
     )
     for name, columns in _TEXTS.items():

@@ -1,4 +1,4 @@
-"""People who were purged, known again by a keyed hash of each address and Salesforce Id, and by nothing else."""
+"""People who were purged, known again only by a keyed hash of each address and Salesforce Id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sfsync.mirror.database import Database
 from sfsync.model.event import EmailEvent, match_key
 
 PURGED = "purged"
-"""The note of an event whose person was purged, and the beginning of its id where that held the address."""
+"""The note of a purged person's event, and the beginning of an id that held the address."""
 
 _KEY = "forget_key"
 
@@ -34,7 +34,7 @@ class PurgedPeople:
         return _hash(self._key, name) in self._persons
 
     def person(self, name: str) -> str | None:
-        """What all hashes of one person have in common, by an address or Salesforce Id; ``None`` where none is."""
+        """What all hashes of one person share, by one address or Salesforce Id of theirs."""
         return self._persons.get(_hash(self._key, name))
 
     def without_person(self, event: EmailEvent) -> EmailEvent:

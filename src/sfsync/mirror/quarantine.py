@@ -1,6 +1,6 @@
 """What was refused, and why: in the org's own words, with a hint.
 
-A row in quarantine is not sent again until somebody edits it (its edit number is past the one it
+A row in quarantine is not sent again until it is edited (its edit number is past the one it
 was refused with) or says ``retry``. One row, event or Task has one open entry, brought up to date
 when it is refused again.
 """
@@ -86,7 +86,7 @@ _AGAIN = {
 
 
 class Quarantine:
-    """Entries as people see them, and what they say of them. Each call is a transaction of its own."""
+    """Entries, as people see and decide them. Each call is a transaction of its own."""
 
     def __init__(self, context: MirrorContext) -> None:
         self._context = context
@@ -148,14 +148,15 @@ class Quarantine:
         return len(again)
 
     def ignore(self, ids: Sequence[int]) -> int:
-        """Leave these for good: they are not listed again, and tried only where somebody edits the row.
+        """Leave these for good: not listed again, and tried only where the row is edited.
 
         Returns:
             How many there were.
         """
         with self._database.transaction(edits=True):
             return self._database.run_many(
-                "UPDATE quarantine SET state = 'ignored', settled_at = ? WHERE id = ? AND state = 'open'",
+                "UPDATE quarantine SET state = 'ignored', settled_at = ?"
+                " WHERE id = ? AND state = 'open'",
                 [(self._database.now(), number) for number in ids],
             )
 
@@ -191,7 +192,7 @@ def _listed(row: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-# -- inside a transaction of the caller's ------------------------------------------------------------
+# -- inside a transaction of the caller's ----------------------------------------------------------
 def add(database: Database, entry: QuarantineEntry, run_id: str) -> None:
     """Keep an entry; an open one for the same thing is brought up to date."""
     facts = [

@@ -39,9 +39,10 @@ class Rows:
     def successor(
         self, object_name: str, salesforce_id: SalesforceId
     ) -> tuple[str, SalesforceId] | None:
-        """The survivor of a merged or converted record, as far as the mirror has heard: object and Id."""
+        """The survivor of a merged or converted record, as far as is known here: object and Id."""
         found = self._database.row(
-            "SELECT successor_object, successor_id FROM _successors WHERE object = ? AND salesforce_id = ?",
+            "SELECT successor_object, successor_id FROM _successors"
+            " WHERE object = ? AND salesforce_id = ?",
             [object_name, salesforce_id],
         )
         return (str(found[0]), SalesforceId(str(found[1]))) if found else None
@@ -80,7 +81,8 @@ class Rows:
         table = self._context.table(object_name)
         after = 0
         while page := self._database.rows(
-            f"SELECT b.id, r.salesforce_id FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
+            f"SELECT b.id, r.salesforce_id FROM {table.base} AS b"
+            f" JOIN {table.name} AS r ON r.id = b.id"
             f" WHERE b.id > ? AND r.salesforce_id IS NOT NULL AND {bases.is_dirty(table, columns)}"
             " ORDER BY b.id LIMIT ?",
             [after, PAGE],
@@ -97,7 +99,8 @@ class Rows:
         key = table.match_or_blank("r")
         last: tuple[str, int] = ("", 0)
         while page := self._database.rows(
-            f"SELECT {key} AS key, r.id, r.{quoted(table.object_map.match_on)} FROM {table.name} AS r"
+            f"SELECT {key} AS key, r.id, r.{quoted(table.object_map.match_on)}"
+            f" FROM {table.name} AS r"
             f" INDEXED BY {table.unlinked_index} LEFT JOIN {table.base} AS b ON b.id = r.id"
             " WHERE r.salesforce_id IS NULL AND r.deleted_at IS NULL"
             f" AND {key} >= ?1 AND ({key} > ?1 OR r.id > ?2)"
@@ -116,7 +119,7 @@ class Rows:
                 Committer(self._context).commit(plans, segment)
 
     def link(self, object_name: str, local_id: LocalId, salesforce_id: SalesforceId) -> None:
-        """This row is that record: found by address or external id. They never agreed on anything yet.
+        """This row is that record, found by address or external id; nothing is agreed yet.
 
         Raises:
             MirrorError: another row, edited here, is that record.
@@ -125,7 +128,8 @@ class Rows:
         with self._database.transaction():
             if not records.link(self._database, table, local_id, salesforce_id):
                 raise MirrorError(
-                    f"{object_name} {local_id} cannot be {salesforce_id}: another row is that record already",
+                    f"{object_name} {local_id} cannot be {salesforce_id}:"
+                    " another row is that record already",
                     hint="Delete one of the two rows.",
                 )
             bases.keep(self._database, table, local_id)
@@ -135,7 +139,7 @@ class Rows:
             )
 
     def write_edits(self, object_name: str, local_id: LocalId, values: Values) -> bool:
-        """Write columns of a row as an edit made here, to be pushed; whether there is such a row."""
+        """Write columns of a row as an edit to be pushed; whether there is such a row."""
         table = self._context.table(object_name)
         with self._database.transaction(edits=True):
             found = self._database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [local_id])

@@ -32,7 +32,10 @@ class StageTriples:
 
     # -- from the staged records -------------------------------------------------------------------
     def by_record(self, handed_out: set[LocalId], *, contested_only: bool) -> Iterator[Triple]:
-        """Staged records that differ; an unlinked row goes, once, to the first record with its address."""
+        """Staged records that differ, each with its row.
+
+        A row without a Salesforce Id goes, once, to the first record with its address.
+        """
         wanted = "IN ('contested', 'changed', 'new')"
         if contested_only:
             wanted = "= 'contested'"
@@ -58,7 +61,7 @@ class StageTriples:
         return records.read_row(of_row, self._table.columns)
 
     def _unlinked_row(self, remote: Remote, handed_out: set[LocalId]) -> Row | None:
-        """The oldest live row without a Salesforce Id that has the record's address: they never met."""
+        """The oldest live row without a Salesforce Id that has the record's address."""
         address = remote.values.get(self._table.object_map.match_on) if self._matches else None
         if not address:
             return None
@@ -79,7 +82,7 @@ class StageTriples:
 
     # -- from the rows edited here -----------------------------------------------------------------
     def by_row(self, handed_out: set[LocalId], *, beside_staged: bool) -> Iterator[Triple]:
-        """Rows edited here that have no staged record; ``beside_staged``: those that have one instead.
+        """Rows edited here without a staged record; ``beside_staged``: those with one instead.
 
         A row without a Salesforce Id is among both.
         """
@@ -122,7 +125,7 @@ class StageTriples:
         return matched.get(row.local.local_id)
 
     def _staged_by_address(self, page: Sequence[Sequence[Value]]) -> dict[LocalId, Remote]:
-        """Staged records that no row has, for the page's rows without a Salesforce Id, by address."""
+        """Staged records without a row, by address, for the page's rows without a Salesforce Id."""
         width = self._staged.width
         unlinked = [LocalId(int(found[width] or 0)) for found in page if found[width + 1] is None]
         matched: dict[LocalId, Remote] = {}

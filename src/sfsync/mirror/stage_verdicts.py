@@ -95,7 +95,7 @@ class Verdicts:
 
     @cached_property
     def torn(self) -> str:
-        """The row and the record do not say the same about consent, and not just in the org's favour."""
+        """Row and record differ about consent, and not just in the org's favour."""
         taken_back = [
             f"(r.{quoted(field.column)} IS 1 AND s.{quoted(field.column)} IS NOT 1)"
             for field in self.object_map.fields

@@ -110,11 +110,15 @@ class SqliteStage:
 
     # -- settling ----------------------------------------------------------------------------------
     def settle_plain(self, *, insert: bool, update: bool, segment: str) -> ObjectReport:
-        """Apply, by SQL and in transactions of a bounded size, what needs no decision: ``new`` and ``changed``.
+        """Apply what needs no decision: ``new`` and ``changed``.
 
-        ``insert`` and ``update`` say whether the rules want it; ``segment`` names the segment new
-        rows join. Successors of merged and converted records are kept, whatever becomes of the
-        rows.
+        By SQL, in transactions of a bounded size. Successors of merged and converted records are
+        kept, whatever becomes of the rows.
+
+        Args:
+            insert: whether the rules want new rows.
+            update: whether they want changes.
+            segment: the segment that new rows join.
         """
         report = ObjectReport()
         for span in self._spans():
@@ -154,7 +158,7 @@ class SqliteStage:
         )
 
     def _update(self, span: Span) -> int:
-        """The rows that differ take the org's values; which rows those are stands in ``_provenance``."""
+        """The rows that differ take the org's values; ``_provenance`` says which those are."""
         pulled, table = self._verdicts.pulled, self._table
         if not pulled:
             return 0

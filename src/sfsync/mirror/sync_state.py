@@ -1,4 +1,4 @@
-"""What is remembered from one run to the next: whose mirror it is, watermarks, the org's fields, notes."""
+"""What is remembered between runs: whose mirror it is, watermarks, the org's fields, notes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SyncState:
 
     # -- what the org has --------------------------------------------------------------------------
     def facts(self, sobject: str) -> SObjectFacts | None:
-        """What the org said of an object when last asked; ``None`` too where it is damaged: ask again."""
+        """What the org said of an object when last asked; ``None`` also where that is damaged."""
         kept = self._database.value("SELECT facts FROM _facts WHERE sobject = ?", [sobject])
         if kept is None:
             return None

@@ -5,8 +5,8 @@ exists only where the row has changed since. A row without one is agreed as it s
 
 The base's own columns: ``_never_agreed`` names the columns on which both sides never agreed (``*``
 for all of them, else ``,phone,title,``), ``_held_columns`` those that wait for a person's decision,
-``_edit`` counts edits over the whole mirror (a clock that never stands still), ``_salesforce_id`` is
-the record it was agreed with.
+``_edit`` counts edits over the whole mirror (a clock that never stands still), ``_salesforce_id``
+is the record it was agreed with.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class MappedTable:
         return f"lower(trim({alias}.{column}))" if alias else f"lower(trim({column}))"
 
     def match_or_blank(self, alias: str = "") -> str:
-        """The same, and blank where there is none: what the index of unlinked rows is ordered by."""
+        """The same, blank where there is none: the order of the index of unlinked rows."""
         return f"coalesce({self.match(alias)}, '')"
 
     def listed(self, alias: str = "", columns: Sequence[str] | None = None) -> str:
@@ -115,7 +115,8 @@ class MappedTable:
     def sql_prune(self) -> str:
         """Drop the base row of ``:id`` where it says nothing any more."""
         return (
-            f"DELETE FROM {self.base} WHERE id = :id AND EXISTS (SELECT 1 FROM {self.name} AS r, {self.base} AS b"
+            f"DELETE FROM {self.base} WHERE id = :id AND EXISTS"
+            f" (SELECT 1 FROM {self.name} AS r, {self.base} AS b"
             f" WHERE r.id = :id AND b.id = :id AND {self.same_as_base})"
         )
 

@@ -86,7 +86,7 @@ class Tasks:
 
     # -- sent --------------------------------------------------------------------------------------
     def mark_sending(self, activity_ids: Sequence[int]) -> None:
-        """Keep durably that these are about to be sent; the first time counts, for a look-up later."""
+        """Keep durably that these are about to be sent; a later look-up goes by the first time."""
         now = self._database.now()
         with self._database.transaction(edits=True):
             self._database.run_many(

@@ -1,4 +1,4 @@
-"""Sealed logins, one for each profile. The bytes are encrypted before they come here; the key never does."""
+"""Sealed logins, one for each profile. The bytes come encrypted; the key never comes here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Tokens:
         with self._database.wiping(), self._database.transaction(edits=True):
             self._database.run(
                 "INSERT INTO _tokens (profile, blob, kept_at) VALUES (?, ?, ?)"
-                " ON CONFLICT (profile) DO UPDATE SET blob = excluded.blob, kept_at = excluded.kept_at",
+                " ON CONFLICT (profile) DO UPDATE"
+                " SET blob = excluded.blob, kept_at = excluded.kept_at",
                 [profile, sealed, self._database.now()],
             )
 

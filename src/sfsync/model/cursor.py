@@ -43,10 +43,6 @@ class Watermark:
         """The instant to read from, for ``SystemModstamp >=``."""
         return iso(self.at - overlap)
 
-    def advanced(self, to: Watermark) -> Watermark:
-        """The later of the two: a watermark never moves back."""
-        return max(self, to)
-
 
 def iso(at: datetime) -> str:
     """An aware time as the mirror writes it: UTC, whole seconds, ``Z``.

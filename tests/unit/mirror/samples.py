@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sfsync.mirror.store import SqliteMirror
+from sfsync.model.activity import Effect, Person, TaskDraft
 from sfsync.model.change import RowPlan
 from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.field_types import FieldType
@@ -27,7 +28,8 @@ from sfsync.model.mapping import (
     SyncRules,
 )
 from sfsync.model.merges import Merge
-from sfsync.model.record import Remote, RemoteState, SalesforceId, Triple
+from sfsync.model.outcome import Accepted
+from sfsync.model.record import LocalId, Remote, RemoteState, SalesforceId, Triple
 from sfsync.planning.planner import plan_row
 
 NOW = "2026-01-20T10:00:00Z"
@@ -207,3 +209,28 @@ def event(number: int, email: str = "p1@example.com", **facts: Any) -> EmailEven
 
 def ids(values: Iterable[Any]) -> list[Any]:
     return list(values)
+
+
+def busy_person(mirror: SqliteMirror) -> None:
+    """Somebody with a bit of everything, and a neighbour."""
+    pull(mirror, remote(1, phone="1", last_name="Lovelace"), remote(2), segment="All")
+    edit(mirror, "UPDATE contacts SET phone = 'mine' WHERE id = 1")
+    pull(mirror, remote(1, phone="theirs", last_name="Lovelace"))
+    edit(mirror, "UPDATE contacts SET phone = 'again' WHERE id = 1")
+    fresh = Remote(
+        sid(1), {**remote(1, phone="theirs", last_name="Lovelace").values, "score": None}
+    )
+    (ref,) = journal(mirror, *push_plans(mirror, fresh))
+    mirror.outbox.settle([Accepted(ref, sid(1))])
+    mirror.events.keep([event(1), event(2), event(3, email="p2@example.com")], source="test")
+    who = Person("contact", LocalId(1), sid(1))
+    task = TaskDraft("k1", "Email: January", {"Description": "Email opened by Lovelace"})
+    mirror.events.apply([Effect(event(1), who, task=task)])
+    mirror.events.apply([Effect(event(2), who, task=TaskDraft("k2", "Hello Lovelace", {}))])
+    mirror.tasks.settle([Accepted(1, sid(1, "00T"))])
+    mirror.quarantine.put(
+        kind="record", code="X", message="no", object_name="contact", local_id=LocalId(1)
+    )
+    mirror.quarantine.put(
+        kind="input", code="X", message="line 3", payload="P1@example.com,Lovelace"
+    )

@@ -47,9 +47,3 @@ def test_what_is_read_again_is_a_quarter_of_an_hour_unless_said_otherwise() -> N
 @given(TIMES)
 def test_a_watermark_reads_back_what_it_writes(at: datetime) -> None:
     assert str(Watermark.parse(iso(at))) == iso(at)
-
-
-@given(TIMES, TIMES)
-def test_a_watermark_never_moves_back(first: datetime, second: datetime) -> None:
-    one, two = Watermark.parse(iso(first)), Watermark.parse(iso(second))
-    assert one.advanced(two) == two.advanced(one) == max(one, two)
