@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from sfsync.mirror.store import SqliteMirror
 
 
+PROBLEMS = 1
+"""The exit code where something has to be mended before a sync works."""
+
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+"""Severity -> how it is printed; the worst first."""
 
 
 def check_org(
@@ -48,50 +53,49 @@ def check_org(
     from sfsync.cli.org_check_facts import check_up, repair
     from sfsync.diagnosis.findings import errors_in
 
-    mended: list[str] = []
+    repairs: list[str] = []
 
-    def repairs(found: Checkup, mirror: SqliteMirror | None) -> None:
-        mended.extend(repair(cli, found, mirror, dry_run=dry_run))
+    def repair_now(checkup: Checkup, mirror: SqliteMirror | None) -> None:
+        repairs.extend(repair(cli, checkup, mirror, dry_run=dry_run))
 
-    found = check_up(cli, repairs if fix else None)
-    told = found.findings(local_now())
-    counts = {
-        kind: sum(each.severity == kind for each in told) for kind in ("error", "warning", "note")
-    }
+    checkup = check_up(cli, repair_now if fix else None)
+    found = checkup.findings(local_now())
+    counts = {severity: sum(each.severity == severity for each in found) for severity in _STYLES}
     data = {
-        "findings": [finding.as_dict() for finding in told],
+        "findings": [finding.as_dict() for finding in found],
         "counts": counts,
-        "mended": [] if dry_run else mended,
-        "would_mend": mended if dry_run else [],
-        "org": _org_document(found),
-        "api_calls": found.calls,
+        "mended": [] if dry_run else repairs,
+        "would_mend": repairs if dry_run else [],
+        "org": _org_document(checkup),
+        "api_calls": checkup.calls,
     }
 
     def show(console: Console) -> None:
-        _show_head(console, found)
-        _show_findings(console, told)
-        for sentence in mended:
+        _show_login(console, checkup)
+        _show_org(console, checkup)
+        _show_findings(console, found)
+        for sentence in repairs:
             console.print(one_line(f"{'would have ' if dry_run else ''}{sentence}"), soft_wrap=True)
-        numbers = ", ".join(counted(number, kind) for kind, number in counts.items() if number)
-        console.print(
-            f"{numbers or 'Everything is as it should be'}; {counted(found.calls, 'API call')}."
-        )
+        numbers = ", ".join(counted(number, name) for name, number in counts.items() if number)
+        calls = counted(checkup.calls, "API call")
+        console.print(f"{numbers or 'Everything is as it should be'}; {calls}.")
 
-    failed = bool(errors_in(told))
-    return Answer(data, show, exit_code=1 if failed else 0, outcome="problems" if failed else "ok")
+    if errors_in(found):
+        return Answer(data, show, exit_code=PROBLEMS, outcome="problems")
+    return Answer(data, show, outcome="ok")
 
 
-def _org_document(found: Checkup) -> dict[str, Any]:
+def _org_document(checkup: Checkup) -> dict[str, Any]:
     from sfsync.model.cursor import iso
 
-    org, login = found.org, found.login
+    org, login = checkup.org, checkup.login
     return {
         "org_id": login.org_id or None,
         "name": org.name or None,
         "edition": org.edition or None,
         "is_sandbox": org.is_sandbox,
         "username": org.user.username if org.user else None,
-        "api_version": found.wanted.api_version,
+        "api_version": checkup.wanted.api_version,
         "newest_api_version": org.versions[-1] if org.versions else None,
         "token_store": login.store or None,
         "login": login.way or None,
@@ -101,55 +105,74 @@ def _org_document(found: Checkup) -> dict[str, Any]:
     }
 
 
-def _show_head(console: Console, found: Checkup) -> None:
-    org, login = found.org, found.login
-    if login.trouble is None and login.store:
-        who = org.user.username if org.user and org.user.username else login.user_id
-        console.print(
-            one_line(
-                f"{who} at {login.instance_url}, login by {login.way}, kept in the {login.store}"
-            ),
-            soft_wrap=True,
-        )
-    if org.name:
-        kind = f"{org.edition}{', sandbox' if org.is_sandbox else ''}"
-        console.print(
-            one_line(f"{org.name} ({kind}), API version {found.wanted.api_version}"), soft_wrap=True
-        )
-    left = [f"{org.api_left[0]:,} of {org.api_left[1]:,} API calls"] if org.api_left else []
-    left += (
-        [f"{org.storage_mb[0]:,} of {org.storage_mb[1]:,} MB of data storage"]
-        if org.storage_mb
-        else []
+def _show_login(console: Console, checkup: Checkup) -> None:
+    org, login = checkup.org, checkup.login
+    if login.trouble is not None or not login.store:  # not logged in: a finding says so
+        return
+    username = login.user_id
+    if org.user and org.user.username:
+        username = org.user.username
+    sentence = (
+        f"{username} at {login.instance_url}, login by {login.way}, kept in the {login.store}"
     )
+    console.print(one_line(sentence), soft_wrap=True)
+
+
+def _show_org(console: Console, checkup: Checkup) -> None:
+    org = checkup.org
+    if org.name:
+        kind = f"{org.edition}, sandbox" if org.is_sandbox else org.edition
+        sentence = f"{org.name} ({kind}), API version {checkup.wanted.api_version}"
+        console.print(one_line(sentence), soft_wrap=True)
+    left = []
+    if org.api_left:
+        left.append(f"{org.api_left[0]:,} of {org.api_left[1]:,} API calls")
+    if org.storage_mb:
+        left.append(f"{org.storage_mb[0]:,} of {org.storage_mb[1]:,} MB of data storage")
     if left:
         console.print(f"left: {' and '.join(left)}")
 
 
-def _show_findings(console: Console, told: Sequence[Finding]) -> None:
-    """By area; a remedy that several in a row share is said once, after the last."""
+def _show_findings(console: Console, found: Sequence[Finding]) -> None:
+    """Print findings by area. A remedy that several in a row share stands once, after the last."""
     from rich.text import Text
 
     area = ""
-    for number, finding in enumerate(told):
+    for finding, following in zip_longest(found, found[1:]):
         if finding.area != area:
             area = finding.area
             console.print()
             console.print(Text(area, style="bold"))
-        kind = finding.severity.value
-        what = f"{finding.subject}: {finding.what}" if finding.subject else finding.what
-        print_beside(
-            console,
-            Text(f"{kind:<{INDENT}}", style=_STYLES[kind]),
-            f"{what}{f'; {finding.why}' if finding.why else ''}",
-        )
-        following = told[number + 1] if number + 1 < len(told) else None
-        shared = following is not None and (following.area, following.severity, following.remedy, following.who) == (
-            finding.area, finding.severity, finding.remedy, finding.who,
-        )  # fmt: skip
-        if finding.remedy and not shared:
-            first, *lines = finding.remedy.splitlines()
-            print_beside(console, Text(" " * INDENT), f"-> {finding.who}: {first}", style="dim")
-            for line in lines:  # commands to copy, as they are
-                console.print(Text(" " * INDENT + one_line(line), style="dim"), soft_wrap=True)
+        _show_finding(console, finding)
+        if finding.remedy and not _same_remedy(finding, following):
+            _show_remedy(console, finding)
     console.print()
+
+
+def _show_finding(console: Console, finding: Finding) -> None:
+    from rich.text import Text
+
+    severity = finding.severity.value
+    sentence = finding.what
+    if finding.subject:
+        sentence = f"{finding.subject}: {sentence}"
+    if finding.why:
+        sentence = f"{sentence}; {finding.why}"
+    print_beside(console, Text(f"{severity:<{INDENT}}", style=_STYLES[severity]), sentence)
+
+
+def _same_remedy(finding: Finding, following: Finding | None) -> bool:
+    if following is None:
+        return False
+    return (following.area, following.severity, following.remedy, following.who) == (
+        finding.area, finding.severity, finding.remedy, finding.who,
+    )  # fmt: skip
+
+
+def _show_remedy(console: Console, finding: Finding) -> None:
+    from rich.text import Text
+
+    first, *commands = finding.remedy.splitlines()
+    print_beside(console, Text(" " * INDENT), f"-> {finding.who}: {first}", style="dim")
+    for line in commands:  # to be copied: never wrapped
+        console.print(Text(" " * INDENT + one_line(line), style="dim"), soft_wrap=True)

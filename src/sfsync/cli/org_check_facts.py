@@ -1,4 +1,7 @@
-"""Gathering what ``sfsync org check`` looks at: this machine, the login, the org. Nothing found wrong ends it."""
+"""Gather what ``sfsync org check`` looks at: this machine, the login, the org.
+
+Whatever is found wrong becomes a fact, never an error: the rest is looked at all the same.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,7 @@ class Checkup:
     """What was gathered.
 
     Attributes:
+        org: empty where there is no login, or it could not be asked.
         calls: API calls that it took.
     """
 
@@ -56,40 +60,38 @@ def check_up(
     """Look at everything.
 
     Args:
-        repairs: called with what was gathered, while the mirror is open.
+        repairs: called with what was gathered, and the mirror while it is open; ``None`` where it
+            could not be opened.
 
     Raises:
         ConfigError: the configuration is wrong; without it there is nothing to look at.
         MirrorBusy: another program keeps writing in the mirror.
     """
     config = configuration(cli)
-    wanted = Wanted(config.mapping, config.limits, config.org.api_version)
-    found = Checkup(config, wanted)
-    # before the mirror is opened: opening closes its file to others by itself
+    checkup = Checkup(config, Wanted(config.mapping, config.limits, config.org.api_version))
+    # before the mirror is opened: opening takes its file's mode from others by itself
     files = tuple(_files(cli, config))
     with ExitStack() as stack:
+        mirror: SqliteMirror | None = None
         try:
             mirror = stack.enter_context(open_mirror(cli, config))
         except MirrorError as error:
-            found.machine = MachineFacts(files=files, trouble=(error.message, error.hint))
-        else:
-            _look(cli, found, mirror, files)
-            if repairs:
-                repairs(found, mirror)
-            return found
-    if repairs:
-        repairs(found, None)
-    return found
+            checkup.machine = MachineFacts(files=files, trouble=(error.message, error.hint))
+        if mirror is not None:
+            _look(cli, checkup, mirror, files)
+        if repairs:
+            repairs(checkup, mirror)
+    return checkup
 
 
-def _look(cli: Cli, found: Checkup, mirror: SqliteMirror, files: tuple[FileFacts, ...]) -> None:
-    found.machine = _machine(found.config, mirror, files)
-    if found.machine.damage or found.machine.trouble:
+def _look(cli: Cli, checkup: Checkup, mirror: SqliteMirror, files: tuple[FileFacts, ...]) -> None:
+    checkup.machine = _machine(checkup.config, mirror, files)
+    if checkup.machine.damage or checkup.machine.trouble:
         return
-    found.login = _login(cli, found.config, mirror)
-    if found.login.trouble is None:
-        _ask_org(cli, found, mirror)
-    found.machine = replace(found.machine, values=_restricted(found, mirror))
+    checkup.login = _login(cli, checkup.config, mirror)
+    if checkup.login.trouble is None:
+        _ask_org(cli, checkup, mirror)
+    checkup.machine = replace(checkup.machine, values=_restricted(checkup, mirror))
 
 
 # -- the login and the org -------------------------------------------------------------------------
@@ -102,44 +104,44 @@ def _login(cli: Cli, config: Config, mirror: SqliteMirror) -> LoginFacts:
     except SfsyncError as error:
         return LoginFacts(trouble=(error.message, error.hint))
     kind = Way.from_note(mirror.state.note(LOGIN_WAY)).kind
-    made_at = datetime.fromtimestamp(token.issued_at / 1000, UTC) if token.issued_at else None
+    renewed_at = _time(mirror.state.note(LOGIN_RENEWED))
+    if renewed_at is None and token.issued_at:  # never renewed since it was made
+        renewed_at = datetime.fromtimestamp(token.issued_at / 1000, UTC)
     return LoginFacts(
         store=store.name,
         way=kind.value,
         scope=token.scope,
         can_renew=kind is not Kind.BROWSER or bool(token.refresh_token),
         ends_idle=kind is Kind.BROWSER,
-        renewed_at=_time(mirror.state.note(LOGIN_RENEWED)) or made_at,
+        renewed_at=renewed_at,
         org_id=token.org_id,
         user_id=token.user_id,
         instance_url=token.instance_url,
     )
 
 
-def _ask_org(cli: Cli, found: Checkup, mirror: SqliteMirror) -> None:
-    mapping = found.config.mapping
+def _ask_org(cli: Cli, checkup: Checkup, mirror: SqliteMirror) -> None:
+    mapping = checkup.config.mapping
     try:
-        org, _org_id = connect(cli, found.config, mirror)
+        org, _org_id = connect(cli, checkup.config, mirror)
     except SfsyncError as error:
-        found.login = replace(found.login, trouble=(error.message, error.hint))
+        checkup.login = replace(checkup.login, trouble=(error.message, error.hint))
         return
-    org.connection.patience = Patience(
-        tries=2, seconds=20
-    )  # somebody is waiting, and nothing is lost
+    # a person waits for the answer, and nothing is lost by giving up early
+    org.connection.patience = Patience(tries=2, seconds=20)
     try:
-        with (
-            org.connection.session.finishing()
-        ):  # a few calls of the reserve, to tell that it is reached
-            found.org = read_org_facts(
+        # where the reserve is reached, a few calls out of it are needed to find that
+        with org.connection.session.finishing():
+            checkup.org = read_org_facts(
                 org.connection,
                 objects_of(mapping),
                 custom_fields(mapping),
-                user_id=found.login.user_id,
+                user_id=checkup.login.user_id,
                 now=clock.local_now,
             )
     except SfsyncError as error:
-        found.org = OrgFacts(trouble=(error.message, error.hint))
-    found.calls = org.usage().api_calls
+        checkup.org = OrgFacts(trouble=(error.message, error.hint))
+    checkup.calls = org.usage().api_calls
 
 
 # -- this machine ----------------------------------------------------------------------------------
@@ -151,21 +153,24 @@ def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...])
         damage = mirror.diagnostics.damage()
         if damage:
             return MachineFacts(version, files=files, damage=damage)
-        held = mirror.diagnostics.lock_holder()
-        objects = config.mapping.objects
+        lock = None
+        holder = mirror.diagnostics.lock_holder()
+        if holder:
+            run_id, since = holder
+            lock = (run_id, _time(since) or clock.local_now())
         kept = {name: mirror.state.facts(name) for name in objects_of(config.mapping)}
         return MachineFacts(
             sqlite=version,
             journal=mirror.diagnostics.journal_mode(),
             files=files,
-            lock=(held[0], _time(held[1]) or clock.local_now()) if held else None,
+            lock=lock,
             last_good_run=_time(mirror.runs.last_good()),
             usual_calls=mirror.diagnostics.usual_calls(),
             paused_since=mirror.state.note("paused"),
             remembered={name: facts for name, facts in kept.items() if facts is not None},
             widest={
                 (name, column): longest
-                for name in objects
+                for name in config.mapping.objects
                 for column, longest in mirror.diagnostics.widest(name).items()
             },
         )
@@ -177,15 +182,20 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _restricted(found: Checkup, mirror: SqliteMirror) -> Mapping[tuple[str, str], tuple[str, ...]]:
+def _restricted(
+    checkup: Checkup, mirror: SqliteMirror
+) -> Mapping[tuple[str, str], tuple[str, ...]]:
     """What the mirror holds in columns that are tied to a restricted picklist."""
     values: dict[tuple[str, str], tuple[str, ...]] = {}
-    for name, object_map in found.config.mapping.objects.items():
-        facts = found.org.objects.get(object_map.sobject)
-        for field_map in object_map.fields if facts else ():
-            told = facts.fields.get(field_map.remote) if facts else None
-            chosen = field_map.type.traits.choices is not None
-            if told and told.restricted and field_map.pushes and chosen:
+    for name, object_map in checkup.config.mapping.objects.items():
+        facts = checkup.org.objects.get(object_map.sobject)
+        if facts is None:  # the org was not asked, or hides the object
+            continue
+        for field_map in object_map.fields:
+            field_facts = facts.fields.get(field_map.remote)
+            if field_facts is None or not field_facts.restricted:
+                continue
+            if field_map.pushes and field_map.type.traits.choices is not None:
                 values[name, field_map.column] = mirror.diagnostics.distinct(name, field_map.column)
     return values
 
@@ -205,58 +215,71 @@ def _files(cli: Cli, config: Config) -> Iterator[FileFacts]:
 def _file(path: Path, *, secret: bool, roots: bool = False) -> Iterator[FileFacts]:
     """One file's facts; nothing where there is none.
 
+    Args:
+        roots: root may own it as well as this user.
+
     A folder with the sticky bit, as ``/tmp``, may be written by everybody and yet protects what is
     in it.
     """
     try:
-        told = path.stat()
+        status = path.stat()
     except OSError:
         return
-    mode = stat.S_IMODE(told.st_mode)
-    if stat.S_ISDIR(told.st_mode) and mode & stat.S_ISVTX:
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX:
         mode &= ~0o022
-    is_mine = told.st_uid == os.geteuid() or (roots and told.st_uid == 0)
+    is_mine = status.st_uid == os.geteuid() or (roots and status.st_uid == 0)
     yield FileFacts(str(path), mode & 0o777, is_mine, secret)
 
 
 # -- repairs ---------------------------------------------------------------------------------------
-def repair(cli: Cli, found: Checkup, mirror: SqliteMirror | None, *, dry_run: bool) -> list[str]:
-    """Mend what is ours: modes of files, and what the mirror remembers of the org.
+def repair(cli: Cli, checkup: Checkup, mirror: SqliteMirror | None, *, dry_run: bool) -> list[str]:
+    """Mend what is sfsync's own: modes of files, and what the mirror remembers of the org.
+
+    ``checkup`` is as after the repair then, so that what was mended is no finding.
 
     Returns:
         What was done, or would be, in sentences.
     """
-    done = [
-        f"closed {file.path} to others: {file.mode:04o} is now {file.mode & ~file.surplus:04o}"
-        for file in found.machine.files
-        if file.is_mine and file.surplus and (dry_run or _closed(file))
-    ]
-    stale = {
-        name: facts
-        for name, facts in found.org.objects.items()
-        if name in found.machine.remembered and changes(found.machine.remembered[name], facts)
-    }
-    if stale and mirror is not None:
-        try:
-            if not dry_run:
-                with mirror.lock(clock.new_run_id(), cli.command):
-                    for facts in stale.values():
-                        mirror.state.keep_facts(facts)
-            done += [f"noted what {name} is like in the org now" for name in stale]
-        except MirrorBusy as busy:
-            cli.inform(f"not noted: {busy.message}", style="yellow")
-            stale = {}
-    if not dry_run:
-        files = tuple(
-            replace(file, mode=file.mode & ~file.surplus) if file.is_mine else file
-            for file in found.machine.files
-        )
-        remembered = {**found.machine.remembered, **(stale if mirror is not None else {})}
-        found.machine = replace(found.machine, files=files, remembered=remembered)
+    done = _close_files(checkup, dry_run=dry_run)
+    if mirror is not None:
+        done += _note_org(cli, checkup, mirror, dry_run=dry_run)
     return done
 
 
-def _closed(file: FileFacts) -> bool:
-    path = Path(file.path)
-    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~file.surplus)
-    return True
+def _close_files(checkup: Checkup, *, dry_run: bool) -> list[str]:
+    """Take from others what they may do with files that should be this user's alone."""
+    done = []
+    files = []
+    for file in checkup.machine.files:
+        if not file.is_mine or not file.surplus:
+            files.append(file)
+            continue
+        closed = replace(file, mode=file.mode & ~file.surplus)
+        if not dry_run:
+            path = Path(file.path)
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~file.surplus)
+        files.append(file if dry_run else closed)
+        done.append(f"closed {file.path} to others: {file.mode:04o} is now {closed.mode:04o}")
+    checkup.machine = replace(checkup.machine, files=tuple(files))
+    return done
+
+
+def _note_org(cli: Cli, checkup: Checkup, mirror: SqliteMirror, *, dry_run: bool) -> list[str]:
+    """Keep what objects are like in the org now, where the mirror remembers otherwise."""
+    remembered = checkup.machine.remembered
+    stale = {
+        name: facts
+        for name, facts in checkup.org.objects.items()
+        if name in remembered and changes(remembered[name], facts)
+    }
+    if stale and not dry_run:
+        try:
+            with mirror.lock(clock.new_run_id(), cli.command):
+                for facts in stale.values():
+                    mirror.state.keep_facts(facts)
+        except MirrorBusy as busy:
+            cli.inform(f"not noted: {busy.message}", style="yellow")
+            return []
+        checkup.machine = replace(checkup.machine, remembered={**remembered, **stale})
+    return [f"noted what {name} is like in the org now" for name in stale]
