@@ -210,8 +210,8 @@ class Program:
         opened = wiring.open_mirror
 
         @contextmanager
-        def open_mirror(cli: Cli, config: Any) -> Iterator[SqliteMirror]:
-            with opened(cli, config) as mirror:
+        def open_mirror(config: Any) -> Iterator[SqliteMirror]:
+            with opened(config) as mirror:
                 mirror._database._connection.execute(
                     "PRAGMA synchronous = OFF"
                 )  # the process dies, not the disk

@@ -9,14 +9,17 @@ from sfsync.model.cursor import iso
 
 
 class LocalZone(tzinfo):
-    """This machine's time zone with its rules: a day in July begins in summer time, also when asked in winter."""
+    """This machine's time zone with its rules, not its offset of today.
+
+    A day in July begins in summer time, also when asked for in winter.
+    """
 
     def utcoffset(self, at: datetime | None) -> timedelta | None:
         """As the system says for that moment."""
         return None if at is None else at.replace(tzinfo=None).astimezone().utcoffset()
 
     def dst(self, at: datetime | None) -> None:
-        """Not told apart."""
+        """Unknown: ``utcoffset`` includes it."""
 
     def tzname(self, at: datetime | None) -> str | None:
         """As the system calls it at that moment."""

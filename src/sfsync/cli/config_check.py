@@ -30,9 +30,8 @@ def check_config(cli: Cli) -> Answer:
         try:
             load_config(config.source, cli.environ, name)
         except ConfigError as error:
-            problems += [
-                f"profile {name}: {problem}" for problem in error.problems or (error.message,)
-            ]
+            messages = error.problems or (error.message,)
+            problems += [f"profile {name}: {message}" for message in messages]
     if problems:
         raise ConfigError(
             f"{config.source} does not hold for every profile", problems=tuple(problems)
@@ -45,10 +44,8 @@ def check_config(cli: Cli) -> Answer:
     }
 
     def show(console: Console) -> None:
-        told = ", ".join(f"{name} with {count} fields" for name, count in objects.items())
-        console.print(
-            f"{config.source} is right: {told}; profiles: {', '.join(data['profiles'])}.",
-            soft_wrap=True,
-        )
+        counts = ", ".join(f"{name} with {count} fields" for name, count in objects.items())
+        profiles = ", ".join(data["profiles"])
+        console.print(f"{config.source} is right: {counts}; profiles: {profiles}.", soft_wrap=True)
 
     return Answer(data, show, warnings=tuple(strange_variables(cli)))

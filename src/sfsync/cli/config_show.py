@@ -48,10 +48,10 @@ def show_config(
 
     def show(console: Console) -> None:
         for row in rows:
-            told = f"{row['key']}: {_text(row['value'])}"
-            console.print(
-                one_line(f"{told}  <- {row['origin']}" if origin else told), soft_wrap=True
-            )
+            line = f"{row['key']}: {_text(row['value'])}"
+            if origin:
+                line += f"  <- {row['origin']}"
+            console.print(one_line(line), soft_wrap=True)
 
     return Answer({"settings": rows}, show, warnings=tuple(strange_variables(cli)))
 
@@ -60,25 +60,24 @@ def _of_this_call(cli: Cli, config: Config) -> list[dict[str, Any]]:
     """What the command line and the environment decide before the file does."""
     from sfsync.config.profiles import profile_file
 
-    is_chosen = profile_file(config.source).exists()
-    profile = cli.origins.get("profile") or (
-        profile_file(config.source).name if is_chosen else "default"
-    )
-    store = cli.environ.get("SFSYNC_TOKEN_STORE")
+    profile_origin = "default"
+    if "profile" in cli.origins:
+        profile_origin = cli.origins["profile"]
+    elif profile_file(config.source).exists():  # `sfsync profile use` has written it
+        profile_origin = profile_file(config.source).name
     rows = [
-        ("config", str(config.source), cli.origins.get("config") or "found"),
-        ("profile", config.profile, profile),
-        (
-            "token_store",
-            store or "the one that was used at login",
-            "$SFSYNC_TOKEN_STORE" if store else "default",
-        ),
+        ("config", str(config.source), cli.origins.get("config", "found")),
+        ("profile", config.profile, profile_origin),
     ]
-    rows += [
-        (name, _HIDDEN if _SECRET.search(name) else cli.environ[name], "environment")
-        for name in OTHER_VARIABLES
-        if cli.environ.get(name)
-    ]
+    store = cli.environ.get("SFSYNC_TOKEN_STORE")
+    if store:
+        rows.append(("token_store", store, "$SFSYNC_TOKEN_STORE"))
+    else:
+        rows.append(("token_store", "the one that was used at login", "default"))
+    for name in OTHER_VARIABLES:
+        value = cli.environ.get(name)
+        if value:
+            rows.append((name, _HIDDEN if _SECRET.search(name) else value, "environment"))
     return [{"key": key, "value": value, "origin": origin} for key, value, origin in rows]
 
 
@@ -93,7 +92,7 @@ def _row(config: Config, cli: Cli, setting: Setting) -> dict[str, Any]:
 
 
 def _expanded(setting: Setting, cli: Cli) -> Any:
-    """The value as it counts; hidden where a variable of it sounds like a secret."""
+    """The value with its variables filled in; hidden where one of them sounds like a secret."""
     if any(_SECRET.search(name) for name in setting.variables):
         return _HIDDEN
     value = setting.value
@@ -107,6 +106,8 @@ def _text(value: Any) -> str:
     """As it would be written in the file."""
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "-", True: "true", False: "false"}[value]
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return str(value)

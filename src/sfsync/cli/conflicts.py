@@ -46,7 +46,7 @@ def conflicts(
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
+    with open_mirror(config) as mirror:
         if take:
             number, side = take
             _check_side(side)

@@ -37,7 +37,7 @@ def explain(
     from sfsync.planning.provenance import matched, next_push, origins, timeline
 
     config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
+    with open_mirror(config) as mirror:
         person = mirror.person_history.of(who)
     for row in person["rows"]:
         object_map = config.mapping.objects[row["object"]]

@@ -42,7 +42,7 @@ def history(
     """
     from sfsync.cli.wiring import configuration, open_mirror
 
-    with open_mirror(cli, configuration(cli)) as mirror:
+    with open_mirror(configuration(cli)) as mirror:
         if run_id is None:
             return _runs_answer([_summary(run) for run in mirror.runs.listed(limit=limit)])
         run = found_run(mirror, run_id)

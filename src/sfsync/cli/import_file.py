@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sfsync.cli.answer import Answer
+from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.invocation import Cli
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from sfsync.intake.lines import BadLine
     from sfsync.mirror.store import SqliteMirror
 
@@ -62,38 +60,42 @@ def import_file(
             f"no object {object_name!r} in the configuration",
             hint=f"There are: {', '.join(known)}.",
         )
+    source = sys.stdin.buffer if str(file) == "-" else file
     counts = Counter({"created": 0, "updated": 0, "unchanged": 0, "quarantined": 0})
     run_id = new_run_id()
-    with open_mirror(cli, config) as mirror, mirror.lock(run_id, "import"):
-        records = read_records(
-            sys.stdin.buffer if str(file) == "-" else file,
-            known[object_name],
-            ignore_unknown=ignore_unknown,
-        )
+    with open_mirror(config) as mirror, mirror.lock(run_id, "import"):
+        records = read_records(source, known[object_name], ignore_unknown=ignore_unknown)
         for batch in batched(records, BATCH):
+            bad = [record for record in batch if isinstance(record, BadLine)]
             good = [record[1] for record in batch if not isinstance(record, BadLine)]
-            counts["quarantined"] += len(batch) - len(good)
+            counts["quarantined"] += len(bad)
             if dry_run:
                 counts["read"] += len(good)
                 continue
-            for record in batch:
-                if isinstance(record, BadLine):
-                    _put_aside(mirror, file.name, object_name, record)
-            for name, number in mirror.imports.store(
-                object_name, good, source=file.name, run_id=run_id
-            ).items():
-                counts[name] += number
+            for line in bad:
+                _quarantine(mirror, file.name, object_name, line)
+            stored = mirror.imports.store(object_name, good, source=file.name, run_id=run_id)
+            counts.update(stored)
+    return _answer(object_name, counts, dry_run=dry_run)
 
-    def show(console: Console) -> None:
-        console.print(", ".join(f"{number} {name}" for name, number in counts.items()))
 
+def _answer(object_name: str, counts: Counter[str], *, dry_run: bool) -> Answer:
+    exit_code = 0
+    warnings: tuple[str, ...] = ()
+    unreadable = counts["quarantined"]
+    if unreadable:
+        exit_code = PARTIAL
+        warnings = (f"{unreadable} lines could not be read: see `sfsync quarantine`",)
+    sentence = ", ".join(f"{number} {name}" for name, number in counts.items())
     return Answer(
-        {object_name: counts, "dry_run": dry_run}, show, exit_code=3 if counts["quarantined"] else 0,
-        warnings=(f"{counts['quarantined']} lines could not be read: see `sfsync quarantine`",) if counts["quarantined"] else (),
-    )  # fmt: skip
+        {object_name: counts, "dry_run": dry_run},
+        lambda console: console.print(sentence),
+        exit_code=exit_code,
+        warnings=warnings,
+    )
 
 
-def _put_aside(mirror: SqliteMirror, name: str, object_name: str, record: BadLine) -> None:
+def _quarantine(mirror: SqliteMirror, name: str, object_name: str, record: BadLine) -> None:
     mirror.quarantine.put(
         kind="input",
         code="UNREADABLE_LINE",

@@ -50,30 +50,17 @@ def init(
     path = cli.config or Path("sfsync.yaml")
     text = example_config()
     if login_url:
-        text = re.sub(
-            r"(?m)^(  login_url:).*$", lambda match: f"{match[1]} {login_url}", text, count=1
-        )
+        text = _with_value(text, "login_url", login_url)
     if client_id:
-        text = re.sub(
-            r"(?m)^(  client_id:).*$", lambda match: f"{match[1]} {client_id}", text, count=1
-        )
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+        text = _with_value(text, "client_id", client_id)
     if path.exists() and not force:
-        raise UsageError(f"{path} is there already", hint="Edit it, or overwrite it with --force.")
+        raise _exists_already(path)
     if dry_run:
         return Answer(
             {"path": str(path), "dry_run": True},
             lambda console: console.print(f"Would write {path}.", soft_wrap=True),
         )
-    try:
-        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(
-            f"{path} is there already", hint="Edit it, or overwrite it with --force."
-        ) from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    _write(path, text, overwrite=force)
 
     def show(console: Console) -> None:
         console.print(f"Wrote {path}.", soft_wrap=True)
@@ -85,3 +72,25 @@ def init(
             console.print("Next: `sfsync login`.")
 
     return Answer({"path": str(path)}, show)
+
+
+def _with_value(text: str, key: str, value: str) -> str:
+    """The file's text with another value for a key of the section ``org``."""
+    return re.sub(rf"(?m)^(  {key}:).*$", lambda match: f"{match[1]} {value}", text, count=1)
+
+
+def _write(path: Path, text: str, *, overwrite: bool) -> None:
+    # O_EXCL: a file that another program has made since we looked is not overwritten either
+    how = os.O_TRUNC if overwrite else os.O_EXCL
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise _exists_already(path) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _exists_already(path: Path) -> UsageError:
+    return UsageError(f"{path} is there already", hint="Edit it, or overwrite it with --force.")

@@ -1,4 +1,4 @@
-"""Tables and indented sentences for people. They fit 80 columns; data is never taken for markup."""
+"""Tables for people. They fit 80 columns; data is never taken for markup."""
 
 from __future__ import annotations
 
@@ -13,58 +13,44 @@ from sfsync.cli.text import one_line
 from sfsync.model.record import MISSING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import JustifyMethod
 
 
 COUNTS = ("created", "updated", "unchanged", "deleted", "conflicts", "quarantined")
+"""Columns of numbers, which stand to the right."""
 
-_CUT = 28
+_WIDTH = 28
+"""Characters of a value in a table, where its column states no other width."""
 
 
-def cell(value: object, *, width: int = _CUT) -> Text:
+def cell(value: object, *, width: int = _WIDTH) -> Text:
     """One value in a table: blank for null, cut to ``width``, control characters shown."""
     if value is MISSING:
         return Text("-", style="dim")
     if value is None:
         return Text("(blank)", style="dim")
     text = one_line(str(value))
-    return Text(text if len(text) <= width else text[: width - 1] + "…")
+    if len(text) > width:
+        text = text[: width - 1] + "…"
+    return Text(text)
 
 
 def table(*columns: str) -> Table:
-    """A quiet table."""
-    made = Table(
+    """An empty table with these columns; a line under its head, no frame."""
+    empty = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1), collapse_padding=True
     )
     for column in columns:
-        made.add_column(column, justify="right" if column in COUNTS else "left", overflow="fold")
-    return made
+        justify: JustifyMethod = "right" if column in COUNTS else "left"
+        empty.add_column(column, justify=justify, overflow="fold")
+    return empty
 
 
 def rows_table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int = _CUT
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int = _WIDTH
 ) -> Table:
-    """Rows of a query, as a table."""
-    made = table(*columns)
+    """These columns of the rows as a table."""
+    filled = table(*columns)
     for row in rows:
-        made.add_row(*(cell(row.get(column), width=width) for column in columns))
-    return made
-
-
-INDENT = 9
-
-_WIDEST = 96
-
-
-def print_beside(console: Console, head: Any, sentence: str, *, style: str = "") -> None:
-    """A sentence beside its head, wrapped under itself."""
-    from rich.text import Text
-
-    width = max(min(console.width, _WIDEST) - INDENT, 30)
-    lines = Text(one_line(sentence)).wrap(console, width)
-    for number, line in enumerate(lines):
-        line.rstrip()
-        console.print(
-            Text.assemble(head if number == 0 else " " * INDENT, (line.plain, style)),
-            soft_wrap=True,
-        )
+        filled.add_row(*(cell(row.get(column), width=width) for column in columns))
+    return filled

@@ -85,7 +85,7 @@ def login(
       sfsync login --jwt-key sync.pem --username sync@example.com
       sfsync login --client-credentials
     """
-    _refuse_mixed(
+    _check_options(
         {
             "--jwt-key": bool(jwt_key),
             "--client-credentials": client_credentials,
@@ -103,20 +103,25 @@ def login(
     from sfsync.auth.unattended import Kind, Way
 
     if jwt_key:
-        way = Way(
-            Kind.JWT, str(jwt_key.expanduser().absolute()), username.strip(), _address(audience)
-        )
+        key = str(jwt_key.expanduser().absolute())
+        way = Way(Kind.JWT, key, username.strip(), _address(audience))
+    elif client_credentials:
+        way = Way(Kind.CLIENT_CREDENTIALS)
     else:
-        way = Way(Kind.CLIENT_CREDENTIALS if client_credentials else Kind.BROWSER)
+        way = Way(Kind.BROWSER)
 
     def by_browser(config: Config, held: Login) -> Token:
         return _by_browser(cli, config, held, no_browser=no_browser, timeout=timeout)
 
-    return _logged_in(cli, way, token_store, by_browser)
+    return _log_in(cli, way, token_store, by_browser)
 
 
-def _refuse_mixed(ways: dict[str, bool], of_the_key: dict[str, bool]) -> None:
-    """Stop where two ways to log in are asked for, or a key's option without a key."""
+def _check_options(ways: dict[str, bool], of_the_key: dict[str, bool]) -> None:
+    """Stop where two ways to log in are asked for, or a key's option without a key.
+
+    Args:
+        ways, of_the_key: option -> whether it was given.
+    """
     named = [option for option, given in ways.items() if given]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} are different ways to log in", hint="Choose one.")
@@ -138,9 +143,10 @@ def _address(audience: str) -> str:
     return address
 
 
-def _logged_in(
+def _log_in(
     cli: Cli, way: Way, wanted_store: str | None, by_browser: Callable[[Config, Login], Token]
 ) -> Answer:
+    """Log in, and keep the token in its store and the way in the mirror, which is that org's now."""
     from dataclasses import replace
 
     from sfsync.auth.unattended import Kind, unattended
@@ -151,7 +157,7 @@ def _logged_in(
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
+    with open_mirror(config) as mirror:
         store = choose(cli, mirror, wanted_store, probe=True)
         held = login_for(cli, config, mirror, store)
         if way.kind is Kind.BROWSER:
@@ -190,33 +196,42 @@ def _by_browser(
         cli.to_stderr("Open this address in a browser:")
         cli.to_stderr(url)
 
+    open_browser: Callable[[str], bool] | None = cli.open_browser or webbrowser.open
+    paste = None
+    if no_browser:
+        open_browser = None
+        # a browser on another machine ends on an address that does not reach this one
+        paste = _pasted if sys.stdin.isatty() else None
     cli.inform(f"Waiting for the browser to come back ({timeout:.0f} s at most) …")
     return held.interactive_login(
         ports=config.org.redirect_ports,
         scopes=config.org.scopes,
         announce=announce,
-        open_browser=None if no_browser else cli.open_browser or webbrowser.open,
-        paste=_pasted if no_browser and sys.stdin.isatty() else None,
+        open_browser=open_browser,
+        paste=paste,
         deadline_seconds=timeout,
     )
 
 
 def _pasted(seconds: float) -> str | None:
-    """What somebody pasted within so many seconds; ``None`` where nobody did."""
+    """The line that a person pasted within so many seconds, if any."""
     ready, _, _ = select.select([sys.stdin], [], [], seconds)
-    return (sys.stdin.readline() or None) if ready else None
+    if not ready:
+        return None
+    return sys.stdin.readline() or None  # empty where stdin has ended
 
 
 def _new_key(path: Path) -> Answer:
-    """Make a key and its certificate, and tell what an admin does with it."""
+    """Make a key and its certificate, and say what an admin does with it."""
     from sfsync.auth.unattended import new_key
     from sfsync.cli.clock import local_now
 
     certificate = new_key(path.expanduser(), "sfsync", local_now())
     for_an_admin = (
-        f"Give {certificate} to a Salesforce admin; it is not secret. In the app's OAuth settings the admin enables "
-        "the JWT bearer flow and uploads it, and permits the app for the user: permitted users 'admin approved', "
-        "and a permission set or profile that the user has."
+        f"Give {certificate} to a Salesforce admin; it is not secret."
+        " In the app's OAuth settings the admin enables the JWT bearer flow and uploads it,"
+        " and permits the app for the user: permitted users 'admin approved',"
+        " and a permission set or profile that the user has."
     )
     steps = [for_an_admin, f"Then: sfsync login --jwt-key {path} --username USER"]
 

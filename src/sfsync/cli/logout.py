@@ -17,18 +17,18 @@ def logout(cli: Cli) -> Answer:
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
-        revoked = ended(cli, config, mirror)
-    warning = "Salesforce could not be asked: the login may live on there until it expires"
+    with open_mirror(config) as mirror:
+        revoked = end_login(cli, config, mirror)
+    warnings: tuple[str, ...] = ()
+    if not revoked:
+        warnings = ("Salesforce could not be asked: the login may live on there until it expires",)
     return Answer(
-        {"revoked": revoked},
-        lambda console: console.print("Logged out."),
-        warnings=() if revoked else (warning,),
+        {"revoked": revoked}, lambda console: console.print("Logged out."), warnings=warnings
     )
 
 
-def ended(cli: Cli, config: Config, mirror: SqliteMirror) -> bool:
-    """End the profile's login and what is remembered of it; whether Salesforce confirmed.
+def end_login(cli: Cli, config: Config, mirror: SqliteMirror) -> bool:
+    """End the profile's login and forget how it was made; returns whether Salesforce confirmed.
 
     Raises:
         NotLoggedIn: there is none.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sfsync.cli.answer import Answer
+from sfsync.cli.indented import INDENT, print_beside
 from sfsync.cli.invocation import Cli
-from sfsync.cli.layout import INDENT, print_beside
 from sfsync.cli.options import DryRun
 from sfsync.cli.text import counted, one_line
 

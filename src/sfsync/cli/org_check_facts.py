@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
 from sfsync.cli.stored_login import LOGIN_RENEWED, LOGIN_WAY, login, token_store
-from sfsync.cli.wiring import configuration, connect, mirror_path, open_mirror
+from sfsync.cli.wiring import configuration, connect, open_mirror
 from sfsync.config.sections import Config
 from sfsync.diagnosis.facts import FileFacts, LoginFacts, MachineFacts, Wanted
 from sfsync.diagnosis.fields import changes
@@ -74,7 +74,7 @@ def check_up(
     with ExitStack() as stack:
         mirror: SqliteMirror | None = None
         try:
-            mirror = stack.enter_context(open_mirror(cli, config))
+            mirror = stack.enter_context(open_mirror(config))
         except MirrorError as error:
             checkup.machine = MachineFacts(files=files, trouble=(error.message, error.hint))
         if mirror is not None:
@@ -203,7 +203,7 @@ def _restricted(
 def _files(cli: Cli, config: Config) -> Iterator[FileFacts]:
     """The configuration, the mirror with what lies beside it, and the key."""
     yield from _file(config.source, secret=False, roots=True)
-    path = mirror_path(cli, config)
+    path = config.mirror_path
     yield from _file(path.parent, secret=False, roots=True)
     for beside in ("", "-journal", "-wal", "-shm", ".lock", ".login.lock"):
         yield from _file(path.with_name(path.name + beside), secret=True)

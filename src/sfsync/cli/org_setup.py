@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sfsync.cli.answer import Answer
+from sfsync.cli.indented import INDENT, print_beside
 from sfsync.cli.invocation import Cli
-from sfsync.cli.layout import INDENT, print_beside
-from sfsync.cli.options import DryRun
+from sfsync.cli.options import DryRun, Yes
 from sfsync.cli.text import counted, one_line
 from sfsync.errors import OrgRefused, SfsyncError, UsageError
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from sfsync.provisioning.blueprint import Blueprint
     from sfsync.provisioning.by_hand import ByHand
     from sfsync.provisioning.existing import Existing
-    from sfsync.provisioning.steps import SetupStep
+    from sfsync.provisioning.steps import Part, SetupStep
     from sfsync.salesforce.connect import Connection
     from sfsync.salesforce.org import SalesforceOrg
     from sfsync.salesforce.setup import Result
@@ -36,7 +35,7 @@ def set_up_org(
     cli: Cli,
     *,
     dry_run: DryRun = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    yes: Yes = False,
     user: Annotated[
         str, typer.Option("--user", metavar="USERNAME", help="Who gets the permission set.", show_default="whose login it is")
     ] = "",
@@ -58,18 +57,18 @@ def set_up_org(
       sfsync org setup --user sync@example.com
       sfsync org setup --sfdx salesforce
     """
-    from sfsync.cli.org_setup_files import written
+    from sfsync.cli.org_setup_files import write_setup_files
     from sfsync.cli.wiring import configuration
 
     if sfdx and package:
         raise UsageError("--sfdx and --package are two forms of the same", hint="Choose one.")
     config = configuration(cli)
     if sfdx or package:
-        return written(config, sfdx, package, dry_run=dry_run, replace=yes)
-    return _made(cli, config, user, dry_run=dry_run, yes=yes)
+        return write_setup_files(config, sfdx, package, dry_run=dry_run, replace=yes)
+    return _set_up(cli, config, user, dry_run=dry_run, yes=yes)
 
 
-def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> Answer:
+def _set_up(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> Answer:
     from sfsync.cli.clock import new_run_id
     from sfsync.cli.stored_login import login, token_store
     from sfsync.cli.wiring import connect, open_mirror
@@ -78,35 +77,35 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
     from sfsync.provisioning.steps import setup_steps, todo
     from sfsync.salesforce.setup_lookup import SetupLookup
 
-    with open_mirror(cli, config) as mirror:
+    with open_mirror(config) as mirror:
         token = login(cli, config, mirror, token_store(cli, mirror)).current()
         org, _org_id = connect(cli, config, mirror)
         names = objects_of(config.mapping)
         described = _described(org, names)
         lookup = SetupLookup(org.connection)
-        with _for_admins_only():
+        with _hint_for_users_without_rights():
             field_ids = lookup.custom_field_ids(custom_fields(config.mapping))
             wanted = blueprint(config.mapping, described, field_ids)
             found = lookup.existing(
                 wanted, described, field_ids, username=user, user_id=token.user_id
             )
-        planned = setup_steps(wanted, found)
+        steps = setup_steps(wanted, found)
         results: list[Result] = []
         agreed = True
-        if todo(planned) and not dry_run:
-            agreed = yes or _agreed(cli, planned, wanted, token.instance_url)
+        if todo(steps) and not dry_run:
+            agreed = yes or _agreed(cli, steps, wanted, token.instance_url)
         if agreed and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
-                results = _carried_out(cli, org.connection, planned, found)
-                described = _described(org, names) if results else described
+                results = _carry_out(cli, org.connection, steps, found)
+                if results:  # the objects have new fields now
+                    described = _described(org, names)
                 _remember(mirror, described)
         calls = org.usage().api_calls
-    left = by_hand(config.mapping, described)
     return _answer(
-        planned,
+        steps,
         wanted,
         results,
-        left,
+        by_hand(config.mapping, described),
         dry_run=dry_run,
         agreed=agreed,
         calls=calls,
@@ -116,65 +115,68 @@ def _made(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> A
 
 def _described(org: SalesforceOrg, names: Sequence[str]) -> dict[str, SObjectFacts]:
     """The org's objects, but for those that this user may not see."""
-    told = {}
+    described = {}
     for name in names:
         with suppress(OrgRefused):
-            told[name] = org.describe(name)
-    return told
+            described[name] = org.describe(name)
+    return described
 
 
-class _for_admins_only:  # noqa: N801  reads as a sentence where it is used
-    """Says what to do where this login may not look into the org's setup at all."""
+@contextmanager
+def _hint_for_users_without_rights() -> Iterator[None]:
+    """Name the ways around it where this login may not look into the org's setup at all."""
+    from sfsync.salesforce.setup import NO_RIGHTS
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        from sfsync.salesforce.setup import NO_RIGHTS
-
-        if isinstance(error, OrgRefused) and error.code != "MALFORMED_QUERY":
-            raise SfsyncError(f"{NO_RIGHTS}. {error.message}", hint=_OTHERWISE) from error
+    try:
+        yield
+    except OrgRefused as error:
+        if error.code == "MALFORMED_QUERY":  # a mistake of ours, no lack of rights
+            raise
+        raise SfsyncError(f"{NO_RIGHTS}. {error.message}", hint=_WAYS_WITHOUT_RIGHTS) from error
 
 
-_OTHERWISE = (
-    "Let an admin log in (`sfsync login --profile admin`, then `sfsync org setup --profile admin --user USERNAME`),"
+_WAYS_WITHOUT_RIGHTS = (
+    "Let an admin log in (`sfsync login --profile admin`,"
+    " then `sfsync org setup --profile admin --user USERNAME`),"
     " or hand over files: `sfsync org setup --sfdx DIR`, or --package FILE.zip."
 )
 
 
-def _agreed(cli: Cli, planned: Sequence[SetupStep], wanted: Blueprint, instance_url: str) -> bool:
+def _agreed(cli: Cli, steps: Sequence[SetupStep], wanted: Blueprint, instance_url: str) -> bool:
     """Show the plan and ask.
 
     Raises:
         UsageError: there is nobody to ask.
     """
-    if cli.as_json or not sys.stdin.isatty():
+    if not cli.can_ask:
         raise UsageError(
             "this changes the org's setup, and there is nobody to ask",
             hint="Look at it with --dry-run, then say --yes.",
         )
-    _show_plan(cli.err, planned, wanted)
+    _show_plan(cli.err, steps, wanted)
     return typer.confirm(f"Make these changes in {instance_url}?", err=True)
 
 
-def _carried_out(
-    cli: Cli, connection: Connection, planned: Sequence[SetupStep], found: Existing
+def _carry_out(
+    cli: Cli, connection: Connection, steps: Sequence[SetupStep], found: Existing
 ) -> list[Result]:
-    """Field permissions travel together, and are told together."""
+    """Do the steps, with a message for each as it ends; field permissions are counted in one."""
     from sfsync.provisioning.steps import Part
     from sfsync.salesforce.setup import Status, carry_out
 
-    def tell(result: Result) -> None:
-        failed = result.status is Status.FAILED
-        if failed or (result.status is Status.DONE and result.step.part is not Part.GRANT):
-            words = f": {result.message}" if result.message else ""
-            line = one_line(f"{result.status.value}: {_title(result.step)}{words}")
-            cli.inform(line, style="red" if failed else "")
+    def inform(result: Result) -> None:
+        line = f"{result.status.value}: {_title(result.step)}"
+        if result.message:
+            line += f": {result.message}"
+        if result.status is Status.FAILED:
+            cli.inform(one_line(line), style="red")
+        elif result.status is Status.DONE and result.step.part is not Part.GRANT:
+            cli.inform(one_line(line))
 
-    results = carry_out(connection, planned, found, tell)
-    opened = sum(each.step.part is Part.GRANT and each.status is Status.DONE for each in results)
-    if opened:
-        cli.inform(f"done: {counted(opened, 'field permission')}")
+    results = carry_out(connection, steps, found, inform)
+    granted = sum(each.step.part is Part.GRANT and each.status is Status.DONE for each in results)
+    if granted:
+        cli.inform(f"done: {counted(granted, 'field permission')}")
     return results
 
 
@@ -185,70 +187,84 @@ def _remember(mirror: SqliteMirror, described: Mapping[str, SObjectFacts]) -> No
 
 
 def _answer(
-    planned: Sequence[SetupStep],
+    steps: Sequence[SetupStep],
     wanted: Blueprint,
     results: Sequence[Result],
-    left: Sequence[ByHand],
+    left_to_admin: Sequence[ByHand],
     *,
     dry_run: bool,
     agreed: bool,
     calls: int,
     username: str,
 ) -> Answer:
-    from sfsync.provisioning.steps import Act
     from sfsync.salesforce.setup import Status
 
     done = [each for each in results if each.status is Status.DONE]
     undone = [each for each in results if each.status is not Status.DONE]
-    differs = [step for step in planned if step.act is Act.DIFFERS]
-    warnings = [f"{step.name}: {step.detail}. {step.remedy}" for step in differs]
-    warnings += [
-        f"{name}: this org has no such field, and its name is not one of the platform's: sfsync does not make it"
-        for name in wanted.unknown_fields
-    ]
     data = {
-        "plan": [step.as_dict() for step in planned],
+        "plan": [step.as_dict() for step in steps],
         "results": [result.as_dict() for result in results],
         "changed": len(done),
         "username": username,
-        "by_hand": [each.as_dict() for each in left],
+        "by_hand": [each.as_dict() for each in left_to_admin],
         "dry_run": dry_run,
         "api_calls": calls,
     }
-    errors = [
-        {"slug": each.status.value, "message": f"{_title(each.step)}: {each.message}", "hint": ""}
-        for each in undone
-    ]
-    if any(each.denied for each in undone):
-        errors.append(
-            {
-                "slug": "no-rights",
-                "message": "some of it takes an administrator",
-                "hint": _OTHERWISE,
-            }
-        )
+    exit_code, outcome = 0, ""
+    if not agreed:
+        exit_code, outcome = 1, "declined"
+    elif undone:
+        exit_code = 1
 
     def show(console: Console) -> None:
         if dry_run:
-            _show_plan(console, planned, wanted)
+            _show_plan(console, steps, wanted)
         elif not agreed:
             console.print("Nothing was changed.")
         elif not results:
             console.print("Everything is there already: nothing was changed.")
         else:
             _show_results(console, done, undone, username)
-        show_by_hand(console, left)
+        show_by_hand(console, left_to_admin)
         if results:
             console.print(
                 "Then `sfsync org check`; in another profile's mirror: `sfsync org check --fix`.",
                 soft_wrap=True,
             )
 
-    failed = bool(undone) or not agreed
     return Answer(
-        data, show, exit_code=1 if failed else 0, warnings=tuple(warnings), errors=tuple(errors),
-        outcome="declined" if not agreed else "",
-    )  # fmt: skip
+        data,
+        show,
+        exit_code=exit_code,
+        warnings=tuple(_warnings(steps, wanted)),
+        errors=tuple(_errors(undone)),
+        outcome=outcome,
+    )
+
+
+def _warnings(steps: Sequence[SetupStep], wanted: Blueprint) -> Iterator[str]:
+    from sfsync.provisioning.steps import Act
+
+    for step in steps:
+        if step.act is Act.DIFFERS:
+            yield f"{step.name}: {step.detail}. {step.remedy}"
+    for name in wanted.unknown_fields:
+        yield (
+            f"{name}: this org has no such field, and its name is not one of the platform's:"
+            " sfsync does not make it"
+        )
+
+
+def _errors(undone: Sequence[Result]) -> Iterator[dict[str, str]]:
+    for each in undone:
+        message = f"{_title(each.step)}: {each.message}"
+        yield {"slug": each.status.value, "message": message, "hint": ""}
+    if any(each.denied for each in undone):
+        yield {
+            "slug": "no-rights",
+            "message": "some of it takes an administrator",
+            "hint": _WAYS_WITHOUT_RIGHTS,
+        }
 
 
 def _show_results(
@@ -260,47 +276,43 @@ def _show_results(
         console.print(f"{len(done)} done; {username} has the permission set.")
         return
     failed = [each for each in undone if each.status is Status.FAILED]
-    console.print(
-        f"{len(done)} done, {len(failed)} failed, {len(undone) - len(failed)} left out because of that."
-    )
+    left_out = len(undone) - len(failed)
+    console.print(f"{len(done)} done, {len(failed)} failed, {left_out} left out because of that.")
     for each in failed:
         console.print(one_line(f"failed: {_title(each.step)}: {each.message}"), soft_wrap=True)
     if any(each.denied for each in failed):
-        console.print(f"try: {_OTHERWISE}", soft_wrap=True)
+        console.print(f"try: {_WAYS_WITHOUT_RIGHTS}", soft_wrap=True)
 
 
 _VERBS = {"create": "make", "update": "open", "keep": "keep", "differs": "leave"}
+"""An act -> the word for it in the plan."""
 
 
 def _title(step: SetupStep) -> str:
     return f"{step.part.value} {step.name}"
 
 
-def _show_plan(console: Console, planned: Sequence[SetupStep], wanted: Blueprint) -> None:
-    """What is to be made, part by part; what is there already is counted."""
+def _show_plan(console: Console, steps: Sequence[SetupStep], wanted: Blueprint) -> None:
+    """Print what is to be made, part by part; what is there already is counted."""
     from rich.text import Text
 
     from sfsync.provisioning.steps import Act, Part
 
     part = ""
-    for step in planned:
+    for step in steps:
         if step.act is Act.KEEP or step.part is Part.GRANT:
             continue
-        if step.part is Part.ASSIGNMENT:
-            _show_grants(console, planned)
+        if step.part is Part.ASSIGNMENT:  # the last step; field permissions stand before it
+            _show_grants(console, steps)
         if step.part != part:
             part = step.part
-            console.print(
-                Text(
-                    f"{part}{'' if part in ('permission set', 'assignment') else 's'}", style="bold"
-                )
-            )
+            console.print(Text(_heading(step.part), style="bold"))
         print_beside(console, Text(f"{_VERBS[step.act]:<{INDENT}}"), f"{step.name}: {step.detail}")
-    if planned[-1].act is Act.KEEP:
-        _show_grants(console, planned)
-    kept = sum(step.act is Act.KEEP for step in planned)
+    if steps[-1].act is Act.KEEP:  # the assignment is there already, so it was passed over
+        _show_grants(console, steps)
+    kept = sum(step.act is Act.KEEP for step in steps)
     if kept:
-        console.print(f"{kept} of {len(planned)} parts are there already and stay as they are.")
+        console.print(f"{kept} of {len(steps)} parts are there already and stay as they are.")
     for name in wanted.unknown_fields:
         console.print(
             f"{name} is not one of the platform's fields and not in this org: not made",
@@ -308,14 +320,22 @@ def _show_plan(console: Console, planned: Sequence[SetupStep], wanted: Blueprint
         )
 
 
-def _show_grants(console: Console, planned: Sequence[SetupStep]) -> None:
-    """Field permissions, an object a line for each right."""
+def _heading(part: Part) -> str:
+    from sfsync.provisioning.steps import Part
+
+    if part in (Part.SET, Part.ASSIGNMENT):  # there is one of each
+        return part.value
+    return f"{part.value}s"
+
+
+def _show_grants(console: Console, steps: Sequence[SetupStep]) -> None:
+    """Print field permissions: a line for each object and right."""
     from rich.text import Text
 
     from sfsync.provisioning.steps import Part, todo
 
     lines: dict[tuple[str, str], list[str]] = {}
-    for step in todo(planned):
+    for step in todo(steps):
         if step.part is Part.GRANT:
             sobject, _, name = step.name.partition(".")
             lines.setdefault((sobject, step.detail), []).append(name)
@@ -327,13 +347,13 @@ def _show_grants(console: Console, planned: Sequence[SetupStep]) -> None:
         )
 
 
-def show_by_hand(console: Console, left: Sequence[ByHand]) -> None:
-    """What only an admin can do, each with where and why."""
+def show_by_hand(console: Console, tasks: Sequence[ByHand]) -> None:
+    """Print what only an admin can do, each with where and why."""
     from rich.text import Text
 
-    if left:
+    if tasks:
         console.print("Left for an admin, in Salesforce's own pages:")
-    for each in left:
+    for each in tasks:
         print_beside(
             console, Text(f"{'-':>{INDENT - 1}} "), f"{each.what}: {each.where} ({each.why})"
         )

@@ -16,35 +16,29 @@ if TYPE_CHECKING:
     from sfsync.config.sections import Config
 
 
-def written(
+def write_setup_files(
     config: Config, sfdx: Path | None, package: Path | None, *, dry_run: bool, replace: bool
 ) -> Answer:
     """Write the files that are not there yet, or name them in a dry run."""
-    from sfsync.provisioning.blueprint import blueprint
     from sfsync.provisioning.by_hand import by_hand
-    from sfsync.salesforce.metadata import PROJECT_FILE, package_files, source_files, zipped
 
-    wanted, version = blueprint(config.mapping), config.org.api_version
     if package:
-        files = {package: zipped(package_files(wanted, version))}
+        files = _package(config, package)
         deploy = f"sf project deploy start --metadata-dir {package} --single-package"
     else:
-        folder = sfdx or Path()
-        files = {folder / name: content for name, content in source_files(wanted, version).items()}
-        if (folder / PROJECT_FILE).exists():
-            del files[folder / PROJECT_FILE]  # an admin's own project: it keeps its own settings
+        files = _sfdx_project(config, sfdx or Path())
         deploy = "sf project deploy start --source-dir force-app"
     changed = _changed(files, replace=replace)
     if not dry_run:
         for path in changed:
             _write(path, files[path])
-    left = by_hand(config.mapping, app=True)
+    left_to_admin = by_hand(config.mapping, app=True)
     data = {
         "written": [str(path) for path in changed],
         "unchanged": [str(path) for path in files if path not in changed],
         "deploy": deploy,
         "assign": "sf org assign permset --name PenguinMails_Sync",
-        "by_hand": [each.as_dict() for each in left],
+        "by_hand": [each.as_dict() for each in left_to_admin],
         "dry_run": dry_run,
     }
 
@@ -56,9 +50,27 @@ def written(
         console.print("An admin deploys it, and gives the permission set to sfsync's user:")
         console.print(f"  {deploy}", soft_wrap=True)
         console.print(f"  {data['assign']} --on-behalf-of USERNAME", soft_wrap=True)
-        show_by_hand(console, left)
+        show_by_hand(console, left_to_admin)
 
     return Answer(data, show)
+
+
+def _package(config: Config, path: Path) -> dict[Path, bytes]:
+    from sfsync.provisioning.blueprint import blueprint
+    from sfsync.salesforce.metadata import package_files, zipped
+
+    return {path: zipped(package_files(blueprint(config.mapping), config.org.api_version))}
+
+
+def _sfdx_project(config: Config, folder: Path) -> dict[Path, bytes]:
+    from sfsync.provisioning.blueprint import blueprint
+    from sfsync.salesforce.metadata import PROJECT_FILE, source_files
+
+    sources = source_files(blueprint(config.mapping), config.org.api_version)
+    files = {folder / name: content for name, content in sources.items()}
+    if (folder / PROJECT_FILE).exists():  # an admin's own project: it keeps its own settings
+        del files[folder / PROJECT_FILE]
+    return files
 
 
 def _changed(files: Mapping[Path, bytes], *, replace: bool) -> list[Path]:
@@ -70,15 +82,16 @@ def _changed(files: Mapping[Path, bytes], *, replace: bool) -> list[Path]:
     changed = []
     for path, content in files.items():
         try:
-            there = path.read_bytes() if path.exists() else None
+            existing = path.read_bytes() if path.exists() else None
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-        if there is not None and there != content and not replace:
+        if existing == content:
+            continue
+        if existing is not None and not replace:
             raise UsageError(
                 f"{path} is there, and says something else", hint="Replace it with --yes."
             )
-        if there != content:
-            changed.append(path)
+        changed.append(path)
     return changed
 
 

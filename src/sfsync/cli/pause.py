@@ -12,7 +12,7 @@ def pause(cli: Cli, *, dry_run: DryRun = False) -> Answer:
     from sfsync.cli.clock import now
     from sfsync.cli.wiring import configuration, open_mirror
 
-    with open_mirror(cli, configuration(cli)) as mirror:
+    with open_mirror(configuration(cli)) as mirror:
         since = mirror.state.note("paused")
         if not since and dry_run:
             return _pause_answer(None, "It would be paused from now on.", dry_run=dry_run)
@@ -32,7 +32,7 @@ def resume(cli: Cli, *, dry_run: DryRun = False) -> Answer:
     """Switch writing on again after `sfsync pause`."""
     from sfsync.cli.wiring import configuration, open_mirror
 
-    with open_mirror(cli, configuration(cli)) as mirror:
+    with open_mirror(configuration(cli)) as mirror:
         since = mirror.state.note("paused")
         if not dry_run:
             mirror.state.keep_note("paused", "")

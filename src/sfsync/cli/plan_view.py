@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -19,42 +19,54 @@ if TYPE_CHECKING:
 
 def title_of(plan: RowPlan) -> str:
     """One record's headline in a diff."""
-    here = f"{plan.object} {plan.local_id}" if plan.local_id is not None else f"new {plan.object}"
-    there = plan.salesforce_id or "(not in Salesforce)"
-    does = [plan.reason] if plan.reason else []
+    row = f"new {plan.object}"
+    if plan.local_id is not None:
+        row = f"{plan.object} {plan.local_id}"
+    record = plan.salesforce_id or "(not in Salesforce)"
+    actions = []
+    if plan.reason:
+        actions.append(plan.reason)
     if plan.org_action is not OrgAction.NONE:
-        does.append(f"{plan.org_action.value} in Salesforce")
+        actions.append(f"{plan.org_action.value} in Salesforce")
     if plan.local_action is not LocalAction.NONE:
-        does.append(f"{plan.local_action.value.replace('_', '-')} in the mirror")
+        actions.append(f"{plan.local_action.value.replace('_', '-')} in the mirror")
     if plan.skip:
-        does.append(f"skipped: {plan.skip}")
-    return one_line(f"{here}  {there}  {', '.join(does)}")
+        actions.append(f"skipped: {plan.skip}")
+    return one_line(f"{row}  {record}  {', '.join(actions)}")
 
 
 def show_plans(console: Console, plans: Iterable[RowPlan]) -> int:
-    """Plans, record by record, field by field. Returns how many there were."""
+    """Print plans, record by record, field by field. Returns how many there were."""
     count = 0
-    for count, plan in enumerate(plans, 1):  # noqa: B007  the last number is the answer
+    for plan in plans:
+        count += 1
         console.print(Text(title_of(plan), style="bold"))
-        shown = plan.decisions
-        if plan.local_action is LocalAction.INSERT or plan.org_action is OrgAction.CREATE:
-            shown = shown[:0]
-            values = plan.to_local if plan.local_action is LocalAction.INSERT else plan.to_org
-            told = ", ".join(
-                f"{column}={one_line(str(value))}"
-                for column, value in values.items()
-                if value is not None
-            )
-            console.print(Text("  " + (told if len(told) < 150 else told[:149] + "…")))
-        if shown:
-            console.print(_decisions(shown))
+        if plan.local_action is LocalAction.INSERT:  # new in the mirror: nothing to compare
+            console.print(Text(_values_line(plan.to_local)))
+        elif plan.org_action is OrgAction.CREATE:
+            console.print(Text(_values_line(plan.to_org)))
+        elif plan.decisions:
+            console.print(_decisions(plan.decisions))
     return count
 
 
+_LONGEST_LINE = 150
+
+
+def _values_line(values: Mapping[str, object]) -> str:
+    """A new record's values on one line; long ones are cut."""
+    line = ", ".join(
+        f"{column}={one_line(str(value))}" for column, value in values.items() if value is not None
+    )
+    if len(line) >= _LONGEST_LINE:
+        line = line[: _LONGEST_LINE - 1] + "…"
+    return f"  {line}"
+
+
 def _decisions(decisions: Sequence[FieldDecision]) -> Table:
-    made = table("field", "local", "base", "remote", "wins", "rule")
+    decisions_table = table("field", "local", "base", "remote", "wins", "rule")
     for decision in decisions:
-        made.add_row(
+        decisions_table.add_row(
             cell(decision.column, width=18),
             cell(decision.local, width=13),
             cell(decision.base, width=12),
@@ -62,7 +74,7 @@ def _decisions(decisions: Sequence[FieldDecision]) -> Table:
             Text(decision.winner.value, style="bold" if decision.conflict else ""),
             Text(decision.rule),
         )
-    return made
+    return decisions_table
 
 
 def plan_document(plan: RowPlan) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,27 +29,35 @@ def list_profiles(cli: Cli) -> Answer:
 
     config = configuration(cli)
     rows = [_row(cli, config, name) for name in profile_names(cli, config)]
-    shared = [
-        org
-        for org, count in Counter(row["org_id"] for row in rows if row["org_id"]).items()
-        if count > 1
-    ]
-    warnings = tuple(
-        f"profiles {' and '.join(row['name'] for row in rows if row['org_id'] == org)} are for the same org, {org}: "
-        "each would log the same emails; one mirror for each org is enough"
-        for org in shared
-    )
 
     def show(console: Console) -> None:
         for row in rows:
-            console.print(one_line(f"{'*' if row['current'] else ' '} {row['name']}"), style="bold")
-            for line in _told(row):
+            mark = "*" if row["current"] else " "
+            console.print(one_line(f"{mark} {row['name']}"), style="bold")
+            for line in _lines(row):
                 console.print(f"    {one_line(line)}", soft_wrap=True)
 
-    return Answer({"profiles": rows, "current": config.profile}, show, warnings=warnings)
+    return Answer(
+        {"profiles": rows, "current": config.profile}, show, warnings=tuple(_shared_orgs(rows))
+    )
 
 
-def _told(row: dict[str, Any]) -> Iterator[str]:
+def _shared_orgs(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Warnings of profiles that are for the same org."""
+    names_by_org: dict[str, list[str]] = {}
+    for row in rows:
+        if row["org_id"]:
+            names_by_org.setdefault(row["org_id"], []).append(row["name"])
+    for org, names in names_by_org.items():
+        if len(names) > 1:
+            yield (
+                f"profiles {' and '.join(names)} are for the same org, {org}: "
+                "each would log the same emails; one mirror for each org is enough"
+            )
+
+
+def _lines(row: Mapping[str, Any]) -> Iterator[str]:
+    """A profile for people, without its name."""
     org = f"org {row['org_id']}" if row["org_id"] else "never logged in"
     yield f"{org} at {row['instance_url'] or row['login_url'] or '-'}"
     if row["login"]:
@@ -58,12 +65,16 @@ def _told(row: dict[str, Any]) -> Iterator[str]:
     elif row["org_id"]:
         yield "logged out"
     yield f"last good run: {row['last_good_run'] or 'none yet'}"
-    state = "" if row["mirror_exists"] else " (not made yet)"
-    yield f"trouble: {row['trouble']}" if row["trouble"] else f"mirror: {row['mirror']}{state}"
+    if row["trouble"]:
+        yield f"trouble: {row['trouble']}"
+    elif row["mirror_exists"]:
+        yield f"mirror: {row['mirror']}"
+    else:
+        yield f"mirror: {row['mirror']} (not made yet)"
 
 
 def profile_names(cli: Cli, config: Config) -> list[str]:
-    """The default one, those of the file, those that have a mirror beside the configured one."""
+    """Names of profiles: the default, those of the file, those with a mirror beside its mirror."""
     from sfsync.config.profiles import DEFAULT_PROFILE, is_profile_name
 
     base = _default_mirror(cli, config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +12,7 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
-from sfsync.cli.profile_use import choose, refuse_unknown
+from sfsync.cli.profile_use import check_known, write_choice
 from sfsync.errors import NotLoggedIn, UsageError
 
 if TYPE_CHECKING:
@@ -40,34 +42,38 @@ def remove_profile(
       sfsync profile remove sandbox --delete-mirror
     """
     from sfsync.cli.clock import new_run_id
-    from sfsync.cli.logout import ended
+    from sfsync.cli.logout import end_login
     from sfsync.cli.wiring import configuration, open_mirror
     from sfsync.config.profiles import chosen_profile, profile_file
 
     cli.profile = name
     config = configuration(cli)
-    refuse_unknown(cli, config, name)
-    files = (
-        [path for path in _mirror_files(config.mirror_path) if path.exists()]
-        if delete_mirror
-        else []
-    )
+    check_known(cli, config, name)
+    files: list[Path] = []
+    if delete_mirror:
+        files = [path for path in _mirror_files(config.mirror_path) if path.exists()]
     if files and not (yes or dry_run):
         _ask(cli, config.mirror_path)
-    revoked: bool | None = None
+    revoked: bool | None = None  # there was no login
     if config.mirror_path.exists() and not dry_run:
-        with open_mirror(cli, config) as mirror, mirror.lock(new_run_id(), cli.command):
-            try:
-                revoked = ended(cli, config, mirror)
-            except NotLoggedIn:
-                revoked = None
-        for path in _mirror_files(config.mirror_path) if delete_mirror else ():
-            path.unlink(missing_ok=True)
+        with (
+            open_mirror(config) as mirror,
+            mirror.lock(new_run_id(), cli.command),
+            suppress(NotLoggedIn),
+        ):
+            revoked = end_login(cli, config, mirror)
+        if delete_mirror:
+            for path in _mirror_files(config.mirror_path):
+                path.unlink(missing_ok=True)
     if not dry_run and chosen_profile(config.source) == name:
-        choose(profile_file(config.source), "")
-    told = "the login may live on at Salesforce until it expires: it could not be asked"
-    stays = f"sfsync.yaml still has a section for {name}; take it out there"
-    warnings = ((told,) if revoked is False else ()) + ((stays,) if name in config.profiles else ())
+        write_choice(profile_file(config.source), "")
+    warnings = []
+    if revoked is False:
+        warnings.append(
+            "the login may live on at Salesforce until it expires: it could not be asked"
+        )
+    if name in config.profiles:
+        warnings.append(f"sfsync.yaml still has a section for {name}; take it out there")
     data = {
         "profile": name,
         "revoked": revoked,
@@ -76,26 +82,32 @@ def remove_profile(
     }
 
     def show(console: Console) -> None:
-        ended_login = "Logged out" if revoked is not None else "There was no login"
-        console.print(f"Would log out {name}." if dry_run else f"{ended_login} of {name}.")
+        if dry_run:
+            console.print(f"Would log out {name}.")
+        elif revoked is None:
+            console.print(f"There was no login of {name}.")
+        else:
+            console.print(f"Logged out of {name}.")
         for path in files:
             console.print(f"{'would delete' if dry_run else 'deleted'} {path}", soft_wrap=True)
         if not delete_mirror and config.mirror_path.exists():
             console.print(f"Its mirror stays: {config.mirror_path}", soft_wrap=True)
 
-    return Answer(data, show, warnings=warnings)
+    return Answer(data, show, warnings=tuple(warnings))
 
 
 def _mirror_files(mirror: Path) -> list[Path]:
-    """The mirror and what lies beside it."""
+    """The mirror, and the files that SQLite and sfsync keep beside it, there or not."""
     return [mirror.with_name(mirror.name + beside) for beside in _SIDECARS]
 
 
 def _ask(cli: Cli, mirror: Path) -> None:
-    """Nothing is deleted that a person has not said yes to."""
-    import sys
+    """Ask before the mirror is deleted.
 
-    if cli.as_json or not sys.stdin.isatty():
+    Raises:
+        UsageError: the answer was not yes, or there is nobody to ask.
+    """
+    if not cli.can_ask:
         raise UsageError(
             "--delete-mirror needs a yes, and nobody can be asked here", hint="Add --yes."
         )

@@ -15,8 +15,6 @@ from sfsync.cli.profile_list import profile_names
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from sfsync.config.sections import Config
 
 
@@ -42,38 +40,48 @@ def use_profile(
     before = cli.profile
     cli.profile = name
     config = configuration(cli)
-    refuse_unknown(cli, config, name)
+    check_known(cli, config, name)
     file = profile_file(config.source)
     if not dry_run:
-        choose(file, "" if name == DEFAULT_PROFILE else name)
-    winner = cli.origins.get("profile") if before not in (None, name) else None
-    warnings = (
-        (f"{winner} says {before}, and wins over it",) if winner and winner.startswith("$") else ()
+        write_choice(file, "" if name == DEFAULT_PROFILE else name)
+    warnings: tuple[str, ...] = ()
+    origin = cli.origins.get("profile", "")
+    if before not in (None, name) and origin.startswith("$"):  # it is set for later commands too
+        warnings = (f"{origin} says {before}, and wins over it",)
+    does = "Would use" if dry_run else "Using"
+    sentence = f"{does} profile {name}: {config.org.login_url}, {config.mirror_path}."
+    return Answer(
+        {"profile": name, "file": str(file), "dry_run": dry_run},
+        lambda console: console.print(sentence, soft_wrap=True),
+        warnings=warnings,
     )
 
-    def show(console: Console) -> None:
-        console.print(
-            f"{'Would use' if dry_run else 'Using'} profile {name}: {config.org.login_url}, {config.mirror_path}.",
-            soft_wrap=True,
-        )
 
-    return Answer({"profile": name, "file": str(file), "dry_run": dry_run}, show, warnings=warnings)
+def check_known(cli: Cli, config: Config, name: str) -> None:
+    """Stop at a profile with neither a section nor a mirror: it is a slip more often than a wish.
 
-
-def refuse_unknown(cli: Cli, config: Config, name: str) -> None:
-    """Stop at a profile that nothing knows: it is a slip more often than a wish."""
+    Raises:
+        UsageError: it is unknown; names the nearest that is known.
+    """
     from sfsync.document.problems import suggestion
 
     known = profile_names(cli, replace(config, profile="default"))
     if name not in known and not config.mirror_path.exists():
         raise UsageError(
             f"there is no profile {name!r}{suggestion(name, known)}",
-            hint="Give it a section under `profiles:` in sfsync.yaml, or log in with --profile first.",
+            hint="Give it a section under `profiles:` in sfsync.yaml,"
+            " or log in with --profile first.",
         )
 
 
-def choose(file: Path, name: str) -> None:
-    """Whole or not at all: a half-written name could be another profile's."""
+def write_choice(file: Path, name: str) -> None:
+    """Keep the choice in its file; an empty name takes the file away.
+
+    The file is replaced as a whole: a half-written name could be another profile's.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     try:
         if not name:
             file.unlink(missing_ok=True)

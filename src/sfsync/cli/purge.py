@@ -52,7 +52,7 @@ def purge(
         )
     run_id = new_run_id()
     with (
-        open_mirror(cli, configuration(cli)) as mirror,
+        open_mirror(configuration(cli)) as mirror,
         nullcontext() if dry_run else mirror.lock(run_id, cli.command),
     ):
         if not dry_run:

@@ -45,7 +45,7 @@ def quarantine(
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
+    with open_mirror(config) as mirror:
         if ignore and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
                 _check_ids(mirror, ignore)
@@ -119,7 +119,7 @@ def retry(
 def _would_retry(cli: Cli, ids: Sequence[int]) -> Answer:
     from sfsync.cli.wiring import configuration, open_mirror
 
-    with open_mirror(cli, configuration(cli)) as mirror:
+    with open_mirror(configuration(cli)) as mirror:
         entries = mirror.quarantine.listed(limit=_ALL)
     numbers = [entry["id"] for entry in entries if not ids or entry["id"] in ids]
     sentence = f"{counted(len(numbers), 'entry')} would be tried again."

@@ -6,7 +6,7 @@ import getpass
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from sfsync.config.sections import Config
 
 
-FILES = {
+CREDENTIALS = {
     "SFSYNC_TOKEN_KEY_FILE": "sfsync-token-key",
     "SFSYNC_CLIENT_SECRET_FILE": "sfsync-client-secret",
 }
-"""Variables that name a file with a secret, and what systemd hands it over as."""
+"""A variable that names a file with a secret -> the credential that systemd makes of the file."""
 
 SECRETS = {
     "SFSYNC_TOKEN_KEY": "SFSYNC_TOKEN_KEY_FILE",
     "SFSYNC_CLIENT_SECRET": "SFSYNC_CLIENT_SECRET_FILE",
 }
-"""Variables that hold a secret itself: they are never written into a schedule."""
+"""A variable that holds a secret, never written into a schedule -> the one for a file instead."""
 
 
 def schedule(
@@ -84,51 +84,56 @@ def schedule(
       sfsync schedule systemd --uninstall
     """
     from sfsync.cli.schedule_formats import Every, job_name
-    from sfsync.cli.wiring import configuration, mirror_path
+    from sfsync.cli.wiring import configuration
 
     if install and uninstall:
         raise UsageError("--install and --uninstall are opposites", hint="Name one of them.")
     if system and clock is not Clock.SYSTEMD:
         raise UsageError("--system is for systemd", hint=f"Leave it out for {clock}.")
     config = configuration(cli)
-    folder = mirror_path(cli, config).absolute().parent
-    interval = Every.parse(every) if every else _ruled(config)
-    called = job_name(
-        name or ("sfsync" if config.profile == "default" else f"sfsync-{config.profile}")
+    folder = config.mirror_path.absolute().parent
+    interval = Every.parse(every) if every else _interval_of_rules(config)
+    job = _job(
+        cli, config, job_name(name or _default_name(config)), folder, interval, system=system
     )
-    job = _job(cli, config, called, folder, interval, system=system)
-    plan = {Clock.CRON: _for_cron, Clock.SYSTEMD: _for_systemd, Clock.LAUNCHD: _for_launchd}[clock](
-        cli, job
-    )
+    plan = _plan(cli, clock, job)
     monitor = _monitor(cli, config, job)
     changed = carry_out(
         cli, clock, job, plan, install=install, uninstall=uninstall, dry_run=dry_run
     )
     data: dict[str, Any] = {
         "clock": clock.value,
-        "name": called,
+        "name": job.name,
         "every": str(interval),
         "files": {str(path): text for path, text in plan.texts.items()},
         "installed": install and not dry_run,
         "changed": changed,
         "monitor": monitor,
     }
-    return Answer(
-        data,
-        _shown(
-            plan,
-            install=install,
-            uninstall=uninstall,
-            dry_run=dry_run,
-            changed=changed,
-            monitor=monitor,
-        ),
-        warnings=_left_out(cli),
-    )
+
+    def show(console: Console) -> None:
+        if install:
+            _show_installed(console, changed=changed, dry_run=dry_run)
+        elif uninstall:
+            _show_uninstalled(console, changed=changed, dry_run=dry_run)
+            return
+        else:
+            _show_texts(console, plan)
+        _show_hints(console, plan, monitor)
+
+    return Answer(data, show, warnings=tuple(_secrets_left_out(cli)))
 
 
-def _ruled(config: Config) -> Every:
-    """What the rules say: the shortest interval among the objects.
+def _default_name(config: Config) -> str:
+    from sfsync.config.profiles import DEFAULT_PROFILE
+
+    if config.profile == DEFAULT_PROFILE:
+        return "sfsync"
+    return f"sfsync-{config.profile}"
+
+
+def _interval_of_rules(config: Config) -> Every:
+    """What ``sync_rules`` ask for: the shortest interval among the objects.
 
     Raises:
         UsageError: they ask for no batch.
@@ -148,90 +153,102 @@ def _twice(every: Every) -> str:
 
 
 def _monitor(cli: Cli, config: Config, job: Job) -> str:
-    """The line that tells whether the job still does its work."""
-    told = [
+    """A line for a shell: whether the job still does its work."""
+    environ = [
         f"{name}={shlex.quote(cli.environ[name])}"
         for name in config.variables
         if name in job.environ
     ]
-    profile = job.command[job.command.index("--config") + 2 : -2]
-    words = [*_program(), "status", "--config", str(_source(config)), *profile]
-    return " ".join([*told, *map(shlex.quote, [*words, "--max-age", _twice(job.every), "--quiet"])])
+    words = [
+        *_program(), "status", *_which(config), "--max-age", _twice(job.every), "--quiet"
+    ]  # fmt: skip
+    return " ".join([*environ, *map(shlex.quote, words)])
 
 
 def _program() -> list[str]:
     """How to call this very sfsync, by absolute paths."""
-    beside = Path(sys.executable).with_name("sfsync")
-    return [str(beside)] if beside.exists() else [sys.executable, "-m", "sfsync"]
+    script = Path(sys.executable).with_name("sfsync")
+    if script.exists():
+        return [str(script)]
+    return [sys.executable, "-m", "sfsync"]
 
 
-def _source(config: Config) -> Path:
-    return config.source.absolute()
+def _which(config: Config) -> list[str]:
+    """The options that name the configuration and the profile."""
+    from sfsync.config.profiles import DEFAULT_PROFILE
+
+    options = ["--config", str(config.source.absolute())]
+    if config.profile != DEFAULT_PROFILE:
+        options += ["--profile", config.profile]
+    return options
 
 
 def _job(cli: Cli, config: Config, name: str, folder: Path, every: Every, *, system: bool) -> Job:
     from sfsync.cli.schedule_formats import Job
 
-    profile = [] if config.profile == "default" else ["--profile", config.profile]
-    words = [
-        *_program(),
-        "sync",
-        "--config",
-        str(_source(config)),
-        *profile,
-        "--skip-if-locked",
-        "--quiet",
-    ]
-    carried = [*config.variables, "SFSYNC_TOKEN_STORE"]
+    words = [*_program(), "sync", *_which(config), "--skip-if-locked", "--quiet"]
     environ = {
-        each: cli.environ[each] for each in carried if cli.environ.get(each) and each not in SECRETS
+        variable: cli.environ[variable]
+        for variable in (*config.variables, "SFSYNC_TOKEN_STORE")
+        if cli.environ.get(variable) and variable not in SECRETS
     }
-    files = {FILES[each]: path for each, path in _files(cli).items()}
+    credentials = {CREDENTIALS[variable]: path for variable, path in _secret_files(cli).items()}
     user = getpass.getuser() if system else ""
-    return Job(name, words, folder, every, environ, files, user)
+    return Job(name, words, folder, every, environ, credentials, user)
 
 
-def _files(cli: Cli) -> dict[str, Path]:
-    """The files with secrets that the environment names."""
+def _secret_files(cli: Cli) -> dict[str, Path]:
+    """Variable -> the file with a secret that it names, for those that are set."""
     return {
-        each: Path(cli.environ[each]).expanduser().absolute()
-        for each in FILES
-        if cli.environ.get(each)
+        variable: Path(cli.environ[variable]).expanduser().absolute()
+        for variable in CREDENTIALS
+        if cli.environ.get(variable)
     }
 
 
-def _left_out(cli: Cli) -> tuple[str, ...]:
-    return tuple(
-        f"${secret} holds a secret, so it is not written into a schedule: put it into a file and set ${instead}"
-        for secret, instead in SECRETS.items()
-        if cli.environ.get(secret)
-    )
+def _secrets_left_out(cli: Cli) -> Iterator[str]:
+    """Warnings of secrets in the environment: the job will not have them."""
+    for secret, file in SECRETS.items():
+        if cli.environ.get(secret):
+            yield (
+                f"${secret} holds a secret, so it is not written into a schedule:"
+                f" put it into a file and set ${file}"
+            )
+
+
+def _plan(cli: Cli, clock: Clock, job: Job) -> Plan:
+    if clock is Clock.CRON:
+        return _for_cron(cli, job)
+    if clock is Clock.SYSTEMD:
+        return _for_systemd(cli, job)
+    return _for_launchd(cli, job)
 
 
 def _for_cron(cli: Cli, job: Job) -> Plan:
     from sfsync.cli.schedule_formats import cron_line
 
-    return Plan({CRONTAB: cron_line(job, _files(cli))})
+    return Plan({CRONTAB: cron_line(job, _secret_files(cli))})
 
 
 def _for_systemd(cli: Cli, job: Job) -> Plan:
     from sfsync.cli.schedule_formats import service, timer
 
-    own = Path(cli.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
-    folder = Path("/etc/systemd/system") if job.user else own
-    manager = ("systemctl",) if job.user else ("systemctl", "--user")
-    texts = {folder / f"{job.name}.service": service(job), folder / f"{job.name}.timer": timer(job)}
-    linger = (
-        ()
-        if job.user
-        else ("Your units run while you are logged in; for always: loginctl enable-linger",)
-    )
+    manager: tuple[str, ...]
+    hints: tuple[str, ...]
+    if job.user:  # a unit of the whole system
+        folder = Path("/etc/systemd/system")
+        manager, hints = ("systemctl",), ()
+    else:
+        config_home = Path(cli.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        folder = config_home / "systemd" / "user"
+        manager = ("systemctl", "--user")
+        hints = ("Your units run while you are logged in; for always: loginctl enable-linger",)
     unit = f"{job.name}.timer"
     return Plan(
-        texts,
+        {folder / f"{job.name}.service": service(job), folder / unit: timer(job)},
         start=((*manager, "daemon-reload"), (*manager, "enable", "--now", unit)),
         stop=((*manager, "disable", "--now", unit),),
-        hints=linger,
+        hints=hints,
     )
 
 
@@ -241,38 +258,42 @@ def _for_launchd(cli: Cli, job: Job) -> Plan:
     path = Path.home() / "Library" / "LaunchAgents" / f"{job.name}.plist"
     domain = f"gui/{os.getuid()}"
     return Plan(
-        {path: agent(job, _files(cli))},
+        {path: agent(job, _secret_files(cli))},
         start=(("launchctl", "bootstrap", domain, str(path)),),
         stop=(("launchctl", "bootout", f"{domain}/{job.name}"),),
     )
 
 
-def _shown(
-    plan: Plan, *, install: bool, uninstall: bool, dry_run: bool, changed: bool, monitor: str
-) -> Callable[[Console], None]:
-    def show(console: Console) -> None:
-        if install or uninstall:
-            done = "put in place" if install else "taken away"
-            if not changed:
-                console.print(
-                    "It is in place as it should be."
-                    if install
-                    else "There is nothing to take away."
-                )
-            else:
-                console.print(f"It would be {done}." if dry_run else f"It is {done}.")
-        else:
-            for path, text in plan.texts.items():
-                if path != CRONTAB:
-                    console.print(f"# {path}", soft_wrap=True)
-                console.print(text.rstrip("\n"), soft_wrap=True)
-                console.print()
-        if not uninstall:
-            for hint in plan.hints:
-                console.print(f"# {hint}", soft_wrap=True)
-            console.print(
-                f"# For your monitoring, exits 1 when the last good run is too old:\n# {monitor}",
-                soft_wrap=True,
-            )
+def _show_installed(console: Console, *, changed: bool, dry_run: bool) -> None:
+    if not changed:
+        console.print("It is in place as it should be.")
+    elif dry_run:
+        console.print("It would be put in place.")
+    else:
+        console.print("It is put in place.")
 
-    return show
+
+def _show_uninstalled(console: Console, *, changed: bool, dry_run: bool) -> None:
+    if not changed:
+        console.print("There is nothing to take away.")
+    elif dry_run:
+        console.print("It would be taken away.")
+    else:
+        console.print("It is taken away.")
+
+
+def _show_texts(console: Console, plan: Plan) -> None:
+    for path, text in plan.texts.items():
+        if path != CRONTAB:
+            console.print(f"# {path}", soft_wrap=True)
+        console.print(text.rstrip("\n"), soft_wrap=True)
+        console.print()
+
+
+def _show_hints(console: Console, plan: Plan, monitor: str) -> None:
+    for hint in plan.hints:
+        console.print(f"# {hint}", soft_wrap=True)
+    console.print(
+        f"# For your monitoring, exits 1 when the last good run is too old:\n# {monitor}",
+        soft_wrap=True,
+    )

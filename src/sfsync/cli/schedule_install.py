@@ -1,4 +1,4 @@
-"""Putting a schedule in place and taking it away: the crontab, units of systemd, an agent of launchd."""
+"""Put a schedule in place and take it away: a line of the crontab, or files and their start."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Clock(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to stand where, so that the job runs.
+    """What has to stand where, so that the job runs.
 
     Attributes:
-        texts: file -> its text; for cron the one line, under an empty name.
-        start, stop: the commands that put it to work and take it away.
+        texts: file -> its text; for cron the one line, under ``CRONTAB``.
+        start, stop: the commands that start the job and end it.
         hints: what a person has to know.
     """
 
@@ -47,33 +47,44 @@ CRONTAB = Path("crontab")
 def carry_out(
     cli: Cli, clock: Clock, job: Job, plan: Plan, *, install: bool, uninstall: bool, dry_run: bool
 ) -> bool:
-    """Install it or take it away, as asked; whether that changes anything."""
+    """Install the job or take it away, as asked.
+
+    Returns:
+        Whether that changes anything, or would in a dry run.
+
+    Raises:
+        UsageError: a unit of the same name runs another configuration.
+        SfsyncError: a program of the system is not there, or failed.
+    """
     if not (install or uninstall):
         return False
     if clock is Clock.CRON:
-        return _into_crontab(job, plan.texts[CRONTAB] if install else None, dry_run=dry_run)
+        line = plan.texts[CRONTAB] if install else None
+        return _write_crontab(job, line, dry_run=dry_run)
     if uninstall:
-        return _removed(plan, dry_run=dry_run)
-    return _installed(cli, job, plan, dry_run=dry_run)
+        return _uninstall(plan, dry_run=dry_run)
+    return _install(cli, job, plan, dry_run=dry_run)
 
 
-def _into_crontab(job: Job, line: str | None, *, dry_run: bool) -> bool:
+def _write_crontab(job: Job, line: str | None, *, dry_run: bool) -> bool:
     from sfsync.cli.schedule_formats import in_crontab
 
-    listed = _ran("crontab", "-l", check=False)
-    before = listed.stdout if listed.returncode == 0 else ""  # 1: there is none yet
+    listed = _run("crontab", "-l", check=False)
+    before = ""
+    if listed.returncode == 0:  # else this user has no crontab yet
+        before = listed.stdout
     after = in_crontab(before, job.name, line)
     if after == before:
         return False
     if not dry_run:
-        _ran("crontab", "-", given=after)
+        _run("crontab", "-", stdin=after)
     return True
 
 
-def _installed(cli: Cli, job: Job, plan: Plan, *, dry_run: bool) -> bool:
+def _install(cli: Cli, job: Job, plan: Plan, *, dry_run: bool) -> bool:
     stale = {path: text for path, text in plan.texts.items() if _text_of(path) != text}
     for path in stale:
-        _refuse_if_anothers(path, job)
+        _check_own(path, job)
     if dry_run or not stale:
         return bool(stale)
     for path, text in stale.items():
@@ -82,23 +93,23 @@ def _installed(cli: Cli, job: Job, plan: Plan, *, dry_run: bool) -> bool:
         path.chmod(0o644)
     try:
         for words in plan.start:
-            _ran(*words)
+            _run(*words)
     except SfsyncError:
-        for path in stale:  # so that the next --install does not take it for done
+        for path in stale:  # so that the next --install does not find them in place
             path.unlink()
         raise
     cli.inform("In place, and started.")
     return True
 
 
-def _removed(plan: Plan, *, dry_run: bool) -> bool:
-    there = [path for path in plan.texts if path.exists()]
-    if there and not dry_run:
+def _uninstall(plan: Plan, *, dry_run: bool) -> bool:
+    files = [path for path in plan.texts if path.exists()]
+    if files and not dry_run:
         for words in plan.stop:
-            _ran(*words, check=False)
-        for path in there:
+            _run(*words, check=False)  # it may have ended by itself
+        for path in files:
             path.unlink()
-    return bool(there)
+    return bool(files)
 
 
 def _text_of(path: Path) -> str | None:
@@ -108,27 +119,26 @@ def _text_of(path: Path) -> str | None:
         return None
 
 
-def _refuse_if_anothers(path: Path, job: Job) -> None:
-    """A unit of the same name that runs another configuration is somebody's: it is not written over.
+def _check_own(path: Path, job: Job) -> None:
+    """Stop at a unit of the same name that runs another configuration: it belongs to another job.
 
     Raises:
         UsageError: there is one.
     """
-    there = _text_of(path)
-    if (
-        there
-        and path.suffix in {".service", ".plist"}
-        and job.command[job.command.index("--config") + 1] not in there
-    ):
+    if path.suffix not in {".service", ".plist"}:  # a timer names no configuration
+        return
+    existing = _text_of(path)
+    configuration = job.command[job.command.index("--config") + 1]
+    if existing and configuration not in existing:
         raise UsageError(
             f"{path} runs another configuration", hint="Choose another --name for this one."
         )
 
 
-def _ran(
-    *words: str, given: str | None = None, check: bool = True
+def _run(
+    *words: str, stdin: str | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of the system's.
+    """Run a program of the system.
 
     Raises:
         SfsyncError: it is not there, or it failed; in its own words.
@@ -139,7 +149,7 @@ def _ran(
             hint="Leave out --install: what has to stand where is printed.",
         )
     done = subprocess.run(
-        words, input=given, capture_output=True, text=True, check=False, timeout=60
+        words, input=stdin, capture_output=True, text=True, check=False, timeout=60
     )
     if check and done.returncode != 0:
         raise SfsyncError(f"{' '.join(words)} failed: {(done.stderr or done.stdout).strip()}")

@@ -46,7 +46,7 @@ def status(
 
     config = configuration(cli)
     oldest = parse_when(max_age, local_now()) if max_age else ""
-    with open_mirror(cli, config) as mirror:
+    with open_mirror(config) as mirror:
         state = mirror.diagnostics.status(_sendable(config, mirror))
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
         state["mirror"] = str(mirror.path)

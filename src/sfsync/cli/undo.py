@@ -61,7 +61,7 @@ def undo(
             cli,
             dry_run=dry_run,
             allow_mass_change=allow_mass_change,
-            wanted=lambda mirror: found_run(mirror, run_id),
+            check=lambda mirror: found_run(mirror, run_id),
         ) as session,
         plan_undo(session.run, run_id, objects or ()) as undoing,
     ):

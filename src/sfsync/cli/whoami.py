@@ -19,7 +19,7 @@ def whoami(cli: Cli) -> Answer:
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
+    with open_mirror(config) as mirror:
         store = token_store(cli, mirror)
         held = login_for(cli, config, mirror, store)
         live_token(held, mirror)

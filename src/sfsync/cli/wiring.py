@@ -61,7 +61,7 @@ def configuration_file(cli: Cli) -> Path:
 
 
 def _arm_failpoints(cli: Cli, config: Config) -> None:
-    """Tests may end a run at a named place; never against a real org."""
+    """Let tests end a run at a named place; never against a real org."""
     wanted = cli.environ.get("SFSYNC_FAILPOINTS", "")
     if not wanted:
         return
@@ -78,17 +78,12 @@ def _arm_failpoints(cli: Cli, config: Config) -> None:
         raise UsageError(f"SFSYNC_FAILPOINTS: {error}") from error
 
 
-def mirror_path(_cli: Cli, config: Config) -> Path:
-    """The profile's mirror: the configured file, or one beside it for every other profile."""
-    return config.mirror_path
-
-
 @contextmanager
-def open_mirror(cli: Cli, config: Config) -> Iterator[SqliteMirror]:
+def open_mirror(config: Config) -> Iterator[SqliteMirror]:
     """The profile's mirror, with tables that fit the mapping."""
     from sfsync.mirror.store import SqliteMirror
 
-    with SqliteMirror(mirror_path(cli, config), now=now) as mirror:
+    with SqliteMirror(config.mirror_path, now=now) as mirror:
         mirror.prepare(config.mapping)
         yield mirror
 
@@ -132,27 +127,29 @@ def working(
     dry_run: bool = False,
     allow_mass_change: bool = False,
     lock: bool = True,
-    org: Callable[[Config, SqliteMirror], tuple[SalesforceOrg, str]] | None = None,
-    wanted: Callable[[SqliteMirror], object] = lambda _mirror: None,
+    check: Callable[[SqliteMirror], object] = lambda _mirror: None,
 ) -> Iterator[Session]:
-    """A run with both sides ready, under the mirror's lock, kept in ``runs`` with how it ended.
+    """A run with both sides ready. One that writes holds the mirror's lock and is kept in ``runs``.
 
     Args:
         lock: whether it writes; a command that only looks does not keep others waiting.
-        org: how to reach the org, where not by the stored login.
-        wanted: refuses, before anybody is asked, what the mirror does not know.
+        check: looks at the mirror before the org is connected; raises to refuse the command.
+
+    Raises:
+        AuthError: there is no working login.
+        MirrorBusy: another run holds the lock.
     """
     config = configuration(cli)
-    with open_mirror(cli, config) as mirror:
-        wanted(mirror)
+    with open_mirror(config) as mirror:
+        check(mirror)
         report = RunReport(new_run_id(), cli.command, dry_run=dry_run)
-        connected, org_id = org(config, mirror) if org else connect(cli, config, mirror)
+        org, org_id = connect(cli, config, mirror)
         progress = Bars(cli) if cli.interactive else Silent()
         run = Run(
-            connected, mirror, config.mapping, config.limits, report, now, progress,
+            org, mirror, config.mapping, config.limits, report, now, progress,
             dry_run=dry_run, allow_mass_change=allow_mass_change, checkpoint=cli.stop.checkpoint,
         )  # fmt: skip
-        connected.on_job = partial(note_job, run)
+        org.on_job = partial(note_job, run)
         if not lock or dry_run:
             run.check_org(org_id, keep=False)
             with measured(run):
@@ -161,14 +158,14 @@ def working(
         with mirror.lock(report.run_id, cli.command):
             run.check_org(org_id)
             with recorded(run, mirror):
-                cli.stop.draining = True
+                cli.stop.draining = True  # from here on a signal waits for the end of a batch
                 yield Session(run, mirror, config, org_id)
                 cli.stop.checkpoint()
 
 
 @contextmanager
 def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
-    """Keep the run in ``runs``: that it began, and how it ended."""
+    """Keep the run in the table ``runs``: that it began, and how it ended."""
     mirror.runs.begin(run.report.run_id, run.report.command)
     status = "failed"
     try:
@@ -190,7 +187,7 @@ def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
 
 @contextmanager
 def measured(run: Run) -> Iterator[None]:
-    """Fill in what the run has cost, also where it fails."""
+    """Fill in what the run has cost, in seconds, calls and bytes, also where it fails."""
     began = time.monotonic()
     try:
         yield
