@@ -31,7 +31,7 @@ from sfsync.cli.push import push as push_command
 from sfsync.cli.push_activity import push_activity as push_activity_command
 from sfsync.cli.sync import sync as sync_command
 from sfsync.config.file import load_config
-from sfsync.engine import edits, fetch, pull, push_activity
+from sfsync.engine import edits, fetch, people_lookup, pull, push_activity
 from sfsync.mirror import stage_triples, staging
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.token import Token
@@ -259,7 +259,7 @@ def small_steps() -> Iterator[None]:
         (edits, "ADDRESSES_PER_LOOKUP"): 2,
         (push_activity, "STORED_PER_TRANSACTION"): 5,
         (push_activity, "HANDLED_PER_TRANSACTION"): 4,
-        (push_activity, "ADDRESSES_PER_LOOKUP"): 2,
+        (people_lookup, "ADDRESSES_PER_LOOKUP"): 2,
     }
     before = {place: getattr(*place) for place in sizes}
     for (module, name), size in sizes.items():

@@ -98,14 +98,15 @@ def pull(
     with ExitStack() as stack:
         readings = []
         for object_map in run.objects(list(names)):
-            if run.usable.rules_for(object_map.name).pulls:
-                if not run.dry_run:
-                    recover(run, object_map)
-                readings.append(read(run, object_map, stack, since=since, full=full))
+            if not run.usable.rules_for(object_map.name).pulls:
+                continue
+            if not run.dry_run:
+                recover(run, object_map)
+            readings.append(read(run, object_map, stack, since=since, full=full))
         summaries = [guard(run, reading) for reading in readings]
         for reading, summary in zip(readings, summaries, strict=True):
-            report = _preview(reading, summary) if run.dry_run else settle(run, reading, summary)
-            run.report.pull[reading.object_map.name] = report
+            carry_out = _preview if run.dry_run else settle
+            run.report.pull[reading.object_map.name] = carry_out(run, reading, summary)
 
 
 def read(
@@ -137,7 +138,7 @@ def _look_for_the_rest(
     Returns:
         How many there are.
     """
-    missed = lost = 0
+    missed = gone = 0
     for ids in batched(stage.unstaged_ids(), IDS_PER_FETCH):
         missed += len(ids)
         found: set[str] = set()
@@ -145,11 +146,10 @@ def _look_for_the_rest(
             records = [projection.to_remote_record(raw) for raw in page]
             found.update(record.salesforce_id for record in records)
             stage.add(records)
-        gone = [Remote(missing, {}, RemoteState.GONE) for missing in ids if missing not in found]
-        lost += stage.add(gone)
-    if lost:
+        gone += stage.add(Remote(each, {}, RemoteState.GONE) for each in ids if each not in found)
+    if gone:
         run.report.warn(
-            f"{lost} {object_map.table} are not found in Salesforce: purged, or no longer visible to this user;"
+            f"{gone} {object_map.table} are not found in Salesforce: purged, or no longer visible to this user;"
             " they are left as they are"
         )
     return missed
@@ -157,19 +157,23 @@ def _look_for_the_rest(
 
 def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:
     """Where to read from; ``None`` for everything."""
-    if full or mark is None or Watermark.parse(run.now()).at - mark.at > DELETE_MEMORY:
+    if full or mark is None:
         return None
+    if Watermark.parse(run.now()).at - mark.at > DELETE_MEMORY:
+        return None  # what was deleted meanwhile would be missed
     return mark.read_from(run.limits.overlap)
 
 
 def _stage_all(run: Run, name: str, changes: Changes, projection: Projection, stage: Stage) -> int:
     found = 0
-    forgotten = run.mirror.purge.record_filter(name)
+    is_purged = run.mirror.purge.record_filter(name)
     run.progress.start(f"Reading {name}s", changes.total)
     for page in changes.pages:
         run.checkpoint()
-        records = map(projection.to_remote_record, page)
-        staged = stage.add(records if forgotten is None else filterfalse(forgotten, records))
+        records: Iterable[Remote] = map(projection.to_remote_record, page)
+        if is_purged is not None:
+            records = filterfalse(is_purged, records)
+        staged = stage.add(records)
         found += staged
         run.progress.advance(staged)
         reach("pull.page_staged")
@@ -218,7 +222,8 @@ def _pulled(reading: Reading) -> tuple[str, ...]:
     return tuple(column for column, field in reading.object_map.by_column.items() if field.pulls)
 
 
-def _preview(reading: Reading, summary: StageSummary) -> ObjectReport:
+def _preview(_run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
+    """Count what settling would do."""
     report = ObjectReport(
         created=summary.new if reading.inserts else 0,
         updated=summary.changed if reading.updates else 0,

@@ -2,13 +2,13 @@
 
 Everything is read again and compared: every record there has its row here, every row its record,
 and every field that comes down is equal. A row whose record is not returned is asked for by Id, so
-that what was deleted
-is told from what this user merely may not see any more: only the first is ever followed.
+that what was deleted is distinguished from what this user merely may not see any more: only the
+first is ever followed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +16,11 @@ from typing import Any
 from sfsync.engine.pull import Reading, guard, read, settle
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run
-from sfsync.model.change import LocalAction, Side
-from sfsync.model.record import RemoteState, Triple
+from sfsync.model.change import LocalAction, RowPlan, Side
+from sfsync.model.record import Base, Local, RemoteState, Triple
 from sfsync.planning.planner import plan_row
 
-SAMPLES = 20
+MAX_NAMED_RECORDS = 20
 """How many records of each kind are named."""
 
 
@@ -56,7 +56,7 @@ class Findings:
         """Count one record, and name the first few."""
         setattr(self, kind, getattr(self, kind) + 1)
         names = self.named.setdefault(kind, [])
-        if triple.remote is not None and len(names) < SAMPLES:
+        if triple.remote is not None and len(names) < MAX_NAMED_RECORDS:
             names.append(triple.remote.salesforce_id)
 
     def as_dict(self) -> dict[str, Any]:
@@ -78,23 +78,27 @@ def verify(run: Run, names: Iterable[str] = (), *, repair: bool = False) -> dict
     repairs = repair and not run.dry_run
     if repairs:
         run.refuse_if_paused()
-    found: dict[str, Findings] = {}
     with ExitStack() as stack:
         readings = []
         for object_map in run.objects(list(names)):
-            if run.usable.rules_for(object_map.name).pulls:
-                if repairs:
-                    recover(run, object_map)
-                readings.append(read(run, object_map, stack, since=None, full=True))
-        for reading in readings:
-            found[reading.object_map.name] = compare(reading)
+            if not run.usable.rules_for(object_map.name).pulls:
+                continue
+            if repairs:
+                recover(run, object_map)
+            readings.append(read(run, object_map, stack, since=None, full=True))
+        found = {reading.object_map.name: compare(reading) for reading in readings}
         if repairs:
-            summaries = [guard(run, reading) for reading in readings]
-            for reading, summary in zip(readings, summaries, strict=True):
-                findings = found[reading.object_map.name]
-                run.report.pull[reading.object_map.name] = settle(run, reading, summary)
-                findings.repaired = findings.disagreements
+            _repair(run, readings, found)
     return found
+
+
+def _repair(run: Run, readings: Sequence[Reading], found: Mapping[str, Findings]) -> None:
+    """Settle these readings as a pull does: all are guarded before the first is applied."""
+    summaries = [guard(run, reading) for reading in readings]
+    for reading, summary in zip(readings, summaries, strict=True):
+        findings = found[reading.object_map.name]
+        run.report.pull[reading.object_map.name] = settle(run, reading, summary)
+        findings.repaired = findings.disagreements
 
 
 def compare(reading: Reading) -> Findings:
@@ -108,18 +112,28 @@ def compare(reading: Reading) -> Findings:
 
 
 def _kind(triple: Triple, reading: Reading) -> str:
-    local, remote, base = triple.local, triple.remote, triple.base
+    """What one record is counted as, see ``Findings``; empty for nothing."""
+    local, remote = triple.local, triple.remote
     if remote is None:
         return "waiting"
     if remote.state is RemoteState.GONE:
-        return "invisible" if local is not None else ""
+        return "" if local is None else "invisible"
     plan = plan_row(triple, reading.object_map, reading.rules)
     if local is None:
+        # The rules may take in no new records; or it ended before it ever came in.
         return "missing_here" if plan.local_action is LocalAction.INSERT else ""
     if plan.local_action is LocalAction.SOFT_DELETE:
         return "ended"
-    there = any(decision.winner is Side.REMOTE for decision in plan.decisions)
-    if plan.local_action in (LocalAction.UPDATE, LocalAction.RESTORE) and there:
+    if plan.local_action in (LocalAction.UPDATE, LocalAction.RESTORE) and _changed_there(plan):
         return "different"
-    edited = base is None or base.values != local.values or base.deleted_at != local.deleted_at
-    return "waiting" if edited or plan.to_org else "equal"
+    if plan.to_org or _is_edited(local, triple.base):
+        return "waiting"
+    return "equal"
+
+
+def _changed_there(plan: RowPlan) -> bool:
+    return any(decision.winner is Side.REMOTE for decision in plan.decisions)
+
+
+def _is_edited(local: Local, base: Base | None) -> bool:
+    return base is None or base.values != local.values or base.deleted_at != local.deleted_at
