@@ -23,6 +23,7 @@ from sfsync.model import mapping
 from sfsync.model.field_types import FieldType, types_for_merge
 from sfsync.model.limits import Limits
 from sfsync.model.merges import GENERAL_MERGES, Merge
+from sfsync.model.objects import OBJECTS
 
 Described: TypeAlias = dict[str, tuple[str, str]]
 """For each key what may stand there, empty where the shape has a list of choices; and what it does."""
@@ -107,10 +108,16 @@ def object_keys() -> Described:
     """One entry of ``objects``."""
     match_on = _default_text(shapes.ObjectShape, "match_on")
     on_missing = _default_text(shapes.CompanyShape, "on_missing")
+    sobjects = " or ".join(f"`{kind.sobject}`" for kind in OBJECTS.values())
+    others = "".join(
+        f"; of {kind.many} `{kind.match_on}`"
+        for kind in OBJECTS.values()
+        if kind.match_on != match_on
+    )
     return {
         "fields": ("required", "Which Salesforce field is which column: see [fields](#fields)."),
-        "sobject": ("`Contact` or `Lead`", "Follows from the name; may be stated."),
-        "match_on": (f"a column, {default(match_on)}", "How a person is recognised before both sides know each other. Compared without regard to case and blanks around it."),
+        "sobject": (sobjects, "Follows from the name; may be stated."),
+        "match_on": (f"a column, {default(match_on)}{others}", "How a person is recognised before both sides know each other. Compared without regard to case and blanks around it."),
         "company": (f"`{{lookup: Account.Name, on_missing: {on_missing}}}`", "How a company's name goes up from a contact: the record is linked to the Account of exactly that name, capital letters aside. Where there is none, `skip` leaves the record unlinked and puts the name in quarantine, `create` makes the Account. Several Accounts of that name: always quarantine. Without this key the name only comes down."),
         "external_id": ("a Salesforce field", "An external id field that sfsync fills in the records it creates, so that creating is safe to repeat. Used where the org has it."),
         "on_multiple": ("", "What to do where several records have the address: put the row aside, or take the newest or oldest record."),
@@ -178,8 +185,8 @@ def record_rule_keys() -> Described:
     """One line of ``salesforce_to_penguinmails``."""
     merges = ", ".join(f"`{merge}`" for merge in GENERAL_MERGES)
     return {
-        "on": ("a change, required", "`contact_created`, `contact_updated`, `contact_deleted`; the same with `lead_`."),
-        "action": ("`import_contact`, `update_contact`, `soft_delete_contact`", "The answer to each of the three, in this order; the same with `_lead`. Without a rule nothing is done."),
+        "on": ("a change, required", "`contact_created`, `contact_updated`, `contact_deleted`; the same with `lead_` and `account_`."),
+        "action": ("`import_contact`, `update_contact`, `soft_delete_contact`", "The answer to each of the three, in this order; the same with `_lead` and `_account`. Without a rule nothing is done."),
         "add_to_segment": ("text", "`import_contact`: the segment that new people join."),
         "conflict_resolution": (merges, "`update_contact`: the merge of every field that states none."),
     }  # fmt: skip

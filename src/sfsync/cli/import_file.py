@@ -29,7 +29,10 @@ def import_file(
     ],
     *,
     object_name: Annotated[
-        str, typer.Option("--object", metavar="NAME", help="What the records are: contact or lead.")
+        str,
+        typer.Option(
+            "--object", metavar="NAME", help="What the records are: contact, lead or account."
+        ),
     ] = "contact",
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="Skip columns that are not mapped.")

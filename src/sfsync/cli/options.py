@@ -45,7 +45,9 @@ DEFAULTS: dict[str, Any] = {
 Objects = Annotated[
     list[str] | None,
     typer.Option(
-        "--object", metavar="NAME", help="Only this object (contact, lead); may be repeated."
+        "--object",
+        metavar="NAME",
+        help="Only this object (contact, lead, account); may be repeated.",
     ),
 ]
 

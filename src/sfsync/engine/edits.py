@@ -174,13 +174,14 @@ def _one_row_per_address(
     edited: EditedObject, groups: Iterable[tuple[str, list[LocalId]]]
 ) -> dict[str, LocalId]:
     """The first row of each address; a second one with the same address is held back."""
+    kind = edited.object_map.kind
     rows = {}
     for key, (first, *others) in groups:
         if not key:
             continue  # without an address there is nothing to look for
         rows[key] = first
         for other in others:
-            message = f"another new row ({first}) has the address {key} too"
+            message = f"another new row ({first}) has the {kind.matched_by} {key} too"
             edited.hold(other, SAME_PERSON, message)
     return rows
 
@@ -208,15 +209,16 @@ def _stage_match(
 ) -> None:
     """Stage the record that this row is, or hold the row back."""
     object_map = edited.object_map
+    kind = object_map.kind
     ids = [str(raw["Id"]) for raw in records]
     choice = choose(records, object_map.on_multiple, ids=ids)
     if choice.chosen is None:
-        message = f"{choice.count} records in Salesforce have this address"
+        message = f"{choice.count} records in Salesforce have this {kind.matched_by}"
         edited.hold(local_id, SEVERAL_MATCHES, message)
         return
     salesforce_id = SalesforceId(str(choice.chosen["Id"]))
     if edited.run.mirror.rows.by_salesforce_id(object_map.name, salesforce_id):
-        message = f"another row of the mirror is this person already: {salesforce_id}"
+        message = f"another row of the mirror is this {kind.noun} already: {salesforce_id}"
         edited.hold(local_id, SAME_PERSON, message)
         return
     edited.stage.add([projection.to_remote_record(choice.chosen)])

@@ -337,12 +337,16 @@ def _check_match(object_map: ObjectMap, path: Path, problems: Problems) -> None:
     elif not field.type.traits.is_text or "." in field.remote:
         problems.add(
             where,
-            f"{field.column} cannot recognise {object_map.kind.one}: a text field of the record itself is needed",
+            f"{field.column} cannot recognise {_with_article(object_map.kind.noun)}: a text field of the record itself is needed",
         )
     elif field.placeholder is not None:
         problems.add(
             (*path, "fields", field.remote), "the field to match on cannot have a placeholder"
         )
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _opt_out(

@@ -39,9 +39,10 @@ class ObjectKind:
         table: its table in the mirror.
         is_people: whether a row is a person. Only to people do events belong; only people have
             opt-outs and segments, are made where an event's person is missing, and can be purged.
-        one: one of its rows, for sentences.
-        many: its rows, for sentences.
+        noun: what a row is, for sentences.
+        many: the same of several.
         match_on: the column that recognises a row where the configuration states none.
+        matched_by: what such a column holds, for sentences.
         conversion: how its records become another object's; ``None`` where they do not.
         parent: the object that its records belong to: seeing them hangs on seeing that one, and a
             row may be linked to it by its name. Empty where there is none.
@@ -55,9 +56,10 @@ class ObjectKind:
     sobject: str
     table: str
     is_people: bool
-    one: str
+    noun: str
     many: str
     match_on: str
+    matched_by: str
     conversion: Conversion | None
     parent: str
     sharing: str
@@ -82,9 +84,10 @@ _ENTRIES: Final = (
         sobject="Account",
         table="accounts",
         is_people=False,
-        one="an account",
+        noun="account",
         many="accounts",
         match_on="name",
+        matched_by="name",
         conversion=None,
         parent="",
         sharing="DefaultAccountAccess",
@@ -96,9 +99,10 @@ _ENTRIES: Final = (
         sobject="Contact",
         table="contacts",
         is_people=True,
-        one="a person",
+        noun="person",
         many="people",
         match_on="email",
+        matched_by="address",
         conversion=None,
         parent="Account",
         sharing="DefaultContactAccess",
@@ -110,9 +114,10 @@ _ENTRIES: Final = (
         sobject="Lead",
         table="leads",
         is_people=True,
-        one="a person",
+        noun="person",
         many="people",
         match_on="email",
+        matched_by="address",
         conversion=Conversion(object="contact", flag="IsConverted", successor="ConvertedContactId"),
         parent="",
         sharing="DefaultLeadAccess",

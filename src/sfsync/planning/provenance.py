@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sfsync.model.mapping import ObjectMap
+from sfsync.model.objects import OBJECTS
 
 Entry: TypeAlias = Mapping[str, Any]
 """One row of one table of a history."""
@@ -133,7 +134,8 @@ def matched(entry: Entry, history: History) -> str:
         return f"came from Salesforce, run {one['run_id']}"
     for one in _of_row(entry, history, "brought"):
         if one["how"] in ("imported", "event"):
-            return "found in Salesforce by its address"  # the row was here first
+            # the row was here first
+            return f"found in Salesforce by its {OBJECTS[entry['object']].matched_by}"
     return "by the Salesforce Id in the row"
 
 
@@ -187,7 +189,8 @@ def _brought(one: Entry) -> _Line:
 
 
 def _former_address(one: Entry) -> _Line:
-    return one["until"], "address changed", f"it was {one['match_key']}"
+    what = f"{OBJECTS[one['object']].matched_by} changed"
+    return one["until"], what, f"it was {one['match_key']}"
 
 
 def _event(one: Entry) -> _Line:

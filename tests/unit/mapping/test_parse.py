@@ -20,6 +20,11 @@ from sfsync.model.merges import Merge
 EXAMPLE = example_config()
 ENVIRON = {"SFSYNC_CLIENT_ID": "abc"}
 
+ACCOUNT = """objects:
+  account:
+    fields: {Name: name, NumberOfEmployees: {to: employees, type: integer}}
+"""
+
 # (what stands in the example, what a person wrote instead, what is told). A § marks each place that
 # is to be told; the sentences that point to a mark begin with @, in the order of the marks.
 MISTAKES = [
@@ -30,6 +35,21 @@ MISTAKES = [
             "@ kontact: no such object; did you mean contact?",
             "missing_person: create_contact needs contact among the objects",
             "contact_sync: there is no contact among the objects",
+        ),
+    ),
+    (
+        "objects:\n",
+        ACCOUNT.replace("    fields", "    §opt_out: [Name]\n    fields"),
+        (
+            "@ opt_out: accounts get no emails to opt out of",
+            "opt_out: Name needs merge: sticky_true, or an opt-out could be undone",
+        ),
+    ),
+    (
+        "objects:\n",
+        ACCOUNT.replace("    fields", "    match_on: §employees\n    fields"),
+        (
+            "@ match_on: employees cannot recognise an account: a text field of the record itself is needed",
         ),
     ),
     (
@@ -520,6 +540,26 @@ def problems_of(text: str, folder: Path) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         load_config(path, ENVIRON)
     return caught.value.problems
+
+
+def test_accounts_are_recognised_by_name_and_have_no_part_in_email_events(tmp_path: Path) -> None:
+    rules = """sync_rules:
+  account_sync:
+    penguinmails_to_salesforce:
+      - {on: email_opened, action: update_field, field: Name, value: X}
+    salesforce_to_penguinmails:
+      - {on: account_created, action: import_account, add_to_segment: All}
+"""
+    text = EXAMPLE.replace("objects:\n", ACCOUNT, 1)
+    objects = parse_mapping(parse_yaml(text, "sfsync.yaml")[0]).objects
+    assert list(objects) == ["account", "contact", "lead"]
+    account = objects["account"]
+    assert (account.sobject, account.table, account.match_on) == ("Account", "accounts", "name")
+    found = problems_of(text.replace("sync_rules:\n", rules, 1), tmp_path)
+    assert [problem.split(" ", 1)[1] for problem in found] == [
+        "penguinmails_to_salesforce: email events belong to people, never to accounts; leave these rules out",
+        "add_to_segment: segments are of people, not of accounts",
+    ]
 
 
 @pytest.mark.parametrize(("old", "new", "told"), MISTAKES, ids=range(len(MISTAKES)))

@@ -73,6 +73,17 @@ def test_an_older_open_that_arrives_late_does_not_move_the_time_back() -> None:
     assert late.set_values == {}
 
 
+def test_an_event_is_never_an_accounts_whatever_its_columns_hold() -> None:
+    accounts = replace(CONTACT, name="account", table="accounts", sobject="Account")
+    here = situation()
+    here = replace(here, objects={"account": accounts, **here.objects})
+    account = replace(ADA, object="account")
+    assert plan_event(event(EventType.CLICKED), [account, ADA], here).person == ADA
+    alone = plan_event(event(EventType.CLICKED), [account], here)
+    assert alone.person is None
+    assert alone.new_person == ("contact", {"email": "ada@example.com"})
+
+
 def test_a_click_adds_one() -> None:
     assert plan_event(event(EventType.CLICKED), [ADA], situation()).add_values == {"clicks": 1}
 
