@@ -38,14 +38,14 @@ def without_roots_power() -> Iterator[None]:
 @contextmanager
 def disk_with_room_for(pages: int) -> Iterator[None]:
     """The mirror's file may grow by so many pages, and no more."""
-    settle_in = Database._settle_in
+    configure = Database._configure
 
     def with_little_room(database: Database) -> None:
-        settle_in(database)
+        configure(database)
         size = database.connection.execute("PRAGMA page_count").fetchone()[0]
         database.connection.execute(f"PRAGMA max_page_count = {size + pages}")
 
-    with mock.patch.object(Database, "_settle_in", with_little_room):
+    with mock.patch.object(Database, "_configure", with_little_room):
         yield
 
 
