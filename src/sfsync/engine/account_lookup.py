@@ -84,7 +84,7 @@ class AccountLinks:
     unlinked: Mapping[LocalId, UnresolvedAccount]
 
     def fields(self, object_map: ObjectMap, plan: RowPlan) -> dict[str, SalesforceId | None]:
-        """The field that links this record to its Account; empty where the plan says nothing of it."""
+        """The field that links this record to its Account; empty where the plan has no name."""
         linked = object_map.linked
         if linked is None or linked.column not in plan.to_org:
             return {}

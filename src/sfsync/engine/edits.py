@@ -1,7 +1,7 @@
 """What was edited in the mirror: the rows, in canonical form, beside their records as they are now.
 
-    bring the rows into canonical form -> fetch the records of linked rows -> identify rows without a
-    record, by address
+    bring the rows into canonical form -> fetch the records of linked rows -> identify rows
+    without a record, by address
 
 A row that cannot be sent is held back, with the reason in quarantine: a value that is not of its
 column's type, or more than one record that it could be.
@@ -115,7 +115,7 @@ def quarantine_row(
 
 @contextmanager
 def staged_edits(run: Run, object_map: ObjectMap, report: ObjectReport) -> Iterator[EditedObject]:
-    """One object's edited rows beside what the org says of them now; the stage is gone at the end."""
+    """One object's edited rows beside their records; the stage is gone at the end of the block."""
     projection = Projection(object_map, object_map.columns)
     with run.mirror.staging(object_map, object_map.columns) as stage:
         edited = EditedObject(run, object_map, stage, report)
@@ -125,7 +125,7 @@ def staged_edits(run: Run, object_map: ObjectMap, report: ObjectReport) -> Itera
         _stage_linked(edited, projection)
         _identify(edited, projection)
         _normalise_rows(edited)
-        run.tell_unreadable(object_map.name, projection)
+        run.warn_of_unreadable(object_map.name, projection)
         yield edited
 
 

@@ -18,7 +18,7 @@ from sfsync.planning.planner import plan_row
 
 
 def bring_in_people(run: Run) -> None:
-    """Look for people whom the mirror does not know in the org, by address, Contacts before Leads."""
+    """Look in the org for people whom the mirror does not know, by address, Contacts first."""
     for addresses in batched(run.mirror.events.unresolved_addresses(), ADDRESSES_PER_LOOKUP):
         wanted = set(addresses)
         for object_map in run.objects([]):
@@ -51,7 +51,7 @@ def _bring_in(run: Run, object_map: ObjectMap, addresses: Sequence[str]) -> set[
     became = run.usable.objects.get(conversion.object) if conversion else None
     if became is not None:
         for key in found:
-            converted.pop(key, None)  # somebody live has the address
+            converted.pop(key, None)  # a live record has the address too
         _bring_in_converted(run, became, converted)
     return set(found)
 

@@ -1,4 +1,4 @@
-"""What the verbs need from the world, as Protocols: an org, a mirror, somebody to tell how far it is.
+"""What the verbs need from the world, as Protocols: an org, a mirror, a progress display.
 
 The real ones, ``salesforce.org.SalesforceOrg`` and ``mirror.store.SqliteMirror``, satisfy these by
 shape alone; the fakes in ``tests/fakes.py`` satisfy the same contract suite.
@@ -24,16 +24,20 @@ from sfsync.model.traffic import Batching, Changes, Usage
 
 
 class Org(Protocol):
-    """The Salesforce side. Raises only errors of ``sfsync.errors``; a refused record is an ``Outcome``."""
+    """The Salesforce side.
+
+    Raises only errors of ``sfsync.errors``; a refused record is an ``Outcome``.
+    """
 
     def describe(self, sobject: str) -> SObjectFacts:
         """What the org says of an object: its fields, as this user sees them. One API call."""
         ...
 
     def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
-        """Records stamped at or after ``since`` (``2026-01-20T10:00:00Z``), deleted ones too, oldest stamp first.
+        """Records stamped at or after ``since``, deleted ones too, oldest stamp first.
 
-        ``None`` reads every record that is not deleted. One API call where nothing changed.
+        ``since`` is ``2026-01-20T10:00:00Z``; ``None`` reads every record that is not deleted.
+        One API call where nothing changed.
         """
         ...
 
@@ -49,25 +53,33 @@ class Org(Protocol):
     def find(
         self, sobject: str, fields: Sequence[str], by: str, keys: Sequence[str]
     ) -> Iterator[Sequence[RawRecord]]:
-        """Live records whose field ``by`` is one of ``keys``, ignoring case; a few hundred keys a call.
+        """Live records whose field ``by`` is one of ``keys``, ignoring case.
 
-        For Lead, converted ones are included (``IsConverted``, ``ConvertedContactId``).
+        A few hundred keys a call. For Lead, converted ones are included (``IsConverted``,
+        ``ConvertedContactId``).
         """
         ...
 
     def batching(self, action_count: int, *, creating: bool = False) -> Batching:
-        """The cheapest way for so many writes, by API calls; ``creating`` where all of them are creates."""
+        """The cheapest way for so many writes, by API calls.
+
+        Args:
+            creating: whether all of them are creates.
+        """
         ...
 
     def apply(self, writes: Sequence[OrgWrite]) -> list[Outcome]:
-        """Send these writes (at most ``batching().size``); one outcome for each, by ``ref``, in any order.
+        """Send these writes; one outcome for each, by ``ref``, in any order.
+
+        At most ``batching().size`` at once.
 
         Never raises for what becomes of single records; a request whose reply was lost gives
         ``Unknown`` for all of its records. Refuses nothing silently.
 
-        An update with ``if_unmodified_since`` is done only while its record is live and its stamp no
-        later than that (of all that travel in one call, the latest counts); else it is ``Deferred``
-        with the code ``MOVED``. What such an update replaced is told in ``Accepted.seen``.
+        An update with ``if_unmodified_since`` is done only while its record is live and its stamp
+        no later than that (of all that travel in one call, the latest counts); else it is
+        ``Deferred`` with the code ``RECORD_CHANGED``. What such an update replaced is in
+        ``Accepted.seen``.
 
         Raises:
             AuthError, BudgetSpent, OrgUnavailable: before anything of this call was sent; outcomes
@@ -76,10 +88,10 @@ class Org(Protocol):
         ...
 
     def finish_job(self, job_id: str) -> None:
-        """Bring a Bulk job of an earlier process to its end, so that its records tell what it has done.
+        """Bring a Bulk job of an earlier process to its end: its records then show what it did.
 
         Raises:
-            OrgUnavailable: that cannot be told now.
+            OrgUnavailable: that cannot be known now.
         """
         ...
 
@@ -99,7 +111,7 @@ class Org(Protocol):
         ...
 
     def usage(self) -> Usage:
-        """Calls and bytes so far, and the org's own count as last told."""
+        """Calls and bytes so far, and the org's own count, as last answered."""
         ...
 
 
@@ -226,7 +238,7 @@ class Mirror(Protocol):
 
 
 class Progress(Protocol):
-    """Somebody to tell how far a long job is. Silent by default."""
+    """Shows how far a long job is. Silent by default."""
 
     def start(self, label: str, total: int | None) -> None:
         """A job begins."""

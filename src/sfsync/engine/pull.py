@@ -39,7 +39,8 @@ ROWS_PER_TRANSACTION = 500
 DELETE_MEMORY = timedelta(days=14)
 """How long the org surely remembers what was deleted; an older watermark needs a full comparison.
 
-Source: Object Reference, getDeleted(): 15 days; Recycle Bin: 15 days. salesforce-facts §6.3, §6.4.
+Source: Object Reference, getDeleted(): 15 days; Recycle Bin: 15 days. salesforce-facts §6.3,
+    §6.4.
 """
 
 
@@ -122,7 +123,7 @@ def read(
     changes = run.org.changed_since(object_map.sobject, projection.remote_fields, start)
     found, missed = _stage_all(run, name, changes, projection, stage), 0
     run.report.transport[f"pull {name}"] = changes.transport
-    run.tell_unreadable(name, projection)
+    run.warn_of_unreadable(name, projection)
     if start is None:
         missed = _look_for_the_rest(run, object_map, projection, stage)
     complete = start is None or (mark is not None and start <= str(mark))
@@ -133,7 +134,9 @@ def read(
 def _look_for_the_rest(
     run: Run, object_map: ObjectMap, projection: Projection, stage: Stage
 ) -> int:
-    """Rows whose record was not among all live ones: deleted, merged, purged, or out of this user's sight.
+    """Look up rows whose record was not among all live ones.
+
+    It was deleted, merged or purged, or is out of this user's sight.
 
     Returns:
         How many there are.
@@ -149,8 +152,8 @@ def _look_for_the_rest(
         gone += stage.add(Remote(each, {}, RemoteState.GONE) for each in ids if each not in found)
     if gone:
         run.report.warn(
-            f"{gone} {object_map.table} are not found in Salesforce: purged, or no longer visible to this user;"
-            " they are left as they are"
+            f"{gone} {object_map.table} are not found in Salesforce: purged, or no longer visible"
+            " to this user; they are left as they are"
         )
     return missed
 

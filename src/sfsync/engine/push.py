@@ -1,7 +1,7 @@
 """push: what was edited in the mirror goes to Salesforce, changed fields only.
 
-    settle unanswered writes -> stage the edited rows beside fresh values (edits.py) -> plan -> guard
-    -> journal, send, settle, batch by batch (send.py)
+    settle unanswered writes -> stage the edited rows beside fresh values (edits.py) -> plan ->
+    guard -> journal, send, settle, batch by batch (send.py)
 
 Rows that have no Salesforce Id are looked for by address first; only who is found nowhere is
 created. All objects are read and guarded before the first one is sent.

@@ -1,7 +1,7 @@
 """push-activity: email events become completed Tasks, counters and flags.
 
-    keep (durable first, once per id) -> who is it (people_lookup.py) -> decide -> apply and queue ->
-    push the changed rows -> send the Tasks (send_tasks.py)
+    keep (durable first, once per id) -> who is it (people_lookup.py) -> decide -> apply and
+    queue -> push the changed rows -> send the Tasks (send_tasks.py)
 
 An event's effects and the mark that it is handled are one transaction, so it counts once whatever
 is repeated.

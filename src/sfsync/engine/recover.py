@@ -203,7 +203,7 @@ def _by_key(
 def _records_by_key(
     run: Run, object_map: ObjectMap, field: str, keys: Iterable[str], fields: Sequence[str]
 ) -> dict[str, list[RawRecord]]:
-    """``{match key: records}``; a Lead that was converted comes last, as it is seldom the new one."""
+    """``{match key: records}``; a converted Lead comes last, as it is seldom the new one."""
     conversion = object_map.kind.conversion
     converted = (conversion.flag,) if conversion else ()
     asked = tuple(dict.fromkeys(("Id", "IsDeleted", *converted, field, *fields)))

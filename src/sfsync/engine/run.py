@@ -43,13 +43,13 @@ class Run:
     Attributes:
         mapping: as configured; ``usable`` narrows it to what the org has.
         dry_run: stop before anything is applied on either side.
-        allow_mass_change: the safety brake is off for this run, because somebody said so.
+        allow_mass_change: the safety brake is off for this run, by an option.
         checkpoint: called between two batches, where everything done is kept: it raises where the
-        run is to end.
-        fully_pulled: objects whose pull was completed by this very run; the mirror knows all of their
-        addresses.
-        converted_leads: addresses of Leads that the mirror never knew, with the Contacts they became,
-            each as object and Id.
+            run is to end.
+        fully_pulled: objects whose pull was completed by this very run; the mirror knows all of
+            their addresses.
+        converted_leads: addresses of Leads that the mirror never knew, with the Contacts they
+            became, each as object and Id.
     """
 
     org: Org
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def usable(self) -> SyncMapping:
-        """The mapping, less what this org does not have or this user may not write; asked once a run."""
+        """The mapping, less what this org lacks or this user may not write; asked once a run."""
         if self._usable is None:
             self._usable = self._narrowed()
         return self._usable
@@ -146,8 +146,11 @@ class Run:
             rows = self.mirror.rows.count(object_name)
             brake(object_name, found, changed, rows=rows, limits=self.limits)
 
-    def tell_unreadable(self, name: str, projection: Projection) -> None:
-        """Warn of the org's values that were none of their field's type: they count as absent, never as blank."""
+    def warn_of_unreadable(self, name: str, projection: Projection) -> None:
+        """Warn of values of the org that were not of their field's type.
+
+        They count as absent, never as blank.
+        """
         for column, sentence in projection.unreadable.items():
             self.report.warn(
                 f"{name}.{column}: some of Salesforce's values were left out: {sentence}"
@@ -157,11 +160,11 @@ class Run:
         objects = {}
         for name, object_map in self.mapping.objects.items():
             objects[name], problems = narrow(object_map, self._facts(object_map.sobject))
-            self._tell(problems)
+            self._warn_of(problems)
         activities, problems = narrow_activities(
             self.mapping.activities, self._facts(self.mapping.activities.sobject)
         )
-        self._tell(problems)
+        self._warn_of(problems)
         return replace(self.mapping, objects=objects, activities=activities)
 
     def _facts(self, sobject: str) -> SObjectFacts:
@@ -172,21 +175,21 @@ class Run:
                 self.mirror.state.keep_facts(kept)
         return kept
 
-    def _tell(self, problems: Iterable[Problem]) -> None:
+    def _warn_of(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             self.report.warn(str(problem))
 
 
 UNDONE = (AuthError, BudgetSpent, OrgRefused, OrgUnavailable)
-"""What ``Org.apply`` raises where the org has certainly done nothing: its writes are in no doubt."""
+"""What ``Org.apply`` raises where the org has certainly done nothing."""
 
 _ENDS: Mapping[str, type[SfsyncError]] = {
     each.slug: each for each in (BudgetSpent, GrantRevoked, NotLoggedIn)
 }
 
 
-def end_where_told(outcomes: Iterable[Outcome]) -> None:
-    """End the run where the org ended it in the middle of a batch; called once the batch is settled.
+def end_if_cut_short(outcomes: Iterable[Outcome]) -> None:
+    """End the run where a batch could not be sent to its end; called once the batch is settled.
 
     Raises:
         BudgetSpent: the day's calls are spent, or the reserve would be touched.
@@ -194,17 +197,16 @@ def end_where_told(outcomes: Iterable[Outcome]) -> None:
     """
     for outcome in outcomes:
         if isinstance(outcome, Deferred) and outcome.code in _ENDS:
-            spent = outcome.code == BudgetSpent.slug
-            hint = (
-                "the next run goes on from here; see limits.api_reserve and limits.api_per_run"
-                if spent
-                else "sfsync login"
-            )
+            hint = "sfsync login"
+            if outcome.code == BudgetSpent.slug:
+                hint = (
+                    "the next run goes on from here; see limits.api_reserve and limits.api_per_run"
+                )
             raise _ENDS[outcome.code](outcome.message, hint=hint)
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of at most ``size``, the last one shorter; nothing is read ahead of the list being made."""
+    """Lists of at most ``size``, the last one shorter; nothing is read ahead."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

@@ -2,7 +2,7 @@
 
 Nobody's edit is lost to ours. An update is done only while its record is as it was read; a plan
 whose record another user or program has changed meanwhile is stale: its row is read, planned and
-sent anew. What was changed in the moment of the write all the same (a lost update) is told with the
+sent anew. What was changed in the moment of the write all the same (a lost update) comes with the
 answer, and goes through the same merge.
 """
 
@@ -16,7 +16,7 @@ from sfsync.engine.account_lookup import AccountLinks, account_links
 from sfsync.engine.bulk_jobs import forget_jobs
 from sfsync.engine.edits import normalised, quarantine_row
 from sfsync.engine.fetch import current_records
-from sfsync.engine.run import UNDONE, Run, end_where_told
+from sfsync.engine.run import UNDONE, Run, end_if_cut_short
 from sfsync.engine.survivors import commit_with_survivors
 from sfsync.failpoints import reach
 from sfsync.mapping.project import reader, to_org_fields
@@ -109,7 +109,7 @@ class Sender:
         if outgoing:
             settled = self._write(outgoing, links)
         self._quarantine_unlinked(links, settled.by_row)
-        end_where_told(settled.by_row.values())
+        end_if_cut_short(settled.by_row.values())
         return settled.stale
 
     def replan(self, stale: Sequence[StalePlan]) -> None:
@@ -196,7 +196,7 @@ class Sender:
     def _with_lost_updates(
         self, plan: RowPlan, outcome: Accepted, seen: Mapping[str, Value]
     ) -> Accepted:
-        """The outcome, with what is to become of values that it replaced without having been judged."""
+        """The outcome, with what is to become of values that were replaced unjudged."""
         values = {}
         for column in plan.to_org:
             field_map = self.object_map.by_column[column]

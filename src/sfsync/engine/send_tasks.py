@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sfsync.engine.bulk_jobs import forget_jobs
 from sfsync.engine.recover import well_before
-from sfsync.engine.run import UNDONE, Run, end_where_told
+from sfsync.engine.run import UNDONE, Run, end_if_cut_short
 from sfsync.failpoints import reach
 from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite
@@ -116,7 +116,7 @@ def _send(
     forget_jobs(run)
     reach("activity.settled")
     _count(run, outcomes, report)
-    end_where_told(answers)
+    end_if_cut_short(answers)
 
 
 def _org_write(activities: ActivityMap, task: QueuedTask) -> OrgWrite:
@@ -161,7 +161,7 @@ def _judged(run: Run, activities: ActivityMap, task: QueuedTask, answer: Outcome
 
 
 def _still_unanswered(task: QueuedTask, outcome: Outcome) -> Outcome:
-    """A Task that was unanswered before a put-off attempt stays so: the one before may have arrived."""
+    """A Task that was unanswered before stays so: this attempt did nothing, the one before may."""
     if task.unanswered and isinstance(outcome, Deferred):
         return Unknown(outcome.ref, outcome.message)
     return outcome

@@ -1,4 +1,4 @@
-"""Plans put aside while all of them are counted and shown: in a file that has no name, so that memory stays flat."""
+"""Plans kept in a nameless file while all of them are counted and shown: memory stays flat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class PlanSpool:
     """Plans in the order they were added; gone when closed."""
 
     def __init__(self) -> None:
-        self._file = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  closed at the end of the block
+        # Closed at the end of the block.
+        self._file = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -31,7 +32,7 @@ class PlanSpool:
         self._file.close()
 
     def add(self, plan: RowPlan) -> None:
-        """Put one more aside."""
+        """Keep one more."""
         self._file.write(json.dumps(full_plan_to_json(plan)) + "\n")
         self.count += 1
 

@@ -95,7 +95,7 @@ def _survivor(run: Run, successor: Successor | None) -> tuple[ObjectMap, Row] | 
 def _bring_in(
     run: Run, object_map: ObjectMap, salesforce_id: SalesforceId
 ) -> tuple[Row | None, Successor | None]:
-    """Bring in a survivor that the mirror does not have yet, so that nothing it inherits is dropped.
+    """Bring in a survivor that the mirror does not have yet, so that nothing is dropped.
 
     Returns:
         Its row; or, where it has ended itself, its own successor.

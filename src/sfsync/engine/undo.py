@@ -1,7 +1,7 @@
 """undo: what a run wrote to Salesforce is restored, field by field, where nobody changed it since.
 
-    settle unanswered writes -> the run's writes -> fetch their records -> plan -> guard -> (a person
-    looks) -> journal, send, settle
+    settle unanswered writes -> the run's writes -> fetch their records -> plan -> guard ->
+    (a person looks) -> journal, send, settle
 
 It is a run like any other: journaled before it is sent, so it can be killed and run again, and
 undone itself.
@@ -191,7 +191,7 @@ def _carry_out_object(run: Run, object_map: ObjectMap, undoing: Undoing) -> None
 
 
 def _send(sender: Sender, plans: Sequence[RowPlan], undoing: Undoing) -> None:
-    """Send one batch; records that are changed meanwhile are looked at once more, by undo's rules."""
+    """Send one batch; records that are changed meanwhile are judged once more, by undo's rules."""
     run, object_map = sender.run, sender.object_map
     for _ in range(MAX_REPLANS):
         stale = sender.send(plans)

@@ -49,7 +49,7 @@ class Findings:
 
     @property
     def disagreements(self) -> int:
-        """What is not as it should be and can be told from here."""
+        """What is not as it should be, as far as it can be known from here."""
         return self.missing_here + self.different + self.ended
 
     def note(self, kind: str, triple: Triple) -> None:
@@ -69,7 +69,7 @@ def verify(run: Run, names: Iterable[str] = (), *, repair: bool = False) -> dict
     """Compare every record with its row.
 
     Args:
-        repair: take what differs into the mirror, as a full pull would, once what was in doubt is
+        repair: take what differs into the mirror, as a full pull would, once unanswered writes are
             settled.
 
     Raises:

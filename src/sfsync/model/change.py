@@ -1,4 +1,4 @@
-"""What is to change, as values: a decision for each field, a plan for each record, writes to the org."""
+"""What is to change: a decision for each field, a plan for each record, writes to the org."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Side(StrEnum):
     LOCAL = "local"
     REMOTE = "remote"
     BOTH = "both"  # the value holds something of each: a sum, a later time, an opt-out
-    HELD = "held"  # nobody yet: a person decides
+    HELD = "held"  # neither yet: a person decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class RowPlan:
         new_base: column -> value both sides agree on once this plan is applied to the mirror alone
         (a pull).
         skip: why nothing is done although something differs; empty where the plan is to be applied.
-        successor_id: the record that this one lives on in, for a merge or a conversion.
-        to_successor, add_to_successor: what the row still owes to it: column -> value, column ->
+        successor_id: the survivor of a merge, or what a converted record became.
+        to_successor, add_to_successor: what it inherits from the row: column -> value, column ->
             amount; they are edits of the survivor's row, to be pushed like any other.
         edited_at, modified_at: when the row was edited here, and the record's stamp when it was
             read.
@@ -115,8 +115,8 @@ class OrgWrite:
         fields: ``{sf_field: JSON value}``; ``None`` clears the field.
         key_field: the external id to upsert by; empty for a plain create, update or delete.
         key_value: its value.
-        if_unmodified_since: an update is to be done only while the record's stamp is no later than this,
-            ``2026-01-20T10:00:00Z``; empty for one that is to be done in any case.
+        if_unmodified_since: an update is to be done only while the record's stamp is no later than
+            this, ``2026-01-20T10:00:00Z``; empty for one that is to be done in any case.
     """
 
     ref: int

@@ -50,7 +50,7 @@ class QueuedTask:
 
     Attributes:
         activity_id: the row in ``activities``, used as the write's ``ref``.
-        key: the idempotency key, unique for ever.
+        key: the idempotency key, never used twice.
         who_id: the person's Salesforce Id; ``None`` while the person is still to be created.
         fields: the Task's fields without WhoId.
         unanswered: it was sent before and no outcome was settled.

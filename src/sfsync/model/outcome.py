@@ -17,9 +17,9 @@ class Accepted:
 
     Attributes:
         seen: for an update, ``{sf_field: JSON value}`` as the org held it just before the write,
-            the written fields and ``SystemModstamp``; ``None`` where nobody can tell.
-        lost_updates: what became of values that somebody typed between our reading and our writing, decided
-            anew.
+            the written fields and ``SystemModstamp``; ``None`` where that is unknown.
+        lost_updates: what became of values that another user or program wrote between our reading
+            and our writing, decided anew.
     """
 
     ref: int
@@ -49,7 +49,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not done, and certain not to have been done: a lock, a limit, a record that moved. It stays pending."""
+    """Certainly not done: a lock, a limit, a record that was changed. It stays pending."""
 
     ref: int
     code: str
@@ -65,7 +65,7 @@ class Unknown:
 
 
 RECORD_CHANGED = "MOVED"
-"""The code of a ``Deferred`` update whose record somebody changed, or deleted, since it was read."""
+"""The code of a ``Deferred`` update whose record was changed, or deleted, since it was read."""
 
 Outcome: TypeAlias = Accepted | Rejected | Deferred | Unknown
 
@@ -141,7 +141,7 @@ class RunReport:
         return rows + (self.activity.quarantined if self.activity else 0)
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """Counts per object over all verbs of the run, and ``activity`` where events were handled."""
+        """Counts per object over all verbs of the run."""
         merged: dict[str, Counter[str]] = {}
         for reports in (self.pull, self.push):
             for name, report in reports.items():

@@ -1,4 +1,4 @@
-"""A plan as JSON can hold it, and back: for the outbox, for a plan file, for a plan put aside while it is counted."""
+"""A plan as JSON can hold it, and back: for the outbox, a plan file, a spool."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def full_plan_to_json(plan: RowPlan) -> dict[str, Any]:
 
 
 def plan_from_json(stored: Mapping[str, Any]) -> RowPlan:
-    """The reverse of ``plan_to_json`` and of ``whole``."""
+    """The reverse of ``plan_to_json`` and of ``full_plan_to_json``."""
     return RowPlan(
         object=stored["object"],
         local_id=stored["local_id"],

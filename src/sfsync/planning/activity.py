@@ -57,7 +57,7 @@ class Situation:
 
 
 def campaign_key(event: EmailEvent) -> str:
-    """The key of the first event of its type in a campaign, always the same; the event's own without one.
+    """The key of the first event of its type in a campaign; without one, of the event itself.
 
     It hangs on the address, not on a row, so that a merge or a conversion does not make a second
     first.
@@ -178,7 +178,7 @@ def _effect(
         if rule.action is Action.UPDATE_FIELD and is_known:
             to_set |= _set(rule, event, object_map, values)
         elif _opts_out(rule, situation.configured.get(object_name)):
-            # This org lacks the rule's own field: the other opt-out fields carry it, or nothing can.
+            # This org lacks the rule's own field: the other opt-out fields carry it, if any.
             if not object_map.opt_out:
                 return Effect(event, person, problem=_NOWHERE)
             to_set |= _opt_out(object_map, values)

@@ -40,7 +40,7 @@ class Drift:
 def drifts(
     triple: Triple, plan: RowPlan, row: Row | None, remote: Remote | None
 ) -> tuple[Drift, ...]:
-    """What has changed since, on either side, field by field; nothing where the plan still stands."""
+    """What has changed since, on either side, field by field; empty where the plan still holds."""
     local = row.local if row else None
     by_side = {
         "mirror": _row_changes(triple.local, local),

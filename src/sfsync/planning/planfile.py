@@ -1,8 +1,8 @@
-"""A plan in a file: complete, one record a line, and any later change to it noticed with its place. Pure.
+"""A plan in a file: complete, one record a line, any later change noticed with its place. Pure.
 
 The file is one JSON document. Each line's ``check`` covers the line and everything before it, so
-that a record that was changed, taken out, put in or moved is told by the line where it happened. It
-guards against mistakes; whoever can write the file and read this can make a valid one, as they
+that a record that was changed, taken out, put in or moved is found by the line where it happened.
+It guards against mistakes; whoever can write the file and read this can make a valid one, as they
 could edit the mirror.
 """
 
@@ -66,9 +66,9 @@ def header_of(first: str, name: str) -> Header:
         InputError: it is no plan, or of another version.
     """
     try:
-        told = json.loads(first.rstrip().removesuffix(_RECORDS).rstrip(", ") + "}")
-        schema = told.pop("schema")
-        header = Header(**told)
+        stored = json.loads(first.rstrip().removesuffix(_RECORDS).rstrip(", ") + "}")
+        schema = stored.pop("schema")
+        header = Header(**stored)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise InputError(f"{name}:1: this is no plan of sfsync's", hint=_HINT) from None
     if schema != SCHEMA:

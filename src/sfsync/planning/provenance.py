@@ -46,7 +46,7 @@ class _Step:
 
 
 def origins(entry: Entry, history: History, object_map: ObjectMap) -> dict[str, dict[str, Any]]:
-    """For each column that holds a value: how it came, when, by which run, whether it is to be sent.
+    """For each column with a value: how it came, when, by which run, whether it is to be sent.
 
     Args:
         entry: the person's row, of ``history["rows"]``.
@@ -140,7 +140,7 @@ def matched(entry: Entry, history: History) -> str:
 
 
 def next_push(entry: Entry, object_map: ObjectMap) -> dict[str, Any]:
-    """What the mirror would send of this row, as far as it can be known without asking Salesforce."""
+    """What the mirror would send of this row, as far as it is known without asking Salesforce."""
     base = entry["base"]
     if entry["deleted_at"]:
         return {}
@@ -244,4 +244,4 @@ _LINES: Mapping[str, Callable[[Entry], _Line]] = {
     "writes": _write,
     "links": _link,
 }
-"""How each table of a history reads; of two things in the same second, the table that is named first."""
+"""How each table of a history reads; in the same second, the table that is named first."""

@@ -98,9 +98,10 @@ def check(object_name: str, found: Damage, *, rows: int, share: float, at_least:
     if found.rows <= limit:
         return
     raise UnsafePlan(
-        f"{object_name}: this run would delete {found.deleted} and blank {found.blanked} of {rows} rows; "
-        f"the limit is {limit}. Nothing was applied.",
-        hint="Look at it with `sfsync diff`. If it is right, raise limits.max_delete or pass --allow-mass-change.",
+        f"{object_name}: this run would delete {found.deleted} and blank {found.blanked} of"
+        f" {rows} rows; the limit is {limit}. Nothing was applied.",
+        hint="Look at it with `sfsync diff`. If it is right, raise limits.max_delete or pass"
+        " --allow-mass-change.",
     )
 
 
@@ -118,7 +119,8 @@ def check_changed(
     raise UnsafePlan(
         f"{object_name}: this run would change {changed} of {rows} rows; the limit is {limit}. "
         "Nothing was applied.",
-        hint="Look at it with `sfsync diff`. If it is right, raise limits.max_change or pass --allow-mass-change.",
+        hint="Look at it with `sfsync diff`. If it is right, raise limits.max_change or pass"
+        " --allow-mass-change.",
     )
 
 
@@ -135,7 +137,8 @@ def check_emptied(object_name: str, *, found: int, missed: int) -> None:
     if found or not missed:
         return
     raise UnsafePlan(
-        f"{object_name}: Salesforce shows not one record, and the mirror has {missed} rows of such. "
-        "Nothing was applied.",
-        hint="Was the org emptied or refreshed, or has this user lost access? If it is right: --allow-mass-change.",
+        f"{object_name}: Salesforce shows not one record, and the mirror has {missed} rows of"
+        " such. Nothing was applied.",
+        hint="Was the org emptied or refreshed, or has this user lost access? If it is right:"
+        " --allow-mass-change.",
     )

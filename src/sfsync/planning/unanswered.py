@@ -27,7 +27,8 @@ def was_applied(before: Values, after: Values, remote: Values) -> bool:
     True
     >>> was_applied({"title": "CTO"}, {"title": "CEO"}, {"title": "CTO"})
     False
-    >>> was_applied({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CTO"})
+    >>> before, after = {"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}
+    >>> was_applied(before, after, {"clicks": 8, "title": "CTO"})
     False
     """
     changed = _changed(before, after, remote)
@@ -58,7 +59,7 @@ def _changed(before: Values, after: Values, remote: Values) -> list[str]:
 
 
 def holds_all(after: Values, remote: Values) -> bool:
-    """Whether a record holds everything that a create sent, or a number that has gone on from there.
+    """Whether a record holds all that a create sent, or numbers that were counted on from there.
 
     >>> holds_all({"email": "a@x.example", "clicks": 2}, {"email": "a@x.example", "clicks": 3})
     True
@@ -78,7 +79,8 @@ def unproven(before: Values, after: Values, remote: Values) -> tuple[str, ...]:
     Others have put a third value there, before our write or after it. Both values are worth keeping
     then.
 
-    >>> unproven({"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}, {"clicks": 8, "title": "CFO"})
+    >>> before, after = {"clicks": 5, "title": "CTO"}, {"clicks": 7, "title": "CEO"}
+    >>> unproven(before, after, {"clicks": 8, "title": "CFO"})
     ('title',)
     """
     changed = _changed(before, after, remote)

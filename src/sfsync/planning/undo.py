@@ -1,4 +1,4 @@
-"""What restores the values that a run replaced: field by field, where nobody changed them since. Pure.
+"""What restores the values that a run replaced, where nobody changed them since. Pure.
 
 An opt-out is never taken back, not by an undo either: whoever has opted out in the meantime cannot
 be distinguished from whom the run opted out. It is left, and reported.
