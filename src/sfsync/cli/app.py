@@ -1,4 +1,4 @@
-"""The application: every command in the order of the help page, and how a wrong command line is answered."""
+"""The application: every command, in the order of the help page; what a wrong one is answered."""
 
 from __future__ import annotations
 
@@ -163,12 +163,16 @@ _AFTER_THE_COMMAND = (
 
 
 def run() -> int:
-    """Run the command line, and answer a wrong one as the caller asked to be answered; gives the exit code."""
+    """Run the command line. A wrong one is answered on stderr, or as JSON where that was asked for.
+
+    Returns:
+        The exit code.
+    """
     arguments = sys.argv[1:]
     try:
         code = app(args=arguments, standalone_mode=False)
     except typer.TyperException as error:
-        with suppress(OSError):  # where nobody can be told, the exit code tells
+        with suppress(OSError):  # where stderr is gone, the exit code says it
             wrong_usage(error, arguments)
         return 2
     except (typer.Abort, KeyboardInterrupt):
@@ -179,7 +183,7 @@ def run() -> int:
 
 
 def wrong_usage(error: typer.TyperException, arguments: list[str]) -> None:
-    """The complaint about a command line, on stderr, or as JSON where ``--json`` is among the arguments."""
+    """Print what is wrong with a command line: on stderr, or as JSON where that was asked for."""
     error.message = short(error.message)
     if "--json" not in arguments and os.environ.get("SFSYNC_JSON", "").lower() not in ("1", "true"):  # noqa: TID251  as Typer reads it
         from typer.rich_utils import rich_format_error

@@ -39,7 +39,7 @@ def _name_values(parameters: list[Any]) -> list[Any]:
 
 
 class Command(TyperCommand):
-    """A command with a help page for people, each of whose options may come from the environment."""
+    """A command with a help page for people; each option may come from the environment."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters, each option with its environment variable."""

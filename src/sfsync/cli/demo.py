@@ -39,45 +39,55 @@ def demo(
     """
     from local_org.server import LocalOrg, LocalOrgConfig
 
-    place = _fresh_folder(folder)
+    folder = _fresh_folder(folder)
     with LocalOrg(
-        LocalOrgConfig(seed=seed, auto_approve=True, state_file=place / "org.json")
+        LocalOrgConfig(seed=seed, auto_approve=True, state_file=folder / "org.json")
     ) as org:
-        show = Show(cli, org, place)
-        for step in (
-            show.log_in, show.first_pull, show.activity, show.again, show.both_sides, show.consent,
-            show.follow, show.nothing_left,
-        ):  # fmt: skip
-            step()
-    cli.inform(f"\nAll of it is kept in {place}: look at mirror.db with any SQLite tool.")
-    return Answer({"folder": str(place), "steps": show.told})
+        demonstration = Demonstration(cli, org, folder)
+        demonstration.log_in()
+        demonstration.first_pull()
+        demonstration.activity()
+        demonstration.activity_again()
+        demonstration.both_sides()
+        demonstration.consent()
+        demonstration.deletions()
+        demonstration.nothing_left()
+    cli.inform(f"\nAll of it is kept in {folder}: look at mirror.db with any SQLite tool.")
+    return Answer({"folder": str(folder), "steps": demonstration.steps})
 
 
 def _fresh_folder(wanted: Path) -> Path:
     for number in range(1, 1000):
-        place = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        folder = wanted
+        if number > 1:
+            folder = wanted.with_name(f"{wanted.name}-{number}")
         try:
-            place.mkdir(mode=0o700, parents=True)
+            folder.mkdir(mode=0o700, parents=True)
         except FileExistsError:
             continue
         except OSError as error:
             raise UsageError(
-                f"{place} cannot be made: {error.strerror}", hint="Use --folder."
+                f"{folder} cannot be made: {error.strerror}", hint="Use --folder."
             ) from error
-        return place.resolve()
+        return folder.resolve()
     raise UsageError(
         f"{wanted} and a thousand after it are there already", hint="Remove some, or use --folder."
     )
 
 
 @dataclass(slots=True)
-class Show:
-    """The demo, step by step: what it says, the commands it runs, and the people it plays."""
+class Demonstration:
+    """The demo, step by step: what it prints, the commands it runs, and the people it plays.
+
+    Attributes:
+        steps: for each that has begun its title, commands and checks, for ``--json``.
+        key: encrypts the login, which is kept in the mirror: no keyring is touched.
+    """
 
     cli: Cli
     org: LocalOrg
-    place: Path
-    told: list[dict[str, Any]] = field(default_factory=list)
+    folder: Path
+    steps: list[dict[str, Any]] = field(default_factory=list)
     key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
 
     # -- steps
@@ -104,7 +114,7 @@ class Show:
         from sfsync.cli.push_activity import push_activity
 
         events = self._events()
-        file = self.place / "events.jsonl"
+        file = self.folder / "events.jsonl"
         file.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
         self.title(
             f"Turn {len(events)} email events into Tasks and counters",
@@ -112,9 +122,9 @@ class Show:
         )
         self.run("push-activity events.jsonl", lambda cli: push_activity(cli, file))
         tasks = self.org.state.table("Task").rows
-        self.tell(f"Salesforce now has {len(tasks)} completed Tasks.")
+        self.remark(f"Salesforce now has {len(tasks)} completed Tasks.")
 
-    def again(self) -> None:
+    def activity_again(self) -> None:
         """The same file once more does nothing."""
         from sfsync.cli.push_activity import push_activity
 
@@ -122,9 +132,9 @@ class Show:
         before = len(self.org.state.table("Task").rows)
         self.run(
             "push-activity events.jsonl",
-            lambda cli: push_activity(cli, self.place / "events.jsonl"),
+            lambda cli: push_activity(cli, self.folder / "events.jsonl"),
         )
-        self.check(len(self.org.state.table("Task").rows) == before, "no second Task")
+        self.expect(len(self.org.state.table("Task").rows) == before, "no second Task")
 
     def both_sides(self) -> None:
         """An edit on each side, and a conflict settled by rule."""
@@ -137,24 +147,26 @@ class Show:
             "Edit both sides", "Salesforce wins what sales people type; both values are kept"
         )
         self.sql(
-            "UPDATE contacts SET job_title = 'Chief Penguin', phone = '+1 555 0100' WHERE salesforce_id = ?",
+            "UPDATE contacts SET job_title = 'Chief Penguin', phone = '+1 555 0100'"
+            " WHERE salesforce_id = ?",
             ada,
         )
-        self.tell(f"In the mirror, with sqlite3:  {self.name(ada)} gets a new title and phone.")
+        self.remark(f"In the mirror, with sqlite3:  {self.name(ada)} gets a new title and phone.")
         self.org.as_user().edit(ada, {"Title": "Head of Ice"})
         self.org.as_user().edit(bob, {"MailingCity": "Longyearbyen"})
-        self.tell(
-            f"In Salesforce:  {self.name(ada)} gets another title; {self.name(bob)} moves to Longyearbyen."
+        self.remark(
+            f"In Salesforce:  {self.name(ada)} gets another title;"
+            f" {self.name(bob)} moves to Longyearbyen."
         )
         self.run("diff", diff)
         self.run("sync", sync)
         self.run("conflicts", conflicts)
         here, there = self.mirror_row(ada), self.org_row(ada)
-        self.check(
+        self.expect(
             here["job_title"] == there["Title"] == "Head of Ice",
             "the title is Salesforce's on both sides",
         )
-        self.check(there["Phone"] == "+1 555 0100", "the phone typed in the mirror arrived")
+        self.expect(there["Phone"] == "+1 555 0100", "the phone typed in the mirror arrived")
 
     def consent(self) -> None:
         """An opt-out is never undone by a sync."""
@@ -171,16 +183,16 @@ class Show:
         self.org.as_user().edit(
             who, {"HasOptedOutOfEmail": False, "PenguinMails_Unsubscribed__c": False}
         )
-        self.tell("In Salesforce, somebody unticks both boxes.")
+        self.remark("In Salesforce, somebody unticks both boxes.")
         self.run("sync", sync)
         there = self.org_row(who)
-        self.check(
+        self.expect(
             bool(there["HasOptedOutOfEmail"] and there["PenguinMails_Unsubscribed__c"]),
             "still opted out in Salesforce",
         )
-        self.check(self.mirror_row(who)["unsubscribed"] == 1, "still opted out in the mirror")
+        self.expect(self.mirror_row(who)["unsubscribed"] == 1, "still opted out in the mirror")
 
-    def follow(self) -> None:
+    def deletions(self) -> None:
         """A deletion, a merge and a converted lead."""
         from sfsync.cli.push_activity import push_activity
         from sfsync.cli.sync import sync
@@ -190,21 +202,24 @@ class Show:
         address = self.mirror_row(lead, "leads")["email"]
         self.title("Deletions, merges, converted leads", "followed, never spread by surprise")
         sales = self.org.as_user()
-        told = f"In Salesforce:  {self.name(gone)} is deleted, {self.name(loser)} merged into {self.name(master)}"
+        remark = (
+            f"In Salesforce:  {self.name(gone)} is deleted,"
+            f" {self.name(loser)} merged into {self.name(master)}"
+        )
         sales.delete(gone)
         sales.merge(master, [loser])
         contact = sales.convert(lead).contact_id
-        self.tell(f"{told}, a lead converted.")
+        self.remark(f"{remark}, a lead converted.")
         self.run("sync", sync)
-        self.check(
+        self.expect(
             bool(self.mirror_row(gone)["deleted_at"]),
             "the deleted contact is soft-deleted in the mirror",
         )
-        self.check(
+        self.expect(
             bool(self.mirror_row(loser)["deleted_at"]),
             "the merged one too, and points to its survivor",
         )
-        self.check(
+        self.expect(
             bool(self.mirror_row(lead, "leads")["deleted_at"]), "the lead lives on as a contact"
         )
         self.run(
@@ -218,7 +233,7 @@ class Show:
             for task in self.org.state.table("Task").rows.values()
             if task.get("WhoId") == contact
         ]
-        self.check(bool(replies), "its next email is logged on that contact")
+        self.expect(bool(replies), "its next email is logged on that contact")
 
     def nothing_left(self) -> None:
         """The last sync writes nothing."""
@@ -227,36 +242,36 @@ class Show:
         self.title("Sync once more", "nothing changed, nothing is written")
         before = self._records()
         self.run("sync", sync)
-        self.check(self._records() == before, "not one write to Salesforce")
+        self.expect(self._records() == before, "not one write to Salesforce")
 
-    # -- telling
+    # -- what it prints
     def title(self, title: str, remark: str) -> None:
         """A step begins."""
         from rich.text import Text
 
-        self.told.append({"step": title, "commands": [], "checks": []})
+        self.steps.append({"step": title, "commands": [], "checks": []})
         if not (self.cli.quiet or self.cli.as_json):
-            number = f"\n{len(self.told)}. "
+            number = f"\n{len(self.steps)}. "
             self.cli.out.print(Text.assemble((number + title, "bold cyan"), (f"  {remark}", "dim")))
 
-    def tell(self, sentence: str) -> None:
+    def remark(self, sentence: str) -> None:
         """What happens beside the commands."""
         if not (self.cli.quiet or self.cli.as_json):
             self.cli.out.print(f"   {sentence}", soft_wrap=True)
 
-    def check(self, holds: bool, what: str) -> None:
+    def expect(self, holds: bool, what: str) -> None:
         """Look at both sides, and stop where the demo's own promise does not hold."""
-        self.told[-1]["checks"].append(what)
+        self.steps[-1]["checks"].append(what)
         if not holds:
             raise SfsyncError(
                 f"the demo expected this and did not find it: {what}",
-                hint=f"Look into {self.place}.",
+                hint=f"Look into {self.folder}.",
             )
-        self.tell(f"✓ {what}")
+        self.remark(f"✓ {what}")
 
     def run(self, line: str, work: Callable[[Cli], Answer]) -> None:
         """Run one command exactly as the command line would."""
-        self.told[-1]["commands"].append(f"sfsync {line}")
+        self.steps[-1]["commands"].append(f"sfsync {line}")
         if not (self.cli.quiet or self.cli.as_json):
             from rich.text import Text
 
@@ -265,7 +280,7 @@ class Show:
         environ = {"SFSYNC_TOKEN_KEY": self.key, "PATH": self.cli.environ.get("PATH", "")}
         cli = Cli(
             line.split(maxsplit=1)[0],
-            config=self.place / "sfsync.yaml",
+            config=self.folder / "sfsync.yaml",
             quiet=silent,
             environ=environ,
         )
@@ -273,7 +288,7 @@ class Show:
         code = perform(cli, lambda: work(cli))
         if code:
             raise SfsyncError(
-                f"sfsync {line} ended with exit code {code}", hint=f"Look into {self.place}."
+                f"sfsync {line} ended with exit code {code}", hint=f"Look into {self.folder}."
             )
 
     # -- the people it plays with
@@ -286,7 +301,7 @@ class Show:
         return sorted(self.org.state.table("Lead").rows)[:count]
 
     def name(self, salesforce_id: str) -> str:
-        """What somebody is called."""
+        """A person's name, as the org holds it."""
         row = self.org_row(salesforce_id)
         return f"{row.get('FirstName') or ''} {row['LastName']}".strip()
 
@@ -296,19 +311,19 @@ class Show:
 
     def mirror_row(self, salesforce_id: str, table: str = "contacts") -> dict[str, Any]:
         """A row as any SQLite tool sees it."""
-        with closing(sqlite3.connect(self.place / "mirror.db")) as connection:
+        with closing(sqlite3.connect(self.folder / "mirror.db")) as connection:
             connection.row_factory = sqlite3.Row
             query = f"SELECT * FROM {table} WHERE salesforce_id = ?"  # noqa: S608  one of two table names
             return dict(connection.execute(query, (salesforce_id,)).fetchone())
 
     def sql(self, statement: str, *values: object) -> None:
         """Edit the mirror as any SQLite tool would."""
-        with closing(sqlite3.connect(self.place / "mirror.db")) as connection, connection:
+        with closing(sqlite3.connect(self.folder / "mirror.db")) as connection, connection:
             connection.execute(statement, values)
 
     def _events(self) -> list[dict[str, str]]:
         """A small campaign: everybody is sent one, some open, click, reply or bounce."""
-        with closing(sqlite3.connect(self.place / "mirror.db")) as connection:
+        with closing(sqlite3.connect(self.folder / "mirror.db")) as connection:
             query = (
                 "SELECT email FROM contacts WHERE email IS NOT NULL ORDER BY salesforce_id LIMIT 12"
             )
@@ -344,7 +359,7 @@ class Show:
 
 
 def play_browser(url: str) -> bool:
-    """Open the address and follow it back to the loopback callback, as a browser would beside the command line."""
+    """Open the address and follow it back to the loopback callback, as a browser would."""
     threading.Thread(target=_visit, args=(url,), daemon=True).start()
     return True
 

@@ -18,15 +18,19 @@ def main() -> None:
     """Run the command line given in ``sys.argv``."""
     stand_ready()
     try:
-        code = (
-            _helped() if sys.argv[1:] in ([], ["--help"], ["-h"]) and HELP_FILE.exists() else _ran()
-        )
+        code = _answer()
     except KeyboardInterrupt:
         code = 130
     sys.exit(settle(code))
 
 
-def _helped() -> int:
+def _answer() -> int:
+    if sys.argv[1:] in ([], ["--help"], ["-h"]) and HELP_FILE.exists():
+        return _print_help()
+    return _run_command()
+
+
+def _print_help() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
         sys.stdout.write(HELP_FILE.read_text(encoding="utf-8"))
@@ -36,7 +40,7 @@ def _helped() -> int:
     return 0
 
 
-def _ran() -> int:
+def _run_command() -> int:
     from sfsync.cli.app import run
 
     return run()

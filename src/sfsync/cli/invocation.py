@@ -1,4 +1,4 @@
-"""One call of the command line: the options that every command takes, and its two output streams."""
+"""One call of the command line: the options of every command, and its two output streams."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def _address(audience: str) -> str:
 def _log_in(
     cli: Cli, way: Way, wanted_store: str | None, by_browser: Callable[[Config, Login], Token]
 ) -> Answer:
-    """Log in, and keep the token in its store and the way in the mirror, which is that org's now."""
+    """Log in; keep the token in its store and the way in the mirror, which is that org's now."""
     from dataclasses import replace
 
     from sfsync.auth.unattended import Kind, unattended

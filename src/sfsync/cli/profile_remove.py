@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,8 @@ from sfsync.errors import NotLoggedIn, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from sfsync.config.sections import Config
 
 
 _SIDECARS = ("", "-journal", "-wal", "-shm", ".lock", ".login.lock")
@@ -41,39 +43,25 @@ def remove_profile(
       sfsync profile remove sandbox
       sfsync profile remove sandbox --delete-mirror
     """
-    from sfsync.cli.clock import new_run_id
-    from sfsync.cli.logout import end_login
-    from sfsync.cli.wiring import configuration, open_mirror
+    from sfsync.cli.wiring import configuration
     from sfsync.config.profiles import chosen_profile, profile_file
 
     cli.profile = name
     config = configuration(cli)
     check_known(cli, config, name)
-    files: list[Path] = []
-    if delete_mirror:
-        files = [path for path in _mirror_files(config.mirror_path) if path.exists()]
+    files = [path for path in _mirror_files(config.mirror_path) if path.exists()]
+    if not delete_mirror:
+        files = []
     if files and not (yes or dry_run):
         _ask(cli, config.mirror_path)
-    revoked: bool | None = None  # there was no login
+    revoked: bool | None = None
     if config.mirror_path.exists() and not dry_run:
-        with (
-            open_mirror(config) as mirror,
-            mirror.lock(new_run_id(), cli.command),
-            suppress(NotLoggedIn),
-        ):
-            revoked = end_login(cli, config, mirror)
-        if delete_mirror:
+        revoked = _end_login(cli, config)
+        if delete_mirror:  # all names anew: ending the login may have made files beside it
             for path in _mirror_files(config.mirror_path):
                 path.unlink(missing_ok=True)
     if not dry_run and chosen_profile(config.source) == name:
         write_choice(profile_file(config.source), "")
-    warnings = []
-    if revoked is False:
-        warnings.append(
-            "the login may live on at Salesforce until it expires: it could not be asked"
-        )
-    if name in config.profiles:
-        warnings.append(f"sfsync.yaml still has a section for {name}; take it out there")
     data = {
         "profile": name,
         "revoked": revoked,
@@ -93,7 +81,27 @@ def remove_profile(
         if not delete_mirror and config.mirror_path.exists():
             console.print(f"Its mirror stays: {config.mirror_path}", soft_wrap=True)
 
-    return Answer(data, show, warnings=tuple(warnings))
+    return Answer(data, show, warnings=tuple(_warnings(config, name, revoked=revoked)))
+
+
+def _end_login(cli: Cli, config: Config) -> bool | None:
+    """End the login; returns whether Salesforce confirmed, and ``None`` where there was none."""
+    from sfsync.cli.clock import new_run_id
+    from sfsync.cli.logout import end_login
+    from sfsync.cli.wiring import open_mirror
+
+    with open_mirror(config) as mirror, mirror.lock(new_run_id(), cli.command):
+        try:
+            return end_login(cli, config, mirror)
+        except NotLoggedIn:
+            return None
+
+
+def _warnings(config: Config, name: str, *, revoked: bool | None) -> Iterator[str]:
+    if revoked is False:
+        yield "the login may live on at Salesforce until it expires: it could not be asked"
+    if name in config.profiles:
+        yield f"sfsync.yaml still has a section for {name}; take it out there"
 
 
 def _mirror_files(mirror: Path) -> list[Path]:

@@ -69,7 +69,7 @@ class Every:
 
     @property
     def longest_run(self) -> timedelta:
-        """When a run that is still under way is asked to stop: well before the one after the next."""
+        """After how long a run that is still under way is asked to stop."""
         return min(2 * self.length, LONGEST_RUN)
 
 
@@ -77,7 +77,7 @@ _BATCHES = {"hourly_batch": Every(1, "h"), "daily_batch": Every(1, "d")}
 
 
 def batch(frequency: str, fallback: str) -> Every | None:
-    """How often an object's rules ask for a batch: its ``frequency`` itself, or the ``fallback`` of real time.
+    """How often an object's rules ask for a batch: their ``frequency``, or real time's ``fallback``.
 
     >>> batch("daily_batch", "hourly_batch")
     Every(number=1, unit='d')
@@ -97,7 +97,7 @@ class Job:
         name: what the units are called; letters, digits, dots, dashes.
         command: the words of the command, the program's absolute path first.
         folder: the mirror's, the only one that the job has to write to.
-        environ: what the command has to be told by variables; no secret.
+        environ: variables that the command needs; no secret.
         credentials: name -> file, for secrets that lie in files.
         user: whom a unit of the whole system runs as; empty for a person's own.
     """
@@ -140,8 +140,8 @@ def cron_line(job: Job, files: Mapping[str, Path]) -> str:
     Raises:
         UsageError: a path or a value holds a line end.
     """
-    told = {**job.environ, **{name: str(path) for name, path in files.items()}}
-    words = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
+    environ = {**job.environ, **{name: str(path) for name, path in files.items()}}
+    words = [f"{name}={shlex.quote(value)}" for name, value in environ.items()]
     line = " ".join([_cron_time(job), *words, *map(shlex.quote, job.command)])
     if "\n" in line or "\r" in line:
         raise UsageError(
@@ -161,7 +161,10 @@ def _cron_time(job: Job) -> str:
 
 
 def in_crontab(crontab: str, job_name: str, line: str | None) -> str:
-    r"""The crontab with this job's line in place of an earlier one; with none where ``line`` is ``None``.
+    r"""The crontab with this job's line in place of an earlier one, or without any.
+
+    Args:
+        line: ``None`` to take it away.
 
     >>> in_crontab("1 * * * * other\n", "sfsync", "7 * * * * sfsync sync")
     '1 * * * * other\n# sfsync: begin\n7 * * * * sfsync sync\n# sfsync: end\n'
@@ -184,7 +187,7 @@ def in_crontab(crontab: str, job_name: str, line: str | None) -> str:
 # -- systemd ---------------------------------------------------------------------------------------
 def service(job: Job) -> str:
     """The service unit: one run, with little more rights than it needs."""
-    told = [f"Environment={_quoted(f'{name}={value}')}" for name, value in job.environ.items()]
+    environ = [f"Environment={_quoted(f'{name}={value}')}" for name, value in job.environ.items()]
     credentials = [
         f"LoadCredential={name}:{_percent(str(path))}" for name, path in job.credentials.items()
     ]
@@ -198,7 +201,7 @@ def service(job: Job) -> str:
         "Type=oneshot",
         *([f"User={job.user}"] if job.user else []),
         f"ExecStart={' '.join(_quoted(word, command=True) for word in job.command)}",
-        *told,
+        *environ,
         *credentials,
         f"TimeoutStartSec={int(job.every.longest_run.total_seconds())}",
         "TimeoutStopSec=90",
@@ -268,18 +271,18 @@ def _quoted(word: str, *, command: bool = False) -> str:
 # -- launchd ---------------------------------------------------------------------------------------
 def agent(job: Job, files: Mapping[str, Path]) -> str:
     """The property list of a person's own agent."""
-    told = {**job.environ, **{name: str(path) for name, path in files.items()}}
+    environ = {**job.environ, **{name: str(path) for name, path in files.items()}}
     entry = {
         "Label": job.name,
         "ProgramArguments": list(job.command),
-        "EnvironmentVariables": told,
+        "EnvironmentVariables": environ,
         "StartCalendarInterval": _moments(job),
         "ProcessType": "Background",
         "LowPriorityIO": True,
         "Umask": 0o077,
         "WorkingDirectory": str(job.folder),
     }
-    if not told:
+    if not environ:
         del entry["EnvironmentVariables"]
     return plistlib.dumps(entry).decode()
 

@@ -1,4 +1,4 @@
-"""selftest: seeded chaos on an embedded local org, for whoever wants to see the promises tried."""
+"""selftest: seeded chaos on an embedded local org, to see the promises tried."""
 
 from __future__ import annotations
 
@@ -145,11 +145,11 @@ def _show(console: Console, tally: Tally, data: Mapping[str, Any]) -> None:
         ("Runs", "runs_by_end"),
     ):
         line(f"{title}:")
-        for told, number in data[name].items():
-            line(f"  {number:>8,}  {told}")
+        for kind, number in data[name].items():
+            line(f"  {number:>8,}  {kind}")
     line("Looked at:")
-    for told, number in tally.checked.most_common():
-        line(f"  {number:>8,}  {PROMISES[told]}")
+    for promise, number in tally.checked.most_common():
+        line(f"  {number:>8,}  {PROMISES[promise]}")
     line(f"{tally.schedules:,} schedules from seed {tally.seed} in {data['seconds']:,} s:")
     counts = ("steps", "runs", "faults", "crashes", "checks")
     line("  " + ", ".join(f"{data[name]:,} {name}" for name in counts))
@@ -161,6 +161,6 @@ def _show(console: Console, tally: Tally, data: Mapping[str, Any]) -> None:
     for each in failure.broken:
         line(f"  {PROMISES[each.promise]}\n    {each.sentence}")
     line("What happened, without the steps that do not matter:")
-    for number, told in enumerate(failure.log, 1):
-        line(f"  {number:>3}. {told}")
+    for number, event in enumerate(failure.log, 1):
+        line(f"  {number:>3}. {event}")
     line(f"Play it again: {replay(failure.seed)}")

@@ -13,7 +13,7 @@ _EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SI
 
 
 class Interrupted(BaseException):
-    """Somebody asked the run to stop; all durable work is kept."""
+    """A person or a service manager asked the run to stop; all durable work is kept."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
@@ -21,7 +21,9 @@ class Interrupted(BaseException):
 
 
 class Stop:
-    """Ctrl-C, SIGTERM, and the end of the terminal (SIGHUP) inside the block; what nohup ignores stays ignored.
+    """Ctrl-C, SIGTERM, and the end of the terminal (SIGHUP) inside the block.
+
+    What nohup ignores stays ignored.
 
     A command that only waits or looks is interrupted where it is. Once ``draining`` is set, because
     a run is writing, the first request is noted and ``checkpoint`` raises it between two batches,
@@ -50,10 +52,10 @@ class Stop:
         self._before.clear()
 
     def checkpoint(self) -> None:
-        """Between two batches: end here if somebody asked.
+        """Between two batches: end here if a stop was requested.
 
         Raises:
-            Interrupted: somebody did.
+            Interrupted: it was.
         """
         if self._asked is not None:
             raise Interrupted(self._asked)

@@ -37,7 +37,7 @@ IDLE_WARNING_DAYS = 20
 def token_store(
     cli: Cli, mirror: SqliteMirror, wanted: str | None = None, *, probe: bool = False
 ) -> TokenStore:
-    """Where the login is kept: as asked for, else as remembered, else the first place that works."""
+    """Where the login is kept: as asked for, as remembered, or else the first that works."""
     from sfsync.auth.encrypted_store import EncryptedStore, find_key
     from sfsync.auth.keychain import choose_store
     from sfsync.auth.keyring_store import KeyringStore
@@ -147,5 +147,5 @@ def live_token(held: Login, mirror: SqliteMirror) -> Token:
 
 
 def login_name(cli: Cli, mirror: SqliteMirror) -> str:
-    """The key that the login is kept under: of two projects with the same profile, each has its own."""
+    """The key that the login is kept under; two projects with the same profile have two."""
     return f"{cli.profile or DEFAULT_PROFILE}:{mirror.state.mirror_key}"

@@ -1,4 +1,4 @@
-"""Standard streams that may be closed, full or gone: nobody listening is no reason to undo or repeat work."""
+"""Standard streams that may be closed, full or gone: no reason to undo or to repeat work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TextIO
 def stand_ready() -> None:
     """Give each closed stream somewhere to go, and let no character of data make stdout fail."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started the process: `sfsync status >&-`
+        if (
+            getattr(sys, name) is None
+        ):  # closed by the process that started this one: `sfsync status >&-`
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  for the whole process
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
@@ -20,8 +22,8 @@ def settle(code: int) -> int:
     """Write out what is buffered, before Python does it and complains in its own words.
 
     Returns:
-        The exit code: 1 instead of 0 where the answer could not be written. Messages that nobody
-        could be told change nothing.
+        The exit code: 1 instead of 0 where the answer could not be written. Messages that
+        could not be written change nothing.
     """
     if not _flushed(sys.stdout):
         code = code or 1
