@@ -4,7 +4,7 @@ A single-record call answers a list of ``{"message", "errorCode", "fields"}``; i
 Collections reply the same error has ``statusCode`` instead of ``errorCode``. Every layer raises
 ``ApiError``; ``api.router`` turns it into a reply.
 
-Source: salesforce-facts §2.4, §2.6 and §4.
+Source: docs/salesforce.md §2.4, §2.6 and §4.
 """
 
 from collections.abc import Mapping, Sequence

@@ -29,7 +29,7 @@ Faults, with their args and what they default to:
 - ``fail_job``: the Bulk job that the request closes ends as ``state`` (Failed, or Aborted) once
   ``after`` (0) of its rows are done; the others stay unprocessed.
 
-Source: salesforce-facts §2.4 (texts), §5.1 (states, unprocessed rows), §6.2.
+Source: docs/salesforce.md §2.4 (texts), §5.1 (states, unprocessed rows), §6.2.
 """
 
 import re

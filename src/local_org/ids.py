@@ -3,7 +3,7 @@
 An id has 15 case-sensitive characters (3 of prefix, which tell the type) and a checksum of 3 that
 makes it safe where case is lost. The API accepts either form and answers the long one.
 
-Source: salesforce-facts §7.5 (checksum and vectors), REST API guide, ID field type.
+Source: docs/salesforce.md §7.5 (checksum and vectors), REST API guide, ID field type.
 """
 
 import re

@@ -4,7 +4,7 @@ Inside, a moment is whole seconds since 1970 (UTC) and a day is ``YYYY-MM-DD``: 
 both no finer. Outside, REST writes ``2026-01-20T10:00:00.000+0000`` and Bulk CSV
 ``2026-01-20T10:00:00.000Z``.
 
-Source: salesforce-facts §2.1, §3, §5.2 and §6.1.
+Source: docs/salesforce.md §2.1, §3, §5.2 and §6.1.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Both sides edited the same field: each merge of the contract, and both values kept."""
+"""Both sides edited the same field: each merge (docs/configuration.md, "Merges"), and both values kept."""
 
 from datetime import UTC, datetime, timedelta
 

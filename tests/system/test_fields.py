@@ -1,4 +1,4 @@
-"""Every field of the seed, in both directions, one by one.
+"""Every field of the example configuration, in both directions, one by one.
 
 Each Contact or Lead gets one field edited, so that a whole-record comparison shows that nothing
 else moved.

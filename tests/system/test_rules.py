@@ -1,4 +1,4 @@
-"""Every rule of the seed does what it says; and what no rule says does not happen."""
+"""Every rule of the example configuration does what it says; and what no rule says does not happen."""
 
 import pytest
 

@@ -3,7 +3,7 @@
 The same values travel over HTTP and inside /composite, so a subrequest is handled by the very code
 that handles it alone.
 
-Source: salesforce-facts §2.1 (headers, versions), §2.3 (conditional requests), §4.
+Source: docs/salesforce.md §2.1 (headers, versions), §2.3 (conditional requests), §4.
 """
 
 import json

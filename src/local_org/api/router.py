@@ -3,7 +3,7 @@
 ``Router.dispatch`` takes an authenticated ``Call`` and gives a ``Reply``; it knows neither sockets
 nor tokens. The endpoints come from ``rest``, ``bulk`` and ``metadata``.
 
-Source: salesforce-facts §2.
+Source: docs/salesforce.md §2.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Which API versions there are.
 
-Source: salesforce-facts §2.1; REST API Developer Guide, "Versions".
+Source: docs/salesforce.md §2.1; REST API Developer Guide, "Versions".
 """
 
 import re

@@ -1,6 +1,6 @@
 """The CSV of Bulk API 2.0: its delimiters and line endings, and reading and writing it.
 
-Source: salesforce-facts §5.1; "LineEnding is invalid on user data" and "Field name not found" as
+Source: docs/salesforce.md §5.1; "LineEnding is invalid on user data" and "Field name not found" as
 quoted in several public repositories (gh:msrivastav13/node-sf-bulk2#17 among them).
 """
 

@@ -2,7 +2,7 @@
 
 A closed job runs in a thread of its own (``ingest_job``).
 
-Source: salesforce-facts §5.1; "Found multiple contents for job" as two public repositories quote it
+Source: docs/salesforce.md §5.1; "Found multiple contents for job" as two public repositories quote it
 from a real org.
 """
 

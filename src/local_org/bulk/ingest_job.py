@@ -5,7 +5,7 @@ for rows to be written. It goes through the file in batches; within a batch rows
 but results come shuffled. Every row is written by ``writes``, as over REST, and holds the org's
 lock for a chunk of rows only.
 
-Source: salesforce-facts §5.1. Unconfirmed: that a key twice in one 200-row chunk fails the later
+Source: docs/salesforce.md §5.1. Unconfirmed: that a key twice in one 200-row chunk fails the later
 row, and the texts for rows and files of the wrong shape.
 """
 

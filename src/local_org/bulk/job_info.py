@@ -1,6 +1,6 @@
 """What a poll answers about a job, and CSV as a reply.
 
-Source: salesforce-facts §5.1, §5.2.
+Source: docs/salesforce.md §5.1, §5.2.
 """
 
 from typing import Any

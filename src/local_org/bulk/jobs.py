@@ -1,6 +1,6 @@
 """The Bulk jobs that an org knows, and the state that a poll shows of each.
 
-Source: salesforce-facts §5. Unconfirmed: the codes of calls that do not fit a job's state.
+Source: docs/salesforce.md §5. Unconfirmed: the codes of calls that do not fit a job's state.
 """
 
 from dataclasses import dataclass

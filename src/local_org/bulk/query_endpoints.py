@@ -2,7 +2,7 @@
 
 A query job runs when it is asked after often enough (``BulkSettings.in_progress_polls``).
 
-Source: salesforce-facts §5.2.
+Source: docs/salesforce.md §5.2.
 """
 
 from typing import Any

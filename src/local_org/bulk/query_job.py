@@ -3,7 +3,7 @@
 Rows are values that never change, so the result stands still while the org moves on, and holds no
 copy.
 
-Source: salesforce-facts §5.2; "Aggregate Relationships not supported in Bulk Query" as matched by
+Source: docs/salesforce.md §5.2; "Aggregate Relationships not supported in Bulk Query" as matched by
 gh:forcedotcom/dataloader.
 """
 

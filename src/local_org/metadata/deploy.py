@@ -6,7 +6,7 @@ allows: what it leaves out is taken back.
 
 Source: Metadata API Developer Guide, deploy() (checkOnly, rollbackOnError), PermissionSet ("You
 cannot deploy to a required field"; since API version 40 a deployment replaces what the set held:
-salesforce-facts §8.2). Texts as in
+docs/salesforce.md §8.2). Texts as in
 public issue trackers: github apex-enterprise-patterns/fflib-apex-common-samplecode#58 (no
 CustomField named), SFDO-Community/declarative-lookup-rollup-summaries#58 (Unknown user permission),
 tiaanswart/lightning-fieldset#17 (Could not resolve standard field's name.); all others are

@@ -6,7 +6,7 @@ Salesforce's does, and the first look finds it done. Deployments are kept in mem
 Source: Metadata API Developer Guide, "Deploy Metadata with Apex Testing Using REST"
 (meta_rest_deploy: parts, options, 201), "Check the Status of Your Deployment"
 (meta_rest_deploy_checkstatus: includeDetails), "Cancel a Deployment in Progress" and DeployResult,
-DeployMessage; salesforce-facts §8.4: jsforce calls the first part ``entity_content``.
+DeployMessage; docs/salesforce.md §8.4: jsforce calls the first part ``entity_content``.
 Unconfirmed: the texts of errors, that ``success`` is false for SucceededPartial, and what
 cancelling a finished deployment answers. ``rollbackOnError`` must be true in production; here it is
 so unless the request says otherwise.

@@ -1,6 +1,6 @@
 """The apps that an admin registered, and the scopes they may ask for.
 
-Source: salesforce-facts §1.2, §1.8.
+Source: docs/salesforce.md §1.2, §1.8.
 """
 
 from dataclasses import dataclass, field

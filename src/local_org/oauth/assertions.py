@@ -1,6 +1,6 @@
 """JWT assertions of the bearer flow: whose they claim to be, and whether the signature holds.
 
-Source: salesforce-facts §1.8 (logins without a browser).
+Source: docs/salesforce.md §1.8 (logins without a browser).
 """
 
 import base64

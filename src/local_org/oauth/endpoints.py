@@ -4,7 +4,7 @@
 ``/_local/oauth/`` a test may turn switches and end tokens; nothing there, or anywhere, lists a
 token.
 
-Source: salesforce-facts §1.1, §1.4, §1.7.
+Source: docs/salesforce.md §1.1, §1.4, §1.7.
 """
 
 from collections.abc import Iterable

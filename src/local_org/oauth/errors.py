@@ -1,6 +1,6 @@
 """An error in the words of OAuth 2.0.
 
-Source: RFC 6749 §5.2; texts: salesforce-facts §1.6.
+Source: RFC 6749 §5.2; texts: docs/salesforce.md §1.6.
 """
 
 

@@ -5,7 +5,7 @@ live and die with it. Tokens are kept as SHA-256 digests only, so nothing here c
 would let anybody in. HTTP is left to the other modules; time comes in as a function, because the
 org has a clock of its own.
 
-Source: salesforce-facts §1.2 (codes), §1.5 (idle time-out, rotation, five grants), §1.6 (texts),
+Source: docs/salesforce.md §1.2 (codes), §1.5 (idle time-out, rotation, five grants), §1.6 (texts),
 §1.7 (revoke).
 """
 

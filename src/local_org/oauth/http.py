@@ -1,6 +1,6 @@
 """What the login side's endpoints share: forms, secrets in headers, errors as replies.
 
-Source: salesforce-facts §1.1, §1.6.
+Source: docs/salesforce.md §1.1, §1.6.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """Who a token belongs to: the identity URL's answer, userinfo, and the discovery document.
 
-Source: salesforce-facts §1.1, §1.4.
+Source: docs/salesforce.md §1.1, §1.4.
 """
 
 from datetime import datetime, timedelta

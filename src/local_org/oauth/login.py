@@ -5,7 +5,7 @@ both, so that no other site can press Allow. Errors of the request itself are sh
 an address that is not registered must not learn anything. Trading the code for tokens is
 ``token_endpoint``'s business.
 
-Source: salesforce-facts §1.2 and §1.3; the text "missing required code challenge" is quoted in
+Source: docs/salesforce.md §1.2 and §1.3; the text "missing required code challenge" is quoted in
 several public repositories' set-up notes.
 """
 

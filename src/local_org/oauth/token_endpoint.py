@@ -1,6 +1,6 @@
 """The token endpoint: tokens for codes, refresh tokens, assertions and secrets.
 
-Source: salesforce-facts §1.2-1.8; "request not supported on this domain"
+Source: docs/salesforce.md §1.2-1.8; "request not supported on this domain"
 gh:pozil/pub-sub-api-node-client#58; "grant type not supported" gh:Oyatel/CometD.NET#20. Texts
 marked unconfirmed there are so here.
 """

@@ -2,7 +2,7 @@
 
 An ``Actor`` is one such person. Over HTTP the same is under ``/_local`` (``control_api``).
 
-Source: salesforce-facts §6.4 (merge, conversion, undelete) and §7.3 (archiving).
+Source: docs/salesforce.md §6.4 (merge, conversion, undelete) and §7.3 (archiving).
 """
 
 from collections.abc import Iterable, Mapping

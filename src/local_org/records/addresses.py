@@ -4,7 +4,7 @@ A name (the integration value) and its code go together: who writes one has writ
 state needs its country. What stood in a record before the lists were on stays as it is until
 it is written. The org's lists are short, as an admin may make them.
 
-Source: Salesforce Help, "State and Country/Territory Picklists" (salesforce-facts §7.4). Texts:
+Source: Salesforce Help, "State and Country/Territory Picklists" (docs/salesforce.md §7.4). Texts:
 github SalesforceFoundation/NPSP#994 (country), NPSP#2432 (a state of another country), NPSP#6405 (a
 code that is none); that of a state without country, and that a code counts more than a name that
 contradicts it, is unconfirmed.

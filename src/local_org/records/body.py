@@ -1,6 +1,6 @@
 """Reading what a caller sends for a record: JSON by field name, turned into what a row keeps.
 
-Source: salesforce-facts §2.2, §2.4 (hidden and read-only fields, relationships by external id).
+Source: docs/salesforce.md §2.2, §2.4 (hidden and read-only fields, relationships by external id).
 """
 
 from collections.abc import Mapping

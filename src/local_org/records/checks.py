@@ -4,7 +4,7 @@ One field's value is ``values``'s business. Rules that an admin makes (validatio
 rules, picklists of countries) have files of their own; ``check_record`` calls them all, in the
 order in which Salesforce complains.
 
-Source: salesforce-facts §2.4, §2.6, §7.
+Source: docs/salesforce.md §2.4, §2.6, §7.
 """
 
 from local_org.api_error import ApiError

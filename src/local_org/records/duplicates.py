@@ -3,7 +3,7 @@
 Salesforce's standard rules match fuzzily; here two people match by the same address, or by the same
 full name at the same company. The answer's shape, its misspelt key included, is Salesforce's.
 
-Source: salesforce-facts §2.6.
+Source: docs/salesforce.md §2.6.
 """
 
 from typing import Any

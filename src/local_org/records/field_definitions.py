@@ -3,7 +3,7 @@
 A new field is granted to nobody, not even to its maker. Removing one takes its values and its
 grants along.
 
-Source: Tooling API, CustomField; salesforce-facts §8.3; Object Reference, FieldPermissions.
+Source: Tooling API, CustomField; docs/salesforce.md §8.3; Object Reference, FieldPermissions.
 """
 
 from typing import Any

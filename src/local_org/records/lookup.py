@@ -1,6 +1,6 @@
 """Which record a caller means: by id or by a key field; and which records depend on it.
 
-Source: salesforce-facts §2.2, §2.3.
+Source: docs/salesforce.md §2.2, §2.3.
 """
 
 from typing import Any
@@ -61,7 +61,7 @@ def dependants(state: OrgState, record_id: str) -> list[tuple[Table, Row]]:
 
     A person's Task that is also related to something else (WhatId) stays.
 
-    Source: Object Reference and salesforce-facts §2.2 (a child goes with its parent).
+    Source: Object Reference and docs/salesforce.md §2.2 (a child goes with its parent).
     """
     found: list[tuple[Table, Row]] = []
     if record_id.startswith("001"):

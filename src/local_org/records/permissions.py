@@ -3,7 +3,7 @@
 ``writes`` asks here for each record of such an object; what a grant then means is ``access``.
 
 Source: Object Reference, PermissionSet, PermissionSetAssignment, FieldPermissions,
-ObjectPermissions ("Special Access Rules", "Usage"); salesforce-facts §8.3. The texts are
+ObjectPermissions ("Special Access Rules", "Usage"); docs/salesforce.md §8.3. The texts are
 unconfirmed but for "duplicate value found: <unknown>" (github
 haripriyamurthy/Deprecated-CustomMetadataLoader#8).
 """

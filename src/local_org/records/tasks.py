@@ -1,6 +1,6 @@
 """What a Task brings with it: when it was completed, whose Account it belongs to, last activity.
 
-Source: salesforce-facts §0 (LastActivityDate moves SystemModstamp, not LastModifiedDate), §7.3.
+Source: docs/salesforce.md §0 (LastActivityDate moves SystemModstamp, not LastModifiedDate), §7.3.
 """
 
 from local_org import timestamps

@@ -1,6 +1,6 @@
 """An admin's validation rules: conditions for which a record is refused.
 
-Source: salesforce-facts §2.4 (FIELD_CUSTOM_VALIDATION_EXCEPTION).
+Source: docs/salesforce.md §2.4 (FIELD_CUSTOM_VALIDATION_EXCEPTION).
 """
 
 from local_org import soql

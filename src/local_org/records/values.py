@@ -1,6 +1,6 @@
 """Is this JSON value right for that field? One value at a time, with Salesforce's errors.
 
-Source: salesforce-facts §2.2 and §2.4; message texts as seen in public repositories (ampersand
+Source: docs/salesforce.md §2.2 and §2.4; message texts as seen in public repositories (ampersand
 connectors, Salesforce object references).
 """
 

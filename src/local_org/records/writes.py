@@ -4,7 +4,7 @@ Every way into the org ends here (REST, collections, Bulk, a person's edit), so 
 refused for the same reasons. ``OrgState.transaction`` around several calls makes them all or
 nothing.
 
-Source: salesforce-facts §2.2, §2.4, §2.6, §6.1, §6.4, §7.
+Source: docs/salesforce.md §2.2, §2.4, §2.6, §6.1, §6.4, §7.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """/composite and /composite/batch: several calls in one.
 
-Source: salesforce-facts §4 (26 subrequests, references, halting, what counts).
+Source: docs/salesforce.md §4 (26 subrequests, references, halting, what counts).
 """
 
 import json

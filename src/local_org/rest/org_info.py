@@ -1,6 +1,6 @@
 """What the org says of itself: its resources, limits, counts, and describes of its objects.
 
-Source: salesforce-facts §2.5, §7; REST API Developer Guide, the resource pages named there.
+Source: docs/salesforce.md §2.5, §7; REST API Developer Guide, the resource pages named there.
 """
 
 from local_org.api.call import Call, Reply

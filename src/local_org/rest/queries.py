@@ -1,6 +1,6 @@
 """Queries by REST, and the cursors that lead from page to page.
 
-Source: salesforce-facts §3; REST API Developer Guide, Query, QueryAll, Query Options Header.
+Source: docs/salesforce.md §3; REST API Developer Guide, Query, QueryAll, Query Options Header.
 """
 
 from dataclasses import dataclass

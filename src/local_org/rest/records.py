@@ -1,6 +1,6 @@
 """One record by its id or by a key: create, retrieve, update, upsert, delete.
 
-Source: salesforce-facts §2.2, §2.3; REST API Developer Guide, the resource pages named there.
+Source: docs/salesforce.md §2.2, §2.3; REST API Developer Guide, the resource pages named there.
 """
 
 from local_org import ids

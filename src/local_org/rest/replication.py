@@ -3,7 +3,7 @@
 Both look at whole minutes and tell how far they are sure (``latestDateCovered``): no further than
 the start of the oldest transaction still running.
 
-Source: salesforce-facts §6.2 and §6.3.
+Source: docs/salesforce.md §6.2 and §6.3.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """sObject Collections: up to 200 records in one call, each with its own result.
 
-Source: salesforce-facts §4; REST API Developer Guide, "Use sObject Collections".
+Source: docs/salesforce.md §4; REST API Developer Guide, "Use sObject Collections".
 """
 
 from collections.abc import Callable, Iterable

@@ -1,6 +1,6 @@
 """The Tooling API, as far as setting up fields goes: CustomField by REST and by query.
 
-Source: Tooling API, "REST Resources", CustomField (salesforce-facts §8.3): a POST answers 201 with
+Source: Tooling API, "REST Resources", CustomField (docs/salesforce.md §8.3): a POST answers 201 with
 ``warnings`` and ``infos`` beside what a record's answer has.
 """
 

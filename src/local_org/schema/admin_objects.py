@@ -5,7 +5,7 @@ Only their shape is here; what a grant means is ``access``, and which of them ma
 
 Source: Object Reference, PermissionSet, PermissionSetAssignment, FieldPermissions,
 ObjectPermissions, Profile, DuplicateRule, AssignmentRule; Tooling API, CustomField
-(salesforce-facts §8.3).
+(docs/salesforce.md §8.3).
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Fields that no row keeps: names, compound addresses and the like, worked out when they are read.
 
-Source: Object Reference, compound fields; salesforce-facts §7.
+Source: Object Reference, compound fields; docs/salesforce.md §7.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,7 +2,7 @@
 
 The lists are short, as an admin may make them.
 
-Source: Salesforce Help, "State and Country/Territory Picklists" (salesforce-facts §7.4).
+Source: Salesforce Help, "State and Country/Territory Picklists" (docs/salesforce.md §7.4).
 """
 
 PREFIXES = {"Contact": ("Mailing", "Other"), "Lead": ("",), "Account": ("Billing",)}

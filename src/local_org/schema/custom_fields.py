@@ -3,7 +3,7 @@
 A definition has the names of the Metadata API (``type``, ``length``, ``precision``…), as Tooling
 and a deployment both bring it. Fields of Task are defined on ``Activity``.
 
-Source: Metadata API, CustomField and FieldType; salesforce-facts §7.3, §8.1, §8.3. Of its texts
+Source: Metadata API, CustomField and FieldType; docs/salesforce.md §7.3, §8.1, §8.3. Of its texts
 none is
 confirmed: their codes and what they name count, not their words.
 """

@@ -2,7 +2,7 @@
 
 Each takes the attributes of ``Field`` that differ from what is usual for its type.
 
-Source: recorded describes (salesforce-facts §7).
+Source: recorded describes (docs/salesforce.md §7).
 """
 
 import re

@@ -1,6 +1,6 @@
 """PenguinMails' own fields on Salesforce's objects, and which of them an org begins with.
 
-Source: salesforce-facts §8.1.
+Source: docs/salesforce.md §8.1.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Only the shape is here; the objects themselves are in ``standard_objects`` and ``admin_objects``.
 
-Source: salesforce-facts §7 and the describes recorded by SFDO-Tooling/CumulusCI (shared_cassettes).
+Source: docs/salesforce.md §7 and the describes recorded by SFDO-Tooling/CumulusCI (shared_cassettes).
 """
 
 from collections.abc import Iterable

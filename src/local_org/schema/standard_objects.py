@@ -2,7 +2,7 @@
 
 Lengths, flags and value sets are those of recorded describes and of a stock org's value sets.
 
-Source: salesforce-facts §7.1-7.3 and §8.1; Object Reference (Account, User, Organization,
+Source: docs/salesforce.md §7.1-7.3 and §8.1; Object Reference (Account, User, Organization,
 TaskStatus, Group).
 """
 
@@ -364,7 +364,7 @@ def object_types(*, email_task_type: bool) -> dict[str, SObjectType]:
 
 
 def _without_email(task: SObjectType) -> SObjectType:
-    """An org whose admin took Email out of the Task types, as salesforce-facts §7.3 has seen."""
+    """An org whose admin took Email out of the Task types, as docs/salesforce.md §7.3 has seen."""
     kept = [
         replace(item, picklist=tuple(value for value in item.picklist if value != "Email"))
         if item.name == "Type"

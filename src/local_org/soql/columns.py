@@ -3,7 +3,7 @@
 A path may lead over relationships (``Account.Name``), and over polymorphic ones (``Who.Email``),
 where only the fields that all people have in common can be asked for.
 
-Source: SOQL and SOSL Reference v65 (salesforce-facts §3); error texts as recorded in
+Source: SOQL and SOSL Reference v65 (docs/salesforce.md §3); error texts as recorded in
 forcedotcom/soql-tooling.
 """
 

@@ -3,7 +3,7 @@
 Strings compare without regard to case, null and the empty string are one, moments compare to the
 second.
 
-Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
+Source: SOQL and SOSL Reference v65 (docs/salesforce.md §3).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -3,7 +3,7 @@
 Parsing knows no org: the same text always gives the same tree, so trees are kept. Whether a column
 exists, and what the query finds, is ``query``.
 
-Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
+Source: SOQL and SOSL Reference v65 (docs/salesforce.md §3).
 """
 
 import re

@@ -1,6 +1,6 @@
 """GROUP BY and the aggregate functions.
 
-Source: SOQL and SOSL Reference v65, "GROUP BY", "Aggregate Functions" (salesforce-facts §3).
+Source: SOQL and SOSL Reference v65, "GROUP BY", "Aggregate Functions" (docs/salesforce.md §3).
 """
 
 from collections.abc import Callable

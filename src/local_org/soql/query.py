@@ -4,7 +4,7 @@
 becomes of groups, ``result`` how records are written; here rows are found, ordered and cut. A
 condition on Id, on an indexed field or on ``SystemModstamp >=`` does not read the whole table.
 
-Source: SOQL and SOSL Reference v65 (salesforce-facts §3).
+Source: SOQL and SOSL Reference v65 (docs/salesforce.md §3).
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """What a query found, and how REST writes it.
 
-Source: salesforce-facts §3 (attributes, nested records).
+Source: docs/salesforce.md §3 (attributes, nested records).
 """
 
 from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ seen by everybody who sees the object.
 
 Source: Object Reference, FieldPermissions ("Special Access Rules"), ObjectPermissions,
 PermissionSet (IsOwnedByProfile), "Organization-Wide" rights such as View Setup and Configuration;
-salesforce-facts §0, §8.3.
+docs/salesforce.md §0, §8.3.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,6 +1,6 @@
 """How many API calls were made, and which.
 
-Source: salesforce-facts §9: requests count per org over a rolling 24 hours.
+Source: docs/salesforce.md §9: requests count per org over a rolling 24 hours.
 """
 
 from collections import Counter, deque

@@ -3,7 +3,7 @@
 A row keeps only what is there, and some fields (names, addresses, ``IsClosed``) are worked out when
 read.
 
-Source: salesforce-facts §2.1 (formats) and §7.
+Source: docs/salesforce.md §2.1 (formats) and §7.
 """
 
 from collections.abc import Callable, Iterable

@@ -4,7 +4,7 @@ Rows are plain dictionaries that are never changed in place: a write puts a new 
 holds an old one (an open query cursor, a rollback) keeps it. A row holds only what has a value; a
 missing key is null.
 
-Source: salesforce-facts §6.1-6.4 (stamps, visibility, delete log), §7.5 (ids).
+Source: docs/salesforce.md §6.1-6.4 (stamps, visibility, delete log), §7.5 (ids).
 """
 
 from bisect import bisect_left, insort

@@ -4,7 +4,7 @@ Three things hide a field or an object: a setting that switches fields off for e
 of the running user (``access``), and the API spoken (the Tooling API has objects of its own). What
 hides a *record* for a while, an uncommitted write, is ``tables``.
 
-Source: salesforce-facts §0, §7.4, §8.3.
+Source: docs/salesforce.md §0, §7.4, §8.3.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The gate of the API, ``/services/data``: tokens, limits and headers around each call.
 
-Source: salesforce-facts §2.1, §2.4, §2.5, §9.
+Source: docs/salesforce.md §2.1, §2.4, §2.5, §9.
 """
 
 import gzip

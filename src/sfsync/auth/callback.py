@@ -2,7 +2,7 @@
 
 Only a callback with this login's state counts.
 
-Source: salesforce-facts §1.3 (literal ``localhost``, exact port); RFC 8252.
+Source: docs/salesforce.md §1.3 (literal ``localhost``, exact port); RFC 8252.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Which tables hold the encrypted bytes is the mirror's matter, behind ``BlobVault``.
 
-Source: contract §2 (where the login goes) and §5.7.
+Where the login goes: docs/configuration.md, "Environment".
 """
 
 from __future__ import annotations

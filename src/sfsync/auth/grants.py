@@ -5,7 +5,7 @@ spent, and under rotation presenting a spent one ends the login for good. How a 
 ``login_host``'s business; where tokens are kept and who may refresh is for ``login`` and
 ``keychain``.
 
-Source: salesforce-facts §1.2-1.8.
+Source: docs/salesforce.md §1.2-1.8.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _IDENTITY_PATH = re.compile(r"/id/00D\w{12}(?:\w{3})?/005\w{12}(?:\w{3})?", re.A
 class Identity:
     """Who is logged in, as the identity URL tells it.
 
-    Source: salesforce-facts §1.4.
+    Source: docs/salesforce.md §1.4.
     """
 
     user_id: str
@@ -133,7 +133,7 @@ class Grants:
             OutcomeUnknown: sent, and no usable answer came: not to be repeated within this run.
             OrgUnavailable: not sent, or turned away before it counted.
 
-        Source: salesforce-facts §1.5 (rotation; ``instance_url`` may change).
+        Source: docs/salesforce.md §1.5 (rotation; ``instance_url`` may change).
         """
         if not held.refresh_token:
             raise GrantRevoked(
@@ -160,7 +160,7 @@ class Grants:
             LoginKeyError: the key cannot be used.
             LoginRefused: user, key or app do not fit together.
 
-        Source: salesforce-facts §1.8 (exp at most 3-5 minutes ahead).
+        Source: docs/salesforce.md §1.8 (exp at most 3-5 minutes ahead).
         """
         assertion = _signed(
             private_key_pem,
@@ -178,7 +178,7 @@ class Grants:
             ConfigError: no secret, or a login host that serves every org.
             LoginRefused: the flow is not enabled, or the secret is wrong.
 
-        Source: salesforce-facts §1.8 (My Domain only).
+        Source: docs/salesforce.md §1.8 (My Domain only).
         """
         if is_shared_login(self.login):
             raise ConfigError(
@@ -206,7 +206,7 @@ class Grants:
         Raises:
             OrgUnavailable: no answer; the login may live on.
 
-        Source: salesforce-facts §1.7.
+        Source: docs/salesforce.md §1.7.
         """
         token = held.refresh_token or held.access_token
         reply = self._host.post("/services/oauth2/revoke", {"token": token}, LoginStep.REVOKE)
@@ -220,7 +220,7 @@ class Grants:
         Raises:
             GrantRevoked: the access token has ended; a refresh may help.
 
-        Source: salesforce-facts §1.4 (the identity URL).
+        Source: docs/salesforce.md §1.4 (the identity URL).
         """
         asked = trusted_url(held.id_url, self.login, "id")
         reply = self._host.get(asked, held.access_token, LoginStep.IDENTITY)

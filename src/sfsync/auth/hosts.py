@@ -5,7 +5,7 @@ held against the list here, so that a forged or mistaken reply cannot lead a tok
 Plain HTTP is for loopback alone, and a loopback address only for a login that was itself made on
 loopback.
 
-Source: salesforce-facts §1.1 (hosts).
+Source: docs/salesforce.md §1.1 (hosts).
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def origin_of(url: str) -> str:
 def jwt_audience(login: str) -> str:
     """The ``aud`` that a JWT for this login host must carry.
 
-    Source: salesforce-facts §1.8 (login or test, or an own domain), §1.1 (sandboxes belong to
+    Source: docs/salesforce.md §1.8 (login or test, or an own domain), §1.1 (sandboxes belong to
     test).
 
     >>> jwt_audience("https://acme--uat.sandbox.my.salesforce.com")

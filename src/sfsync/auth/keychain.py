@@ -3,7 +3,7 @@
 Never in plain text, and never where it was not proven to come back: a place is tried by writing,
 reading and deleting before the browser opens, so that no login is made only to be lost.
 
-Source: contract §2 (where the login goes) and §5.7.
+Where the login goes: docs/configuration.md, "Environment".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ One law: whatever changes the stored login does so under one lock, shared by eve
 profile, and keeps the new login before it is used. Under refresh-token rotation anything less
 ends in two processes logging each other out.
 
-Source: salesforce-facts §1.5 (rotation); contract §5.7-8.
+Source: docs/salesforce.md §1.5 (rotation); docs/reliability.md, "Ended at any moment".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Redirects are not followed, netrc is not asked, answers are small or refused, and no exception
 raised here carries a request, a token or a cause that does.
 
-Source: salesforce-facts §1.2-1.8; §10.3 (netrc replaces the bearer).
+Source: docs/salesforce.md §1.2-1.8; §10.3 (netrc replaces the bearer).
 """
 
 from __future__ import annotations

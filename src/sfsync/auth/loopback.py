@@ -6,7 +6,7 @@ login's state counts; others get an error page and the waiting goes on, so that 
 request can neither complete nor end the login. The page a person sees is sent when it is known
 whether the login worked.
 
-Source: salesforce-facts §1.3 (literal ``localhost``, exact port, mismatch seen only in the
+Source: docs/salesforce.md §1.3 (literal ``localhost``, exact port, mismatch seen only in the
 browser); RFC 8252.
 """
 
@@ -236,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_OPTIONS(self) -> None:
         """Browsers may ask before they let a public page lead to a private address.
 
-        Source: salesforce-facts §1.3 (the Salesforce CLI answers it too).
+        Source: docs/salesforce.md §1.3 (the Salesforce CLI answers it too).
         """
         asks = self.headers.get("Access-Control-Request-Private-Network") == "true"
         if not (self._is_for_us() and asks and self.path.partition("?")[0] == CALLBACK_PATH):

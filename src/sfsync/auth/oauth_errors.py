@@ -4,7 +4,7 @@ Used for both places an error can come from, the browser's redirect and the toke
 the other side wrote is shown only after it was made plain: one line, no control characters, no
 secret that was sent.
 
-Source: salesforce-facts §1.6 (codes and texts), §1.3 (redirect mismatch), §1.9 (apps that must be
+Source: docs/salesforce.md §1.6 (codes and texts), §1.3 (redirect mismatch), §1.9 (apps that must be
 installed); github segmentio/action-destinations#2300 (a second refresh at the same moment),
 sfdx-actions/setup-sfdx#17 (``ip restricted``), n8n-io/n8n#32325 and restforce/restforce#744
 (``login rate exceeded`` as an invalid_grant), forcedotcom/cli#3260 (``invalid_app_access``),

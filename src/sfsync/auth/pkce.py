@@ -3,7 +3,7 @@
 Pure but for the randomness; nothing here is sent or kept. The verifier stays in memory until the
 code is exchanged, so a stolen code alone is worth nothing.
 
-Source: RFC 7636; salesforce-facts §1.2.
+Source: RFC 7636; docs/salesforce.md §1.2.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ the key itself stays in its file, so that there is one copy of it and whoever re
 the file has done so for sfsync too. A login with client credentials asks again with the secret,
 which stays where it was given.
 
-Source: salesforce-facts §1.8 (JWT bearer, client credentials: no refresh token).
+Source: docs/salesforce.md §1.8 (JWT bearer, client credentials: no refresh token).
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def live_token(held: Login, mirror: SqliteMirror) -> Token:
     Raises:
         AuthError: there is no working login.
 
-    Source: salesforce-facts §1.5 (sliding idle limit of refresh tokens; use extends a session).
+    Source: docs/salesforce.md §1.5 (sliding idle limit of refresh tokens; use extends a session).
     """
     token = held.current()
     if not token.refresh_token or (idle_days(mirror) or 0) < RENEW_AFTER_DAYS:

@@ -12,7 +12,7 @@ from sfsync.document.problems import Path, Problems, shown
 from sfsync.document.shapes import Shape, shaped, takes_default
 
 OLDEST_API: Final = 52
-"""Source: salesforce-facts §2.1 (upsert's reply body from v46, duplicate rule header from v52)."""
+"""Source: docs/salesforce.md §2.1 (upsert's reply body from v46, duplicate rule header from v52)."""
 
 
 @dataclass(frozen=True, slots=True)

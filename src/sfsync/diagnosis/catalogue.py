@@ -3,7 +3,7 @@
 The other modules of this package only say when a finding applies, and with which values; the
 documentation's table is made of this one. Texts have ``{names}`` for the values of a case.
 
-Source: salesforce-facts §0, §2, §7, §9; pitfalls of real orgs: hidden opt-outs, restricted
+Source: docs/salesforce.md §0, §2, §7, §9; pitfalls of real orgs: hidden opt-outs, restricted
 picklists, duplicate and assignment rules, person accounts, administrators as integration users.
 """
 

@@ -126,7 +126,7 @@ def address_findings(org: OrgFacts, wanted: Wanted) -> Iterator[Finding]:
 
     The describe of the text field does not show their values.
 
-    Source: salesforce-facts §7.4 (the Code fields exist only where the lists are on).
+    Source: docs/salesforce.md §7.4 (the Code fields exist only where the lists are on).
     """
     for _name, object_map, facts in _pushed_objects(org, wanted):
         for field_map in object_map.fields:

@@ -13,7 +13,7 @@ from sfsync.model.facts import OrgFacts
 from sfsync.model.limits import Limits
 
 RECORDS_PER_MB: Final = 512
-"""A Contact, Lead or Task takes 2 KB of data storage. Source: salesforce-facts §9."""
+"""A Contact, Lead or Task takes 2 KB of data storage. Source: docs/salesforce.md §9."""
 
 _LOW_STORAGE: Final = 0.1
 """Share that is left."""

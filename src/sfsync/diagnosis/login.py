@@ -11,7 +11,7 @@ from sfsync.diagnosis.facts import LoginFacts
 from sfsync.diagnosis.finding import Finding
 
 IDLE_WARNING: Final = timedelta(days=20)
-"""Refresh tokens commonly end after 30 days without use. Source: salesforce-facts §1.5."""
+"""Refresh tokens commonly end after 30 days without use. Source: docs/salesforce.md §1.5."""
 
 
 def login_findings(login: LoginFacts, now: datetime) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ looked up exactly, capital letters aside, for a whole batch at once. Where there
 mapping's policy says whether it is made. An Account made here needs no journal: its name is looked
 up before any is made, by the next run too.
 
-Source: salesforce-facts §0 (Contact.Company), §3 (comparison ignores case).
+Source: docs/salesforce.md §0 (Contact.Company), §3 (comparison ignores case).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Cost:
         api_calls: requests to the org.
         storage_bytes: what new records and Tasks would occupy there; 2 KB each.
 
-    Source: Salesforce Help 000193871, data storage a record; salesforce-facts §9.
+    Source: Salesforce Help 000193871, data storage a record; docs/salesforce.md §9.
     """
 
     api_calls: int = 0

@@ -10,10 +10,10 @@ from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import Remote, SalesforceId
 
 IDS_PER_FETCH = 2000
-"""Ids that one retrieve call takes. Source: salesforce-facts §4, sObject Collections."""
+"""Ids that one retrieve call takes. Source: docs/salesforce.md §4, sObject Collections."""
 
 ADDRESSES_PER_LOOKUP = 1000
-"""Addresses in one look-up: about what fits into one call. Source: salesforce-facts §3, §9."""
+"""Addresses in one look-up: about what fits into one call. Source: docs/salesforce.md §3, §9."""
 
 
 def current_records(

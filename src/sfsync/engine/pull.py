@@ -39,7 +39,7 @@ ROWS_PER_TRANSACTION = 500
 DELETE_MEMORY = timedelta(days=14)
 """How long the org surely remembers what was deleted; an older watermark needs a full comparison.
 
-Source: Object Reference, getDeleted(): 15 days; Recycle Bin: 15 days. salesforce-facts §6.3,
+Source: Object Reference, getDeleted(): 15 days; Recycle Bin: 15 days. docs/salesforce.md §6.3,
     §6.4.
 """
 

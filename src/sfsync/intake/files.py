@@ -37,7 +37,7 @@ OLDEST_YEAR: Final = 2000
 CLEAR: Final = "#N/A"
 """The CSV cell that blanks a value; an empty cell leaves it alone, as in Salesforce's own loaders.
 
-Source: salesforce-facts §5.1.
+Source: docs/salesforce.md §5.1.
 """
 
 _EMAIL = re.compile(r"[^@\s<>,;\"\x00-\x1f\x7f]+@[^@\s<>,;\"\x00-\x1f\x7f]+")

@@ -32,7 +32,7 @@ def narrow_activities(
 
     Where a problem is an ERROR no Task should be logged: it would belong to nobody, or stand open.
 
-    Source: salesforce-facts §7.3 (Type's and Status' values are an admin's; field-level security
+    Source: docs/salesforce.md §7.3 (Type's and Status' values are an admin's; field-level security
     may hide Type).
     """
     problems = ObjectProblems(facts.name)

@@ -205,9 +205,9 @@ def _field(
 
 
 def _company_of_contact(kind: ObjectKind, remote: str, shape: FieldShape) -> tuple[str, FieldShape]:
-    """A Contact has no Company: what the seed's line means is the name of its Account, which is read only.
+    """A Contact has no Company: what `Company: company` means is the name of its Account, which is read only.
 
-    Source: salesforce-facts §0.
+    Source: docs/salesforce.md §0.
     """
     if kind.parent_name and remote == "Company":
         return kind.parent_name, shape.model_copy(

@@ -32,7 +32,7 @@ class Projection:
             Such a field counts as absent from its record, so that nothing is overwritten by a
             misunderstanding.
 
-    Source: salesforce-facts §6.4 (MasterRecordId of a merge's losers; a converted Lead stays,
+    Source: docs/salesforce.md §6.4 (MasterRecordId of a merge's losers; a converted Lead stays,
     read-only).
     """
 

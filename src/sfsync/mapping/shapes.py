@@ -33,7 +33,7 @@ REMOTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class RuleDirection(StrEnum):
-    """``direction`` of an object's rules, in the seed's words."""
+    """``direction`` of an object's rules, in the words of docs/configuration.md, "sync_rules"."""
 
     BIDIRECTIONAL = "bidirectional"
     TO_SALESFORCE = "to_salesforce"

@@ -38,11 +38,11 @@ NO_CAMPAIGN: Final = "(no campaign)"
 DATE_FIELDS: Final = frozenset({"ActivityDate"})
 """Fields that hold a calendar date: they get the event's day in the configured zone.
 
-Source: salesforce-facts §7.3 (ActivityDate is a date, midnight UTC, never shifted).
+Source: docs/salesforce.md §7.3 (ActivityDate is a date, midnight UTC, never shifted).
 """
 
 MAX_LENGTHS: Final[Mapping[str, int]] = {"Subject": 255, "Description": 32_000}
-"""Source: salesforce-facts §7.3."""
+"""Source: docs/salesforce.md §7.3."""
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 

@@ -2,7 +2,7 @@
 
 The file is born 0600 under any umask, before SQLite sees it; SQLite gives its journal the same
 mode. It keeps the rollback journal and ``synchronous = EXTRA``: SQLite before 3.51.3 can corrupt a
-write-ahead log with two writers (reliability §1), and one writer with durable commits is all that
+write-ahead log with two writers (docs/decisions/0013-a-rollback-journal.md), and one writer with durable commits is all that
 a sync needs.
 
 A transaction raises a guard while it runs, so that the triggers which notice people's edits (see

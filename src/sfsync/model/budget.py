@@ -3,7 +3,7 @@
 They are shared by everybody who works with the org. So a share of them is never touched, and one
 run takes no more than its own share, however much is left.
 
-Source: salesforce-facts §9 (what counts as a call), §2.5 (usage header).
+Source: docs/salesforce.md §9 (what counts as a call), §2.5 (usage header).
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def chosen(value: str) -> tuple[str, ...]:
 def integer(raw: Any) -> int | None:
     """A whole number; ``12.0`` is one, ``12.5`` is none.
 
-    Source: salesforce-facts §2.1, §8.1 (custom Number fields come as ``12.0``).
+    Source: docs/salesforce.md §2.1, §8.1 (custom Number fields come as ``12.0``).
 
     >>> integer("12.0"), integer(12.0), integer("")
     (12, 12, None)
@@ -242,7 +242,7 @@ def moment(raw: Any) -> str | None:
     A time without a zone is read as UTC, as SQLite's own ``datetime('now')`` writes it; a date as
     its midnight.
 
-    Source: salesforce-facts §2.1 (REST: ``.000+0000``), §5.2 (Bulk: ``.000Z``), §6.1 (whole
+    Source: docs/salesforce.md §2.1 (REST: ``.000+0000``), §5.2 (Bulk: ``.000Z``), §6.1 (whole
     seconds).
 
     >>> moment("2026-01-20T10:00:00.000+0000"), moment("2026-01-20 10:00:00")

@@ -15,7 +15,7 @@ class Watermark:
     A record is stamped when it is saved inside a transaction and appears at its commit, up to ten
     minutes later; so the next pull reads again from ``overlap`` before the watermark.
 
-    Source: salesforce-facts §6.2 (stamps and late commits), §6.1 (whole seconds, compare with
+    Source: docs/salesforce.md §6.2 (stamps and late commits), §6.1 (whole seconds, compare with
     ``>=``).
 
     >>> Watermark.parse("2026-01-20T10:00:00Z").read_from(timedelta(minutes=15))

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class EventType(StrEnum):
-    """The kinds of email event; the seed's five activity types, and the opt-out."""
+    """The kinds of email event; five activity types, and the opt-out."""
 
     SENT = "email_sent"
     OPENED = "email_opened"
@@ -24,7 +24,7 @@ class EventType(StrEnum):
 
     @property
     def label(self) -> str:
-        """The seed's name of the activity type: ``Email Opened``; ``Unsubscribed``."""
+        """The activity type's name in the configuration: ``Email Opened``; ``Unsubscribed``."""
         return self.value.replace("_", " ").title()
 
 

@@ -22,7 +22,7 @@ class FieldFacts:
         it.
         permissionable: whether a permission on this field decides who sees it.
 
-    Source: REST API Developer Guide, sObject Describe; salesforce-facts §7.
+    Source: REST API Developer Guide, sObject Describe; docs/salesforce.md §7.
     """
 
     name: str

@@ -98,7 +98,7 @@ NUMBERS: Final = frozenset({"int", "long", "double", "currency", "percent"})
 class FieldType(StrEnum):
     """How a value is kept in the mirror, and how it is written to the org.
 
-    Source: salesforce-facts §7, §8.1 (describe's types, and what custom fields are made as).
+    Source: docs/salesforce.md §7, §8.1 (describe's types, and what custom fields are made as).
     """
 
     _value_: str

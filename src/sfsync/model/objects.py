@@ -16,7 +16,7 @@ from typing import Final
 class Conversion:
     """How a record of one object becomes one of another, and stays behind read-only.
 
-    Source: salesforce-facts §6.4.
+    Source: docs/salesforce.md §6.4.
 
     Attributes:
         object: what it becomes, by the configuration's name.

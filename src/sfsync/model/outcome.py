@@ -149,7 +149,7 @@ class RunReport:
         return {name: dict(counts) for name, counts in merged.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """The run as the ``data`` of the JSON document (contract §2)."""
+        """The run as the ``data`` of the JSON document."""
         document: dict[str, Any] = {"objects": self.totals()}
         document["pull"] = {name: report.as_dict() for name, report in self.pull.items()}
         document["push"] = {name: report.as_dict() for name, report in self.push.items()}

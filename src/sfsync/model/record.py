@@ -39,7 +39,7 @@ Missing: TypeAlias = Literal[_Missing.MISSING]
 class RemoteState(StrEnum):
     """What became of a record in the org.
 
-    Source: salesforce-facts §6.4 (recycle bin, merge, lead conversion).
+    Source: docs/salesforce.md §6.4 (recycle bin, merge, lead conversion).
     """
 
     PRESENT = "present"
@@ -125,7 +125,7 @@ _CHECKSUM: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 def salesforce_id(text: str) -> SalesforceId:
     """An Id in its 18-character form, which is safe where case is not kept.
 
-    Source: salesforce-facts §7.5.
+    Source: docs/salesforce.md §7.5.
 
     >>> salesforce_id("0035500001H9cak")
     '0035500001H9cakAAB'

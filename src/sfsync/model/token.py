@@ -19,7 +19,7 @@ class Token:
         scope: as granted, blank-separated.
         issued_at: epoch milliseconds, as Salesforce sends them.
 
-    Source: salesforce-facts §1.4 (token reply), §1.5 (refresh and rotation).
+    Source: docs/salesforce.md §1.4 (token reply), §1.5 (refresh and rotation).
     """
 
     access_token: str = field(repr=False)

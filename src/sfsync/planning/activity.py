@@ -76,7 +76,7 @@ def task_key(event_id: str) -> str:
     """An event's id as an external id of the org: as it is where that is safe, else its hash.
 
     Salesforce compares external ids without regard to case, so ``evt-A`` may not travel as it is:
-    it would be taken for ``evt-a``. Source: SOQL and SOSL Reference; salesforce-facts §2.2.
+    it would be taken for ``evt-a``. Source: SOQL and SOSL Reference; docs/salesforce.md §2.2.
 
     >>> task_key("evt-1")
     'evt-1'

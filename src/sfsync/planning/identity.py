@@ -1,6 +1,6 @@
 """Who is this person: one match, none, or several. Pure.
 
-The ladder (contract §6): the stored Salesforce Id, else the external id, else the address. A
+The ladder (docs/configuration.md, "objects"): the stored Salesforce Id, else the external id, else the address. A
 Contact goes before a Lead. A Salesforce Id grows with time, so of several matches the largest is
 the newest record.
 """

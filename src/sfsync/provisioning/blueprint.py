@@ -4,7 +4,7 @@ A ``Blueprint`` follows from the configuration alone: custom fields, and one per
 opens exactly what the mapping reads and writes (``grants``). Compared with what an org has
 (``existing``) it becomes ``steps``.
 
-Source: salesforce-facts §8 (types).
+Source: docs/salesforce.md §8 (types).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SET_LABEL: Final = "PenguinMails Sync"
 SET_DESCRIPTION: Final = "What the user that sfsync logs in as needs: written by sfsync org setup."
 
 ACTIVITY: Final = "Activity"
-"""Where custom fields of Task live. Source: salesforce-facts §7.3."""
+"""Where custom fields of Task live. Source: docs/salesforce.md §7.3."""
 
 KEY_LENGTH: Final = 255
 USER_PERMISSIONS: Final = ("ApiEnabled", "EditTask")
@@ -97,7 +97,7 @@ class NewField:
     def metadata(self) -> dict[str, Any]:
         """``{element: value}`` in alphabetical order, as the Tooling API and the files want it.
 
-        Source: Metadata API Developer Guide, CustomField; salesforce-facts §8.2, §8.3.
+        Source: Metadata API Developer Guide, CustomField; docs/salesforce.md §8.2, §8.3.
         """
         elements: dict[str, Any] = {
             "label": self.label,

@@ -1,6 +1,6 @@
 """What the permission set allows: exactly what the mapping reads and writes.
 
-Source: salesforce-facts §8 (permission sets); Object Reference, ObjectPermissions and
+Source: docs/salesforce.md §8 (permission sets); Object Reference, ObjectPermissions and
 FieldPermissions.
 """
 

@@ -2,7 +2,7 @@
 
 What a job costs is known before it starts; the cheapest way is taken by these figures.
 
-Source: salesforce-facts §5.3, §9 (what counts as a call), §2.5 (usage header).
+Source: docs/salesforce.md §5.3, §9 (what counts as a call), §2.5 (usage header).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import math
 import re
 
 REST_PAGE = 2_000
-"""Records a page of a REST query. Source: salesforce-facts §3."""
+"""Records a page of a REST query. Source: docs/salesforce.md §3."""
 
 BULK_PAGE = 50_000
-"""Records a page of Bulk query results that sfsync asks for. Source: salesforce-facts §5.2."""
+"""Records a page of Bulk query results that sfsync asks for. Source: docs/salesforce.md §5.2."""
 
 COLLECTION = 200
-"""Writes in one sObject Collections request. Source: salesforce-facts §4."""
+"""Writes in one sObject Collections request. Source: docs/salesforce.md §4."""
 
 COMPOSITE_COLLECTIONS = 5
-"""Collections or queries inside one ``/composite`` call. Source: salesforce-facts §4."""
+"""Collections or queries inside one ``/composite`` call. Source: docs/salesforce.md §4."""
 
 COMPOSITE_WRITES = COLLECTION * COMPOSITE_COLLECTIONS
 """Creates and deletes in one call."""

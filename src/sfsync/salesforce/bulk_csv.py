@@ -1,6 +1,6 @@
 """Bulk's CSV, both ways: writes as rows, result rows as outcomes, whether a page is whole. Pure.
 
-Source: Bulk API 2.0 and Bulk API Developer Guide; salesforce-facts §5.1.
+Source: Bulk API 2.0 and Bulk API Developer Guide; docs/salesforce.md §5.1.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sfsync.salesforce.write_outcomes import accepted, deferred, refused
 NULL = "#N/A"
 """What clears a field in a Bulk CSV; an empty cell leaves it alone.
 
-Source: salesforce-facts §5.1.
+Source: docs/salesforce.md §5.1.
 """
 
 MAX_UPLOAD_BYTES = 100_000_000
-"""Raw CSV in one job: 150 MB counted as base64. Source: salesforce-facts §5.1."""
+"""Raw CSV in one job: 150 MB counted as base64. Source: docs/salesforce.md §5.1."""
 
 Meaning = Callable[[OrgWrite, Mapping[str, str]], Outcome]
 """What a result row means for its write."""
@@ -182,7 +182,7 @@ def failure(write: OrgWrite, row: Mapping[str, str]) -> Outcome:
 def error_entry_of(text: str) -> ErrorEntry:
     """An ``sf__Error`` cell: ``CODE:message:Field1, Field2 --``.
 
-    Source: salesforce-facts §5.1 (how sf__Error looks).
+    Source: docs/salesforce.md §5.1 (how sf__Error looks).
 
     >>> error_entry_of("REQUIRED_FIELD_MISSING:missing: [LastName]:LastName --").fields
     ('LastName',)

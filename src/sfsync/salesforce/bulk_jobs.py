@@ -5,7 +5,7 @@ cost of a call, takes null for "leave alone", and aborts a running job when one 
 
 Reading by query jobs is ``bulk_read``, writing by ingest jobs ``bulk_write``.
 
-Source: Bulk API 2.0 and Bulk API Developer Guide; salesforce-facts §5, §10.3.
+Source: Bulk API 2.0 and Bulk API Developer Guide; docs/salesforce.md §5, §10.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reading many records at few calls, by Bulk query jobs.
 
-Source: Bulk API 2.0 and Bulk API Developer Guide; salesforce-facts §5.2.
+Source: Bulk API 2.0 and Bulk API Developer Guide; docs/salesforce.md §5.2.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class BulkReader:
             JobFailed: the job ended without results; nothing was read.
             CallRefused: this query, or this user, cannot use Bulk.
 
-        Source: salesforce-facts §5.2 (no ORDER BY, so that Salesforce may split the work).
+        Source: docs/salesforce.md §5.2 (no ORDER BY, so that Salesforce may split the work).
         """
         operation = "queryAll" if everything else "query"
         job_id = self._jobs.create({"operation": operation, "query": statement})

@@ -4,7 +4,7 @@ A job runs in the org whatever becomes of us. So its id is handed out before any
 failure while waiting never aborts it, and what became of each row is asked for until every row has
 an outcome.
 
-Source: Bulk API 2.0 and Bulk API Developer Guide; salesforce-facts §5.1.
+Source: Bulk API 2.0 and Bulk API Developer Guide; docs/salesforce.md §5.1.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class BulkWriter:
             AuthError, BudgetSpent, OrgUnavailable, CallRefused: before the job was closed; nothing
                 was done.
 
-        Source: salesforce-facts §5.1; Bulk API 2.0 Developer Guide, "Create a Job"
+        Source: docs/salesforce.md §5.1; Bulk API 2.0 Developer Guide, "Create a Job"
         (assignmentRuleId).
         """
         session = self._connection.session

@@ -7,7 +7,7 @@ stands alone; locked records are sent again in small batches.
 
 What a request looks like is ``write_requests``' business, what an answer means ``write_outcomes``'.
 
-Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; salesforce-facts §4,
+Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; docs/salesforce.md §4,
 §2.4, §2.6.
 """
 

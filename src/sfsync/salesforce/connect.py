@@ -31,7 +31,7 @@ TOO_MANY = "LIMIT_EXCEEDED"
 """The code for too many requests inside one ``/composite``.
 
 That five queries or collections may share one is known from two independent clients, not from a
-page of Salesforce's, so an org that refuses it gets them one by one. Source: salesforce-facts §4.
+page of Salesforce's, so an org that refuses it gets them one by one. Source: docs/salesforce.md §4.
 """
 
 
@@ -119,7 +119,7 @@ class Connection:
         """All pages of several queries, up to five queries a call.
 
         Source: REST API Developer Guide, Composite (up to 5 of 25 subrequests may be queries);
-        salesforce-facts §4. Each subrequest's address keeps to the limit of a plain query, so
+        docs/salesforce.md §4. Each subrequest's address keeps to the limit of a plain query, so
         nothing hangs on whether ``/composite`` lifts it.
         """
         waiting = iter(statements)
@@ -213,7 +213,7 @@ def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
         CallRefused: all of them together were refused; nothing was done.
         ProtocolError: it has not that shape, or not as many as were sent.
 
-    Source: salesforce-facts §4 (a refusal of the whole is one answer without ``referenceId``,
+    Source: docs/salesforce.md §4 (a refusal of the whole is one answer without ``referenceId``,
     inside a 200).
     """
     inner = answer.get("compositeResponse") if isinstance(answer, dict) else None

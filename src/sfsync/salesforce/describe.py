@@ -1,6 +1,6 @@
 """What the org's description of an object says of its fields. Pure.
 
-Source: REST API Developer Guide, "sObject Describe"; salesforce-facts §7.
+Source: REST API Developer Guide, "sObject Describe"; docs/salesforce.md §7.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Everything that goes wrong between here and the org leaves this package as one o
 where more is known, as a subclass that says what may be done next. Refused records are values, made
 in ``write_outcomes`` with the same table.
 
-Source: salesforce-facts §2.4 (codes, HTTP statuses, what heals), §2.6 (duplicates), §9 (limits).
+Source: docs/salesforce.md §2.4 (codes, HTTP statuses, what heals), §2.6 (duplicates), §9 (limits).
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def session_ended(status: int, body: object) -> bool:
     Raises:
         GrantRevoked: where the text says that no new token will help.
 
-    Source: salesforce-facts §2.4 (texts that never heal), jsforce; reliability notes on Bulk's 400.
+    Source: docs/salesforce.md §2.4 (texts that never heal), jsforce.
     """
     entries = error_entries(body)
     if any(text in entry.message for entry in entries for text in _REVOKED_FOR_GOOD):
@@ -252,7 +252,7 @@ def error_of(
         body: the parsed JSON, or ``None`` where it was none (an HTML page is never shown).
         delay_seconds: what Retry-After asked for.
 
-    Source: salesforce-facts §2.4 (SERVER_UNAVAILABLE, REQUEST_LIMIT_EXCEEDED); RFC 9110 §15.6.4.
+    Source: docs/salesforce.md §2.4 (SERVER_UNAVAILABLE, REQUEST_LIMIT_EXCEEDED); RFC 9110 §15.6.4.
     """
     entries = error_entries(body)
     first = entries[0] if entries else ErrorEntry("", "")

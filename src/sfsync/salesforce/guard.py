@@ -11,7 +11,7 @@ about to be replaced.
 
 Source: REST API Developer Guide, "Composite Request Body" (``collateSubrequests`` off: executed in
 the order received; a request that depends on one that failed is not executed), "Using Composite
-Resources" (references into query results, ``@{ref.records[0].Id}``); salesforce-facts §4 (400
+Resources" (references into query results, ``@{ref.records[0].Id}``); docs/salesforce.md §4 (400
 PROCESSING_HALTED).
 """
 
@@ -33,7 +33,7 @@ HALTED = "PROCESSING_HALTED"
 MAX_ADDRESS = 15_500
 """How long the query may be inside a call.
 
-Under the 16,384 bytes of an address, which may count here too. Source: salesforce-facts §3.
+Under the 16,384 bytes of an address, which may count here too. Source: docs/salesforce.md §3.
 """
 
 _NOT_ESCAPED = "',()"
@@ -71,7 +71,7 @@ def statement(chunks: Sequence[Sequence[OrgWrite]]) -> str:
     writes = list(chain.from_iterable(chunks))
     written = chain.from_iterable(write.fields for write in writes)
     fields = dict.fromkeys(("Id", "SystemModstamp", *written))
-    # 15 characters name a record too, and more of them fit. Source: salesforce-facts §7.5
+    # 15 characters name a record too, and more of them fit. Source: docs/salesforce.md §7.5
     ids = ",".join(soql.quoted(str(write.salesforce_id)[:15]) for write in writes)
     latest = soql.stamp(max(write.if_unmodified_since for write in writes))
     return soql.select(writes[0].sobject, fields, f"Id IN ({ids}) AND SystemModstamp <= {latest}")

@@ -3,7 +3,7 @@
 The last record's stamp and Id say where to go on: after a lost cursor, or with a Bulk job for the
 rest. So no record is left out; one that changes meanwhile may come twice, the newer one last.
 
-Source: salesforce-facts §3 (cursors, INVALID_QUERY_LOCATOR), §6.2 (order SystemModstamp, Id), §5.2.
+Source: docs/salesforce.md §3 (cursors, INVALID_QUERY_LOCATOR), §6.2 (order SystemModstamp, Id), §5.2.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Both forms say the same; ``npm``'s own converter turns the one into the other
 (tests/system/test_sfdx.py).
 
 Source: Metadata API Developer Guide, CustomField, PermissionSet and "Sample package.xml";
-Salesforce DX Developer Guide, "Salesforce DX Project Structure and Source Format"; salesforce-facts
+Salesforce DX Developer Guide, "Salesforce DX Project Structure and Source Format"; docs/salesforce.md
 §8.2.
 """
 

@@ -108,7 +108,7 @@ class SalesforceOrg:
         Raises:
             BudgetSpent: the rest would touch the reserve.
 
-        Source: salesforce-facts §6.1 (whole seconds, ``>=``), §6.2 (order, org's clock), §3
+        Source: docs/salesforce.md §6.1 (whole seconds, ``>=``), §6.2 (order, org's clock), §3
         (cursors).
         """
         query = KeysetQuery(
@@ -159,7 +159,7 @@ class SalesforceOrg:
 
         Well over a thousand keys share a call.
 
-        Source: salesforce-facts §3 (comparison ignores case).
+        Source: docs/salesforce.md §3 (comparison ignores case).
         """
         distinct = {key.casefold(): key for key in keys if key.strip()}
         statements = soql.selects_in(sobject, _with_keys(fields), by, distinct.values())
@@ -168,7 +168,7 @@ class SalesforceOrg:
     def batching(self, action_count: int, *, creating: bool = False) -> Batching:
         """The cheapest way for so many writes, by API calls.
 
-        Source: salesforce-facts §5.3.
+        Source: docs/salesforce.md §5.3.
         """
         if self._writes_by_bulk(action_count, guarded=not creating):
             reread = 0 if creating else REREAD_CALL

@@ -3,7 +3,7 @@
 Described objects and five queries share one ``/composite`` call; limits, Task statuses and the
 setup's list of custom fields take one each. What this user may not ask is left out of the facts.
 
-Source: salesforce-facts §2.1 (versions), §2.5 (limits), §4 (composite), §7.3 (TaskStatus), §8.3
+Source: docs/salesforce.md §2.1 (versions), §2.5 (limits), §4 (composite), §7.3 (TaskStatus), §8.3
 (Tooling); Object Reference, DuplicateRule, AssignmentRule, PermissionSetAssignment (View Setup is
 needed for most of them).
 """

@@ -14,7 +14,7 @@ class Flattener:
     A parent that is null gives null under each of its dotted names, because the reply did hold it;
     a parent that the reply does not hold gives nothing.
 
-    Source: salesforce-facts §3 (parents in replies).
+    Source: docs/salesforce.md §3 (parents in replies).
     """
 
     def __init__(self, fields: Iterable[str]) -> None:

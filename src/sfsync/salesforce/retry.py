@@ -4,7 +4,7 @@ A read may always be repeated. A write may only be where it is certain that the 
 it: the connection was never made, or the front door turned it away. Everything else about a write
 without a reply is for the caller to look up.
 
-Source: salesforce-facts §2.4 (what heals; jsforce's practice: 0.5 s doubling, 5 tries, never POST
+Source: docs/salesforce.md §2.4 (what heals; jsforce's practice: 0.5 s doubling, 5 tries, never POST
 or PATCH).
 """
 

@@ -5,7 +5,7 @@ before (``setup_lookup``), so that running it again changes nothing and an inter
 run again. What is refused is a result and the rest goes on; nothing that is there is ever changed
 but the rights of our own permission set, and those only grow.
 
-Source: salesforce-facts §8.3; Tooling API, CustomField; Object Reference, PermissionSet,
+Source: docs/salesforce.md §8.3; Tooling API, CustomField; Object Reference, PermissionSet,
 ObjectPermissions, FieldPermissions, PermissionSetAssignment.
 """
 

@@ -1,6 +1,6 @@
 """Looking at what an org has of a blueprint: its custom fields and our permission set.
 
-Source: salesforce-facts §8.3; Tooling API, CustomField; Object Reference, PermissionSet,
+Source: docs/salesforce.md §8.3; Tooling API, CustomField; Object Reference, PermissionSet,
 ObjectPermissions, FieldPermissions, PermissionSetAssignment.
 """
 

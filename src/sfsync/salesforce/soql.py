@@ -3,7 +3,7 @@
 Every value enters a query through ``quoted`` and every name through ``named``, so that no data can
 become syntax. Long IN lists are cut so that a query's address stays under Salesforce's limit.
 
-Source: SOQL and SOSL Reference, "Quoted String Escape Sequences", "Date Formats"; salesforce-facts
+Source: SOQL and SOSL Reference, "Quoted String Escape Sequences", "Date Formats"; docs/salesforce.md
 §3.
 """
 
@@ -19,11 +19,11 @@ MAX_QUERY_BYTES = 12_288
 """How long a percent-encoded statement may be.
 
 URI and headers together may hold 16,384 bytes; the rest is for the path, the Bearer (about 110
-bytes, 2 KB for a JWT) and the other headers. Source: salesforce-facts §3 (414 and 431).
+bytes, 2 KB for a JWT) and the other headers. Source: docs/salesforce.md §3 (414 and 431).
 """
 
 MAX_LITERAL = 4_000
-"""Characters in one string literal of a WHERE clause. Source: salesforce-facts §3."""
+"""Characters in one string literal of a WHERE clause. Source: docs/salesforce.md §3."""
 
 _ESCAPES = str.maketrans(
     {

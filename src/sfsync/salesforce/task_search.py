@@ -1,6 +1,6 @@
 """Which events are Tasks already, looked up by the key that each of these Tasks carries.
 
-Source: salesforce-facts §7.3 (archiving, Activity's external ids), §3 (Description is not
+Source: docs/salesforce.md §7.3 (archiving, Activity's external ids), §3 (Description is not
 filterable).
 """
 

@@ -7,7 +7,7 @@ org's clock and budget. Its failures are sfsync's errors. Repeating is left to `
 The Bearer is set by an auth object at the last moment, so that neither ``~/.netrc`` nor a header
 that a library copied earlier can replace it.
 
-Source: salesforce-facts §10.3 (traps of simple-salesforce and requests), §2.5, §2.6 (headers).
+Source: docs/salesforce.md §10.3 (traps of simple-salesforce and requests), §2.5, §2.6 (headers).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ HEADERS = {
 }
 """Sent with every call: tag the traffic, never reassign a Lead, no padding.
 
-Source: salesforce-facts §2.6.
+Source: docs/salesforce.md §2.6.
 """
 
 _PIECE = 256 * 1024

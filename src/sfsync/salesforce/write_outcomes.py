@@ -1,6 +1,6 @@
 """What the org's answer for one record means for its write, by collections and by Bulk. Pure.
 
-Source: salesforce-facts §2.4 (codes), §2.6 (duplicates), §4 (collections replies).
+Source: docs/salesforce.md §2.4 (codes), §2.6 (duplicates), §4 (collections replies).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def matched_id(entry: ErrorEntry, sobject: str) -> SalesforceId | None:
     A duplicate rule on Contact may match Leads; these are not the same person's record to link to.
     The key is misspelt ``duplicateResut`` in REST; either spelling is read.
 
-    Source: salesforce-facts §2.6 (shape), §2.4 (DUPLICATE_VALUE's text).
+    Source: docs/salesforce.md §2.6 (shape), §2.4 (DUPLICATE_VALUE's text).
     """
     if entry.code == "DUPLICATE_VALUE":
         found = _DUPLICATE_OF.search(entry.message)

@@ -1,6 +1,6 @@
 """Writes as sObject Collections requests, and which of them share one ``/composite`` call. Pure.
 
-Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; salesforce-facts §4.
+Source: REST API Developer Guide, "Use sObject Collections" and "Composite"; docs/salesforce.md §4.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def chunks(writes: Iterable[OrgWrite], size: int) -> list[list[OrgWrite]]:
     """Writes of one kind in requests of at most ``size``; no record twice in one request.
 
     A key that comes twice in one upsert is refused the second time, and two updates of one record
-    in one request have no order. Source: salesforce-facts §4.
+    in one request have no order. Source: docs/salesforce.md §4.
     """
     times: Counter[str] = Counter()
     turns: dict[int, list[OrgWrite]] = defaultdict(list)

@@ -168,7 +168,7 @@ def test_a_failed_row_keeps_the_orgs_words_and_the_record_it_names() -> None:
     assert told.matched_id == ADA
 
 
-def test_a_record_that_is_gonecount_recordss_as_deleted() -> None:
+def test_a_record_that_is_gone_counts_as_deleted() -> None:
     delete = OrgWrite(1, OrgAction.DELETE, "Contact", {}, ADA)
     assert failure(delete, {"sf__Error": "ENTITY_IS_DELETED:entity is deleted:--"}) == Accepted(
         1, ADA
@@ -184,7 +184,7 @@ def test_a_record_that_is_gonecount_recordss_as_deleted() -> None:
         (b"", 0),
     ],
 )
-def test_records_arecount_recordsed_whatever_the_line_ends(content: bytes, count: int) -> None:
+def test_records_are_counted_whatever_the_line_ends(content: bytes, count: int) -> None:
     assert count_records(content) == count
 
 
