@@ -15,7 +15,7 @@ from sfsync.engine.ports import Org
 from sfsync.errors import OrgRefused, OrgUnavailable
 from sfsync.mapping.check import narrow
 from sfsync.mapping.check_activities import narrow_activities
-from sfsync.mapping.project import Projection
+from sfsync.mapping.projection import Projection
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.mapping import ActivityMap
 from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected, Unknown

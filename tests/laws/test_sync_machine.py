@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 
 from sfsync import failpoints
 from sfsync.errors import SfsyncError
-from sfsync.mapping.project import canonical_values
+from sfsync.mapping.projection import canonical_values
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.event import EventType
 from sfsync.model.mapping import FieldMap
@@ -567,7 +567,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def _read(field: FieldMap, raw: dict[str, Any]) -> Value:
-    from sfsync.mapping.project import reader
+    from sfsync.mapping.projection import reader
 
     return reader(field)(raw.get(field.remote))
 

@@ -18,7 +18,7 @@ from operator import itemgetter
 from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
 from sfsync.engine.ports import Stage
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.project import Projection, canonical_values
+from sfsync.mapping.projection import Projection, canonical_values
 from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
 from sfsync.model.event import match_key
 from sfsync.model.field_types import canonical

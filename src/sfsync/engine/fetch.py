@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.project import Projection
+from sfsync.mapping.projection import Projection
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import Remote, SalesforceId
 

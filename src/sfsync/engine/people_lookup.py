@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
 from sfsync.engine.run import Run, batched
-from sfsync.mapping.project import Projection
+from sfsync.mapping.projection import Projection
 from sfsync.model.activity import Person
 from sfsync.model.event import EmailEvent, match_key
 from sfsync.model.mapping import ObjectMap

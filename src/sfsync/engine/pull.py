@@ -22,7 +22,7 @@ from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.engine.survivors import commit_with_survivors
 from sfsync.failpoints import reach
-from sfsync.mapping.project import Projection
+from sfsync.mapping.projection import Projection
 from sfsync.model.change import LocalAction, RowPlan
 from sfsync.model.cursor import Watermark
 from sfsync.model.mapping import Action, ObjectMap, RecordEvent, SyncRules

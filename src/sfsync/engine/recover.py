@@ -20,7 +20,7 @@ from sfsync.engine.bulk_jobs import finish_jobs
 from sfsync.engine.fetch import current_records
 from sfsync.engine.run import Run, batched
 from sfsync.failpoints import reach
-from sfsync.mapping.project import Projection
+from sfsync.mapping.projection import Projection
 from sfsync.model.change import FieldDecision, OrgAction, Side
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import match_key

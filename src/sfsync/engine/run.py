@@ -23,7 +23,7 @@ from sfsync.errors import (
 from sfsync.mapping.check import narrow
 from sfsync.mapping.check_activities import narrow_activities
 from sfsync.mapping.problem import Problem
-from sfsync.mapping.project import Projection
+from sfsync.mapping.projection import Projection
 from sfsync.model.budget import Budget
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.limits import Limits

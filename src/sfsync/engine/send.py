@@ -19,7 +19,7 @@ from sfsync.engine.fetch import current_records
 from sfsync.engine.run import UNDONE, Run, end_if_cut_short
 from sfsync.engine.survivors import commit_with_survivors
 from sfsync.failpoints import reach
-from sfsync.mapping.project import reader, to_org_fields
+from sfsync.mapping.projection import reader, to_org_fields
 from sfsync.model.change import FieldDecision, OrgAction, OrgWrite, RowPlan, Side
 from sfsync.model.field_types import FieldType, from_org
 from sfsync.model.journal import WriteIntent

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sfsync.engine.run import Run
-from sfsync.mapping.project import Projection
+from sfsync.mapping.projection import Projection
 from sfsync.model.change import RowPlan
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import RemoteState, Row, SalesforceId, Triple

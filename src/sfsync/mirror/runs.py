@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfsync.mirror.context import MirrorContext
-from sfsync.mirror.fitting import prune_bases
+from sfsync.mirror.mapped_schema import prune_bases
 
 GOOD = ("ok", "partial")
 """How a run ends that did its work; some records may be in quarantine."""

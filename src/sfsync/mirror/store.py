@@ -17,9 +17,9 @@ from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Clock, Database
 from sfsync.mirror.diagnostics import Diagnostics
 from sfsync.mirror.events import Events
-from sfsync.mirror.fitting import fit
 from sfsync.mirror.imports import Imports
 from sfsync.mirror.lock import run_lock
+from sfsync.mirror.mapped_schema import fit
 from sfsync.mirror.migrations import migrate
 from sfsync.mirror.outbox import Outbox
 from sfsync.mirror.person_history import PersonHistory

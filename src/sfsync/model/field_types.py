@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from sfsync.model import convert
-from sfsync.model.convert import Converter
+from sfsync.model import value_converters
 from sfsync.model.merges import GENERAL_MERGES, Merge
 from sfsync.model.record import Value
+from sfsync.model.value_converters import Converter
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class FieldType(StrEnum):
         "text",
         FieldTraits(
             summary="Text without blanks at its ends.",
-            converter=convert.TEXT,
+            converter=value_converters.TEXT,
             sql="TEXT",
             made_for=frozenset(
                 {"string", "textarea", "email", "phone", "url", "picklist", "combobox", "id"}
@@ -136,7 +136,7 @@ class FieldType(StrEnum):
         "integer",
         FieldTraits(
             summary="A whole number.",
-            converter=convert.INTEGER,
+            converter=value_converters.INTEGER,
             sql="INTEGER",
             made_for=NUMBERS,
             also_holds=_NONE,
@@ -154,7 +154,7 @@ class FieldType(StrEnum):
         "number",
         FieldTraits(
             summary="A number with decimals.",
-            converter=convert.NUMBER,
+            converter=value_converters.NUMBER,
             sql="REAL",
             made_for=NUMBERS,
             also_holds=_NONE,
@@ -172,7 +172,7 @@ class FieldType(StrEnum):
         "boolean",
         FieldTraits(
             summary="0 or 1; a checkbox is never blank.",
-            converter=convert.BOOLEAN,
+            converter=value_converters.BOOLEAN,
             sql="INTEGER",
             made_for=frozenset({"boolean"}),
             also_holds=_NONE,
@@ -190,7 +190,7 @@ class FieldType(StrEnum):
         "date",
         FieldTraits(
             summary="A calendar date, `2026-01-20`.",
-            converter=convert.DATE,
+            converter=value_converters.DATE,
             sql="TEXT",
             made_for=frozenset({"date"}),
             also_holds=_NONE,
@@ -208,7 +208,7 @@ class FieldType(StrEnum):
         "datetime",
         FieldTraits(
             summary="An instant in UTC, `2026-01-20T10:00:00Z`.",
-            converter=convert.DATETIME,
+            converter=value_converters.DATETIME,
             sql="TEXT",
             made_for=frozenset({"datetime"}),
             also_holds=_NONE,
@@ -226,7 +226,7 @@ class FieldType(StrEnum):
         "multipicklist",
         FieldTraits(
             summary="Several values of a picklist, `News;Offers`: each once, in alphabetical order.",
-            converter=convert.MULTIPICKLIST,
+            converter=value_converters.MULTIPICKLIST,
             sql="TEXT",
             made_for=frozenset({"multipicklist"}),
             also_holds=_NONE,
@@ -235,7 +235,7 @@ class FieldType(StrEnum):
             is_number=False,
             is_time=False,
             event_time=None,
-            choices=convert.chosen,
+            choices=value_converters.chosen,
             merges=_NO_MERGES,
             implied_by=_NO_MERGES,
         ),

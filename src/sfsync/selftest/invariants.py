@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_org.state.rendering import whole_record
-from sfsync.mapping.project import canonical_values, reader
+from sfsync.mapping.projection import canonical_values, reader
 from sfsync.model.event import match_key
 from sfsync.model.mapping import ObjectMap
 from sfsync.selftest.people import SOBJECTS, TYPED

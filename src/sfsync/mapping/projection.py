@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sfsync.model.convert import Convert
 from sfsync.model.field_types import FieldType, canonical, to_org
 from sfsync.model.mapping import FieldMap, ObjectMap
 from sfsync.model.objects import SYSTEM_FIELDS
 from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, Value, salesforce_id
+from sfsync.model.value_converters import Convert
 
 _ABSENT = object()
 _STAMP = FieldType.DATETIME.traits.converter.from_org

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfsync.mapping.project import Projection, canonical_values, to_org_fields
+from sfsync.mapping.projection import Projection, canonical_values, to_org_fields
 from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import Direction, FieldMap, ObjectMap
 from sfsync.model.merges import Merge
