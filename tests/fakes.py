@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sfsync.errors import OrgRefused, OrgUnavailable
-from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.cursor import Watermark
 from sfsync.model.facts import FieldFacts, SObjectFacts
@@ -313,7 +312,7 @@ class FakeOrg:
         if not keys:
             return {}
         self._called("find_tasks")
-        who = who_field(activities)
+        who = activities.who_field
         found: dict[str, SalesforceId] = {}
         for raw in self._seen("Task"):
             if activities.external_id:

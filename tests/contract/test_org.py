@@ -18,7 +18,6 @@ from sfsync.errors import (
     ProtocolError,
     SfsyncError,
 )
-from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.mapping import ActivityMap
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
@@ -805,7 +804,7 @@ def tasks_made(
 
 def test_tasks_are_found_by_their_reference_line(org: SalesforceOrg) -> None:
     activities = ActivityMap(fields=(("WhoId", "contact_id"), ("Subject", "Email")))
-    assert who_field(activities) == "WhoId"
+    assert activities.who_field == "WhoId"
     people = [record["Id"] for record in everybody(org)]
     made = tasks_made(org, people[0], "evt-1", "evt-12")
     assert org.find_tasks(activities, ["evt-1", "evt-2"], people, LONG_AGO) == {

@@ -13,7 +13,6 @@ from sfsync.engine.bulk_jobs import forget_jobs
 from sfsync.engine.recover import well_before
 from sfsync.engine.run import UNDONE, Run, end_if_cut_short
 from sfsync.failpoints import reach
-from sfsync.mapping.template import who_field
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.journal import QueuedTask
 from sfsync.model.mapping import ActivityMap, RecordEvent
@@ -121,7 +120,7 @@ def _send(
 
 def _org_write(activities: ActivityMap, task: QueuedTask) -> OrgWrite:
     fields = dict(task.fields)
-    who = who_field(activities)
+    who = activities.who_field
     if who:
         fields[who] = task.who_id
     write = OrgWrite(task.activity_id, OrgAction.CREATE, activities.sobject, fields)

@@ -12,7 +12,7 @@ from sfsync.mapping.problem import (
     no_such_field,
     with_near_name,
 )
-from sfsync.mapping.template import DATE_FIELDS, alone, literal, who_field
+from sfsync.mapping.template import DATE_FIELDS, alone, literal
 from sfsync.model.facts import FieldFacts, SObjectFacts
 from sfsync.model.field_types import NUMBERS
 from sfsync.model.mapping import ActivityMap
@@ -43,9 +43,9 @@ def narrow_activities(
             kept.append((found.name, template))
     external_id = _narrow_event_id(activity_map.external_id, facts, problems)
     narrowed = replace(activity_map, fields=tuple(kept), external_id=external_id)
-    if activity_map.fields and not who_field(narrowed):
+    if activity_map.fields and not narrowed.who_field:
         what = "it holds the person and cannot be written"
-        problems.error(who_field(activity_map), what, "no Task can be logged", Ask.ACCESS)
+        problems.error(activity_map.who_field, what, "no Task can be logged", Ask.ACCESS)
     return narrowed, problems.found
 
 

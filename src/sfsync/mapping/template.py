@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sfsync.document.problems import suggestion
 from sfsync.model.event import EmailEvent
-from sfsync.model.mapping import ActivityMap
+from sfsync.model.mapping import PERSON, ActivityMap
 from sfsync.model.record import SalesforceId, Value
 
 EVENT_NAMES: Final = (
@@ -30,7 +30,7 @@ EVENT_NAMES: Final = (
 )
 """What every event knows."""
 
-NAMES: Final = ("contact_id", "contact_name", *EVENT_NAMES)
+NAMES: Final = (PERSON, "contact_name", *EVENT_NAMES)
 """What a Task may say."""
 
 NO_CAMPAIGN: Final = "(no campaign)"
@@ -118,13 +118,6 @@ def alone(template: str) -> str:
     return parts[0][1] if len(parts) == 1 and parts[0][0] else ""
 
 
-def who_field(activity_map: ActivityMap) -> str:
-    """The Task's field that holds the person: the one tied to ``contact_id``; empty where there is none."""
-    return next(
-        (name for name, template in activity_map.fields if alone(template) == "contact_id"), ""
-    )
-
-
 def local_date(timestamp: str, timezone: str) -> str:
     """The calendar day of an instant, there.
 
@@ -159,7 +152,7 @@ def render_task(
     task: dict[str, Value] = {}
     for name, template in activity_map.fields:
         single = alone(template)
-        if single == "contact_id":
+        if single == PERSON:
             if contact_id is not None:
                 task[name] = contact_id
         elif single == "event_timestamp":

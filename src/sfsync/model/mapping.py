@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 from sfsync.model.event import EventType
 from sfsync.model.field_types import FieldType
@@ -223,6 +224,10 @@ class SyncRules:
         return self.direction is not Direction.PULL
 
 
+PERSON: Final = "contact_id"
+"""The name, in a template, of the Salesforce Id of an event's person; it stands alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActivityMap:
     """How an event becomes a Task.
@@ -239,6 +244,14 @@ class ActivityMap:
     missing_person: MissingPerson = MissingPerson.CREATE_CONTACT
     fields: tuple[tuple[str, str], ...] = ()
     types: tuple[EventType, ...] = tuple(EventType)
+
+    @property
+    def who_field(self) -> str:
+        """The Task's field that holds the person; empty where none does."""
+        for name, template in self.fields:
+            if template in {PERSON, f"{{{PERSON}}}"}:
+                return name
+        return ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sfsync.mapping.template import who_field
 from sfsync.model.mapping import ActivityMap
 from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.salesforce import soql
@@ -49,7 +48,7 @@ def _statements(
     # A Description can be read but not asked for, so that the query has to be narrowed otherwise.
     fields = ["Id", "Description"]
     created = f"CreatedDate >= {soql.stamp(since)}"
-    who = who_field(activities)
+    who = activities.who_field
     if who:
         return soql.selects_in(sobject, fields, who, dict.fromkeys(who_ids), also=created)
     # These Tasks are tied to no person.

@@ -14,7 +14,6 @@ from sfsync.mapping.template import (
     render_value,
     segments,
     shortened,
-    who_field,
 )
 from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.mapping import ActivityMap
@@ -63,8 +62,8 @@ def test_the_seeds_task_is_rendered() -> None:
 
 def test_without_a_person_the_who_field_is_left_out() -> None:
     assert "WhoId" not in render_task(SEED, event(), contact_id=None, contact_name="Ada")
-    assert who_field(SEED) == "WhoId"
-    assert who_field(ActivityMap()) == ""
+    assert SEED.who_field == "WhoId"
+    assert ActivityMap().who_field == ""
 
 
 @pytest.mark.parametrize(
