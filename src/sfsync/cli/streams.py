@@ -11,9 +11,8 @@ from typing import TextIO
 def stand_ready() -> None:
     """Give each closed stream somewhere to go, and let no character of data make stdout fail."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if (
-            getattr(sys, name) is None
-        ):  # closed by the process that started this one: `sfsync status >&-`
+        # closed by the process that started this one, as `sfsync status >&-` does
+        if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  for the whole process
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
