@@ -116,6 +116,18 @@ def test_deleted_and_merged_accounts_are_followed(workspace: Workspace) -> None:
     assert here[master]["deleted_at"] is None
 
 
+def test_what_a_run_wrote_to_accounts_is_shown_proved_and_put_back(workspace: Workspace) -> None:
+    account = min(workspace.records("Account"))
+    before = workspace.records("Account")[account]["BillingCity"]
+    workspace.sql("UPDATE accounts SET city = 'Vardø' WHERE salesforce_id = ?", account)
+    assert "Vardø" in workspace.run("diff").out
+    run = workspace.run("push", "--json").document["run_id"]
+    assert workspace.records("Account")[account]["BillingCity"] == "Vardø"
+    assert "account" in str(workspace.do("verify"))
+    workspace.do("undo", run, "--yes")
+    assert workspace.records("Account")[account]["BillingCity"] == before
+
+
 def test_accounts_come_from_a_file(workspace: Workspace) -> None:
     file = workspace.folder / "accounts.csv"
     file.write_text("name,phone\nFrom A File,42\n,43\n", encoding="utf-8")
