@@ -4,7 +4,7 @@ Read from a *history*: the rows, writes, events and so on that the mirror kept o
 ``mirror.person_history``. What these functions return is printed by ``explain --json`` as it is.
 
 Times are kept to the second. Of two things in the same second the order is what a run does: what
-came in stands before what was sent. A write is where a value comes from only while the row still
+came in stands before what was sent, and what was brought stands as it was noted. A write is where a value comes from only while the row still
 holds what it sent.
 """
 
@@ -24,7 +24,8 @@ History: TypeAlias = Mapping[str, Any]
 
 UNKNOWN = "not known: it came before sfsync kept a journal"
 EDITED_HERE = "edited here"
-_ORDER = ("arrived", "imported", "event", "lives on", "pulled", "conflict", "sent")
+_ARRIVED, _BROUGHT, _CONFLICT, _SENT = range(4)
+"""The order within one second."""
 _NAMED = ("imported", "event", "lives on", "conflict")
 """Origins that say more than that a value was sent; of others only a hand at the row remains."""
 
@@ -34,10 +35,13 @@ class _Step:
     """Something that brought or sent values of a row.
 
     Attributes:
-        how: one of ``_ORDER``.
+        order: its place within one second.
+        how: what is shown: ``arrived``, ``imported``, ``event``, ``lives on``, ``pulled``,
+            ``conflict`` or ``sent``.
         columns: the columns it brought; for a write, with the values that it sent.
     """
 
+    order: int
     how: str
     at: str
     run_id: str
@@ -51,7 +55,7 @@ def origins(entry: Entry, history: History, object_map: ObjectMap) -> dict[str, 
     Args:
         entry: the person's row, of ``history["rows"]``.
     """
-    steps = sorted(_steps(entry, history), key=lambda step: (step.at, _ORDER.index(step.how)))
+    steps = sorted(_steps(entry, history), key=lambda step: (step.at, step.order))
     base = entry["base"]
     found = {}
     for column, value in entry["local"].items():
@@ -103,18 +107,18 @@ def _is_older(origin: Mapping[str, Any] | None) -> bool:
 def _steps(entry: Entry, history: History) -> Iterator[_Step]:
     """What brought or sent values of this row, table by table."""
     for one in _of_row(entry, history, "arrivals"):
-        yield _Step("arrived", one["at"], one["run_id"], dict.fromkeys(entry["local"]))
+        yield _Step(_ARRIVED, "arrived", one["at"], one["run_id"], dict.fromkeys(entry["local"]))
     for one in _of_row(entry, history, "brought"):
         columns = dict.fromkeys(one["columns"])
-        yield _Step(one["how"], one["at"], one["run_id"], columns, one["source"])
+        yield _Step(_BROUGHT, one["how"], one["at"], one["run_id"], columns, one["source"])
     for one in _of_row(entry, history, "conflicts"):
         if one["state"] != "open" and one["value"] == entry["local"].get(one["column"]):
             source = f"{one['winner']} won by {one['rule']}"
             columns = {one["column"]: None}
-            yield _Step("conflict", one["found_at"], one["run_id"], columns, source)
+            yield _Step(_CONFLICT, "conflict", one["found_at"], one["run_id"], columns, source)
     for one in _of_row(entry, history, "writes"):
         if one["state"] == "accepted":
-            yield _Step("sent", one["settled_at"], one["run_id"], one["after"])
+            yield _Step(_SENT, "sent", one["settled_at"], one["run_id"], one["after"])
 
 
 def _of_row(entry: Entry, history: History, table: str) -> Iterator[Entry]:
