@@ -144,12 +144,14 @@ def activities_keys() -> Described:
     sobject = _default_text(shapes.ActivitiesShape, "sobject")
     zone = _default_text(shapes.ActivitiesShape, "timezone")
     missing_person = default_of(mapping.ActivityMap, "missing_person")
+    deleted_person = default_of(mapping.ActivityMap, "deleted_person")
     return {
         "fields": ("required", "The Task's fields and what to write there: see [activities](#activities)."),
         "sobject": (f"`{sobject}`", "May be stated."),
         "external_id": ("a Salesforce field", "The external id field of Task that holds the event's key: one Task per event, whatever fails. Without it sfsync writes a reference line into the description and looks before it repeats."),
         "timezone": (f"an IANA zone, {default(zone)}", "Whose calendar `ActivityDate` follows."),
         "missing_person": ("", f"What to do with an event of somebody whom neither side knows. `{missing_person}` where not stated."),
+        "deleted_person": ("", f"What to do with an event of somebody whose record was deleted. Nobody is made anew: it waits until the record is restored, or goes to quarantine; `recreate` makes the person again. `{deleted_person}` where not stated."),
         "activity_types": ("a list", "Which events may become Tasks, by name: `Email Sent` and so on, or `email_sent`. All where left out."),
     }  # fmt: skip
 

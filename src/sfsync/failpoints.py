@@ -41,6 +41,7 @@ NAMES: Final = frozenset({
     "pull.plain_settled",
     "pull.batch_committed",
     "pull.watermark_moved",
+    "consent.settled",
     "push.planned",
     "push.journaled",
     "push.sent",

@@ -242,6 +242,7 @@ REMOVED = [
     "- {on: email_opened, action: update_custom_field, field: PenguinMails_Last_Email_Opened__c}",
     "- {on: email_clicked, action: increment_field, field: PenguinMails_Total_Clicks__c}",
     "- {on: unsubscribed, action: update_field, field: PenguinMails_Unsubscribed__c, value: true}",
+    "- {on: unsubscribed, action: update_field, field: HasOptedOutOfEmail, value: true}",  # the leads'
     '- {on: contact_created, action: import_contact, add_to_segment: "Salesforce Contacts"}',
     "- {on: contact_updated, action: update_contact, conflict_resolution: salesforce_wins}",
     "- {on: contact_deleted, action: soft_delete_contact}",

@@ -16,6 +16,7 @@ from sfsync.cli.config_check import check_config
 from sfsync.cli.config_path import config_path
 from sfsync.cli.config_show import show_config
 from sfsync.cli.conflicts import conflicts
+from sfsync.cli.consent import consent
 from sfsync.cli.demo import demo
 from sfsync.cli.diff import diff
 from sfsync.cli.explain import explain
@@ -133,6 +134,7 @@ command(app, "status", panel=REVIEW)(status)
 command(app, "conflicts", panel=REVIEW)(conflicts)
 command(app, "quarantine", panel=REVIEW)(quarantine)
 command(app, "retry", panel=REVIEW)(retry)
+command(app, "consent", panel=REVIEW)(consent)
 command(app, "verify", panel=REVIEW)(verify)
 command(app, "pause", panel=REVIEW)(pause)
 command(app, "resume", panel=REVIEW)(resume)

@@ -20,8 +20,8 @@ from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.engine.send import Sender
 from sfsync.engine.survivors import commit_with_survivors
+from sfsync.model.address import match_key
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
-from sfsync.model.event import match_key
 from sfsync.model.mapping import ObjectMap, RecordEvent
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Row, SalesforceId, Triple

@@ -19,8 +19,8 @@ from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
 from sfsync.engine.ports import Stage
 from sfsync.engine.run import Run, batched
 from sfsync.mapping.projection import Projection, canonical_values
+from sfsync.model.address import match_key
 from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
-from sfsync.model.event import match_key
 from sfsync.model.field_types import canonical
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import ObjectReport

@@ -11,7 +11,8 @@ from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
 from sfsync.engine.run import Run, batched
 from sfsync.mapping.projection import Projection
 from sfsync.model.activity import Person
-from sfsync.model.event import EmailEvent, match_key
+from sfsync.model.address import match_key
+from sfsync.model.event import EmailEvent
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import RawRecord, SalesforceId, Triple
 from sfsync.planning.planner import plan_row

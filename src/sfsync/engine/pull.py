@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import filterfalse
 
+from sfsync.engine.consent import settle_consent
 from sfsync.engine.fetch import IDS_PER_FETCH
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import recover
@@ -108,6 +109,7 @@ def pull(
         for reading, summary in zip(readings, summaries, strict=True):
             carry_out = _preview if run.dry_run else settle
             run.report.pull[reading.object_map.name] = carry_out(run, reading, summary)
+    settle_consent(run)
 
 
 def read(
@@ -204,6 +206,8 @@ def guard(run: Run, reading: Reading) -> StageSummary:
 def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     """Apply a guarded reading to the mirror, and move the watermark."""
     stage, segment = reading.stage, reading.segment
+    # before the watermark moves: a tick on a record that has ended is not read again
+    run.mirror.consent.record(stage.consent_statements(reading.object_map.opt_out))
     report = stage.settle_plain(insert=reading.inserts, update=reading.updates, segment=segment)
     report.unchanged += summary.equal
     reach("pull.plain_settled")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
+from sfsync.engine.consent import settle_consent
 from sfsync.engine.edits import EditedObject, hold_invisible, staged_edits
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
@@ -30,6 +31,7 @@ def push(run: Run, names: Iterable[str] = ()) -> None:
         BudgetSpent: an object's writes take more API calls than may be made; none of them was sent.
     """
     run.refuse_if_paused()
+    settle_consent(run)
     with ExitStack() as stack:
         planned = []
         for object_map in _pushed(run, names):

@@ -51,6 +51,7 @@ def push_activity(run: Run) -> None:
         report.waiting = run.mirror.tasks.count_waiting()
         return
     finish_jobs(run)
+    run.mirror.events.wake()
     bring_in_people(run)
     if handle_events(run, report):
         push(run)

@@ -21,9 +21,9 @@ from sfsync.engine.fetch import current_records
 from sfsync.engine.run import Run, batched
 from sfsync.failpoints import reach
 from sfsync.mapping.projection import Projection
+from sfsync.model.address import match_key
 from sfsync.model.change import FieldDecision, OrgAction, Side
 from sfsync.model.cursor import Watermark
-from sfsync.model.event import match_key
 from sfsync.model.field_types import FieldType, from_org
 from sfsync.model.journal import JournaledWrite
 from sfsync.model.mapping import ObjectMap

@@ -341,7 +341,7 @@ def event_from(entry: Mapping[str, Any], *, latest: str, zone: tzinfo | None = N
         BadValueError: with the column and a sentence.
     """
     event_type = event_type_of(_needed(entry, "type"))
-    email = _email(_needed(entry, "email"))
+    email = checked_address(_needed(entry, "email"))
     timestamp = _timestamp(entry.get("timestamp"), _needed(entry, "timestamp"), latest, zone)
     campaign_id = _short(entry, "campaign_id", MAX_ID)
     event_id = _short(entry, "id", MAX_ID)
@@ -397,7 +397,12 @@ def event_type_of(text: str) -> EventType:
     return found
 
 
-def _email(text: str) -> str:
+def checked_address(text: str) -> str:
+    """One plain email address.
+
+    Raises:
+        BadValueError: it is none.
+    """
     if len(text) > 254:
         raise BadValueError("email", "longer than 254 characters")
     if not _EMAIL.fullmatch(text):

@@ -42,6 +42,7 @@ def read_activities(
         external_id=external_id,
         timezone=shape.timezone,
         missing_person=_missing_person(shape.missing_person, drafts, problems),
+        deleted_person=shape.deleted_person,
         fields=_task_fields(shape.fields, external_id, (*path, "fields"), problems),
         types=_activity_types(shape.activity_types, (*path, "activity_types"), problems),
     )

@@ -16,6 +16,7 @@ from sfsync.document.shapes import LAX, Shape, default_of, takes_default
 from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import (
     ActivityMap,
+    DeletedPerson,
     Direction,
     EventRule,
     MissingPerson,
@@ -91,6 +92,7 @@ class ActivitiesShape(Shape):
     external_id: str | None = None
     timezone: str = takes_default(ActivityMap, "timezone")
     missing_person: Annotated[MissingPerson | None, LAX] = None
+    deleted_person: Annotated[DeletedPerson, LAX] = takes_default(ActivityMap, "deleted_person")
     activity_types: list[Any] | None = None
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sfsync.mirror.context import MirrorContext
+from sfsync.mirror.database import literal
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.activity import Person
+from sfsync.model.address import match_key, spellings
 from sfsync.model.record import SalesforceId
 
 PARAMETERS = 500
@@ -23,17 +26,45 @@ class AddressLookup:
 
     def live(self, keys: Sequence[str]) -> dict[str, list[Person]]:
         """The live rows with these addresses, in the mapping's order of objects, oldest first."""
+        return self._rows(keys, "r.deleted_at IS NULL")
+
+    def deleted(self, keys: Sequence[str]) -> dict[str, list[Person]]:
+        """The soft-deleted rows that have these addresses, and whose record has no survivor."""
+        ended = (
+            "r.deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM _successors AS l"
+            " WHERE l.object = :object AND l.salesforce_id = r.salesforce_id)"
+        )
+        found = self._rows(keys, ended)
+        return {key: [replace(one, deleted=True) for one in rows] for key, rows in found.items()}
+
+    def _rows(self, keys: Sequence[str], where: str) -> dict[str, list[Person]]:
         found: dict[str, list[Person]] = {}
         for table in self._context.people_tables:
-            for some in chunks(keys):
+            for some in chunks(_spelled(keys)):
                 rows = self._database.rows(
-                    f"SELECT {table.match()} AS key, id, salesforce_id, {table.listed()}"
-                    f" FROM {table.name} WHERE {table.match()} IN ({marks(some)})"
-                    " AND deleted_at IS NULL ORDER BY id",
+                    f"SELECT {table.match('r')} AS key, r.id, r.salesforce_id, {table.listed('r')}"
+                    f" FROM {table.name} AS r WHERE {table.match('r')} IN ({marks(some)})"
+                    f" AND {where.replace(':object', literal_of(table.object))} ORDER BY r.id",
                     some,
                 )
                 for key, *person in rows:
-                    found.setdefault(key, []).append(_person(table, person))
+                    found.setdefault(match_key(key), []).append(_person(table, person))
+        return found
+
+    def former(self, keys: Sequence[str]) -> dict[str, list[Person]]:
+        """The live rows that had these addresses, the latest holder last."""
+        found: dict[str, list[Person]] = {}
+        for table in self._context.people_tables:
+            for some in chunks(_spelled(keys)):
+                rows = self._database.rows(
+                    f"SELECT f.match_key, r.id, r.salesforce_id, {table.listed('r')}"
+                    f" FROM _former_addresses AS f JOIN {table.name} AS r ON r.id = f.person_id"
+                    f" WHERE f.match_key IN ({marks(some)}) AND f.object = ?"
+                    " AND r.deleted_at IS NULL ORDER BY f.until, r.id",
+                    [*some, table.object],
+                )
+                for key, *person in rows:
+                    found.setdefault(match_key(key), []).append(_person(table, person))
         return found
 
     def survivors(self, keys: Sequence[str]) -> dict[str, list[Person]]:
@@ -85,6 +116,16 @@ WITH RECURSIVE trail (object, salesforce_id, steps) AS (
 )
 SELECT object, salesforce_id FROM trail ORDER BY steps DESC LIMIT 1
 """
+
+
+def _spelled(keys: Sequence[str]) -> list[str]:
+    """The keys in every spelling that a row may have."""
+    return [spelling for key in keys for spelling in spellings(key)]
+
+
+def literal_of(text: str) -> str:
+    """A text as SQL."""
+    return f"'{literal(text)}'"
 
 
 def _person(table: MappedTable, row: Sequence[Any]) -> Person:

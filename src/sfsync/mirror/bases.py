@@ -22,8 +22,10 @@ def is_dirty(table: MappedTable, columns: Sequence[str]) -> str:
     wait for a person's decision.
     """
     edited = " OR ".join(_is_edited(name) for name in columns) or "0"
-    # a soft-deleted row is sent only where the mapping deletes its record; then once
-    deletes = "0"
+    # of a row deleted here alone only consent is sent: its record is kept, and still mailed
+    opt_outs = [name for name in table.object_map.opt_out if name in columns]
+    consent = " OR ".join(_is_edited(name) for name in opt_outs) or "0"
+    deletes = f"b.deleted_at IS NULL AND r.salesforce_id IS NOT NULL AND ({consent})"
     if table.object_map.on_local_delete == "delete":
         deletes = "b.deleted_at IS NULL AND r.salesforce_id IS NOT NULL"
     return (

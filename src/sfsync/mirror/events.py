@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 
 from sfsync.mirror import provenance, quarantine, records
 from sfsync.mirror.address_lookup import AddressLookup, chunks, marks
+from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
 from sfsync.mirror.purged_people import PURGED, PurgedPeople
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.activity import Effect, Person, TaskDraft
-from sfsync.model.event import EmailEvent, EventType, match_key
+from sfsync.model.address import match_key
+from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.merges import Merge
 from sfsync.model.record import LocalId, Value
 
@@ -33,6 +35,7 @@ class Events:
         self._context = context
         self._database = context.database
         self._lookup = AddressLookup(context)
+        self._consent = Consent(context)
 
     # -- in ----------------------------------------------------------------------------------------
     def count_known(self, ids: Sequence[str]) -> int:
@@ -75,7 +78,7 @@ class Events:
         after = ""
         while page := self._database.rows(
             "SELECT DISTINCT e.match_key FROM events AS e"
-            f" WHERE e.state = 'new' AND e.match_key > ?{no_row}"
+            f" WHERE e.state = 'new' AND e._waits = 0 AND e.match_key > ?{no_row}"
             " ORDER BY e.match_key LIMIT ?",
             [after, PAGE],
         ):
@@ -90,16 +93,42 @@ class Events:
         """
         found = self._database.rows(
             "SELECT id, type, email, timestamp, campaign_id, campaign_name, match_key FROM events"
-            " WHERE state = 'new' ORDER BY timestamp, id LIMIT ?",
+            " WHERE state = 'new' AND _waits = 0 ORDER BY timestamp, id LIMIT ?",
             [limit],
         )
-        keys = sorted({row[6] for row in found} - {""})
-        people = self._lookup.live(keys)
-        people |= self._lookup.survivors([key for key in keys if key not in people])
+        people = self._people(sorted({row[6] for row in found} - {""}))
         return [
             (EmailEvent(row[0], EventType(row[1]), *row[2:6]), tuple(people.get(row[6], ())))
             for row in found
         ]
+
+    def _people(self, keys: Sequence[str]) -> dict[str, list[Person]]:
+        """Whose these addresses are: who has them, else the survivor of who had them, else who had them before.
+
+        Else who is deleted: they are known, too.
+        """
+        people: dict[str, list[Person]] = {}
+        for look in (
+            self._lookup.live,
+            self._lookup.survivors,
+            self._lookup.former,
+            self._lookup.deleted,
+        ):
+            people |= look([key for key in keys if key not in people])
+        return people
+
+    def wake(self) -> int:
+        """Let events go on that waited for a deleted person who is back. Returns how many."""
+        back = " OR ".join(
+            f"EXISTS (SELECT 1 FROM {table.name} AS r WHERE {table.match('r')} = e.match_key"
+            " AND r.deleted_at IS NULL)"
+            for table in self._context.people_tables
+        )
+        with self._database.transaction(edits=True):
+            return self._database.run(
+                "UPDATE events AS e SET _waits = 0, note = '' WHERE e.state = 'new' AND e._waits = 1"
+                f" AND ({back})"
+            )
 
     def first_in_campaign(self, keys: Sequence[str]) -> set[str]:
         """Which of these keys are no activity yet."""
@@ -122,6 +151,15 @@ class Events:
         database, event = self._database, effect.event
         if database.value("SELECT state FROM events WHERE id = ?", [event.id]) != "new":
             return  # handled before: it counts once
+        for statement in effect.statements:
+            # said for the address: it holds also where nobody can tell which record is meant
+            self._consent.add(statement)
+        if effect.waits:
+            database.run(
+                "UPDATE events SET _waits = 1, note = 'waits: the person is deleted' WHERE id = ?",
+                [event.id],
+            )
+            return
         if effect.problem is not None:
             self._quarantine(effect, *effect.problem)
             return

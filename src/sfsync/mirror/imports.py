@@ -10,7 +10,7 @@ from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.purged_people import PurgedPeople
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.event import match_key
+from sfsync.model.address import match_key
 from sfsync.model.record import LocalId, Value, Values
 
 

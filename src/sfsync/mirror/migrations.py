@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x73667379
 """``sfsy``, in the file's header: whose database this is."""
 
-SCHEMA = 3
+SCHEMA = 4
 """How many steps there are."""
 
 FIXED = """
@@ -218,6 +218,29 @@ DROP INDEX _outbox_in_doubt;
 CREATE INDEX _outbox_unsettled ON _outbox (object, ref) WHERE state IN ('sending', 'unknown')
 """
 
+CONSENT = """
+ALTER TABLE events ADD COLUMN _waits INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX _events_asleep ON events (match_key) WHERE state = 'new' AND _waits = 1;
+CREATE TABLE consent (
+    id INTEGER PRIMARY KEY,
+    address_key TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('opted_out', 'consented')),
+    since TEXT NOT NULL,
+    source TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    run_id TEXT NOT NULL DEFAULT '',
+    recorded_at TEXT NOT NULL,
+    UNIQUE (address_key, state, since, source, reason)
+) STRICT;
+CREATE TABLE _opted_out (
+    spelling TEXT PRIMARY KEY, address_key TEXT NOT NULL, since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _consented (
+    spelling TEXT PRIMARY KEY, address_key TEXT NOT NULL, since TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+"""Statements about addresses, and what they add up to in each spelling: see ``consent``."""
+
 
 def migrate(database: Database) -> None:
     """Bring the fixed tables up to date; one read where they are.
@@ -288,6 +311,11 @@ def _steps() -> Migrations:
             schema.execute(statement)
         for (table,) in schema.execute('SELECT "table" FROM _mapping').fetchall():
             _rename_base_columns(schema, table)
+
+    @steps(name="0004_consent")
+    def consent(schema: SchemaDatabase) -> None:
+        for statement in CONSENT.split(";"):
+            schema.execute(statement)
 
     return steps
 

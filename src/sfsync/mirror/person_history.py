@@ -10,7 +10,7 @@ from sfsync.mirror import records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable, split_names
-from sfsync.model.event import match_key
+from sfsync.model.address import match_key
 from sfsync.model.record import LocalId, SalesforceId, Value
 
 _RECORD = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")

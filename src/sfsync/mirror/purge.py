@@ -22,7 +22,8 @@ from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted, translated
 from sfsync.mirror.purged_people import PURGED, PurgedPeople, anonymous_id, keep_hashes
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.event import EventType, match_key
+from sfsync.model.address import match_key
+from sfsync.model.event import EventType
 from sfsync.model.record import LocalId, Remote, Row, Value
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sfsync.mirror.database import Database
-from sfsync.model.event import EmailEvent, match_key
+from sfsync.model.address import match_key
+from sfsync.model.event import EmailEvent
 
 PURGED = "purged"
 """The note of a purged person's event, and the beginning of an id that held the address."""

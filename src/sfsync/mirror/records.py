@@ -19,7 +19,7 @@ from sfsync.model.record import Base, Local, LocalId, Row, SalesforceId, Value, 
 def row_columns(table: MappedTable, columns: Sequence[str]) -> str:
     """What ``read_row`` reads, from ``r`` (the row) and ``b`` (its base, perhaps absent)."""
     return (
-        f"r.id, r.salesforce_id, r.deleted_at, {table.listed('r', columns)},"
+        f"r.id, r.salesforce_id, r.deleted_at, {consented(table)}, {table.listed('r', columns)},"
         f" b.id, b.deleted_at, b._edited_at, b._never_agreed, {table.listed('b', columns)}"
     )
 
@@ -27,11 +27,17 @@ def row_columns(table: MappedTable, columns: Sequence[str]) -> str:
 def read_row(found: Sequence[Value], columns: Sequence[str]) -> Row:
     """The row and its base, from the columns of ``row_columns``."""
     width = len(columns)
-    local_id, salesforce_id, deleted_at = found[:3]
-    values = dict(zip(columns, found[3 : 3 + width], strict=True))
-    base_id, base_deleted_at, edited_at, never_agreed = found[3 + width : 7 + width]
-    agreed = dict(zip(columns, found[7 + width : 7 + 2 * width], strict=True))
-    local = Local(LocalId(int(local_id or 0)), values, _text(deleted_at), str(edited_at or ""))
+    local_id, salesforce_id, deleted_at, has_consented = found[:4]
+    values = dict(zip(columns, found[4 : 4 + width], strict=True))
+    base_id, base_deleted_at, edited_at, never_agreed = found[4 + width : 8 + width]
+    agreed = dict(zip(columns, found[8 + width : 8 + 2 * width], strict=True))
+    local = Local(
+        LocalId(int(local_id or 0)),
+        values,
+        _text(deleted_at),
+        str(edited_at or ""),
+        bool(has_consented),
+    )
     linked = SalesforceId(str(salesforce_id)) if salesforce_id is not None else None
     if base_id is None:
         # nobody has edited it: it is agreed as it stands
@@ -41,6 +47,11 @@ def read_row(found: Sequence[Value], columns: Sequence[str]) -> Row:
     for column in split_names(str(never_agreed)):
         agreed.pop(column, None)
     return Row(local, Base(agreed, _text(base_deleted_at)), linked)
+
+
+def consented(table: MappedTable) -> str:
+    """SQL over ``r``: the person has explicitly consented to emails since the last opt-out."""
+    return f"EXISTS (SELECT 1 FROM _consented AS c WHERE c.spelling = {table.match('r')})"
 
 
 def _text(value: Value) -> str | None:

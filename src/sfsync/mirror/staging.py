@@ -14,6 +14,8 @@ from sfsync.mirror.stage_table import StageTable
 from sfsync.mirror.stage_triples import StageTriples
 from sfsync.mirror.stage_verdicts import Verdicts
 from sfsync.mirror.tables import MappedTable
+from sfsync.model.address import match_key
+from sfsync.model.consent import ConsentSource, ConsentState, Statement
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import LocalId, Remote, SalesforceId, Triple
 from sfsync.model.stage import StageSummary
@@ -107,6 +109,50 @@ class SqliteStage:
             yield from self._triples.by_record(handed_out, contested_only=contested_only)
         if not contested_only:
             yield from self._triples.by_row(handed_out, beside_staged=dirty_only)
+
+    def consent_statements(self, opt_out: Sequence[str]) -> Iterator[Statement]:
+        """What the staged records say of consent that both sides did not agree on before.
+
+        An opt-out that is new, also of a record that has ended since; and one that was taken back
+        on both sides.
+        """
+        columns = [name for name in opt_out if name in self._staged.columns]
+        if not columns or self._table.object_map.match_on not in self._staged.columns:
+            return
+        new = self._newly_opted_out(columns)
+        taken_back = self._taken_back(columns)
+        key, now = self._table.match("s"), self._database.now()
+        found = self._database.rows(
+            f"SELECT {key}, s.salesforce_id, s._modified_at, ({new}) FROM {self._staged.name} AS s"
+            f" LEFT JOIN {self._table.name} AS r ON r.salesforce_id = s.salesforce_id"
+            f" LEFT JOIN {self._table.base} AS b ON b.id = r.id"
+            f" WHERE {key} <> '' AND (({new}) OR ({taken_back}))"
+        )
+        for address, salesforce_id, modified_at, is_new in found:
+            address_key = match_key(address)
+            if is_new:
+                since, source = modified_at or now, ConsentSource.SALESFORCE
+                state = ConsentState.OPTED_OUT
+            else:
+                since, source = now, ConsentSource.BOTH_SIDES
+                state = ConsentState.CONSENTED
+            yield Statement(address_key, state, since, source, salesforce_id)
+
+    def _newly_opted_out(self, columns: Sequence[str]) -> str:
+        """SQL: an opt-out of the record that both sides had not agreed on."""
+        return " OR ".join(
+            f"(s.{quoted(name)} IS 1"
+            f" AND iif(b.id IS NULL, r.{quoted(name)}, b.{quoted(name)}) IS NOT 1)"
+            for name in columns
+        )
+
+    def _taken_back(self, columns: Sequence[str]) -> str:
+        """SQL: both sides had agreed on all opt-outs, and now neither has any."""
+        cleared = " AND ".join(
+            f"b.{quoted(name)} IS 1 AND r.{quoted(name)} IS NOT 1 AND s.{quoted(name)} IS NOT 1"
+            for name in columns
+        )
+        return f"s._state = 'present' AND s._absent = '' AND {cleared}"
 
     # -- settling ----------------------------------------------------------------------------------
     def settle_plain(self, *, insert: bool, update: bool, segment: str) -> ObjectReport:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from sfsync.mirror.conflicts import Conflicts
+from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Clock, Database
 from sfsync.mirror.diagnostics import Diagnostics
@@ -67,6 +68,7 @@ class SqliteMirror:
         self.outbox = Outbox(self._context)
         self.events = Events(self._context)
         self.tasks = Tasks(self._context)
+        self.consent = Consent(self._context)
         self.conflicts = Conflicts(self._context)
         self.quarantine = Quarantine(self._context)
         self.runs = Runs(self._context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sfsync.model.consent import Statement
 from sfsync.model.event import EmailEvent
 from sfsync.model.record import LocalId, SalesforceId, Value
 
@@ -15,12 +16,14 @@ class Person:
 
     Attributes:
         values: the row's mapped columns.
+        deleted: the row is soft-deleted: the person is known, and nobody is to be made anew.
     """
 
     object: str
     local_id: LocalId
     salesforce_id: SalesforceId | None
     values: Mapping[str, Value] = field(default_factory=dict)
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Effect:
         set_values: column -> value to write.
         add_values: column -> how much to add.
         task: the Task to queue, if any.
+        statements: what the event says of consent, whatever becomes of the rest.
+        waits: the person is deleted: the event waits until the record is restored.
         problem: ``(code, message, hint)`` for quarantine.
     """
 
@@ -57,4 +62,6 @@ class Effect:
     set_values: Mapping[str, Value] = field(default_factory=dict)
     add_values: Mapping[str, int] = field(default_factory=dict)
     task: TaskDraft | None = None
+    statements: tuple[Statement, ...] = ()
+    waits: bool = False
     problem: tuple[str, str, str] | None = None

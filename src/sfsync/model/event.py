@@ -6,9 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sfsync.model.address import folded
+
 
 class EventType(StrEnum):
-    """The kinds of email event; five activity types, and the opt-out."""
+    """The kinds of email event: five activities, and what people say of their consent."""
 
     SENT = "email_sent"
     OPENED = "email_opened"
@@ -16,6 +18,8 @@ class EventType(StrEnum):
     REPLIED = "email_replied"
     BOUNCED = "email_bounced"
     UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+    RESUBSCRIBED = "resubscribed"
 
     @property
     def action(self) -> str:
@@ -52,20 +56,5 @@ def derived_id(event_type: str, email: str, campaign_id: str, timestamp: str) ->
     >>> derived_id("email_sent", "Ada@Example.com", "c-7", "2026-01-20T10:00:00Z")[:8]
     'auto-856'
     """
-    facts = "\x1f".join((event_type, match_key(email), campaign_id, timestamp))
+    facts = "\x1f".join((event_type, folded(email), campaign_id, timestamp))
     return f"auto-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
-
-
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-def match_key(email: str) -> str:
-    """The form in which two addresses are the same: trimmed, ASCII letters in lower case, nothing else.
-
-    The same as SQLite's ``lower(trim(email))``, so that SQL and Python agree; dots and tags are
-    kept, for they mean something to most mail servers.
-
-    >>> match_key("  Ada.L+news@Example.COM ")
-    'ada.l+news@example.com'
-    """
-    return email.strip(" ").translate(_ASCII_LOWER)

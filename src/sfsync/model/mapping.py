@@ -47,6 +47,14 @@ class MissingPerson(StrEnum):
         return self.value.removeprefix("create_")
 
 
+class DeletedPerson(StrEnum):
+    """What to do with an event of a person whose record was deleted."""
+
+    KEEP_WAITING = "keep_waiting"
+    QUARANTINE = "quarantine"
+    RECREATE = "recreate"
+
+
 class OnLocalDelete(StrEnum):
     """What a soft delete in the mirror means for the org."""
 
@@ -242,6 +250,7 @@ class ActivityMap:
     external_id: str = ""
     timezone: str = "UTC"
     missing_person: MissingPerson = MissingPerson.CREATE_CONTACT
+    deleted_person: DeletedPerson = DeletedPerson.KEEP_WAITING
     fields: tuple[tuple[str, str], ...] = ()
     types: tuple[EventType, ...] = tuple(EventType)
 

@@ -73,12 +73,14 @@ class Local:
     Attributes:
         deleted_at: set where the row is soft-deleted, by either side.
         edited_at: when the row was first edited since base; empty where nobody has edited it.
+        consented: whether its person has explicitly consented to emails since the last opt-out.
     """
 
     local_id: LocalId
     values: Values
     deleted_at: str | None = None
     edited_at: str = ""
+    consented: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sfsync.mapping.template import render_task, render_value
 from sfsync.model.activity import Effect, Person, TaskDraft
-from sfsync.model.event import EmailEvent, match_key
+from sfsync.model.address import match_key
+from sfsync.model.consent import ConsentSource, ConsentState, Statement
+from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.mapping import (
     Action,
     ActivityMap,
+    DeletedPerson,
     EventRule,
     FieldMap,
     MissingPerson,
@@ -97,25 +100,76 @@ def plan_event(event: EmailEvent, people: Sequence[Person], situation: Situation
     """Decide what one event does: to whom, to which fields, and whether it becomes a Task.
 
     Args:
-        people: every live row with the event's address, in any order.
+        people: every row with the event's address, also those that are deleted, in any order.
         situation: rules and mapping; it remembers what was decided for the events before.
     """
-    choice = _who(people, situation.objects)
-    if isinstance(choice, str):
-        return Effect(
-            event,
-            problem=("SEVERAL_PEOPLE", choice, "Give the right one its own address, then retry."),
-        )
-    if choice is not None:
+    return replace(_plan_event(event, people, situation), statements=_said(event, situation))
+
+
+def _plan_event(event: EmailEvent, rows: Sequence[Person], situation: Situation) -> Effect:
+    # whatever its columns hold, an event is no account's
+    of_people = {name for name, each in situation.objects.items() if each.kind.is_people}
+    people = [row for row in rows if row.object in of_people]
+    choice = _who([person for person in people if not person.deleted], situation.objects)
+    if choice is None and people:
+        return _deleted(event, people, situation)
+    if choice is None and event.type is EventType.RESUBSCRIBED:
+        return Effect(event)  # nobody is made for it: the statement is kept
+    if choice is None:
+        return _missing(event, situation)
+    if not isinstance(choice, str):
         return _effect(event, choice, situation, choice.object, situation.values_of(choice))
-    return _missing(event, situation)
+    if _is_consent_alone(event, situation):
+        # it holds for all of them: there is nothing to choose between
+        return Effect(event)
+    return Effect(
+        event,
+        problem=("SEVERAL_PEOPLE", choice, "Give the right one its own address, then retry."),
+    )
+
+
+def _said(event: EmailEvent, situation: Situation) -> tuple[Statement, ...]:
+    """What the event says of consent to emails, for its address."""
+    if event.type is EventType.RESUBSCRIBED:
+        state = ConsentState.CONSENTED
+    elif any(
+        _opts_out(rule, situation.configured.get(name)) for name, rule in _rules(event, situation)
+    ):
+        state = ConsentState.OPTED_OUT
+    else:
+        return ()
+    key = match_key(event.email)
+    return (Statement(key, state, event.timestamp, ConsentSource.EVENT, event.id),)
+
+
+def _is_consent_alone(event: EmailEvent, situation: Situation) -> bool:
+    """Whether all that the rules do with such an event is an opt-out, if anything."""
+    return all(
+        _opts_out(rule, situation.configured.get(name)) for name, rule in _rules(event, situation)
+    )
+
+
+def _rules(event: EmailEvent, situation: Situation) -> Iterator[tuple[str, EventRule]]:
+    """The rules that an event meets, each with its object."""
+    for name, rules in situation.rules.items():
+        if rules.pushes:
+            yield from (
+                (name, rule) for rule in rules.events if _meets(rule, event, situation, name)
+            )
+
+
+def _meets(rule: EventRule, event: EmailEvent, situation: Situation, object_name: str) -> bool:
+    """A rule meets the events that it names. A complaint is an opt-out, too: it meets what an opt-out does."""
+    if rule.on is event.type:
+        return True
+    if event.type is not EventType.COMPLAINED or rule.on is not EventType.UNSUBSCRIBED:
+        return False
+    return _opts_out(rule, situation.configured.get(object_name))
 
 
 def _who(people: Sequence[Person], objects: Mapping[str, ObjectMap]) -> Person | str | None:
     """The person an event is about; a sentence where several are, ``None`` where nobody is."""
     for name, object_map in objects.items():
-        if not object_map.kind.is_people:
-            continue  # whatever its columns hold, an event is no account's
         matches = [person for person in people if person.object == name]
         picked = choose(
             matches,
@@ -127,6 +181,25 @@ def _who(people: Sequence[Person], objects: Mapping[str, ObjectMap]) -> Person |
         if picked.chosen is not None:
             return picked.chosen
     return None
+
+
+def _deleted(event: EmailEvent, people: Sequence[Person], situation: Situation) -> Effect:
+    """Whoever was deleted is known: nobody is made anew for an event, unless the configuration says so."""
+    policy = situation.activities.deleted_person
+    if policy is DeletedPerson.RECREATE:
+        return _missing(event, situation)
+    if policy is DeletedPerson.KEEP_WAITING:
+        return Effect(event, waits=True)
+    first = people[0]
+    name = first.salesforce_id or f"{first.object} {first.local_id}"
+    return Effect(
+        event,
+        problem=(
+            "DELETED_PERSON",
+            f"{name}, who has the address {event.email}, is deleted",
+            "Restore the record in Salesforce, or the row here; then `sfsync retry`.",
+        ),
+    )
 
 
 def _missing(event: EmailEvent, situation: Situation) -> Effect:
@@ -172,7 +245,7 @@ def _effect(
     if not rules.pushes:
         return Effect(event, person)
     for rule in rules.events:
-        if rule.on is not event.type:
+        if not _meets(rule, event, situation, object_name):
             continue
         is_known = rule.column in object_map.by_column
         if rule.action is Action.UPDATE_FIELD and is_known:

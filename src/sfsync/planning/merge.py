@@ -18,6 +18,7 @@ ONLY_THERE = "changed there"
 FIRST_MEETING = "first meeting"
 PULL_ONLY = "pull only"
 PUSH_ONLY = "push only"
+CONSENTED = "consented again"
 
 
 def merge_field(field_map: FieldMap, contest: Contest) -> FieldDecision | None:
@@ -84,7 +85,12 @@ def _first_meeting(field_map: FieldMap, contest: Contest) -> FieldDecision:
 
 
 def _consent(field_map: FieldMap, contest: Contest, *, both: bool) -> FieldDecision | None:
-    """An opt-out on either side holds on both; taking one back is kept as a conflict."""
+    """An opt-out on either side holds on both; taking one back is kept as a conflict.
+
+    Unless the person has explicitly consented since both sides agreed on the opt-out.
+    """
+    if contest.consented and contest.base == 1 and not contest.local:
+        return _decision(field_map, contest, 0, Side.LOCAL, CONSENTED)
     value, winner = POLICIES[Merge.STICKY_TRUE](contest)
     if value == contest.remote and value == contest.local:
         return None

@@ -177,7 +177,21 @@ def _deleted_here(plan: RowPlan, pair: _Pair) -> RowPlan:
         return replace(merged, local_action=LocalAction.RESTORE, reason="undeleted in Salesforce")
     if pair.object_map.on_local_delete is OnLocalDelete.DELETE and pair.rules.pushes:
         return replace(plan, org_action=OrgAction.DELETE, reason="soft-deleted in the mirror")
+    consent = _consent_of_deleted(plan, pair)
+    if not consent.is_empty:
+        return consent
     return replace(plan, skip="soft-deleted in the mirror; the record in Salesforce is kept")
+
+
+def _consent_of_deleted(plan: RowPlan, pair: _Pair) -> RowPlan:
+    """What is said of consent travels all the same: the record that is kept is still mailed."""
+    opt_out = pair.object_map.opt_out
+    decisions = {
+        column: decision for column, decision in _decisions(pair).items() if column in opt_out
+    }
+    assembled = _assemble(plan, pair, decisions)
+    agreed = {column: value for column, value in assembled.new_base.items() if column in decisions}
+    return replace(assembled, new_base=agreed)
 
 
 # -- live on both sides --------------------------------------------------------------------------
@@ -207,7 +221,9 @@ def _decisions(pair: _Pair) -> dict[str, FieldDecision]:
         if field_map is None:
             continue
         agreed, ours = agreed_value(pair.base, column), local.values.get(column)
-        contest = Contest(agreed, ours, theirs, local.edited_at, remote.modified_at)
+        contest = Contest(
+            agreed, ours, theirs, local.edited_at, remote.modified_at, local.consented
+        )
         decision = merge_field(field_map, contest)
         if decision is None:
             merged[column] = ours

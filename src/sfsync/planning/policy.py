@@ -25,6 +25,7 @@ class Contest:
         local_at: when the row was edited here; ``remote_at`` when the record was changed there;
             either may be empty. Both in ``2026-01-20T10:00:00Z`` form, so that they compare as
             text.
+        consented: whether the person has explicitly consented to emails since the last opt-out.
     """
 
     base: Value | Missing
@@ -32,6 +33,7 @@ class Contest:
     remote: Value
     local_at: str = ""
     remote_at: str = ""
+    consented: bool = False
 
 
 Policy: TypeAlias = Callable[[Contest], tuple[Value, Side]]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from local_org.state.rendering import whole_record
 from sfsync.mapping.projection import canonical_values, reader
-from sfsync.model.event import match_key
+from sfsync.model.address import match_key
 from sfsync.model.mapping import ObjectMap
 from sfsync.selftest.people import SOBJECTS, TYPED
 

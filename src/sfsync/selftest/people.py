@@ -15,7 +15,8 @@ from typing import Any
 from local_org.records.actor import Actor
 from local_org.server import LocalOrg
 from sfsync.mirror.store import SqliteMirror
-from sfsync.model.event import EmailEvent, EventType, match_key
+from sfsync.model.address import match_key
+from sfsync.model.event import EmailEvent, EventType
 
 ADDRESSES = [f"p{number}@x.example" for number in range(5)]
 TYPED = {

@@ -154,9 +154,9 @@ def test_a_time_without_a_zone_is_read_where_it_was_written_if_that_is_stated() 
         ({"type": "email_opend"}, "type: no such event: 'email_opend'; did you mean email_opened?"),
         ({"type": "clikked"}, "type: no such event: 'clikked'; did you mean email_clicked?"),
         ({"type": "delivered"}, ("type: no such event: 'delivered'; known here: email_sent, email_opened, email_clicked, "
-                                "email_replied, email_bounced, unsubscribed")),
+                                "email_replied, email_bounced, unsubscribed, complained, resubscribed")),
         ({"type": 5}, ("type: no such event: '5'; known here: email_sent, email_opened, email_clicked, email_replied, "
-                      "email_bounced, unsubscribed")),
+                      "email_bounced, unsubscribed, complained, resubscribed")),
         ({"type": True}, "type: expected text, found true"),
         ({"email": "ada"}, "email: 'ada' is not one plain address like ada@example.com"),
         ({"email": "a@b@c"}, "email: 'a@b@c' is not one plain address like ada@example.com"),

@@ -17,7 +17,7 @@ from sfsync.mirror.database import Database
 from sfsync.mirror.store import SqliteMirror
 from tests.unit.mirror.samples import NOW, foreign, look, one, open_mirror, pull, remote
 
-STEPS = [("0001_fixed_tables",), ("0002_the_past",), ("0003_plain_names",)]
+STEPS = [("0001_fixed_tables",), ("0002_the_past",), ("0003_plain_names",), ("0004_consent",)]
 
 
 def mode(path: Path) -> int:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.activity import Effect, Person, TaskDraft
-from sfsync.model.event import match_key
+from sfsync.model.address import match_key
 from sfsync.model.outcome import Accepted, Deferred, Rejected, Unknown
 from sfsync.model.record import LocalId, SalesforceId
 from tests.unit.mirror.samples import LEAD, PUSHED, edit, event, lead, look, one, pull, remote, sid
@@ -63,11 +63,12 @@ def test_events_wait_oldest_first_with_everyone_who_has_the_address(mirror: Sqli
     assert len(mirror.events.pending(1)) == 1
 
 
-def test_soft_deleted_rows_are_nobody(mirror: SqliteMirror) -> None:
+def test_who_is_soft_deleted_is_known_as_such(mirror: SqliteMirror) -> None:
     pull(mirror, remote(1))
     edit(mirror, "UPDATE contacts SET deleted_at = 'x'")
     keep(mirror, 1)
-    assert mirror.events.pending(10) == [(event(1), ())]
+    [(told, [person])] = mirror.events.pending(10)
+    assert (told, person.salesforce_id, person.deleted) == (event(1), sid(1), True)
     assert list(mirror.events.unresolved_addresses()) == ["p1@example.com"]
 
 

@@ -1,0 +1,208 @@
+"""Consent follows the person: over records, kinds, addresses, deletions, merges and conversions."""
+
+from __future__ import annotations
+
+import pytest
+
+from sfsync.model.event import EventType
+from sfsync.model.mapping import OnMultiple
+from tests.sides import MAPPING, Sides, event, with_object
+
+ADA = "ada@x.example"
+OUT = "HasOptedOutOfEmail"
+UNSUBSCRIBED = "PenguinMails_Unsubscribed__c"
+
+REQUIRED = {"Contact": {"LastName": "L"}, "Lead": {"LastName": "L", "Company": "C"}}
+TABLES = {"Contact": "contacts", "Lead": "leads"}
+
+
+def person(sides: Sides, kind: str = "Contact", email: str = ADA, **fields) -> str:
+    return sides.org.create(kind, **REQUIRED[kind] | {"Email": email} | fields)
+
+
+def is_out(sides: Sides, record: str) -> bool:
+    """Whether every opt-out of a record says so; none may stand alone."""
+    raw = sides.org.records[record]
+    said = {bool(raw.get(OUT))}
+    if record.startswith("003"):
+        said.add(bool(raw.get(UNSUBSCRIBED)))
+    assert len(said) == 1
+    return said == {True}
+
+
+def unsubscribe(sides: Sides, email: str = ADA, number: int = 1) -> None:
+    sides.push_activity(event(number, email, EventType.UNSUBSCRIBED, minute=number))
+
+
+@pytest.fixture(params=list(OnMultiple))
+def twins(request, sides: Sides) -> Sides:
+    """A mapping with each answer to several records of one address."""
+    mapping = with_object(MAPPING, "contact", on_multiple=request.param)
+    sides.reopen(with_object(mapping, "lead", on_multiple=request.param))
+    return sides
+
+
+@pytest.mark.parametrize("kinds", [("Contact", "Lead"), ("Contact", "Contact"), ("Lead", "Lead")])
+def test_an_event_opts_all_records_of_the_address_out(twins: Sides, kinds) -> None:
+    records = [person(twins, kind) for kind in kinds]
+    twins.pull()
+    unsubscribe(twins)
+    twins.sync_until_quiet()
+    assert [is_out(twins, record) for record in records] == [True, True]
+    assert "SEVERAL_PEOPLE" not in twins.refusals()
+
+
+@pytest.mark.parametrize(
+    "kinds", [("Contact", "Lead"), ("Lead", "Contact"), ("Contact", "Contact")]
+)
+def test_a_tick_on_one_record_holds_for_all_of_the_address(sides: Sides, kinds) -> None:
+    records = [person(sides, kind) for kind in kinds]
+    sides.sync()
+    sides.org.edit(records[0], **{OUT: True})
+    sides.sync_until_quiet()
+    assert [is_out(sides, record) for record in records] == [True, True]
+
+
+@pytest.mark.parametrize("first", ["Contact", "Lead"])
+@pytest.mark.parametrize("second", ["Contact", "Lead"])
+def test_whoever_comes_later_with_the_address_is_opted_out(sides: Sides, first, second) -> None:
+    old = person(sides, first)
+    sides.pull()
+    unsubscribe(sides)
+    sides.org.delete(old)
+    sides.sync()
+    new = person(sides, second)
+    sides.sync_until_quiet()
+    assert is_out(sides, new)
+
+
+@pytest.mark.parametrize("order", ["event first", "undelete first"])
+def test_an_event_while_the_record_is_in_the_recycle_bin(sides: Sides, order) -> None:
+    record = person(sides)
+    sides.sync()
+    sides.org.delete(record)
+    sides.sync()
+    unsubscribe(sides)
+    sides.org.undelete(record)
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert len(sides.org.live("Contact")) == 1
+
+
+@pytest.mark.parametrize("kind", ["Contact", "Lead"])
+def test_a_former_address_opts_its_person_out(sides: Sides, kind) -> None:
+    record = person(sides, kind)
+    sides.sync()
+    sides.org.edit(record, Email="new@x.example")
+    sides.sync()
+    unsubscribe(sides, ADA)
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert len(sides.org.live(kind)) == 1
+
+
+def test_an_opt_out_goes_along_to_a_new_address(sides: Sides) -> None:
+    record, other = person(sides), person(sides, "Lead", "new@x.example")
+    sides.sync()
+    unsubscribe(sides)
+    sides.org.edit(record, Email="new@x.example")
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert is_out(sides, other)
+
+
+def test_an_address_that_was_passed_on_speaks_for_its_holder(sides: Sides) -> None:
+    first = person(sides, email="office@x.example")
+    sides.sync()
+    sides.org.edit(first, Email="first@x.example")
+    second = person(sides, email="office@x.example")
+    sides.sync()
+    unsubscribe(sides, "first@x.example")
+    sides.sync_until_quiet()
+    assert (is_out(sides, first), is_out(sides, second)) == (True, False)
+
+
+@pytest.mark.parametrize("kind", ["Contact", "Lead"])
+def test_a_tick_before_a_conversion_or_merger_is_not_lost(sides: Sides, kind) -> None:
+    record = person(sides, kind)
+    sides.sync()
+    sides.org.edit(record, **{OUT: True})
+    if kind == "Lead":
+        survivor = sides.org.convert(record)
+        sides.org.edit(survivor, **{OUT: False})
+    else:
+        survivor = person(sides, email="other@x.example")
+        sides.org.merge(survivor, record)
+    sides.sync_until_quiet()
+    assert is_out(sides, survivor)
+
+
+def test_both_spellings_of_a_domain_are_one_person(sides: Sides) -> None:
+    record = person(sides, email="ada@xn--bcher-kva.example")
+    other = person(sides, "Lead", email="ada@bücher.example")
+    sides.sync()
+    unsubscribe(sides, "Ada@Bücher.example")
+    sides.sync_until_quiet()
+    assert (is_out(sides, record), is_out(sides, other)) == (True, True)
+    assert len(sides.org.live("Contact")) == 1
+
+
+def test_both_sides_taking_it_back_ends_it(sides: Sides) -> None:
+    record, twin = person(sides), person(sides, "Lead")
+    sides.sync()
+    unsubscribe(sides)
+    sides.sync_until_quiet()
+    sides.edit("UPDATE contacts SET unsubscribed = 0, opted_out = 0")
+    sides.org.edit(record, **{OUT: False, UNSUBSCRIBED: False})
+    sides.sync_until_quiet()
+    assert (is_out(sides, record), is_out(sides, twin)) == (False, False)
+
+
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_one_side_alone_never_ends_it(sides: Sides, side) -> None:
+    record = person(sides)
+    sides.sync()
+    unsubscribe(sides)
+    sides.sync_until_quiet()
+    if side == "here":
+        sides.edit("UPDATE contacts SET unsubscribed = 0, opted_out = 0")
+    else:
+        sides.org.edit(record, **{OUT: False, UNSUBSCRIBED: False})
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+
+
+def test_a_later_event_says_that_somebody_consents_again(sides: Sides) -> None:
+    records = [person(sides), person(sides, "Lead")]
+    sides.sync()
+    unsubscribe(sides, number=5)
+    sides.sync_until_quiet()
+    sides.push_activity(event(6, ADA, EventType.RESUBSCRIBED, minute=4))
+    sides.sync_until_quiet()
+    assert [is_out(sides, record) for record in records] == [True, True]
+    sides.push_activity(event(7, ADA, EventType.RESUBSCRIBED, minute=9))
+    sides.sync_until_quiet()
+    assert [is_out(sides, record) for record in records] == [False, False]
+
+
+@pytest.mark.parametrize("kind", ["Contact", "Lead"])
+def test_a_row_soft_deleted_here_whose_record_stays_is_opted_out_there(sides: Sides, kind) -> None:
+    record = person(sides, kind)
+    sides.sync()
+    sides.edit(f"UPDATE {TABLES[kind]} SET deleted_at = '2026-01-20T09:00:00Z'")
+    unsubscribe(sides)
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert len(sides.org.live(kind)) == 1
+    assert sides.refusals() == []
+
+
+def test_an_opt_out_for_three_records_costs_no_call_more_than_for_one(sides: Sides) -> None:
+    for number in range(3):
+        person(sides, email=ADA)
+        person(sides, email=f"single{number}@x.example")
+    sides.sync_until_quiet()
+    alone = sides.push_activity(event(1, "single0@x.example", EventType.UNSUBSCRIBED)).api_calls
+    three = sides.push_activity(event(2, ADA, EventType.UNSUBSCRIBED)).api_calls
+    assert three <= alone
+    assert sides.sync().api_calls <= 2
