@@ -38,6 +38,7 @@ class Block:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
 
+@cache
 def all_blocks() -> list[Block]:
     """Every fenced block on every page."""
     found = []

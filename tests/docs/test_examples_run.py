@@ -23,8 +23,10 @@ import pytest
 from local_org.state.users import add_user
 from sfsync.auth.unattended import new_key
 from tests.docs.pages import Block, blocks
-from tests.system.prepared import CLIENT, open_workspace
+from tests.system.prepared import CLIENT, Checkpoint, open_workspace
 from tests.system.workspace import CommandResult, Workspace
+
+pytestmark = pytest.mark.usefixtures("at_a_terminal")  # a server here is ended by Ctrl-C
 
 CALLBACKS = tuple(f"http://localhost:{port}/callback" for port in (1717, 1718, 1716))
 WHO = "sync@example.com"
@@ -41,8 +43,8 @@ ELSEWHERE = {
 """What is not run here, and why; each is a line that a shell can read."""
 
 SHORTER = {
-    "sfsync selftest": "sfsync selftest --schedules 1",
-    "sfsync selftest --seconds 600 --jobs 2": "sfsync selftest --schedules 2 --jobs 2",
+    "sfsync selftest": "sfsync selftest --seed 7 --schedules 1",
+    "sfsync selftest --seconds 600 --jobs 2": "sfsync selftest --seed 7 --schedules 2 --jobs 2",
 }
 """Lines that would go on for long: the same, for a moment."""
 
@@ -106,6 +108,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         yield workspace
 
 
+@pytest.fixture(scope="module")
+def ready(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """The workspace before any line was run; each begins there."""
+    return Checkpoint.of(workspace, tmp_path_factory.mktemp("ready"))
+
+
 def disagree(workspace: Workspace) -> None:
     """A conflict that waits for a person, rows that were refused, something still to be sent."""
     workspace.configure(
@@ -127,9 +135,9 @@ def disagree(workspace: Workspace) -> None:
     workspace.sql("UPDATE contacts SET phone = '+1 555 0100' WHERE email = 'bob@example.com'")
 
 
-def at_work(workspace: Workspace, folder: Path) -> Workspace:
-    """The same in a folder of its own, with the files that the pages name."""
-    mine = workspace.copied(folder)
+def at_work(workspace: Workspace, ready: Checkpoint, folder: Path) -> Workspace:
+    """The workspace as it was when it was ready, in a folder of its own, with the files that the pages name."""
+    mine = ready.restore(workspace, folder)
     mine.environ["HOME"] = str(folder)
     [jsonl] = blocks("jsonl")
     [csv] = blocks("csv")
@@ -144,9 +152,6 @@ def at_work(workspace: Workspace, folder: Path) -> Workspace:
     }
     for name, text in files.items():
         (folder / name).write_text(text)
-    mine.local("settings", daily_api_requests=15_000, duplicate_rules=False)
-    mine.org.oauth.register(replace(mine.org.oauth.apps[CLIENT], secret=None))
-    mine.stderr_of("login", expect=0)  # of one person's logins the org keeps the last five
     return mine
 
 
@@ -250,14 +255,14 @@ RUN_HERE = [block for block in blocks("sh") if is_run(block)]
 
 @pytest.mark.parametrize("block", RUN_HERE, ids=str)
 def test_every_line_does_what_its_page_says(
-    block: Block, workspace: Workspace, tmp_path: Path
+    block: Block, workspace: Workspace, ready: Checkpoint, tmp_path: Path
 ) -> None:
     alternatives = block.page.name == "cli.md"
-    mine = at_work(workspace, tmp_path)
+    mine = at_work(workspace, ready, tmp_path)
     for number, line in enumerate(commands(block)):
         if alternatives and number:
             (tmp_path / str(number)).mkdir()
-            mine = at_work(workspace, tmp_path / str(number))
+            mine = at_work(workspace, ready, tmp_path / str(number))
         prepared(mine, line)
         given = filled_in(workspace, SHORTER.get(line, line))
         ran = run(mine, given)

@@ -101,7 +101,7 @@ def test_a_file_that_was_changed_is_refused_with_its_place(kept, change, told):
     workspace, text = kept
     (workspace.folder / "edited.json").write_text(change(text))
     mirror = workspace.rows()
-    ran = workspace.run("apply", "edited.json", "--json")
+    ran = workspace.run_in_process("apply", "edited.json", "--json")
     assert ran.code == 2, ran.out
     assert told in ran.document["errors"][0]["message"]
     assert workspace.rows() == mirror

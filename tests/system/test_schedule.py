@@ -214,6 +214,6 @@ def test_a_secret_given_by_value_is_left_out_and_told(workspace: Workspace) -> N
 def test_a_wrong_schedule_is_told_with_exit_code_2(
     workspace: Workspace, arguments: tuple[str, ...], told: str
 ) -> None:
-    ran = workspace.run("schedule", *arguments, "--json")
+    ran = workspace.run_in_process("schedule", *arguments, "--json")
     assert ran.code == 2
     assert told in json.dumps(ran.document["errors"])

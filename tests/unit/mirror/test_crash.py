@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -16,44 +17,69 @@ from tests.unit.mirror.samples import edit, event, one, open_mirror, pull, remot
 
 ROOT = Path(__file__).resolve().parents[3]
 
-JOB = """
-import os, sys
+JOBS = """
+import json, os, sys
 from pathlib import Path
 from sfsync.mirror import staging
 from sfsync.mirror.database import Database
 from sfsync.model.activity import Effect
 from sfsync.model.activity import Person
+from sfsync.model.record import LocalId
 from tests.unit.mirror.samples import *
 
 staging.SETTLE_BATCH = 20
-path, fatal = Path(sys.argv[1]), int(sys.argv[2])
-mirror = open_mirror(path)
 count = 0
 
-def dying(method):
-    def wrapped(self, *given):
-        global count
-        count += 1
-        if count == fatal:
-            os._exit(9)  # no clean-up of any kind
-        return method(self, *given)
-    return wrapped
+def job(path, fatal):
+    mirror = open_mirror(path)
 
-Database.run, Database.run_many = dying(Database.run), dying(Database.run_many)
-pull(mirror, *(remote(number, phone="2") for number in range(60)), segment="All")
-mirror.events.keep([event(1)], source="test")
-who = Person("contact", LocalId(1), sid(0))
-mirror.events.apply([Effect(event(1), who, add_values={"clicks": 1})])
-mirror.close()
-print(count)
-""".replace("import *\n", "import *\nfrom sfsync.model.record import LocalId\n", 1)
+    def counted(method):
+        def wrapped(self, *given):
+            global count
+            count += 1
+            if count == fatal:
+                os._exit(9)  # no clean-up of any kind
+            return method(self, *given)
+        return wrapped
+
+    Database.run, Database.run_many = counted(Database.run), counted(Database.run_many)
+    pull(mirror, *(remote(number, phone="2") for number in range(60)), segment="All")
+    mirror.events.keep([event(1)], source="test")
+    who = Person("contact", LocalId(1), sid(0))
+    mirror.events.apply([Effect(event(1), who, add_values={"clicks": 1})])
+    mirror.close()
+
+def in_process(path, fatal):
+    # a process of its own, forked, so that nothing has to be imported again
+    read, write = os.pipe()
+    if not os.fork():
+        try:
+            job(Path(path), fatal)
+            os.write(write, str(count).encode())
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        statements = int(pipe.read() or 0)
+    return os.waitstatus_to_exitcode(os.wait()[1]), statements
+
+print(json.dumps([in_process(*each) for each in json.loads(sys.argv[1])]))
+"""
 
 
-def run_job(path: Path, fatal: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", JOB, str(path), str(fatal)],
+def run_jobs(*jobs: tuple[Path, int]) -> list[tuple[int, int]]:
+    """Do the job on each of these mirrors, one after another, each killed at a statement (0: never).
+
+    Returns:
+        For each job its exit code, and how many statements it ran if nothing killed it.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", JOBS, json.dumps([(str(path), fatal) for path, fatal in jobs])],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [(code, statements) for code, statements in json.loads(done.stdout)]
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +105,23 @@ def facts(path: Path) -> list[object]:
 
 
 def test_killed_at_any_statement_the_next_run_finishes_the_job(start: Path, tmp_path: Path) -> None:
-    whole = shutil.copy(start, tmp_path / "whole.db")
-    clean = run_job(whole, 0)
-    assert clean.returncode == 0, clean.stderr
-    statements = int(clean.stdout)
+    whole = Path(shutil.copy(start, tmp_path / "whole.db"))
+    [(code, statements)] = run_jobs((whole, 0))
+    assert code == 0
     expected = facts(whole)
     assert statements > 15
-    for fatal in sorted({2, 5, 8, 11, statements // 2, statements - 3, statements - 1, statements}):
-        path = Path(shutil.copy(start, tmp_path / f"{fatal}.db"))
-        assert run_job(path, fatal).returncode == 9
+    fatal = sorted({2, 5, 8, 11, statements // 2, statements - 3, statements - 1, statements})
+    paths = {at: Path(shutil.copy(start, tmp_path / f"{at}.db")) for at in fatal}
+    killed = run_jobs(*((path, at) for at, path in paths.items()))
+    assert [code for code, _ in killed] == [9] * len(fatal)
+    for path in paths.values():
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             assert connection.execute("SELECT guard FROM _sync").fetchone() == (0,)
-        again = run_job(path, 0)
-        assert again.returncode == 0, again.stderr
-        assert facts(path) == expected
+    again = run_jobs(*((path, 0) for path in paths.values()))
+    assert [code for code, _ in again] == [0] * len(fatal)
+    for at, path in paths.items():
+        assert facts(path) == expected, at
 
 
 def test_a_migration_that_is_killed_starts_over(tmp_path: Path) -> None:
