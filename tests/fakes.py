@@ -108,7 +108,7 @@ class Trouble:
     """What is to go wrong, each until it is used up or taken back.
 
     Attributes:
-        lost_replies: so many of the next writes are done, and nobody hears of it.
+        lost_replies: so many of the next writes are done, and their replies are lost.
         refused_requests: so many of the next requests are turned away at the door.
         deferred: a write for which this is true is put off by a lock.
         rejected: the org's code and words for a write that it does not take.
@@ -183,7 +183,7 @@ class FakeOrg:
         self.edit(record, IsDeleted=False, MasterRecordId=None)
 
     def purge(self, record: str) -> None:
-        """Out of the recycle bin: nobody will ever see it again."""
+        """Out of the recycle bin: no query finds it again."""
         del self.records[SalesforceId(record)]
 
     def merge(self, master: str, *losers: str, **fields: Any) -> None:

@@ -69,7 +69,7 @@ def without_keys(mapping: SyncMapping) -> SyncMapping:
 
 @dataclass
 class Sides:
-    """An org, a mirror, and somebody who runs sfsync between them.
+    """An org in memory, a mirror in a file, and runs of sfsync between them.
 
     Attributes:
         now: this machine's clock, which need not agree with the org's.
@@ -185,7 +185,7 @@ class Sides:
             yield connection
 
     def edit(self, sql: str, *parameters: Any) -> int:
-        """Somebody runs a statement with another tool; the id of the row it inserted, if it did."""
+        """Another program runs a statement; the id of the row it inserted, if it did."""
         _ = self.mirror
         with self.foreign() as connection:
             return connection.execute(sql, parameters).lastrowid or 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.scene import Scene, prepare
+from tests.crash.scene import Scene, prepare_work
 from tests.crash.sweep import TALLY, Tally
 from tests.system.prepared import open_workspace
 
@@ -31,7 +31,7 @@ def open_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
                 open_workspace(folder, **{"contacts": 12, "leads": 4, **org})
             )
             scene = Scene(workspace)
-            prepare(scene)
+            prepare_work(scene)
             return scene
 
         yield opened

@@ -1,6 +1,6 @@
-"""What is at stake: a workspace with work waiting on both sides, put back to the same start as often as needed.
+"""A workspace with work waiting on both sides, put back to the same start as often as needed.
 
-The org lives in the test's process and outlives every client. ``Scene.back`` puts the org's records
+The org lives in the test's process and outlives every client. ``Scene.restore`` puts the org's records
 and the mirror's file back to where they were when a place was marked; ids come out the same each
 time. Two ends are compared as ``Scene.end`` draws them: people by name instead of by id, without
 run ids and times.
@@ -39,11 +39,11 @@ TABLES = (
 )
 KEY_LINE = re.compile(r"^sfsync-ref: (.*)$", re.MULTILINE)
 
-End = dict[str, Any]
+FinalState = dict[str, Any]
 
 
 @dataclass
-class Held:
+class SidesSnapshot:
     """One place to go back to."""
 
     mirror: Path
@@ -52,56 +52,56 @@ class Held:
 
 @dataclass
 class Scene:
-    """A workspace and its org, and what the org was made to write since the last ``back``.
+    """A workspace and its org, and what the org was made to write since the last ``restore``.
 
     Attributes:
-        wrote: ``(record, fields that changed)`` for every write of a person or Task, by whomever.
-        made: how often each record came into being.
+        writes: ``(record, fields that changed)`` for every write of a person or Task, by whomever.
+        created: how often each record came into being.
     """
 
     workspace: Workspace
-    wrote: list[tuple[str, tuple[tuple[str, Any], ...]]] = field(default_factory=list)
-    made: Counter[str] = field(default_factory=Counter)
-    places: dict[str, Held] = field(default_factory=dict)
+    writes: list[tuple[str, tuple[tuple[str, Any], ...]]] = field(default_factory=list)
+    created: Counter[str] = field(default_factory=Counter)
+    checkpoints: dict[str, SidesSnapshot] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._put = self.state.put
-        self.state.put = self._noted  # type: ignore[method-assign]
+        self.state.put = self._put_and_note  # type: ignore[method-assign]
 
     @property
     def state(self) -> OrgState:
         return self.workspace.org.state
 
-    def _noted(self, table: Table, record_id: str, row: Row | None, **more: Any) -> None:
+    def _put_and_note(self, table: Table, record_id: str, row: Row | None, **more: Any) -> None:
         if row is not None and table.kind.name in {"Contact", "Lead", "Task"}:
             before = table.rows.get(record_id)
             new = {name: value for name, value in row.items() if (before or {}).get(name) != value}
             told = tuple(
                 sorted((name, str(value)) for name, value in new.items() if name not in STAMPS)
             )
-            self.wrote.append((made_of(table.kind.name, before or row), told))
+            self.writes.append((described(table.kind.name, before or row), told))
             if before is None:
-                self.made[made_of(table.kind.name, row)] += 1
+                self.created[described(table.kind.name, row)] += 1
         self._put(table, record_id, row, **more)
 
     # -- places
-    def mark(self, name: str) -> None:
+    def checkpoint(self, name: str) -> None:
         """Remember both sides as they are now."""
         copy = self.workspace.folder / f"{name}.mirror"
         shutil.copyfile(self.workspace.mirror, copy)
-        self.places[name] = Held(copy, Snapshot.of(self.state))
+        self.checkpoints[name] = SidesSnapshot(copy, Snapshot.of(self.state))
 
-    def back(self, name: str) -> None:
-        """Put both sides back to where they were then; a journal that a dead client left is gone too."""
-        held, mirror = self.places[name], self.workspace.mirror
+    def restore(self, name: str) -> None:
+        """Put both sides back to where they were then; a journal that a killed client left is gone too."""
+        held, mirror = self.checkpoints[name], self.workspace.mirror
         mirror.with_name(mirror.name + "-journal").unlink(missing_ok=True)
         shutil.copyfile(held.mirror, mirror)
         held.org.restore(self.state)
-        self.wrote.clear()
-        self.made.clear()
+        self.writes.clear()
+        self.created.clear()
 
     # -- ends
-    def end(self) -> End:
+    def final_state(self) -> FinalState:
         """Both sides, in words that do not depend on how one got there."""
         names = self._names()
         org = {
@@ -125,7 +125,9 @@ class Scene:
         }
 
     def _tasks(self) -> dict[str, int]:
-        return dict(Counter(made_of("Task", row) for row in self.state.table("Task").rows.values()))
+        return dict(
+            Counter(described("Task", row) for row in self.state.table("Task").rows.values())
+        )
 
     def _mirror(self, names: dict[str, str]) -> dict[str, list[Any]]:
         with closing(sqlite3.connect(self.workspace.mirror)) as connection:
@@ -155,14 +157,14 @@ class Scene:
 
         return {table: sorted(drawn(row) for row in rows) for table, rows in found.items()}
 
-    # -- truths that hold after any death
+    # -- what holds after any kill
     def check_file(self) -> None:
         """The mirror's file is whole."""
         with closing(sqlite3.connect(self.workspace.mirror)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
-    def in_doubt(self) -> tuple[int, int]:
+    def unsettled_counts(self) -> tuple[int, int]:
         """How many writes, and how many Tasks, were sent and not settled."""
         with closing(sqlite3.connect(self.workspace.mirror)) as connection:
             return tuple(
@@ -178,7 +180,7 @@ def seen(name: str) -> bool:
     return name not in STAMPS and not name.startswith("_")
 
 
-def made_of(sobject: str, row: Row) -> str:
+def described(sobject: str, row: Row) -> str:
     """A record by what it is about: a Task by its event, a person by address or name."""
     if sobject != "Task":
         return f"{sobject} {row.get('Email') or row.get('LastName')}"
@@ -206,7 +208,7 @@ def differences(left: Any, right: Any, path: str = "") -> list[str]:
 
 
 # -- the work --------------------------------------------------------------------------------------
-def prepare(scene: Scene) -> None:
+def prepare_work(scene: Scene) -> None:
     """Work for all the verbs: edits on both sides, a delete, a merge, a converted Lead, new people, events."""
     workspace = scene.workspace
     contacts, leads = workspace.people(), workspace.people("Lead")
@@ -280,7 +282,7 @@ def events(scene: Scene) -> str:
     return "".join(json.dumps(each) + "\n" for each in [*told, nameless]) + "this is no event\n"
 
 
-def meanwhile(scene: Scene) -> None:
+def change_both_sides(scene: Scene) -> None:
     """Both sides go on: something for each verb of a sync."""
     workspace = scene.workspace
     contacts = workspace.people()

@@ -1,17 +1,17 @@
-"""Die at one place, run the same command again, finish the work, and compare with the run that never died."""
+"""Kill a command at one point, run it again, finish the work, and compare with the run that was not killed."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.crash.dying import Life, Point, points
-from tests.crash.scene import End, Scene, differences, meanwhile
+from tests.crash.killable import KillPlan, Point, points
+from tests.crash.scene import FinalState, Scene, change_both_sides, differences
 
 Command = tuple[str, ...]
 WORK: tuple[Command, ...] = (("pull",), ("push",), ("push-activity", "events.jsonl"), ("sync",))
 DONE = (0, 3)
-DEADLY = {"die", "kill"}
+DEADLY = {"simulated kill", "kill"}
 
 
 @dataclass
@@ -55,30 +55,30 @@ TALLY = Tally()
 
 
 @dataclass(frozen=True)
-class Undisturbed:
+class Reference:
     """A command that nobody disturbed, and the runs after it until all was quiet.
 
     Attributes:
-        place: where both sides stood before it.
+        checkpoint: where both sides stood before it.
         passed: how often it passed each place.
-        end: both sides afterwards.
-        wrote: what the org was made to write.
-        made: what records came into being.
+        final_state: both sides afterwards.
+        writes: what the org was made to write.
+        created: what records came into being.
     """
 
     command: Command
-    place: str
+    checkpoint: str
     passed: Counter[str]
-    end: End
-    wrote: Counter[Any]
-    made: Counter[str]
+    final_state: FinalState
+    writes: Counter[Any]
+    created: Counter[str]
 
 
 class Program(Protocol):
     """Something that runs sfsync's commands against a scene."""
 
-    def run(self, life: Life, *command: str) -> dict[str, Any] | None:
-        """Run a command; its JSON document, or None where the process died."""
+    def run(self, plan: KillPlan, *command: str) -> dict[str, Any] | None:
+        """Run a command; its JSON document, or None where it was killed."""
         ...
 
 
@@ -87,60 +87,59 @@ class Sweep:
     """A scene, a program, and the work it has to do.
 
     Attributes:
-        ender: runs the commands that are to meet their end, where that is not the program itself.
-        deaths: how many of the commands died.
-        doubtful: how many deaths left writes, and Tasks, of which nobody knew whether they had
-            arrived.
+        killable: runs the commands that are to be interrupted, where that is not the program itself.
+        kills: how many of the commands were killed.
+        unsettled: how many kills left writes, and Tasks, whose outcome was unknown.
     """
 
     scene: Scene
     program: Program
-    ender: Program | None = None
-    deaths: int = 0
-    doubtful: Counter[str] = field(default_factory=Counter)
+    killable: Program | None = None
+    kills: int = 0
+    unsettled: Counter[str] = field(default_factory=Counter)
 
-    def undisturbed(self, work: Iterable[Command] = WORK) -> list[Undisturbed]:
+    def record_references(self, work: Iterable[Command] = WORK) -> list[Reference]:
         """Do it all once, and each command again from where it began, until all is quiet."""
         places = []
         for command in work:
             if command == ("sync",):
-                meanwhile(self.scene)
+                change_both_sides(self.scene)
             places.append((command, f"before-{command[0]}"))
-            self.scene.mark(places[-1][1])
-            self.run(Life(), *command)
-        return [self._alone(command, place) for command, place in places]
+            self.scene.checkpoint(places[-1][1])
+            self.run(KillPlan(), *command)
+        return [self._reference_of(command, place) for command, place in places]
 
-    def _alone(self, command: Command, place: str) -> Undisturbed:
-        self.scene.back(place)
-        life = Life()
+    def _reference_of(self, command: Command, place: str) -> Reference:
+        self.scene.restore(place)
+        plan = KillPlan()
         TALLY.runs += 1
-        (self.ender or self.program).run(life, *command)
-        self.quiet()
-        end, wrote = self.scene.end(), self._wrote()
-        return Undisturbed(command, place, life.passed, end, wrote, self.scene.made.copy())
+        (self.killable or self.program).run(plan, *command)
+        self.run_until_quiet()
+        end, wrote = self.scene.final_state(), self._wrote()
+        return Reference(command, place, plan.passed, end, wrote, self.scene.created.copy())
 
-    def run(self, life: Life, *command: str) -> dict[str, Any] | None:
+    def run(self, plan: KillPlan, *command: str) -> dict[str, Any] | None:
         """Run a command to its end."""
         TALLY.runs += 1
-        return self.program.run(life, *command)
+        return self.program.run(plan, *command)
 
-    def done(self, *command: str) -> None:
+    def run_to_success(self, *command: str) -> None:
         """Run a command that has to do its work."""
-        document = self.run(Life(), *command)
+        document = self.run(KillPlan(), *command)
         assert document is not None
         assert document["exit_code"] in DONE, document
 
-    def quiet(self) -> None:
+    def run_until_quiet(self) -> None:
         """Run on until nothing is written in the org; one run has to do, and a second one to see."""
         for _ in range(2):
-            before = len(self.scene.wrote)
-            self.done("sync")
-            if len(self.scene.wrote) == before:
+            before = len(self.scene.writes)
+            self.run_to_success("sync")
+            if len(self.scene.writes) == before:
                 return
-        raise AssertionError(f"still writing: {self.scene.wrote[before:]}")
+        raise AssertionError(f"still writing: {self.scene.writes[before:]}")
 
-    def disturbed(
-        self, told: Undisturbed, *ends: tuple[Point, str], then: Command | None = None
+    def check_interrupted(
+        self, reference: Reference, *ends: tuple[Point, str], then: Command | None = None
     ) -> list[str]:
         """Let a command meet its end at a point, run on, and tell how the outcome differs: not at all.
 
@@ -149,44 +148,49 @@ class Sweep:
             each.
             then: what is run instead of the same command again.
         """
-        self.scene.back(told.place)
+        self.scene.restore(reference.checkpoint)
         for number, (point, act) in enumerate(ends):
-            life = Life.until(point, act)
-            TALLY.note(told.command, point, act)
-            document = (self.ender or self.program).run(
-                life, *((then or told.command) if number else told.command)
+            plan = KillPlan.until(point, act)
+            TALLY.note(reference.command, point, act)
+            document = (self.killable or self.program).run(
+                plan, *((then or reference.command) if number else reference.command)
             )
-            self.deaths += document is None
-            if number and life.passed[point[0]] < point[1]:
+            self.kills += document is None
+            if number and plan.passed[point[0]] < point[1]:
                 continue  # the rest of the work does not come by there
-            assert life.passed[point[0]] >= point[1], f"{point} was never passed"
+            assert plan.passed[point[0]] >= point[1], f"{point} was never passed"
             assert (document is None) == (act in DEADLY), document
             self.scene.check_file()
-            writes, tasks = self.scene.in_doubt()
-            self.doubtful.update(writes=bool(writes), tasks=bool(tasks))
-        self.done(*(then or told.command))
-        self.quiet()
+            writes, tasks = self.scene.unsettled_counts()
+            self.unsettled.update(writes=bool(writes), tasks=bool(tasks))
+        self.run_to_success(*(then or reference.command))
+        self.run_until_quiet()
         self.scene.check_file()
-        return list(self._differences(told))
+        return list(self._differences(reference))
 
-    def _differences(self, told: Undisturbed) -> Iterator[str]:
-        if self.scene.in_doubt() != (0, 0):
-            yield f"still in doubt: {self.scene.in_doubt()}"
-        yield from differences(told.end, self.scene.end())
-        for name, count in self.scene.made.items():
-            if count != told.made[name]:
-                yield f"{name} was made {count} times, not {told.made[name]}"
-        if self._wrote() != told.wrote:
-            yield f"written: {self._wrote() - told.wrote}, not {told.wrote - self._wrote()}"
+    def _differences(self, reference: Reference) -> Iterator[str]:
+        if self.scene.unsettled_counts() != (0, 0):
+            yield f"still in doubt: {self.scene.unsettled_counts()}"
+        yield from differences(reference.final_state, self.scene.final_state())
+        for name, count in self.scene.created.items():
+            if count != reference.created[name]:
+                yield f"{name} was made {count} times, not {reference.created[name]}"
+        if self._wrote() != reference.writes:
+            yield f"written: {self._wrote() - reference.writes}, not {reference.writes - self._wrote()}"
 
     def _wrote(self) -> Counter[Any]:
         """Writes by record; a Task that is sent again with its key and the same values changes nothing."""
         return Counter(
-            write for write in self.scene.wrote if write[1] or not write[0].startswith("Task")
+            write for write in self.scene.writes if write[1] or not write[0].startswith("Task")
         )
 
-    def everywhere(
-        self, told: Iterable[Undisturbed], act: str = "die", *, names: str = "", every: int = 1
+    def check_everywhere(
+        self,
+        references: Iterable[Reference],
+        act: str = "simulated kill",
+        *,
+        names: str = "",
+        every: int = 1,
     ) -> dict[str, list[str]]:
         """Every command, at every point (of these names, where some are given): what went wrong where.
 
@@ -196,13 +200,13 @@ class Sweep:
         wanted = names.split()
         places = [
             (each, point)
-            for each in told
+            for each in references
             for point in points(each.passed)
             if not wanted or point[0] in wanted
         ]
         wrong = {}
         for each, point in places[::every]:
-            found = self.disturbed(each, (point, act))
+            found = self.check_interrupted(each, (point, act))
             if found:
                 wrong[f"{' '.join(each.command)}: {act} at {point[0]} {point[1]}"] = found
         return wrong

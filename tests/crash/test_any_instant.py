@@ -13,9 +13,9 @@ import pytest
 
 from sfsync import failpoints
 from tests.crash.conftest import BARE
-from tests.crash.dying import Program, points, small_steps
+from tests.crash.killable import KillableProgram, points, small_steps
 from tests.crash.scene import Scene
-from tests.crash.sweep import Sweep, Undisturbed
+from tests.crash.sweep import Reference, Sweep
 
 pytestmark = [
     pytest.mark.timeout(
@@ -23,7 +23,7 @@ pytestmark = [
     ),  # a run that is told to stop has a timer of its own
     pytest.mark.filterwarnings(
         "ignore::pytest.PytestUnraisableExceptionWarning"
-    ),  # the dead close no files
+    ),  # a killed run closes no files
 ]
 
 ORGS = {"keys": {}, "no keys": BARE, "bulk": {}}
@@ -33,7 +33,7 @@ IN_DOUBT = "push.journaled push.sent activity.marked activity.sent call.answered
 @dataclass
 class Case:
     sweep: Sweep
-    told: list[Undisturbed]
+    references: list[Reference]
 
 
 @pytest.fixture(
@@ -44,8 +44,8 @@ def case(request: pytest.FixtureRequest, open_scene: Callable[..., Scene]) -> It
     """All the work, done once without any disturbance, on each kind of org."""
     scene = open_scene(**ORGS[request.param])
     with small_steps():
-        sweep = Sweep(scene, Program(scene, bulk=request.param == "bulk"))
-        yield Case(sweep, sweep.undisturbed())
+        sweep = Sweep(scene, KillableProgram(scene, bulk=request.param == "bulk"))
+        yield Case(sweep, sweep.record_references())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
@@ -64,7 +64,7 @@ def step(request: pytest.FixtureRequest, every: dict[str, int]) -> int:
 
 
 def test_the_work_passes_every_named_place_and_leaves_nothing_to_do(case: Case) -> None:
-    passed = {name for told in case.told for name in told.passed}
+    passed = {name for reference in case.references for name in reference.passed}
     elsewhere = {"doubt.looked_up"} | {
         name for name in failpoints.NAMES if name.startswith("auth.")
     }
@@ -72,36 +72,40 @@ def test_the_work_passes_every_named_place_and_leaves_nothing_to_do(case: Case) 
     bulk = case.sweep.program.bulk
 
     assert passed == (failpoints.NAMES - elsewhere - (set() if bulk else by_bulk))
-    assert all(told.wrote for told in case.told), "every command has something to write in the org"
-    assert max(case.told[-2].made.values()) == 1
+    assert all(reference.writes for reference in case.references), (
+        "every command has something to write in the org"
+    )
+    assert max(case.references[-2].created.values()) == 1
 
 
 @pytest.mark.always
 @pytest.mark.parametrize("case", ["keys"], indirect=True)
 def test_killed_where_something_is_in_doubt_nothing_is_sent_twice(case: Case) -> None:
     """A slice for every change."""
-    assert not case.sweep.everywhere(case.told, names=IN_DOUBT, every=7)
-    assert case.sweep.deaths
+    assert not case.sweep.check_everywhere(case.references, names=IN_DOUBT, every=7)
+    assert case.sweep.kills
 
 
 @sizes({"keys": 13, "no keys": 12, "bulk": 59})
 def test_a_process_killed_at_any_place_is_as_if_it_had_never_been(case: Case, step: int) -> None:
-    wrong = case.sweep.everywhere(case.told, every=step)
+    wrong = case.sweep.check_everywhere(case.references, every=step)
 
     assert not wrong
-    assert case.sweep.deaths
-    assert case.sweep.doubtful["writes"]
-    assert case.sweep.doubtful["tasks"]
+    assert case.sweep.kills
+    assert case.sweep.unsettled["writes"]
+    assert case.sweep.unsettled["tasks"]
 
 
 @sizes({"keys": 7, "no keys": 5, "bulk": 61})
 def test_an_answer_that_never_comes_is_looked_up_and_not_repeated(case: Case, step: int) -> None:
-    case.sweep.doubtful.clear()
+    case.sweep.unsettled.clear()
 
-    assert not case.sweep.everywhere(case.told, "lose", names="call.answered", every=step)
+    assert not case.sweep.check_everywhere(
+        case.references, "lose", names="call.answered", every=step
+    )
     if step == 1:
-        assert case.sweep.doubtful["writes"]
-        assert case.sweep.doubtful["tasks"]
+        assert case.sweep.unsettled["writes"]
+        assert case.sweep.unsettled["tasks"]
 
 
 @sizes({"keys": 31, "no keys": 37, "bulk": 151}, {"keys": 1, "no keys": 2, "bulk": 3})
@@ -109,7 +113,7 @@ def test_an_answer_that_never_comes_is_looked_up_and_not_repeated(case: Case, st
 def test_a_disk_that_fails_and_a_signal_lose_nothing(case: Case, step: int, act: str) -> None:
     named = " ".join(sorted(failpoints.NAMES))
 
-    assert not case.sweep.everywhere(case.told, act, names=named, every=step)
+    assert not case.sweep.check_everywhere(case.references, act, names=named, every=step)
 
 
 @sizes({"keys": 151, "no keys": 97, "bulk": 997}, {"keys": 5, "no keys": 5, "bulk": 23})
@@ -117,16 +121,18 @@ def test_a_run_that_dies_while_it_makes_good_an_earlier_death_is_made_good_too(
     case: Case, step: int
 ) -> None:
     wrong, number = {}, 0
-    for told in case.told:
-        for first in points(told.passed):
+    for reference in case.references:
+        for first in points(reference.passed):
             for second in (
                 ("doubt.looked_up", 1),
                 *((name, nth) for name in ("call.begun", "call.answered") for nth in range(1, 5)),
             ):
                 number += 1
                 if first[0] in IN_DOUBT.split() and number % step == 0:
-                    found = case.sweep.disturbed(told, (first, "die"), (second, "die"))
-                    wrong |= {(told.command, first, second): found} if found else {}
+                    found = case.sweep.check_interrupted(
+                        reference, (first, "simulated kill"), (second, "simulated kill")
+                    )
+                    wrong |= {(reference.command, first, second): found} if found else {}
 
     assert not wrong
 
@@ -134,16 +140,18 @@ def test_a_run_that_dies_while_it_makes_good_an_earlier_death_is_made_good_too(
 @sizes({"keys": 29, "no keys": 23, "bulk": 197}, {"keys": 1, "no keys": 2, "bulk": 5})
 def test_whatever_verb_comes_next_the_end_is_the_same(case: Case, step: int) -> None:
     wrong, number = {}, 0
-    for told in case.told:
-        for point in points(told.passed):
+    for reference in case.references:
+        for point in points(reference.passed):
             for then in (("pull",), ("push-activity",), ("sync",)):
                 number += 1
                 if (
-                    told.command[0] != "pull"
+                    reference.command[0] != "pull"
                     and point[0] in IN_DOUBT.split()
                     and number % step == 0
                 ):
-                    found = case.sweep.disturbed(told, (point, "die"), then=then)
-                    wrong |= {(told.command, point, then): found} if found else {}
+                    found = case.sweep.check_interrupted(
+                        reference, (point, "simulated kill"), then=then
+                    )
+                    wrong |= {(reference.command, point, then): found} if found else {}
 
     assert not wrong

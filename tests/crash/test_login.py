@@ -49,7 +49,7 @@ def expire(workspace: Workspace) -> None:
     assert reply.status_code == 200, reply.text
 
 
-def dying(workspace: Workspace, place: str) -> Workspace:
+def killed_at(workspace: Workspace, place: str) -> Workspace:
     """The same workspace, where every command is killed at a place."""
     return replace(workspace, environ=workspace.environ | {"SFSYNC_FAILPOINTS": f"{place}=kill"})
 
@@ -92,7 +92,7 @@ def test_a_disk_that_fails_after_the_refresh_is_told_and_a_login_heals(
 @BROWSER_LEFT_ALONE
 @pytest.mark.parametrize("place", ["auth.code_received", "auth.token_received"])
 def test_killed_while_logging_in_the_login_before_holds(workspace: Workspace, place: str) -> None:
-    ended = dying(workspace, place).log_in()
+    ended = killed_at(workspace, place).log_in()
 
     assert ended.code == KILLED, ended
     assert workspace.run("whoami").code == 0
@@ -100,7 +100,7 @@ def test_killed_while_logging_in_the_login_before_holds(workspace: Workspace, pl
 
 @BROWSER_LEFT_ALONE
 def test_killed_as_soon_as_the_new_login_is_kept_it_holds(workspace: Workspace) -> None:
-    assert dying(workspace, "auth.token_stored").log_in().code == KILLED
+    assert killed_at(workspace, "auth.token_stored").log_in().code == KILLED
     assert workspace.run("whoami").code == 0
 
 
@@ -134,49 +134,49 @@ def test_killed_while_it_signs_anew_the_next_command_signs_again(
 
 def renew_at_once(workspace: Workspace, rounds: int) -> None:
     """Both are refused with the same token at the same moment; one renews, the other takes what it has kept."""
-    with meeting_at(workspace) as meeting:
+    with request_barrier(workspace) as barrier:
         for number in range(1, rounds + 1):
             expire(workspace)
-            meeting.expect(2)
+            barrier.expect(2)
             both = [workspace.start("whoami", "--json") for _ in range(2)]
             ends = [workspace.finish(each) for each in both]
 
             assert [each.code for each in ends] == [0, 0], ends
-            assert meeting.came == 2, "both were refused with the same token, at the same time"
-            assert meeting.refreshes == number, (
+            assert barrier.arrived == 2, "both were refused with the same token, at the same time"
+            assert barrier.refreshes == number, (
                 "one of the two renews, the other takes what it has kept"
             )
 
 
 @contextmanager
-def meeting_at(workspace: Workspace) -> Iterator["Meeting"]:
+def request_barrier(workspace: Workspace) -> Iterator["RequestBarrier"]:
     """For the length of a block, whoever asks waits at this workspace's org for the other."""
-    meeting = Meeting(workspace)
+    barrier = RequestBarrier(workspace)
     try:
-        yield meeting
+        yield barrier
     finally:
-        meeting.over()
+        barrier.remove()
 
 
-class Meeting:
+class RequestBarrier:
     """At the org's door: who asks for an identity waits until as many as expected have come."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self.came = self.refreshes = self._wanted = 0
+        self.arrived = self.refreshes = self._wanted = 0
         self._all_here = asyncio.Event()
         self._door = workspace.org.app
         self._app, self._door._app = self._door._app, self._answer
 
-    def over(self) -> None:
+    def remove(self) -> None:
         self._door._app = self._app
 
     def expect(self, number: int) -> None:
-        self.came, self._wanted, self._all_here = 0, number, asyncio.Event()
+        self.arrived, self._wanted, self._all_here = 0, number, asyncio.Event()
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"].startswith("/id/") and self.came < self._wanted:
-            self.came += 1
-            if self.came == self._wanted:
+        if scope["path"].startswith("/id/") and self.arrived < self._wanted:
+            self.arrived += 1
+            if self.arrived == self._wanted:
                 self._all_here.set()
             await self._all_here.wait()
         self.refreshes += scope["path"].endswith("/services/oauth2/token")

@@ -11,10 +11,10 @@ import pytest
 
 from sfsync import failpoints
 from tests.crash.conftest import BARE
-from tests.crash.dying import Program, points
+from tests.crash.killable import KillableProgram, points
 from tests.crash.processes import Processes
 from tests.crash.scene import Scene
-from tests.crash.sweep import WORK, Sweep, Undisturbed
+from tests.crash.sweep import WORK, Reference, Sweep
 
 pytestmark = pytest.mark.timeout(3_600)
 WORK_BY_NAME = {command[0]: command for command in WORK}
@@ -23,7 +23,7 @@ WORK_BY_NAME = {command[0]: command for command in WORK}
 @dataclass
 class Case:
     sweep: Sweep
-    told: dict[str, Undisturbed]
+    references: dict[str, Reference]
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def case(open_scene: Callable[..., Scene]) -> Case:
 
 def opened(scene: Scene, *, bulk: bool = False) -> Case:
     scene.workspace.org.bulk.settings.in_progress_polls = 0
-    sweep = Sweep(scene, Program(scene, bulk=bulk), Processes(scene, bulk=bulk))
-    return Case(sweep, {told.command[0]: told for told in sweep.undisturbed()})
+    sweep = Sweep(scene, KillableProgram(scene, bulk=bulk), Processes(scene, bulk=bulk))
+    return Case(sweep, {reference.command[0]: reference for reference in sweep.record_references()})
 
 
 @pytest.mark.xdist_group("processes")
@@ -52,7 +52,7 @@ def opened(scene: Scene, *, bulk: bool = False) -> Case:
 def test_a_process_ended_from_outside_leaves_nothing_undone(
     case: Case, command: str, point: tuple[str, int], act: str
 ) -> None:
-    assert not case.sweep.disturbed(case.told[command], (point, act))
+    assert not case.sweep.check_interrupted(case.references[command], (point, act))
 
 
 @pytest.mark.crash
@@ -62,11 +62,11 @@ def test_a_process_ended_from_outside_leaves_nothing_undone(
 def test_ended_at_any_named_place_the_next_run_finishes_the_job(
     case: Case, command: str, act: str
 ) -> None:
-    told = case.told[command]
+    reference = case.references[command]
     wrong = {}
-    for point in points(told.passed):
+    for point in points(reference.passed):
         if act == "kill" or point[0] != "commit":
-            found = case.sweep.disturbed(told, (point, act))
+            found = case.sweep.check_interrupted(reference, (point, act))
             wrong |= {point: found} if found else {}
 
     assert not wrong
@@ -78,7 +78,7 @@ def test_ended_at_any_named_place_the_next_run_finishes_the_job(
     "name", ["push.journaled", "push.sent", "activity.marked", "activity.sent"]
 )
 def test_without_keys_in_the_org_what_was_sent_is_found_again(bare: Case, name: str) -> None:
-    assert not bare.sweep.everywhere(bare.told.values(), "kill", names=name)
+    assert not bare.sweep.check_everywhere(bare.references.values(), "kill", names=name)
 
 
 @pytest.mark.crash
@@ -89,7 +89,7 @@ def test_without_keys_in_the_org_what_was_sent_is_found_again(bare: Case, name: 
 def test_a_bulk_job_goes_on_without_its_process_and_is_not_made_twice(
     bulk: Case, name: str
 ) -> None:
-    assert not bulk.sweep.everywhere(bulk.told.values(), "kill", names=name)
+    assert not bulk.sweep.check_everywhere(bulk.references.values(), "kill", names=name)
 
 
 @pytest.fixture(scope="module")

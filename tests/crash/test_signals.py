@@ -17,38 +17,38 @@ SIGNALS = [(signal.SIGTERM, "term", 143), (signal.SIGINT, "int", 130)]
 
 
 @dataclass
-class Undisturbed:
+class Reference:
     """What the org was made to write by a push that nobody disturbed."""
 
-    wrote: Counter[Any]
-    made: Counter[str]
+    writes: Counter[Any]
+    created: Counter[str]
 
 
 @pytest.fixture(scope="module")
-def at_rest(open_scene: Callable[..., Scene]) -> tuple[Scene, Undisturbed]:
+def at_rest(open_scene: Callable[..., Scene]) -> tuple[Scene, Reference]:
     """Pulled, so that all there is to do is to push; and how that ends, one record of it refused."""
     scene = open_scene()
     scene.workspace.do_in_process("pull")
-    scene.mark("pulled")
-    scene.back("pulled")
+    scene.checkpoint("pulled")
+    scene.restore("pulled")
     assert scene.workspace.run_in_process("push", "--json").code == 3
-    return scene, Undisturbed(Counter(scene.wrote), scene.made.copy())
+    return scene, Reference(Counter(scene.writes), scene.created.copy())
 
 
 @pytest.fixture
-def scene(at_rest: tuple[Scene, Undisturbed]) -> Scene:
+def scene(at_rest: tuple[Scene, Reference]) -> Scene:
     """Pulled, and nothing pushed yet."""
-    at_rest[0].back("pulled")
+    at_rest[0].restore("pulled")
     return at_rest[0]
 
 
 @pytest.fixture
-def told(at_rest: tuple[Scene, Undisturbed]) -> Undisturbed:
+def reference(at_rest: tuple[Scene, Reference]) -> Reference:
     return at_rest[1]
 
 
 def unsettled(scene: Scene) -> int:
-    return sum(scene.in_doubt())
+    return sum(scene.unsettled_counts())
 
 
 def stopped_runs(scene: Scene) -> list[str]:
@@ -60,26 +60,26 @@ def stopped_runs(scene: Scene) -> list[str]:
 
 @pytest.mark.parametrize(("number", "act", "code"), SIGNALS)
 def test_the_batch_under_way_is_finished_kept_and_told(
-    scene: Scene, told: Undisturbed, number: signal.Signals, act: str, code: int
+    scene: Scene, reference: Reference, number: signal.Signals, act: str, code: int
 ) -> None:
     ran = scene.workspace.run("push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act}")
 
     assert ran.code == code, ran
     assert (ran.document["status"], ran.document["exit_code"]) == ("interrupted", code)
     assert "Traceback" not in ran.err
-    assert scene.wrote, "what was journaled has been sent"
+    assert scene.writes, "what was journaled has been sent"
     assert unsettled(scene) == 0, "and its outcome was kept"
     assert stopped_runs(scene)[-1] == "interrupted"
     assert scene.workspace.run_in_process("push", "--json").code == 0, (
         "what was refused is put aside already"
     )
-    assert (Counter(scene.wrote), scene.made) == (told.wrote, told.made)
+    assert (Counter(scene.writes), scene.created) == (reference.writes, reference.created)
 
 
 @pytest.mark.always
 @pytest.mark.parametrize(("number", "act", "code"), SIGNALS)
 def test_asked_twice_it_ends_at_once_and_the_next_run_looks_before_it_repeats(
-    scene: Scene, told: Undisturbed, number: signal.Signals, act: str, code: int
+    scene: Scene, reference: Reference, number: signal.Signals, act: str, code: int
 ) -> None:
     ran = scene.workspace.run(
         "push", "--json", SFSYNC_FAILPOINTS=f"push.journaled={act},push.sent={act}"
@@ -87,16 +87,16 @@ def test_asked_twice_it_ends_at_once_and_the_next_run_looks_before_it_repeats(
 
     assert ran.code == code, ran
     assert ran.document["status"] == "interrupted"
-    assert scene.wrote, "the org has it"
+    assert scene.writes, "the org has it"
     assert unsettled(scene) > 0, "and nobody waited to keep that"
     assert scene.workspace.run_in_process("push", "--json").code == 3
     assert unsettled(scene) == 0
-    assert (Counter(scene.wrote), scene.made) == (told.wrote, told.made)
+    assert (Counter(scene.writes), scene.created) == (reference.writes, reference.created)
 
 
 @pytest.mark.parametrize(("number", "act", "code"), SIGNALS)
 def test_while_the_org_keeps_it_waiting_the_second_signal_ends_it(
-    scene: Scene, told: Undisturbed, number: signal.Signals, act: str, code: int
+    scene: Scene, reference: Reference, number: signal.Signals, act: str, code: int
 ) -> None:
     """The first signal comes at a named place, the second one while a call hangs."""
     door, hung = scene.workspace.org.app, []
@@ -121,9 +121,9 @@ def test_while_the_org_keeps_it_waiting_the_second_signal_ends_it(
     assert ran.code == code, ran
     assert ran.document["status"] == "interrupted"
     assert "Traceback" not in ran.err
-    assert not scene.wrote
+    assert not scene.writes
     assert scene.workspace.run_in_process("push", "--json").code == 3
-    assert (Counter(scene.wrote), scene.made) == (told.wrote, told.made)
+    assert (Counter(scene.writes), scene.created) == (reference.writes, reference.created)
 
 
 def ended(process: subprocess.Popen[str]) -> CommandResult:

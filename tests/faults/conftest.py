@@ -1,4 +1,4 @@
-"""Pairs of an org and a mirror for the tests of trouble; see ``pair``."""
+"""Local orgs, each with its mirror, for the tests of faults; see ``local_sides``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 import stamina
 
-from tests.faults.pair import Opener, Pair, Pairs
+from tests.faults.local_sides import LocalOrgs, LocalSides, OpenSides
 
 
 @pytest.fixture(autouse=True)
@@ -17,24 +17,26 @@ def no_waiting() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def pairs() -> Iterator[Pairs]:
+def local_orgs() -> Iterator[LocalOrgs]:
     """Stops the orgs at the module's end, all at once: that takes less time than one by one."""
-    with Pairs() as opened:
+    with LocalOrgs() as opened:
         yield opened
 
 
 @pytest.fixture
-def open_one(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opener]:
-    """Opens pairs for one test; takes what ``Pairs.open`` takes."""
+def open_sides(
+    local_orgs: LocalOrgs, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OpenSides]:
+    """Opens orgs with their mirrors for one test; takes what ``LocalOrgs.open`` takes."""
     with ExitStack() as stack:
 
-        def opener(**given: object) -> Pair:
-            return stack.enter_context(pairs.open(tmp_path_factory.mktemp("pair"), **given))
+        def opened(**given: object) -> LocalSides:
+            return stack.enter_context(local_orgs.open(tmp_path_factory.mktemp("sides"), **given))
 
-        yield opener
+        yield opened
 
 
 @pytest.fixture
-def pair(open_one: Callable[..., Pair]) -> Pair:
+def sides(open_sides: Callable[..., LocalSides]) -> LocalSides:
     """A dozen people, pulled, everything at rest."""
-    return open_one()
+    return open_sides()

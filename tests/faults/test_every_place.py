@@ -1,4 +1,4 @@
-"""Every fault at every kind of call: it strikes once, the verbs are run again, and the org's own dump is judged.
+"""Every fault at every kind of call: it applies once, the verbs are run again, and the org's own dump is judged.
 
 What a fault does for good, and faults of several calls at once, are in ``test_network`` and
 ``test_refusals``.
@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.faults.day import a_day, tried
-from tests.faults.pair import Opener, Pair
-from tests.faults.relay import Change, relaying
-from tests.faults.wire import BREAKS, NO_TLS, Break, Wire
+from tests.faults.garbling_proxy import Change, garbling_proxy
+from tests.faults.local_sides import LocalSides, OpenSides
+from tests.faults.network_faults import NETWORK_FAULTS, NO_TLS, FaultyAdapter, NetworkFault
+from tests.faults.workload import run_tolerating_errors, start_workload
 from tests.unit.salesforce.web import Answer
 
 
@@ -60,16 +60,18 @@ PLACES = {
 }
 
 Struck = Callable[[], int]
-Fault = Callable[[Pair, Place], Any]
+Fault = Callable[[LocalSides, Place], Any]
 
 
 def broken(what: str) -> Fault:
     """The network does this."""
 
     @contextmanager
-    def fault(pair: Pair, place: Place) -> Iterator[Struck]:
-        pair.adapter = wire = Wire(Break(what, f"^{place.method} .*{place.path}"))
-        yield lambda: wire.struck
+    def fault(sides: LocalSides, place: Place) -> Iterator[Struck]:
+        sides.adapter = adapter = FaultyAdapter(
+            NetworkFault(what, f"^{place.method} .*{place.path}")
+        )
+        yield lambda: adapter.struck
 
     return fault
 
@@ -78,9 +80,9 @@ def told(name: str, **args: Any) -> Fault:
     """The org says this instead of answering."""
 
     @contextmanager
-    def fault(pair: Pair, place: Place) -> Iterator[Struck]:
-        pair.trouble(name, place.path, method=place.method, **args)
-        yield lambda: pair.fired
+    def fault(sides: LocalSides, place: Place) -> Iterator[Struck]:
+        sides.add_fault(name, place.path, method=place.method, **args)
+        yield lambda: sides.faults_fired
 
     return fault
 
@@ -89,11 +91,11 @@ def garbled(change: Change) -> Fault:
     """The org does what it was asked, and this becomes of its answer."""
 
     @contextmanager
-    def fault(pair: Pair, place: Place) -> Iterator[Struck]:
-        with relaying(pair.local.url, f"^{place.method} .*{place.path}", change) as relay:
-            pair.url = relay.url
-            yield lambda: relay.struck
-            pair.url = ""
+    def fault(sides: LocalSides, place: Place) -> Iterator[Struck]:
+        with garbling_proxy(sides.local.url, f"^{place.method} .*{place.path}", change) as proxy:
+            sides.url = proxy.url
+            yield lambda: proxy.struck
+            sides.url = ""
 
     return fault
 
@@ -103,7 +105,7 @@ def half(answer: Answer) -> Answer:
 
 
 FAULTS: dict[str, Fault] = {
-    **{what: broken(what) for what in BREAKS if what not in NO_TLS},
+    **{what: broken(what) for what in NETWORK_FAULTS if what not in NO_TLS},
     "the reply is lost": told("lose_reply"),
     "the reply breaks off": told("truncate"),
     "a 500": told("status", status=500),
@@ -155,27 +157,27 @@ def cells() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("fault", "place"), list(cells()))
 def test_whatever_goes_wrong_at_whatever_call_nothing_is_lost_or_there_twice(
-    open_one: Opener, fault: str, place: str
+    open_sides: OpenSides, fault: str, place: str
 ) -> None:
     at = PLACES[place]
-    pair = open_one(contacts=450 if at.edited else 260 if at.many else 12)
-    day = a_day(pair)
-    pair.bulk = at.bulk
+    sides = open_sides(contacts=450 if at.edited else 260 if at.many else 12)
+    workload = start_workload(sides)
+    sides.bulk = at.bulk
     if at.many:
-        pair.sql("DELETE FROM _watermarks")
+        sides.sql("DELETE FROM _watermarks")
     if at.edited:
-        day.left_alone.clear()
-        pair.sql("UPDATE contacts SET city = 'Moved'")
+        workload.left_alone.clear()
+        sides.sql("UPDATE contacts SET city = 'Moved'")
     if place == "a describe":
-        pair.sql("DELETE FROM _facts")
-    with FAULTS[fault](pair, at) as struck:
-        tried(pair)
-        tried(pair)
+        sides.sql("DELETE FROM _facts")
+    with FAULTS[fault](sides, at) as struck:
+        run_tolerating_errors(sides)
+        run_tolerating_errors(sides)
         assert struck() == 1
-    pair.bulk = False
-    day.ends_well(pair)
+    sides.bulk = False
+    workload.check_outcome(sides)
     if at.edited:
-        moved = [row["MailingCity"] == "Moved" for row in pair.live("Contact").values()]
+        moved = [row["MailingCity"] == "Moved" for row in sides.live("Contact").values()]
         assert moved.count(False) == 2, (
             "but for those that somebody made there or that an event brought"
         )

@@ -10,8 +10,8 @@ from unittest import mock
 import pytest
 from requests.adapters import HTTPAdapter
 
-from tests.faults.pair import telling
-from tests.faults.wire import BREAKS, DONE, NO_TLS, Break, Wire
+from tests.faults.local_sides import daily_cells
+from tests.faults.network_faults import DONE, NETWORK_FAULTS, NO_TLS, FaultyAdapter, NetworkFault
 from tests.system.prepared import open_workspace
 from tests.system.workspace import Workspace
 
@@ -70,7 +70,7 @@ FAULTS = {**ANSWERS, **LOST, "the connection breaks": ("drop", {})}
 
 
 @pytest.mark.always
-@pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a page with 200"))
+@pytest.mark.parametrize("name", daily_cells(FAULTS, "the reply is lost", "a page with 200"))
 def test_a_login_that_goes_wrong_leaves_the_login_before(workspace: Workspace, name: str) -> None:
     strike(workspace, *FAULTS[name])
     told(workspace, "login")
@@ -82,7 +82,7 @@ def test_a_login_that_goes_wrong_leaves_the_login_before(workspace: Workspace, n
 
 
 @pytest.mark.always
-@pytest.mark.parametrize("name", telling(FAULTS, "the reply is lost", "a 503 page"))
+@pytest.mark.parametrize("name", daily_cells(FAULTS, "the reply is lost", "a 503 page"))
 def test_a_renewal_that_goes_wrong_asks_for_a_login_only_where_it_is_lost(
     workspace: Workspace, name: str
 ) -> None:
@@ -101,20 +101,24 @@ def test_a_renewal_that_goes_wrong_asks_for_a_login_only_where_it_is_lost(
     assert workspace.run_in_process("diff", "--exit-code").code == 0
 
 
-@pytest.mark.parametrize("what", telling(BREAKS, *NO_TLS, "connection refused", "no such host"))
+@pytest.mark.parametrize(
+    "what", daily_cells(NETWORK_FAULTS, *NO_TLS, "connection refused", "no such host")
+)
 @pytest.mark.parametrize("command", ["login", "sync"])
 def test_a_connection_that_breaks_at_the_tokens_door(
     workspace: Workspace, command: str, what: str
 ) -> None:
     workspace.org.oauth.grants.expire_access_tokens()
-    wire, send = Wire(Break(what, TOKEN, nth=0)), HTTPAdapter.send
+    adapter, send = FaultyAdapter(NetworkFault(what, TOKEN, nth=0)), HTTPAdapter.send
 
-    def breaking(adapter: HTTPAdapter, request: Any, **more: Any) -> Any:
-        return send(adapter, request, **more) if adapter is wire else wire.send(request, **more)
+    def breaking(carrier: HTTPAdapter, request: Any, **more: Any) -> Any:
+        return (
+            send(carrier, request, **more) if carrier is adapter else adapter.send(request, **more)
+        )
 
     with mock.patch.object(HTTPAdapter, "send", breaking):
         told(workspace, command)
-    assert wire.struck == 1
+    assert adapter.struck == 1
     lost = what in DONE and command == "sync"
     assert workspace.run_in_process("sync").code == (4 if lost else 0)
     assert not lost or workspace.run_in_process("login").code == 0

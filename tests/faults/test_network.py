@@ -19,10 +19,10 @@ from sfsync.errors import (
     RetriableError,
     SfsyncError,
 )
-from tests.faults.day import a_day, tried
-from tests.faults.pair import Opener, Pair, telling
-from tests.faults.relay import Change, relaying
-from tests.faults.wire import BREAKS, NO_TLS, Break, Wire
+from tests.faults.garbling_proxy import Change, garbling_proxy
+from tests.faults.local_sides import LocalSides, OpenSides, daily_cells
+from tests.faults.network_faults import NETWORK_FAULTS, NO_TLS, FaultyAdapter, NetworkFault
+from tests.faults.workload import run_tolerating_errors, start_workload
 from tests.unit.salesforce.web import Answer
 
 FAULTS = pytest.mark.faults
@@ -35,67 +35,71 @@ WRITES = (UPDATES, CREATES, TASKS)
 Args = dict[str, Any]
 
 
-def at_each(pair: Pair, fault: str, places: tuple[str, ...] = PLACES, **args: Any) -> None:
-    """The fault strikes the first call at each kind of place."""
+def at_each(sides: LocalSides, fault: str, places: tuple[str, ...] = PLACES, **args: Any) -> None:
+    """The fault applies the first call at each kind of place."""
     for place in places:
-        pair.trouble(fault, place, **args)
+        sides.add_fault(fault, place, **args)
 
 
 # -- the connection --------------------------------------------------------------------------------
-@pytest.mark.parametrize("what", [what for what in BREAKS if what not in NO_TLS])
-def test_a_call_that_breaks_at_each_kind_of_place_is_made_good(pair: Pair, what: str) -> None:
-    day = a_day(pair)
-    pair.adapter = wire = Wire(*(Break(what, f"[A-Z]+ .*{path}") for path in PLACES))
-    tried(pair)
-    tried(pair)
-    assert wire.struck >= 4, wire.calls
-    day.ends_well(pair)
+@pytest.mark.parametrize("what", [what for what in NETWORK_FAULTS if what not in NO_TLS])
+def test_a_call_that_breaks_at_each_kind_of_place_is_made_good(
+    sides: LocalSides, what: str
+) -> None:
+    workload = start_workload(sides)
+    sides.adapter = adapter = FaultyAdapter(
+        *(NetworkFault(what, f"[A-Z]+ .*{path}") for path in PLACES)
+    )
+    run_tolerating_errors(sides)
+    run_tolerating_errors(sides)
+    assert adapter.struck >= 4, adapter.calls
+    workload.check_outcome(sides)
 
 
-@pytest.mark.parametrize("what", telling(BREAKS, *NO_TLS))
+@pytest.mark.parametrize("what", daily_cells(NETWORK_FAULTS, *NO_TLS))
 @pytest.mark.parametrize("path", [READS, UPDATES])
 def test_a_connection_that_stays_broken_ends_the_run_and_costs_nothing(
-    pair: Pair, what: str, path: str
+    sides: LocalSides, what: str, path: str
 ) -> None:
-    day = a_day(pair)
-    before = pair.watermark()
-    pair.adapter = wire = Wire(Break(what, path, nth=0))
-    error = tried(pair)
+    workload = start_workload(sides)
+    before = sides.watermark()
+    sides.adapter = adapter = FaultyAdapter(NetworkFault(what, path, nth=0))
+    error = run_tolerating_errors(sides)
     if path == READS:
         assert isinstance(error, OrgUnavailable)
         assert error.exit_code == 1
         assert (
             "next run goes on" in error.hint or what in NO_TLS or "check the network" in error.hint
         )
-        assert pair.watermark() == before
+        assert sides.watermark() == before
     if what in NO_TLS:
-        assert wire.struck == 1
+        assert adapter.struck == 1
         assert "127.0.0.1" in error.message
-    day.ends_well(pair)
+    workload.check_outcome(sides)
 
 
 @pytest.mark.always
-def test_nobody_listens_where_the_org_was(open_one: Opener) -> None:
+def test_nobody_listens_where_the_org_was(open_sides: OpenSides) -> None:
     """With a real socket."""
-    pair = open_one()
-    day = a_day(pair)
-    with relaying("", "never", lambda answer: answer) as relay:
-        pair.url = relay.url
-    error = tried(pair)
+    sides = open_sides()
+    workload = start_workload(sides)
+    with garbling_proxy("", "never", lambda answer: answer) as proxy:
+        sides.url = proxy.url
+    error = run_tolerating_errors(sides)
     assert isinstance(error, OrgUnavailable)
-    day.ends_well(pair)
+    workload.check_outcome(sides)
 
 
-def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None:
+def test_an_org_that_says_nothing_for_long_is_not_waited_for(sides: LocalSides) -> None:
     """With a real socket: the first answer, and that to a write, come when nobody waits any more."""
-    day = a_day(pair)
-    pair.patience_seconds = 0.15
-    pair.trouble("slow", "/query/", seconds=0.2)
-    pair.trouble("slow", UPDATES, seconds=0.2)
-    tried(pair)
-    assert pair.fired == 2
-    pair.patience_seconds = 5.0
-    day.ends_well(pair)
+    workload = start_workload(sides)
+    sides.patience_seconds = 0.15
+    sides.add_fault("slow", "/query/", seconds=0.2)
+    sides.add_fault("slow", UPDATES, seconds=0.2)
+    run_tolerating_errors(sides)
+    assert sides.faults_fired == 2
+    sides.patience_seconds = 5.0
+    workload.check_outcome(sides)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +136,15 @@ def test_an_org_that_says_nothing_for_long_is_not_waited_for(pair: Pair) -> None
         ),
     ],
 )
-def test_trouble_at_each_kind_of_place_is_made_good(pair: Pair, fault: str, args: Args) -> None:
-    day = a_day(pair)
-    at_each(pair, fault, **args)
+def test_trouble_at_each_kind_of_place_is_made_good(
+    sides: LocalSides, fault: str, args: Args
+) -> None:
+    workload = start_workload(sides)
+    at_each(sides, fault, **args)
     for _ in range(4):
-        tried(pair)
-    assert pair.fired >= 4
-    day.ends_well(pair)
+        run_tolerating_errors(sides)
+    assert sides.faults_fired >= 4
+    workload.check_outcome(sides)
 
 
 MANY = 2_500
@@ -158,22 +164,24 @@ MANY = 2_500
     ],
 )
 def test_trouble_at_any_call_of_many_writes_is_made_good(
-    open_one: Opener, fault: str, args: Args, nth: int
+    open_sides: OpenSides, fault: str, args: Args, nth: int
 ) -> None:
-    pair = open_one(contacts=MANY, leads=1, pulled=False)
-    pair.do("pull")
-    pair.sql("UPDATE contacts SET job_title = 'Many', total_clicks = coalesce(total_clicks, 0) + 1")
+    sides = open_sides(contacts=MANY, leads=1, pulled=False)
+    sides.do("pull")
+    sides.sql(
+        "UPDATE contacts SET job_title = 'Many', total_clicks = coalesce(total_clicks, 0) + 1"
+    )
     clicks = {
-        key: row["PenguinMails_Total_Clicks__c"] or 0 for key, row in pair.live("Contact").items()
+        key: row["PenguinMails_Total_Clicks__c"] or 0 for key, row in sides.live("Contact").items()
     }
-    pair.patience_seconds = 0.5 if fault == "slow" else 5.0
-    pair.trouble(fault, r"/composite$", nth, **args)
-    tried(pair, "push")
-    assert pair.fired == 1
-    assert len(pair.undone()) == (500 if nth == 5 else 1_000), "it was a call that writes"
-    pair.patience_seconds = 5.0
-    pair.converge()
-    after = pair.live("Contact")
+    sides.patience_seconds = 0.5 if fault == "slow" else 5.0
+    sides.add_fault(fault, r"/composite$", nth, **args)
+    run_tolerating_errors(sides, "push")
+    assert sides.faults_fired == 1
+    assert len(sides.unfinished()) == (500 if nth == 5 else 1_000), "it was a call that writes"
+    sides.patience_seconds = 5.0
+    sides.converge()
+    after = sides.live("Contact")
     assert {row["Title"] for row in after.values()} == {"Many"}
     assert {key: row["PenguinMails_Total_Clicks__c"] - 1 for key, row in after.items()} == clicks
 
@@ -188,23 +196,25 @@ def test_trouble_at_any_call_of_many_writes_is_made_good(
         pytest.param("unavailable", {}, OrgUnavailable, id="as JSON"),
     ],
 )
-@pytest.mark.parametrize("path", telling(["", UPDATES, CREATES, TASKS], ""))
+@pytest.mark.parametrize("path", daily_cells(["", UPDATES, CREATES, TASKS], ""))
 def test_trouble_for_good_ends_the_run_with_its_code_and_loses_nothing(
-    pair: Pair, fault: str, args: Args, expected: type[SfsyncError], path: str
+    sides: LocalSides, fault: str, args: Args, expected: type[SfsyncError], path: str
 ) -> None:
-    day = a_day(pair)
-    pair.trouble(fault, path, (), **args)
-    error = tried(pair)
+    workload = start_workload(sides)
+    sides.add_fault(fault, path, (), **args)
+    error = run_tolerating_errors(sides)
     if path == CREATES and expected is OrgUnavailable:
-        assert "not written now" in "".join(pair.last.warnings)  # told; the rest of the run went on
-        day.ends_well(pair)
+        assert "not written now" in "".join(
+            sides.last.warnings
+        )  # told; the rest of the run went on
+        workload.check_outcome(sides)
         return
     assert isinstance(error, expected)
     assert error.exit_code == {BudgetSpent: 5, GrantRevoked: 4}.get(expected, 1)
     assert error.hint
     never_again = fault != "unavailable" and args.get("retry_after") != -1
-    assert pair.fired == (2 if expected is GrantRevoked else 1 if never_again else 5)
-    day.ends_well(pair)
+    assert sides.faults_fired == (2 if expected is GrantRevoked else 1 if never_again else 5)
+    workload.check_outcome(sides)
 
 
 # -- answers that make no sense --------------------------------------------------------------------
@@ -267,22 +277,23 @@ def of_the_first(told: Any, change: Any) -> Any:
     ],
 )
 @pytest.mark.parametrize(
-    "path", telling(["GET .*" + READS, "POST .*" + UPDATES, "PATCH .*" + TASKS], "GET .*" + READS)
+    "path",
+    daily_cells(["GET .*" + READS, "POST .*" + UPDATES, "PATCH .*" + TASKS], "GET .*" + READS),
 )
 def test_an_answer_that_is_none_does_no_harm(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch, change: Change, path: str
+    sides: LocalSides, monkeypatch: pytest.MonkeyPatch, change: Change, path: str
 ) -> None:
-    day = a_day(pair)
-    before = pair.watermark()
+    workload = start_workload(sides)
+    before = sides.watermark()
     monkeypatch.setattr("sfsync.salesforce.transport.OrgSession.__init__.__kwdefaults__", SMALL)
-    with relaying(pair.local.url, path, change) as relay:
-        pair.url = relay.url
-        error = tried(pair)
-        assert relay.struck == 1
-        assert all("stolen" not in asked.path for asked in relay.asked)
+    with garbling_proxy(sides.local.url, path, change) as proxy:
+        sides.url = proxy.url
+        error = run_tolerating_errors(sides)
+        assert proxy.struck == 1
+        assert all("stolen" not in asked.path for asked in proxy.asked)
     if isinstance(error, ProtocolError) and "query" in path:
-        assert pair.watermark() == before
-    day.ends_well(pair)
+        assert sides.watermark() == before
+    workload.check_outcome(sides)
 
 
 SMALL = {
@@ -312,17 +323,17 @@ SMALL = {
         pytest.param(lambda told: [told], id="a list"),
     ],
 )
-def test_a_page_of_another_shape_stores_nothing(pair: Pair, change: Any) -> None:
-    day = a_day(pair)
-    before, rows = pair.watermark(), pair.rows()
-    with relaying(pair.local.url, READS, reshaped(change), nth=0) as relay:
-        pair.url = relay.url
-        error = tried(pair, "pull")
-    assert relay.struck
+def test_a_page_of_another_shape_stores_nothing(sides: LocalSides, change: Any) -> None:
+    workload = start_workload(sides)
+    before, rows = sides.watermark(), sides.rows()
+    with garbling_proxy(sides.local.url, READS, reshaped(change), nth=0) as proxy:
+        sides.url = proxy.url
+        error = run_tolerating_errors(sides, "pull")
+    assert proxy.struck
     assert isinstance(error, ProtocolError | RetriableError), error
-    assert pair.watermark() == before
-    assert pair.rows() == rows
-    day.ends_well(pair)
+    assert sides.watermark() == before
+    assert sides.rows() == rows
+    workload.check_outcome(sides)
 
 
 def in_each_collection(change: Any) -> Change:
@@ -344,24 +355,26 @@ def in_each_collection(change: Any) -> Change:
 
 
 @pytest.mark.parametrize("place", WRITES)
-def test_fewer_results_than_records_sent_are_looked_up(pair: Pair, place: str) -> None:
-    day = a_day(pair)
-    with relaying(pair.local.url, place, in_each_collection(lambda results: results[:-1])) as relay:
-        pair.url = relay.url
-        tried(pair)
-        assert relay.struck == 1
-        assert "another number of records" in "".join(pair.last.warnings)
-    day.ends_well(pair)
+def test_fewer_results_than_records_sent_are_looked_up(sides: LocalSides, place: str) -> None:
+    workload = start_workload(sides)
+    with garbling_proxy(
+        sides.local.url, place, in_each_collection(lambda results: results[:-1])
+    ) as proxy:
+        sides.url = proxy.url
+        run_tolerating_errors(sides)
+        assert proxy.struck == 1
+        assert "another number of records" in "".join(sides.last.warnings)
+    workload.check_outcome(sides)
 
 
 @pytest.mark.parametrize("place", WRITES)
-def test_results_in_another_order_are_not_believed_blindly(pair: Pair, place: str) -> None:
+def test_results_in_another_order_are_not_believed_blindly(sides: LocalSides, place: str) -> None:
     """An update's result names its record, so that a shuffled answer is noticed and looked up."""
-    day = a_day(pair)
-    with relaying(
-        pair.local.url, place, in_each_collection(lambda results: results[::-1])
-    ) as relay:
-        pair.url = relay.url
-        tried(pair)
-        assert relay.struck == 1
-    day.ends_well(pair)
+    workload = start_workload(sides)
+    with garbling_proxy(
+        sides.local.url, place, in_each_collection(lambda results: results[::-1])
+    ) as proxy:
+        sides.url = proxy.url
+        run_tolerating_errors(sides)
+        assert proxy.struck == 1
+    workload.check_outcome(sides)

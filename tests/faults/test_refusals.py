@@ -14,9 +14,9 @@ import pytest
 from sfsync.errors import AuthError, OutcomeUnknown, SfsyncError
 from sfsync.model.event import EventType
 from sfsync.model.token import Token
-from tests.faults.day import a_day, tried
-from tests.faults.pair import Opener, Pair, addresses, event, telling
-from tests.faults.relay import Relay, relaying
+from tests.faults.garbling_proxy import GarblingProxy, garbling_proxy
+from tests.faults.local_sides import LocalSides, OpenSides, addresses, daily_cells, event
+from tests.faults.workload import run_tolerating_errors, start_workload
 from tests.unit.salesforce.web import Answer, Asked
 
 UPDATES = r"/composite(/sobjects)?$"
@@ -35,37 +35,37 @@ LATER = (
 )
 
 
-def edited(pair: Pair, count: int = 4) -> list[str]:
-    people = addresses(pair)[:count]
+def edited(sides: LocalSides, count: int = 4) -> list[str]:
+    people = addresses(sides)[:count]
     for email in people:
-        pair.edit(email, job_title="Edited")
+        sides.edit(email, job_title="Edited")
     return people
 
 
-def titles(pair: Pair, people: list[str]) -> list[bool]:
-    return [pair.record(email)["Title"] == "Edited" for email in people]
+def titles(sides: LocalSides, people: list[str]) -> list[bool]:
+    return [sides.record(email)["Title"] == "Edited" for email in people]
 
 
 # -- refused records -------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "code",
-    telling(
+    daily_cells(
         [*PARKED, *LATER],
         "FIELD_CUSTOM_VALIDATION_EXCEPTION",
         "UNABLE_TO_LOCK_ROW",
         "ENTITY_IS_DELETED",
     ),
 )
-def test_one_refused_record_stops_nobody_else(pair: Pair, code: str) -> None:
+def test_one_refused_record_stops_nobody_else(sides: LocalSides, code: str) -> None:
     """The others get through; this one is put aside, or waits where time will heal it."""
-    people = edited(pair)
-    pair.trouble(
+    people = edited(sides)
+    sides.add_fault(
         "refuse_rows", UPDATES, (), rows=[0], code=code, message=f"{code}: in the org's own words"
     )
-    report = pair.do("push")
-    assert sum(titles(pair, people)) == 3
+    report = sides.do("push")
+    assert sum(titles(sides, people)) == 3
     assert report.push["contact"].updated == 3
-    aside = pair.sql("SELECT code, message FROM quarantine WHERE state = 'open'")
+    aside = sides.sql("SELECT code, message FROM quarantine WHERE state = 'open'")
     if code in PARKED:
         assert [(row["code"], row["message"]) for row in aside] == [
             (code, f"{code}: in the org's own words")
@@ -74,17 +74,17 @@ def test_one_refused_record_stops_nobody_else(pair: Pair, code: str) -> None:
     else:
         assert aside == []
         assert report.push["contact"].skipped == 1
-    assert pair.undone() == []
-    pair.all_well()
-    pair.mirror.quarantine.retry()
-    pair.converge()
-    assert all(titles(pair, people))
+    assert sides.unfinished() == []
+    sides.clear_faults()
+    sides.mirror.quarantine.retry()
+    sides.converge()
+    assert all(titles(sides, people))
 
 
-def test_a_lock_hidden_in_a_triggers_words_is_a_lock(pair: Pair) -> None:
-    people = edited(pair)
+def test_a_lock_hidden_in_a_triggers_words_is_a_lock(sides: LocalSides) -> None:
+    people = edited(sides)
     words = "trigger: execution of AfterUpdate caused by: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access"
-    pair.trouble(
+    sides.add_fault(
         "refuse_rows",
         UPDATES,
         1,
@@ -92,57 +92,59 @@ def test_a_lock_hidden_in_a_triggers_words_is_a_lock(pair: Pair) -> None:
         code="CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
         message=words,
     )
-    report = pair.do("push")
-    assert pair.fired == 1
-    assert all(titles(pair, people))
+    report = sides.do("push")
+    assert sides.faults_fired == 1
+    assert all(titles(sides, people))
     assert report.push["contact"].updated == 4
 
 
-def test_locked_records_are_sent_again_in_smaller_requests(open_one: Opener) -> None:
-    pair = open_one(contacts=60)
-    people = edited(pair, 60)
-    pair.trouble("lock_rows", UPDATES, (1, 2), rows=list(range(5, 60)))
-    pair.trouble("lock_rows", r"/composite$", 1)
-    pair.do("push")
-    assert all(titles(pair, people))
-    assert pair.fired >= 2
-    pair.converge()
+def test_locked_records_are_sent_again_in_smaller_requests(open_sides: OpenSides) -> None:
+    sides = open_sides(contacts=60)
+    people = edited(sides, 60)
+    sides.add_fault("lock_rows", UPDATES, (1, 2), rows=list(range(5, 60)))
+    sides.add_fault("lock_rows", r"/composite$", 1)
+    sides.do("push")
+    assert all(titles(sides, people))
+    assert sides.faults_fired >= 2
+    sides.converge()
 
 
 @pytest.mark.always
-def test_our_own_key_that_is_there_already_is_our_own_task(pair: Pair) -> None:
+def test_our_own_key_that_is_there_already_is_our_own_task(sides: LocalSides) -> None:
     """A duplicate of a key of ours is a success whose reply was lost."""
-    email = addresses(pair)[0]
-    who = pair.record(email)["Id"]
-    pair.hand_in(event(EventType.REPLIED, email, "evt-own"))
-    there = pair.people.create(
+    email = addresses(sides)[0]
+    who = sides.record(email)["Id"]
+    sides.keep_events(event(EventType.REPLIED, email, "evt-own"))
+    there = sides.people.create(
         "Task", {"Subject": "x", "WhoId": who, "PenguinMails_Event_Id__c": "evt-own"}
     )
     words = f"duplicate value found: PenguinMails_Event_Id__c duplicates value on record with id: {there}"
-    pair.trouble(
+    sides.add_fault(
         "refuse_rows", "/composite/sobjects/Task", 1, code="DUPLICATE_VALUE", message=words
     )
-    report = pair.do("push_activity")
+    report = sides.do("push_activity")
     assert report.activity is not None
     assert (report.activity.tasks, report.activity.quarantined) == (1, 0)
-    pair.converge()
+    sides.converge()
 
 
-def test_a_batch_that_the_orgs_code_chokes_on_is_cut_down_to_the_record(open_one: Opener) -> None:
+def test_a_batch_that_the_orgs_code_chokes_on_is_cut_down_to_the_record(
+    open_sides: OpenSides,
+) -> None:
     """A whole request is refused for one record that nobody names; the others get through, it is put aside."""
-    pair = open_one(contacts=40)
-    people = edited(pair, 40)
-    bad = pair.record(people[17])["Id"]
+    sides = open_sides(contacts=40)
+    people = edited(sides, 40)
+    bad = sides.record(people[17])["Id"]
 
-    with relaying(pair.local.url, "never", lambda answer: answer) as relay:
-        relay.instead = lambda asked: choked(relay, asked, bad)
-        pair.url = relay.url
-        report = pair.do("push")
+    with garbling_proxy(sides.local.url, "never", lambda answer: answer) as proxy:
+        proxy.instead = lambda asked: choked(proxy, asked, bad)
+        sides.url = proxy.url
+        report = sides.do("push")
     assert report.push["contact"].updated == 39
-    assert [row["code"] for row in pair.sql("SELECT code FROM quarantine")] == ["APEX_ERROR"]
+    assert [row["code"] for row in sides.sql("SELECT code FROM quarantine")] == ["APEX_ERROR"]
 
 
-def choked(relay: Relay, asked: Asked, bad: str) -> Answer | None:
+def choked(proxy: GarblingProxy, asked: Asked, bad: str) -> Answer | None:
     """The org's code fails on any request that holds this record, alone or inside ``/composite``."""
     if (
         bad.encode() not in asked.body
@@ -155,7 +157,7 @@ def choked(relay: Relay, asked: Asked, bad: str) -> Answer | None:
     parts = json.loads(asked.body)["compositeRequest"]
     good = [part for part in parts if bad not in json.dumps(part)]
     body = json.dumps({"compositeRequest": good}).encode()
-    passed = relay.passed_on(replace(asked, body=body))
+    passed = proxy.forward(replace(asked, body=body))
     assert passed is not None
     told = iter(json.loads(passed.body)["compositeResponse"])
     refused = {"httpStatusCode": 400, "body": json.loads(APEX), "httpHeaders": {}}
@@ -173,16 +175,16 @@ APEX = b'[{"errorCode":"APEX_ERROR","message":"CPU time limit exceeded"}]'
 @pytest.mark.always
 @pytest.mark.parametrize("fault", ["lose_reply", "truncate", "drop"])
 def test_without_external_ids_a_lost_reply_makes_nothing_twice(
-    open_one: Opener, fault: str
+    open_sides: OpenSides, fault: str
 ) -> None:
     """where nothing but a look-up can tell: creates of people and Tasks, and updates of counters."""
-    pair = open_one(external_ids=False)
-    day = a_day(pair)
-    pair.trouble(fault, UPDATES, (1, 2, 3, 4, 6))
+    sides = open_sides(external_ids=False)
+    workload = start_workload(sides)
+    sides.add_fault(fault, UPDATES, (1, 2, 3, 4, 6))
     for _ in range(4):
-        tried(pair)
-    assert pair.fired >= 4
-    day.ends_well(pair)
+        run_tolerating_errors(sides)
+    assert sides.faults_fired >= 4
+    workload.check_outcome(sides)
 
 
 # -- a refresh that is refused ---------------------------------------------------------------------
@@ -196,26 +198,28 @@ def test_without_external_ids_a_lost_reply_makes_nothing_twice(
     ],
 )
 def test_a_refresh_that_is_refused_is_tried_once_and_ends_the_run(
-    pair: Pair, code: str, description: str, said: str
+    sides: LocalSides, code: str, description: str, said: str
 ) -> None:
     from sfsync.auth.grants import Grants
 
-    day = a_day(pair)
-    here = pair.here()
+    workload = start_workload(sides)
+    here = sides.mirror_tables()
     refusal = f'{{"error":"{code}","error_description":"{description}"}}'.encode()
-    with relaying(pair.local.url, "/oauth2/token", lambda _: Answer(400, refusal), nth=0) as relay:
-        held = Token("old", pair.local.url, pair.token().id_url, refresh_token="spent")
-        pair.refresh = lambda _stale: Grants(relay.url, "client").refresh(held)
-        pair.trouble("expired_session", "", ())
-        error = tried(pair)
-        assert relay.struck == 1
+    with garbling_proxy(
+        sides.local.url, "/oauth2/token", lambda _: Answer(400, refusal), nth=0
+    ) as proxy:
+        held = Token("old", sides.local.url, sides.token().id_url, refresh_token="spent")
+        sides.refresh = lambda _stale: Grants(proxy.url, "client").refresh(held)
+        sides.add_fault("expired_session", "", ())
+        error = run_tolerating_errors(sides)
+        assert proxy.struck == 1
     assert isinstance(error, AuthError), error
     assert error.exit_code == 4
     assert said in f"{error.message} {error.hint}"
     assert "spent" not in f"{error.message} {error.hint}"
-    assert pair.here() == here
-    pair.refresh = None
-    day.ends_well(pair)
+    assert sides.mirror_tables() == here
+    sides.refresh = None
+    workload.check_outcome(sides)
 
 
 # -- Bulk ------------------------------------------------------------------------------------------
@@ -254,24 +258,24 @@ JOB = r"/jobs/ingest/750\w+$"
     ],
 )
 def test_bulk_jobs_come_through_trouble(
-    pair: Pair, fault: str, path: str, method: str, args: dict[str, Any]
+    sides: LocalSides, fault: str, path: str, method: str, args: dict[str, Any]
 ) -> None:
-    day = a_day(pair)
-    pair.bulk = True
-    pair.trouble(fault, path, (1, 3), method, **args)
-    tried(pair)
-    tried(pair)
-    assert pair.fired >= 1
-    pair.bulk = False
-    day.ends_well(pair)
+    workload = start_workload(sides)
+    sides.bulk = True
+    sides.add_fault(fault, path, (1, 3), method, **args)
+    run_tolerating_errors(sides)
+    run_tolerating_errors(sides)
+    assert sides.faults_fired >= 1
+    sides.bulk = False
+    workload.check_outcome(sides)
 
 
 @pytest.mark.parametrize(
     "state",
-    telling(["Failed", "Aborted", "InProgress", "JobComplete"], "InProgress", "JobComplete"),
+    daily_cells(["Failed", "Aborted", "InProgress", "JobComplete"], "InProgress", "JobComplete"),
 )
 def test_a_job_that_does_not_end_as_it_should_leaves_each_row_in_one_state(
-    pair: Pair, state: str
+    sides: LocalSides, state: str
 ) -> None:
     """Failed, aborted, stuck, and complete with rows it never came to."""
 
@@ -280,24 +284,24 @@ def test_a_job_that_does_not_end_as_it_should_leaves_each_row_in_one_state(
         told |= {"state": state, "numberRecordsProcessed": 0, "numberRecordsFailed": 0}
         return Answer(answer.status, json.dumps(told).encode(), answer.headers)
 
-    day = a_day(pair)
-    pair.bulk = True
-    with relaying(pair.local.url, "GET .*" + JOB, ended, nth=0) as relay:
-        pair.url = relay.url
-        tried(pair)
-        assert relay.struck
-    states = Counter(row["ref"] for row in pair.sql("SELECT ref FROM _outbox"))
+    workload = start_workload(sides)
+    sides.bulk = True
+    with garbling_proxy(sides.local.url, "GET .*" + JOB, ended, nth=0) as proxy:
+        sides.url = proxy.url
+        run_tolerating_errors(sides)
+        assert proxy.struck
+    states = Counter(row["ref"] for row in sides.sql("SELECT ref FROM _outbox"))
     assert set(states.values()) <= {1}
-    pair.url, pair.bulk = "", False
-    day.ends_well(pair)
+    sides.url, sides.bulk = "", False
+    workload.check_outcome(sides)
 
 
 # -- reading page by page --------------------------------------------------------------------------
 @pytest.fixture
-def many(open_one: Opener) -> Pair:
-    pair = open_one(contacts=650, leads=1, pulled=False)
-    pair.run()
-    return pair
+def many(open_sides: OpenSides) -> LocalSides:
+    sides = open_sides(contacts=650, leads=1, pulled=False)
+    sides.run()
+    return sides
 
 
 @pytest.mark.parametrize(
@@ -310,35 +314,35 @@ def many(open_one: Opener) -> Pair:
 )
 @pytest.mark.parametrize("nth", [1, 3])
 def test_trouble_in_the_middle_of_a_reading_leaves_no_gap_and_no_double(
-    many: Pair, fault: str, args: dict[str, Any], nth: int
+    many: LocalSides, fault: str, args: dict[str, Any], nth: int
 ) -> None:
-    many.trouble(fault, r"/query/01g", nth, **args)
+    many.add_fault(fault, r"/query/01g", nth, **args)
     many.do("pull")
-    assert many.fired == 1
+    assert many.faults_fired == 1
     assert Counter(row["salesforce_id"] for row in many.rows()) == Counter(
         list(many.live("Contact"))
     )
 
 
 @pytest.mark.parametrize("fault", ["expired_session", "truncate", "drop"])
-def test_a_token_that_ends_in_the_middle_of_a_bulk_download(many: Pair, fault: str) -> None:
+def test_a_token_that_ends_in_the_middle_of_a_bulk_download(many: LocalSides, fault: str) -> None:
     """In the middle of the results."""
     many.bulk = True
-    many.trouble(fault, "/results", 1)
+    many.add_fault(fault, "/results", 1)
     many.do("pull")
-    assert many.fired == 1
+    assert many.faults_fired == 1
     assert Counter(row["salesforce_id"] for row in many.rows()) == Counter(
         list(many.live("Contact"))
     )
 
 
-def test_a_reading_that_breaks_off_for_good_moves_no_watermark(many: Pair) -> None:
+def test_a_reading_that_breaks_off_for_good_moves_no_watermark(many: LocalSides) -> None:
     """Nothing unseen is ever left behind the watermark."""
-    many.trouble("drop", r"/query/01g", range(2, 9))
-    error = tried(many, "pull")
+    many.add_fault("drop", r"/query/01g", range(2, 9))
+    error = run_tolerating_errors(many, "pull")
     assert isinstance(error, SfsyncError)
     assert not isinstance(error, OutcomeUnknown)
     assert many.watermark() == ""
-    many.all_well()
+    many.clear_faults()
     many.do("pull")
     assert len(many.rows()) == 650

@@ -80,7 +80,7 @@ def _copied_grants(grants: Any) -> dict[str, Any]:
 
 @dataclass
 class Prepared:
-    """A workspace that nobody uses at the moment."""
+    """A workspace with its org, and how both were when it was ready."""
 
     kind: str
     workspace: Workspace

@@ -5,7 +5,7 @@ from collections import Counter
 from contextlib import closing
 
 from sfsync.config.file import load_config
-from tests.faults.pair import differences, task_key
+from tests.faults.local_sides import differences, task_key
 from tests.system.workspace import Workspace
 
 

@@ -68,7 +68,7 @@ def patience_of(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def somebody_writing(path: Any) -> Iterator[sqlite3.Connection]:
+def another_program_writing(path: Any) -> Iterator[sqlite3.Connection]:
     """Another program with a transaction open on the mirror."""
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")

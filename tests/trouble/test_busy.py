@@ -15,7 +15,7 @@ import pytest
 
 from tests.system.workspace import Workspace
 from tests.trouble.convergence import check_convergence
-from tests.trouble.machine import at, patience_of, somebody_writing
+from tests.trouble.machine import another_program_writing, at, patience_of
 
 HOLDER = """
 import sys
@@ -27,18 +27,18 @@ with FileLock(sys.argv[1]):
 
 
 def test_another_program_that_writes_for_a_moment_is_waited_for(workspace: Workspace) -> None:
-    with somebody_writing(workspace.mirror) as other, patience_of(20):
-        letting_go = threading.Timer(0.15, other.execute, ["ROLLBACK"])
-        letting_go.start()
+    with another_program_writing(workspace.mirror) as other, patience_of(20):
+        release = threading.Timer(0.15, other.execute, ["ROLLBACK"])
+        release.start()
         assert workspace.run_in_process("sync").code == 0
-        letting_go.join()
+        release.join()
 
 
 @pytest.mark.parametrize("line", [["sync"], ["pull", "--full"], ["push"], ["push-activity"]])
 def test_another_program_that_writes_for_ever_is_told(
     workspace: Workspace, line: list[str]
 ) -> None:
-    with somebody_writing(workspace.mirror), patience_of(0.05):
+    with another_program_writing(workspace.mirror), patience_of(0.05):
         told = workspace.stderr_of(*line, expect=6)
         assert "another program is writing" in told
         assert "try: " in told

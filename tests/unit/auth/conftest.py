@@ -31,7 +31,7 @@ class Seen:
 
 @dataclass
 class Endpoint:
-    """What it was asked, and what it answers: (status, body, headers), the last one for ever."""
+    """What it was asked, and what it answers: (status, body, headers); the last one is repeated."""
 
     url: str = ""
     seen: list[Seen] = field(default_factory=list)

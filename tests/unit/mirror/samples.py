@@ -212,7 +212,7 @@ def ids(values: Iterable[Any]) -> list[Any]:
 
 
 def busy_person(mirror: SqliteMirror) -> None:
-    """Somebody with a bit of everything, and a neighbour."""
+    """A person with data in every table, and another one."""
     pull(mirror, remote(1, phone="1", last_name="Lovelace"), remote(2), segment="All")
     edit(mirror, "UPDATE contacts SET phone = 'mine' WHERE id = 1")
     pull(mirror, remote(1, phone="theirs", last_name="Lovelace"))

@@ -1,8 +1,9 @@
-"""An org and a mirror in one process, worked on by the verbs themselves, and judged from both sides' own data.
+"""Both sides of a sync in one process: a local org and a real mirror, and the checks of what they hold.
 
-Nobody waits here: repeats follow at once, Bulk jobs are asked after without a pause. Trouble comes
-from the local org's fault plan, from ``wire`` (what a network does), from ``relay`` (what a broken
-server says) or from ``hands`` (what people do in Salesforce meanwhile).
+The verbs run themselves, without the command line and without waiting: repeats follow at once, and
+Bulk jobs are polled without a pause. Faults come from the local org's fault plan, from
+``network_faults`` (what a network does), from ``garbling_proxy`` (replies that the org itself never
+gives), or from another user of the org (``LocalSides.people``).
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def now() -> str:
 
 
 @dataclass
-class Pair:
+class LocalSides:
     """One org and its mirror.
 
     Attributes:
@@ -147,12 +148,12 @@ class Pair:
             VERBS[verb](run, **options)
         return run.report
 
-    def hand_in(self, *events: EmailEvent) -> None:
+    def keep_events(self, *events: EmailEvent) -> None:
         """Events are durable before anything is sent."""
         keep(self.run(), events, source="test")
 
     # -- trouble
-    def trouble(
+    def add_fault(
         self,
         fault: str,
         path: str = "",
@@ -165,11 +166,11 @@ class Pair:
         self.local.faults.add(line)
 
     @property
-    def fired(self) -> int:
+    def faults_fired(self) -> int:
         """How often the plan has struck."""
         return sum(fault.fired for fault in self.local.faults.faults)
 
-    def all_well(self) -> None:
+    def clear_faults(self) -> None:
         """No more trouble from here on."""
         self.local.faults.clear()
         self.url, self.adapter, self.between = "", None, None
@@ -177,7 +178,7 @@ class Pair:
     # -- the org's own data
     @property
     def people(self) -> Actor:
-        """Somebody who works in Salesforce."""
+        """Another user, at work in Salesforce."""
         return self.local.as_user()
 
     def dump(self, sobject: str) -> dict[str, Row]:
@@ -223,29 +224,31 @@ class Pair:
         found = self.sql("SELECT at FROM _watermarks WHERE object = ?", name)
         return found[0]["at"] if found else ""
 
-    # -- the judge
+    # -- the checks
     def converge(self, *, most_runs: int = 2) -> None:
         """Without trouble, runs bring both sides together; then one more finds nothing to do, on either side."""
-        self.all_well()
+        self.clear_faults()
         for _ in range(most_runs):
             self.do("sync")
-            if not self.undone() and not any(map(self.differences, self.mapping.objects.values())):
+            if not self.unfinished() and not any(
+                map(self.differences, self.mapping.objects.values())
+            ):
                 break
-        assert not self.undone()
-        self.judge()
-        there, here = self.everything(), self.here()
+        assert not self.unfinished()
+        self.check_agreement()
+        there, here = self.everything(), self.mirror_tables()
         report = self.do("sync")
         assert self.everything() == there
-        assert self.here() == here
+        assert self.mirror_tables() == here
         assert report.api_calls <= 4
 
-    def undone(self) -> list[str]:
+    def unfinished(self) -> list[str]:
         """What is still on its way: writes in doubt, Tasks not sent, rows edited and not pushed."""
         doubts = [f"{row['object']} in doubt" for row in self.sql(IN_DOUBT)]
         tasks = [f"task {row['key']}" for row in self.sql(WAITING)]
         return doubts + tasks
 
-    def here(self) -> dict[str, list[Row]]:
+    def mirror_tables(self) -> dict[str, list[Row]]:
         tables = (
             "contacts",
             "leads",
@@ -257,19 +260,19 @@ class Pair:
         )
         return {table: self.sql(f"SELECT * FROM {table}") for table in tables}
 
-    def judge(self) -> None:
+    def check_agreement(self) -> None:
         """Both sides equal on mapped fields; no Task, no record twice; nothing unseen behind the watermark."""
         for object_map in self.mapping.objects.values():
-            told = self.differences(object_map)
-            assert not told, told
-        self.judge_tasks()
-        self.judge_keys()
+            differing = self.differences(object_map)
+            assert not differing, differing
+        self.check_tasks()
+        self.check_keys()
 
     def differences(self, object_map: ObjectMap) -> list[str]:
         """Where a live record and its live row do not say the same, in words."""
         return differences(object_map, self.dump(object_map.sobject), self.rows(object_map.table))
 
-    def judge_tasks(self) -> None:
+    def check_tasks(self) -> None:
         """One Task for each activity, and no activity without one."""
         made = Counter(
             task_key(task) for key, task in self.live("Task").items() if key not in self.first_tasks
@@ -280,8 +283,8 @@ class Pair:
             row["key"] for row in self.sql("SELECT key FROM activities WHERE state = 'done'")
         }
 
-    def judge_keys(self) -> None:
-        """Nobody was created twice."""
+    def check_keys(self) -> None:
+        """No person was created twice."""
         for sobject in ("Contact", "Lead"):
             keys = Counter(row["PenguinMails_Id__c"] for row in self.live(sobject).values())
             keys.pop(None, None)
@@ -326,32 +329,32 @@ def differences(object_map: ObjectMap, records: dict[str, Row], rows: Iterable[R
         if not record["IsDeleted"] and not record.get("IsConverted")
     }
     here = {row["salesforce_id"]: row for row in rows if row["deleted_at"] is None}
-    told = [f"{key}: not here" for key in there.keys() - here.keys()]
-    told += [f"{row['email']} ({key}): not there" for key, row in here.items() if key not in there]
+    found = [f"{key}: not here" for key in there.keys() - here.keys()]
+    found += [f"{row['email']} ({key}): not there" for key, row in here.items() if key not in there]
     for key in there.keys() & here.keys():
-        told += unequal(object_map, there[key], here[key])
-    return told
+        found += unequal(object_map, there[key], here[key])
+    return found
 
 
 def unequal(object_map: ObjectMap, record: Row, row: Row) -> list[str]:
     """The mapped fields that differ, in words."""
-    told = []
+    found = []
     for field in object_map.fields:
         if "." in field.remote:
             continue
         there = from_org(field.type, record.get(field.remote))
         here = row[field.column]
         if there != here and not (here is None and record.get(field.remote) == field.placeholder):
-            told.append(f"{row['email']}.{field.column}: here {here!r}, there {there!r}")
-    return told
+            found.append(f"{row['email']}.{field.column}: here {here!r}, there {there!r}")
+    return found
 
 
 def same_address(one: str | None, other: str) -> bool:
     return (one or "").lower() == other.lower()
 
 
-class Pairs(ExitStack):
-    """Opens pairs. Their orgs are told to stop when they are done with, and waited for at the very end."""
+class LocalOrgs(ExitStack):
+    """Opens orgs with their mirrors; an org stops when its test is done, and all are waited for at the end."""
 
     @contextmanager
     def open(
@@ -362,7 +365,7 @@ class Pairs(ExitStack):
         pulled: bool = True,
         external_ids: bool = True,
         **org: Any,
-    ) -> Iterator[Pair]:
+    ) -> Iterator[LocalSides]:
         """An org of a dozen people and a mirror that has pulled them.
 
         Args:
@@ -383,21 +386,21 @@ class Pairs(ExitStack):
         local.start()
         self.callback(local.stop)
         with SqliteMirror(folder / "mirror.db", now=now) as mirror:
-            pair = Pair(local, mirror, mapping, limits)
-            pair.first_tasks = frozenset(pair.live("Task"))
+            sides = LocalSides(local, mirror, mapping, limits)
+            sides.first_tasks = frozenset(sides.live("Task"))
             if pulled:
-                pair.do("sync")
-            pair.bulk = bulk
+                sides.do("sync")
+            sides.bulk = bulk
             local.state.meter.reset()
-            yield pair
+            yield sides
         if local._server is not None:
             local._server.should_exit = True
 
 
-Opener = Callable[..., Pair]
+OpenSides = Callable[..., LocalSides]
 
 
-def telling(cells: Iterable[Any], *chosen: Any) -> list[Any]:
+def daily_cells(cells: Iterable[Any], *chosen: Any) -> list[Any]:
     """All cells of a table for ``parametrize``; those not chosen run with ``make faults`` alone."""
     return [
         cell if cell in chosen else pytest.param(cell, marks=pytest.mark.faults) for cell in cells
@@ -415,11 +418,11 @@ def event(kind: EventType, email: str, key: str = "", campaign: str = "c-7") -> 
     )
 
 
-def addresses(pair: Pair, table: str = "contacts") -> list[str]:
+def addresses(sides: LocalSides, table: str = "contacts") -> list[str]:
     """Addresses of one person each, in a steady order."""
-    counted = Counter(str(row["email"]).lower() for row in pair.rows(table) if row["email"])
+    counted = Counter(str(row["email"]).lower() for row in sides.rows(table) if row["email"])
     known = {
         str(row["email"]).lower()
-        for row in pair.rows("leads" if table == "contacts" else "contacts")
+        for row in sides.rows("leads" if table == "contacts" else "contacts")
     }
     return [email for email, count in sorted(counted.items()) if count == 1 and email not in known]

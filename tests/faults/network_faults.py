@@ -47,15 +47,15 @@ DONE: Mapping[str, Callable[[], Exception]] = {
 NO_TLS: Mapping[str, Callable[[], Exception]] = {
     "a certificate nobody trusts": lambda: requests.exceptions.SSLError("certificate verify failed")
 }
-BREAKS = {**NEVER_SENT, **NOT_DONE, **DONE, **NO_TLS}
+NETWORK_FAULTS = {**NEVER_SENT, **NOT_DONE, **DONE, **NO_TLS}
 
 
 @dataclass
-class Break:
+class NetworkFault:
     """One thing that goes wrong.
 
     Attributes:
-        what: a name of ``BREAKS``.
+        what: a name of ``NETWORK_FAULTS``.
         path: a regular expression searched in the method and path.
         nth: which of the calls that match; 0 for all.
     """
@@ -66,7 +66,7 @@ class Break:
     seen: int = field(default=0, init=False)
     struck: int = field(default=0, init=False)
 
-    def strikes(self, call: str) -> bool:
+    def applies(self, call: str) -> bool:
         """Whether this call suffers; counts it."""
         if not re.search(self.path, call):
             return False
@@ -76,25 +76,25 @@ class Break:
         return hit
 
 
-class Wire(HTTPAdapter):
-    """Carries calls, but for those that break."""
+class FaultyAdapter(HTTPAdapter):
+    """Carries calls, but for those that meet a fault."""
 
-    def __init__(self, *breaks: Break) -> None:
+    def __init__(self, *faults: NetworkFault) -> None:
         super().__init__()
-        self.breaks = breaks
+        self.faults = faults
         self.calls: list[str] = []
 
     @property
     def struck(self) -> int:
-        return sum(each.struck for each in self.breaks)
+        return sum(each.struck for each in self.faults)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         call = f"{request.method} {request.path_url}"
         self.calls.append(call)
-        for each in self.breaks:
-            if each.strikes(call):
+        for each in self.faults:
+            if each.applies(call):
                 if each.what in DONE:
                     super().send(request, *args, **more).close()
-                broken = BREAKS[each.what]()
+                broken = NETWORK_FAULTS[each.what]()
                 raise broken
         return super().send(request, *args, **more)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.crash.scene import End, Scene, differences
+from tests.crash.scene import FinalState, Scene, differences
 
 pytestmark = pytest.mark.timeout(600)
 KILLED = -signal.SIGKILL
@@ -26,32 +26,32 @@ def scene(open_scene: Callable[..., Scene]) -> Scene:
     for edit in EDITS:
         workspace.sql(edit)
     assert workspace.run_in_process("diff", "--out", "plan.json").code == 0
-    scene.mark("edited")
+    scene.checkpoint("edited")
     return scene
 
 
 @pytest.fixture(scope="module")
 def pushed(scene: Scene) -> str:
     """The run that sent these edits."""
-    scene.back("edited")
+    scene.restore("edited")
     run_id = scene.workspace.run_in_process("push", "--json").document["run_id"]
-    scene.mark("pushed")
+    scene.checkpoint("pushed")
     return run_id
 
 
-def same_end(scene: Scene, place: str, dying: str, *command: str, done: tuple[int, ...]) -> None:
+def same_end(scene: Scene, place: str, point: str, *command: str, done: tuple[int, ...]) -> None:
     """Undisturbed, and killed and run again: both sides end alike, and the org got each write once."""
 
-    def ended() -> tuple[End, list]:
+    def ended() -> tuple[FinalState, list]:
         assert scene.workspace.run_in_process(*command).code in done
         scene.check_file()
-        assert scene.in_doubt() == (0, 0)
-        return scene.end(), sorted(map(str, scene.wrote))
+        assert scene.unsettled_counts() == (0, 0)
+        return scene.final_state(), sorted(map(str, scene.writes))
 
-    scene.back(place)
+    scene.restore(place)
     end, wrote = ended()
-    scene.back(place)
-    name, _, nth = dying.partition("@")
+    scene.restore(place)
+    name, _, nth = point.partition("@")
     ran = scene.workspace.run(*command, SFSYNC_FAILPOINTS=f"{name}=kill@{nth or 1}")
     assert ran.code == KILLED, ran
     scene.check_file()
@@ -61,21 +61,21 @@ def same_end(scene: Scene, place: str, dying: str, *command: str, done: tuple[in
 
 
 @pytest.mark.parametrize(
-    "dying", [*WRITING, "commit@2", "commit@3", "call.begun@2", "call.answered@2"]
+    "point", [*WRITING, "commit@2", "commit@3", "call.begun@2", "call.answered@2"]
 )
-def test_an_undo_that_was_killed_goes_on(scene: Scene, pushed: str, dying: str) -> None:
-    same_end(scene, "pushed", dying, "undo", pushed, "--yes", done=(0, 3))
+def test_an_undo_that_was_killed_goes_on(scene: Scene, pushed: str, point: str) -> None:
+    same_end(scene, "pushed", point, "undo", pushed, "--yes", done=(0, 3))
 
 
-@pytest.mark.parametrize("dying", WRITING)
-def test_a_kept_plan_that_was_cut_short_goes_on(scene: Scene, dying: str) -> None:
-    same_end(scene, "edited", dying, "apply", "plan.json", done=(0, 3))
+@pytest.mark.parametrize("point", WRITING)
+def test_a_kept_plan_that_was_cut_short_goes_on(scene: Scene, point: str) -> None:
+    same_end(scene, "edited", point, "apply", "plan.json", done=(0, 3))
 
 
-@pytest.mark.parametrize("dying", ["commit"])
-def test_a_purge_that_was_killed_leaves_a_whole_person_or_none(scene: Scene, dying: str) -> None:
-    scene.back("edited")
+@pytest.mark.parametrize("point", ["commit"])
+def test_a_purge_that_was_killed_leaves_a_whole_person_or_none(scene: Scene, point: str) -> None:
+    scene.restore("edited")
     [row, *_] = scene.workspace.sql(
         "SELECT email FROM contacts WHERE email LIKE '%@%' AND deleted_at IS NULL"
     )
-    same_end(scene, "edited", dying, "purge", row["email"], "--yes", "--lose-opt-out", done=(0,))
+    same_end(scene, "edited", point, "purge", row["email"], "--yes", "--lose-opt-out", done=(0,))

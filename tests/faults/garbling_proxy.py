@@ -17,11 +17,11 @@ from tests.unit.salesforce.web import Answer, Asked, Web
 
 Change = Callable[[Answer], Answer | None]
 _KEPT = ("Content-Type", "Date", "Sforce-Limit-Info", "Sforce-Locator", "Sforce-NumberOfRecords")
-_NOT_PASSED = {"host", "connection", "content-length", "accept-encoding"}
+_NOT_FORWARDED = {"host", "connection", "content-length", "accept-encoding"}
 
 
 @dataclass
-class Relay:
+class GarblingProxy:
     """Passes calls on to an org.
 
     Attributes:
@@ -41,18 +41,20 @@ class Relay:
 
     def answer(self, asked: Asked) -> Answer | None:
         self.asked.append(asked)
-        told = self.instead(asked) if self.instead else None
-        return told or self.passed_on(asked)
+        reply = self.instead(asked) if self.instead else None
+        return reply or self.forward(asked)
 
-    def passed_on(self, asked: Asked) -> Answer | None:
-        headers = {name: value for name, value in asked.headers.items() if name not in _NOT_PASSED}
-        told = requests.request(
+    def forward(self, asked: Asked) -> Answer | None:
+        headers = {
+            name: value for name, value in asked.headers.items() if name not in _NOT_FORWARDED
+        }
+        reply = requests.request(
             asked.method, self.org_url + asked.path, headers=headers, data=asked.body, timeout=5
         )
         answer = Answer(
-            told.status_code,
-            told.content,
-            {name: told.headers[name] for name in _KEPT if name in told.headers},
+            reply.status_code,
+            reply.content,
+            {name: reply.headers[name] for name in _KEPT if name in reply.headers},
         )
         if not re.search(self.path, f"{asked.method} {asked.path}"):
             return answer
@@ -64,9 +66,11 @@ class Relay:
 
 
 @contextmanager
-def relaying(org_url: str, path: str, change: Change, *, nth: int = 1) -> Iterator[Relay]:
-    """A relay that is up."""
-    relay = Relay(org_url, change, path, nth)
-    with Web(relay.answer).serving() as web:
-        relay.url = web.url
-        yield relay
+def garbling_proxy(
+    org_url: str, path: str, change: Change, *, nth: int = 1
+) -> Iterator[GarblingProxy]:
+    """A proxy that is up."""
+    proxy = GarblingProxy(org_url, change, path, nth)
+    with Web(proxy.answer).serving() as web:
+        proxy.url = web.url
+        yield proxy

@@ -1,8 +1,8 @@
-"""Commands in this process that can die at any place, as if the process had been killed there.
+"""Commands in this process that can be killed at any point, as SIGKILL would kill a process of their own.
 
-At the moment of death the mirror's connection is closed (what was not committed is gone) and no
+At that point the mirror's connection is closed (what was not committed is gone) and no
 call reaches the org any more, so that nothing that runs on the way out, ``finally`` or not, can
-touch either side. Beside the named places, the answer to a call may be lost after the org has acted
+touch either side. Beside the named points, the answer to a call may be lost after the org has acted
 (``lose`` at ``call.answered``).
 """
 
@@ -47,54 +47,54 @@ from tests.crash.scene import Scene
 Point = tuple[str, int]
 
 
-class SimulatedDeath(BaseException):
-    """The process is gone."""
+class SimulatedKill(BaseException):
+    """The process is gone; nothing catches this."""
 
 
 @dataclass
-class Life(failpoints.Plan):
-    """One process's life: where it ends, and what it passes until then.
+class KillPlan(failpoints.Plan):
+    """Where one run of a command is killed, and which points it passes until then.
 
     Attributes:
-        dead: nothing may touch either side any more.
-        mirrors: the open ones, to be closed in the moment of death.
+        killed: nothing may touch either side any more.
+        mirrors: the open ones, to be closed when it is killed.
     """
 
-    dead: bool = False
+    killed: bool = False
     mirrors: list[SqliteMirror] = field(default_factory=list)
 
     @classmethod
-    def until(cls, point: Point | None, act: str = "die") -> "Life":
+    def until(cls, point: Point | None, act: str = "simulated kill") -> "KillPlan":
         return cls(acts={point: act} if point else {})
 
     def hit(self, name: str) -> None:
-        if self.dead:
-            raise SimulatedDeath
-        if self.acts.get((name, self.passed[name] + 1)) == "die":
+        if self.killed:
+            raise SimulatedKill
+        if self.acts.get((name, self.passed[name] + 1)) == "simulated kill":
             self.passed[name] += 1
-            self.die()
+            self.kill()
         super().hit(name)
 
-    def die(self) -> None:
-        self.dead = True
+    def kill(self) -> None:
+        self.killed = True
         for mirror in self.mirrors:
             mirror._database._connection.close()
-        raise SimulatedDeath
+        raise SimulatedKill
 
 
-class MortalSession(OrgSession):
+class LossySession(OrgSession):
     """A session that may lose an answer."""
 
-    life: Life
+    plan: KillPlan
 
     def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
         response = super().request(method, url, **kwargs)
-        if self.life.acts.get(("call.answered", self.life.passed["call.answered"])) == "lose":
+        if self.plan.acts.get(("call.answered", self.plan.passed["call.answered"])) == "lose":
             raise CallFailed("the connection broke off", repeatable=False)
         return response
 
 
-class Direct(requests.adapters.BaseAdapter):
+class DirectAdapter(requests.adapters.BaseAdapter):
     """Hands a request to the org without a socket between: the same answers in a third of the time."""
 
     def __init__(self, org: LocalOrg) -> None:
@@ -155,7 +155,7 @@ class SmallBatches(SalesforceOrg):
 
 
 @dataclass
-class Program:
+class KillableProgram:
     """sfsync, run in this process against a scene.
 
     Args:
@@ -169,8 +169,8 @@ class Program:
         self._token = self.scene.workspace.org.token()
         self._config = load_config(self.scene.workspace.yaml, {})
 
-    def run(self, life: Life, *command: str) -> dict[str, Any] | None:
-        """Run a command; its JSON document, or None where the process died."""
+    def run(self, plan: KillPlan, *command: str) -> dict[str, Any] | None:
+        """Run a command; its JSON document, or None where it was killed."""
         main = {
             "pull": self._pull,
             "push": self._push,
@@ -179,12 +179,12 @@ class Program:
         }
         cli = Cli(command[0], config=self.scene.workspace.yaml, as_json=True, environ={})
         out, err = io.StringIO(), io.StringIO()
-        with self._alive(life), redirect_stdout(out), redirect_stderr(err):
+        with self._alive(plan), redirect_stdout(out), redirect_stderr(err):
             try:
                 perform(cli, lambda: main[command[0]](cli, *command[1:]))
-            except SimulatedDeath:
-                assert life.dead
-        if life.dead:
+            except SimulatedKill:
+                assert plan.killed
+        if plan.killed:
             return None
         assert "Traceback" not in err.getvalue()
         document: dict[str, Any] = json.loads(out.getvalue())
@@ -206,7 +206,7 @@ class Program:
         return sync_command(cli)
 
     @contextmanager
-    def _alive(self, life: Life) -> Iterator[None]:
+    def _alive(self, plan: KillPlan) -> Iterator[None]:
         opened = wiring.open_mirror
 
         @contextmanager
@@ -215,28 +215,28 @@ class Program:
                 mirror._database._connection.execute(
                     "PRAGMA synchronous = OFF"
                 )  # the process dies, not the disk
-                life.mirrors.append(mirror)
+                plan.mirrors.append(mirror)
                 yield mirror
 
         def connect(_cli: Cli, _config: Any, _mirror: SqliteMirror) -> tuple[SalesforceOrg, str]:
-            return self._org(life), self.scene.state.org_id
+            return self._org(plan), self.scene.state.org_id
 
         before = wiring.connect, wiring.configuration
         wiring.open_mirror, wiring.connect = open_mirror, connect
         wiring.configuration = lambda _cli: self._config
-        failpoints.arm(life)
+        failpoints.arm(plan)
         try:
             yield
         finally:
             failpoints.arm(None)
             wiring.open_mirror, (wiring.connect, wiring.configuration) = opened, before
 
-    def _org(self, life: Life) -> SalesforceOrg:
+    def _org(self, plan: KillPlan) -> SalesforceOrg:
         url, state = self.scene.workspace.org.url, self.scene.state
         token = Token(self._token, url, f"{url}/id/{state.org_id}/{state.admin_id}")
-        session = MortalSession(token, lambda _stale: token)
-        session.life = life
-        session.mount("http://", Direct(self.scene.workspace.org))
+        session = LossySession(token, lambda _stale: token)
+        session.plan = plan
+        session.mount("http://", DirectAdapter(self.scene.workspace.org))
         return SmallBatches(
             Connection(session, patience=Patience(first_wait_seconds=0.001)),
             bulk_query_from=1 if self.bulk else None,
@@ -272,7 +272,7 @@ def small_steps() -> Iterator[None]:
 
 
 def points(passed: Counter[str]) -> Iterator[Point]:
-    """Every place of a life, each time it was passed."""
+    """Every place of a plan, each time it was passed."""
     for name, count in sorted(passed.items()):
         for nth in range(1, count + 1):
             yield name, nth
