@@ -1,7 +1,7 @@
 """A workspace to test in: a folder with sfsync's configuration and mirror, and a local org that it is logged in to.
 
-A command runs as a process of its own (``run``, ``do``): that is the installed sfsync, as a person
-or cron runs it, and what a test is about runs so. Or it runs inside the test's process
+A command runs as a process of its own (``run``, ``do``), and what a test is about runs so; where
+the start itself matters (``start``), that is the file ``sfsync`` that is installed. Or it runs inside the test's process
 (``run_in_process``, ``do_in_process``), through the same entry, for a fifteenth of the processor
 time: what only prepares a test, and what is not a matter of processes, streams or signals.
 
@@ -25,6 +25,7 @@ import requests
 
 from tests.system.in_process import run_command_line
 from tests.system.org_client import OrgClient
+from tests.system.warm_start import warm_sfsync
 
 SFSYNC = str(Path(sys.executable).with_name("sfsync"))
 SYSTEM_FIELDS = frozenset({"attributes", "LastModifiedDate", "LastModifiedById", "SystemModstamp"})
@@ -69,8 +70,12 @@ class Workspace(OrgClient):
 
     # -- commands, each a process of its own
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """Start the installed command."""
+        return self._start([SFSYNC, *arguments], environ)
+
+    def _start(self, command: list[str], environ: dict[str, str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [SFSYNC, *arguments], cwd=self.folder, env=self.environ | environ, text=True, encoding="utf-8",
+            command, cwd=self.folder, env=self.environ | environ, text=True, encoding="utf-8",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, umask=self.umask,
         )  # fmt: skip
 
@@ -84,7 +89,7 @@ class Workspace(OrgClient):
 
     def run(self, *arguments: str, stdin: str = "", **environ: str) -> CommandResult:
         """Run a command to its end."""
-        return self.finish(self.start(*arguments, **environ), stdin)
+        return self.finish(self._start([*warm_sfsync(), *arguments], environ), stdin)
 
     def do(self, *arguments: str, stdin: str = "") -> dict[str, Any]:
         """Run a command that has to succeed, with --json; gives its data."""
