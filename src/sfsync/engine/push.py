@@ -54,7 +54,11 @@ def _edits(run: Run, object_map: ObjectMap, stack: ExitStack) -> EditedObject:
     report = run.report.push.setdefault(object_map.name, ObjectReport())
     if not run.dry_run:
         recover(run, object_map)
-    return stack.enter_context(staged_edits(run, object_map, report))
+    edited = stack.enter_context(staged_edits(run, object_map, report))
+    if not run.dry_run:
+        # before anything is planned: an opt-out that both sides took back is not to be restored
+        run.mirror.consent.record(edited.stage.consent_statements(object_map.opt_out))
+    return edited
 
 
 def _guard(edited: EditedObject) -> OrgWrites:

@@ -94,6 +94,7 @@ def _edited(table: MappedTable) -> str:
         " AND NEW.salesforce_id IS NOT _salesforce_id THEN '*' ELSE _never_agreed END"
         " WHERE id = OLD.id;"
         f" DELETE FROM {table.base} WHERE id = NEW.id AND _never_agreed = '' AND {same};"
+        f" {_keep_former_address(table)}"
         " END"
     )
 
@@ -126,6 +127,18 @@ def _save(table: MappedTable) -> str:
     return (
         f"INSERT INTO {table.base}"
         f" (id, {table.listed()}, deleted_at, _salesforce_id, _never_agreed) SELECT"
+    )
+
+
+def _keep_former_address(table: MappedTable) -> str:
+    """Statements that keep the address which an edit replaces: the person still answers to it."""
+    old, new = table.match("OLD"), table.match("NEW")
+    this = f"'{table.object}', OLD.id, {old}"
+    return (
+        "DELETE FROM _former_addresses"
+        f" WHERE (object, person_id, match_key) = ({this}) AND {old} IS NOT {new};"
+        " INSERT INTO _former_addresses (object, person_id, match_key, until)"
+        f" SELECT {this}, {_NOW} WHERE {old} <> '' AND {old} IS NOT {new};"
     )
 
 

@@ -45,7 +45,7 @@ def note_pulled_rows(
 def note_former_address(
     database: Database, table: MappedTable, local_id: LocalId, plan: RowPlan
 ) -> None:
-    """Keep an address that a plan replaces."""
+    """Keep an address that a plan replaces, and that it was the row's until the record was changed."""
     match_on = table.object_map.match_on
     if match_on not in plan.to_local:
         return
@@ -54,5 +54,10 @@ def note_former_address(
         "INSERT OR REPLACE INTO _former_addresses (object, person_id, match_key, until)"
         f" SELECT ?, id, {key}, ? FROM {table.name}"
         f" WHERE id = ? AND {key} <> '' AND {key} <> lower(trim(?))",
-        [table.object, database.now(), local_id, plan.to_local[match_on] or ""],
+        [
+            table.object,
+            plan.modified_at or database.now(),
+            local_id,
+            plan.to_local[match_on] or "",
+        ],
     )

@@ -238,16 +238,20 @@ class SqliteStage:
         )
 
     def _note_former_addresses(self, last: int) -> None:
-        """Keep the addresses that are about to be replaced, of the rows noted after ``last``."""
+        """Keep the addresses that are about to be replaced, of the rows noted after ``last``.
+
+        They were the rows' until their records were changed, which is long before a pull that comes
+        once a day: what another person says of the address meanwhile is the other's.
+        """
         table = self._table
         old, new = table.match("r"), table.match("s")
         self._database.run(
             "INSERT OR REPLACE INTO _former_addresses (object, person_id, match_key, until)"
-            f" SELECT p.object, r.id, {old}, p.at FROM _provenance AS p"
+            f" SELECT p.object, r.id, {old}, coalesce(nullif(s._modified_at, ''), p.at)"
+            " FROM _provenance AS p"
             f" CROSS JOIN {table.name} AS r ON r.id = p.person_id"
-            f" WHERE p.id > ? AND instr(p.columns, ?) AND {old} <> ''"
-            f" AND EXISTS (SELECT 1 FROM {self._staged.name} AS s"
-            f" WHERE s.salesforce_id = r.salesforce_id AND {new} IS NOT {old})",
+            f" CROSS JOIN {self._staged.name} AS s ON s.salesforce_id = r.salesforce_id"
+            f" WHERE p.id > ? AND instr(p.columns, ?) AND {old} <> '' AND {new} IS NOT {old}",
             [last, f",{table.object_map.match_on},"],
         )
 

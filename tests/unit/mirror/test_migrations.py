@@ -86,6 +86,7 @@ def test_what_it_knew_still_counts(old: Path) -> None:
 
 def test_tables_and_triggers_are_those_of_a_new_mirror(old: Path, tmp_path: Path) -> None:
     with SqliteMirror(old, now=lambda: NOW) as migrated, open_mirror(tmp_path / "new.db") as new:
+        assert migrated.prepare(mapping()) == ()  # a trigger written differently is built anew
         assert sorted(look(migrated, SHAPE)) == sorted(look(new, SHAPE))
         before = one(migrated, "PRAGMA schema_version")
         assert migrated.prepare(mapping()) == ()
