@@ -490,3 +490,37 @@ def opt_outs(workspace: Workspace, key: str) -> set[bool]:
     if key.startswith("003"):
         said |= {record[UNSUBSCRIBED], bool(row["opted_out"])}
     return said
+
+
+# -- while a run works -----------------------------------------------------------------------------
+SLOW_WRITE = {"match": {"path": "/composite"}, "fault": "slow", "args": {"seconds": 2}}
+
+
+@pytest.mark.parametrize("side", ["here", "there", "by an event"])
+def test_an_opt_out_while_a_push_is_on_its_way(new_workspace, side):
+    people = [(kind, {**REQUIRED[kind], "Email": "ada@example.com"}) for kind in TABLES]
+    workspace = new_workspace(contacts=0, leads=0, people=people)
+    [contact], [lead] = workspace.people("Contact"), workspace.people("Lead")
+    workspace.sql("UPDATE contacts SET job_title = 'Countess'")
+    workspace.local("faults", faults=[SLOW_WRITE])
+    push = workspace.start("push", "--json")
+    while not workspace.org.faults.faults[0].seen:
+        assert push.poll() is None
+    if side == "here":
+        workspace.sql("UPDATE contacts SET unsubscribed = 1")
+    elif side == "there":
+        workspace.edit(contact, **{OUT: True})
+    else:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        refused = workspace.push_events(
+            event("unsubscribed", "ada@example.com", timestamp=now), expect=6
+        )
+        assert "mirror-busy" in refused.out
+    assert workspace.finish(push).code == 0
+    workspace.local("faults", faults=[])
+    if side == "by an event":  # refused, and not lost: the same file again
+        workspace.do("push-activity", "events.jsonl")
+    for _ in range(2):
+        workspace.do("sync")
+    assert (opt_outs(workspace, contact), opt_outs(workspace, lead)) == ({True}, {True})
+    assert workspace.record(contact)["Title"] == "Countess"
