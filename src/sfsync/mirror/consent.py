@@ -307,6 +307,9 @@ class Consent:
 class _Closure:
     """A temporary table of the rows that addresses lead to: ``(object, id)``; gone at the end of the block.
 
+    Trap: the match key of a row is an expression, so it has no affinity; compared with a column of
+    texts, SQLite does not use the index by it and walks all people for each address. Hence the plus.
+
     A row is reached that has the address or had it, and so is the row of the record that survived its record.
     An address that another live row has now leads to its former holders only for what was said while they had it.
     """
@@ -339,14 +342,14 @@ class _Closure:
         self._database.run(
             f"INSERT OR IGNORE INTO {self.name} SELECT ?, r.id FROM {self._seeds} AS o"
             f" CROSS JOIN {table.name} AS r INDEXED BY {table.match_index}"
-            f" ON {table.match('r')} = o.spelling",
+            f" ON {table.match('r')} = +o.spelling",
             [table.object],
         )
 
     def _with_former_address(self, table: MappedTable) -> None:
         has_it_now = " OR ".join(
             f"EXISTS (SELECT 1 FROM {self._seeds} AS z CROSS JOIN {other.name} AS h"
-            f" ON {other.match('h')} = z.spelling WHERE z.address_key = o.address_key"
+            f" INDEXED BY {other.match_index} ON {other.match('h')} = +z.spelling WHERE z.address_key = o.address_key"
             " AND h.deleted_at IS NULL"
             f"{' AND h.id <> f.person_id' if other.object == table.object else ''})"
             for other in self._tables

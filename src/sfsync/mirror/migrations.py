@@ -237,7 +237,9 @@ CREATE TABLE _opted_out (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE _consented (
     spelling TEXT PRIMARY KEY, address_key TEXT NOT NULL, since TEXT NOT NULL
-) STRICT, WITHOUT ROWID
+) STRICT, WITHOUT ROWID;
+CREATE INDEX _opted_out_by_key ON _opted_out (address_key);
+CREATE INDEX _consented_by_key ON _consented (address_key)
 """
 """Statements about addresses, and what they add up to in each spelling: see ``consent``."""
 
