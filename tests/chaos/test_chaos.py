@@ -45,7 +45,7 @@ def test_steps_and_trouble_really_come(world: World) -> None:
 def test_a_promise_that_does_not_hold_is_told_with_the_fewest_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from sfsync.selftest import world as worlds
+    from sfsync.selftest import runs as worlds
 
     def forgets(_run: object) -> None:
         """A push that pushes nothing."""

@@ -11,7 +11,6 @@ import typer
 
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
-from sfsync.cli.output_file import output_file
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,13 +80,10 @@ def _with_value(text: str, key: str, value: str) -> str:
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:
-    if overwrite:
-        with output_file(path) as existing:
-            existing.write(text.encode())
-        return
+    # O_EXCL: a file that another program has made since we looked is not overwritten either
+    how = os.O_TRUNC if overwrite else os.O_EXCL
     try:
-        # O_EXCL: a file that another program has made since we looked is not overwritten either
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

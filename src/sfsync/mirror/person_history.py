@@ -136,19 +136,17 @@ def _kin(
 
 
 def addresses(database: Database, persons: Sequence[Person]) -> list[str]:
-    """Match keys of these people, present and former: all that ``people`` finds them by."""
+    """Match keys of these people, present and former."""
     keys = []
     for table, local_id in persons:
         if not table.object_map.kind.is_people:
             continue  # what recognises an account is no address, whatever it looks like
         keys += database.rows(
             f"SELECT {table.match()} FROM {table.name} WHERE id = ?1 AND {table.match()} <> ''"
-            " UNION SELECT match_key FROM _former_addresses WHERE object = ?2 AND person_id = ?1"
-            " UNION SELECT lower(trim(json_extract(before, ?3))) FROM _outbox"
-            " WHERE object = ?2 AND person_id = ?1 AND state = 'accepted' AND instr(before, '@')",
-            [local_id, table.object, f'$."{table.object_map.match_on}"'],
+            " UNION SELECT match_key FROM _former_addresses WHERE object = ?2 AND person_id = ?1",
+            [local_id, table.object],
         )
-    return [str(key) for (key,) in keys if key]
+    return [str(key) for (key,) in keys]
 
 
 def _events(database: Database, persons: Sequence[Person], keys: set[str]) -> list[dict[str, Any]]:

@@ -16,10 +16,11 @@ from local_org.state.rendering import whole_record
 from sfsync.mapping.projection import canonical_values, reader
 from sfsync.model.address import match_key
 from sfsync.model.mapping import ObjectMap
+from sfsync.selftest.consent_law import key_of
 from sfsync.selftest.people import SOBJECTS, TYPED
 
 if TYPE_CHECKING:
-    from sfsync.selftest.world import World
+    from sfsync.selftest.runs import RunSteps
 
 PROMISES = {
     "tasks": "one Task for each event key: none missing, none twice",
@@ -27,7 +28,8 @@ PROMISES = {
     "typed": "what a person typed is there, or among the conflicts",
     "equal": "both sides hold the same in every mapped field",
     "counters": "a counter says what was counted",
-    "opt-outs": "an opt-out is never undone",
+    "opt-outs": "whoever opted out, and has not consented since, is mailable nowhere",
+    "consent": "nobody is opted out whom no statement reaches",
     "settled": "every write, Task and event comes to an end",
     "rest": "a few runs in peace bring both sides to rest",
     "quiet": "the next sync writes nothing and costs one call an object",
@@ -71,11 +73,11 @@ class Before:
     rows: dict[str, dict[int, str | None]]
 
     @classmethod
-    def of(cls, world: World) -> Before:
+    def of(cls, world: RunSteps) -> Before:
         """As they are now."""
         return cls({name: dict(_records(world, name)) for name in SOBJECTS.values()}, _rows(world))
 
-    def judge(self, world: World, *, clean: bool) -> None:
+    def judge(self, world: RunSteps, *, clean: bool) -> None:
         """Look at what the run did.
 
         Args:
@@ -89,7 +91,7 @@ class Before:
             for name, sentence in _file_is_whole(world):
                 world.fail(name, sentence)
 
-    def _records_kept(self, world: World) -> Violations:
+    def _records_kept(self, world: RunSteps) -> Violations:
         for sobject, before in self.records.items():
             mapped = _mapped_fields(world, sobject)
             after = _records(world, sobject)
@@ -104,7 +106,7 @@ class Before:
                 if foreign:
                     yield "unmapped", f"a run wrote {foreign} of the {sobject} {record}"
 
-    def _rows_kept(self, world: World) -> Violations:
+    def _rows_kept(self, world: RunSteps) -> Violations:
         for table, after in _rows(world).items():
             lost = self.rows[table].keys() - after.keys()
             if lost:
@@ -123,31 +125,31 @@ def _changed(old: Raw, new: Raw) -> set[str]:
     return {name for name in names if old.get(name) != new.get(name)}
 
 
-def _mapped_fields(world: World, sobject: str) -> set[str]:
+def _mapped_fields(world: RunSteps, sobject: str) -> set[str]:
     found = {
         field.remote for each in _maps(world) if each.sobject == sobject for field in each.fields
     }
     return found | {each.external_id for each in _maps(world)}
 
 
-def _maps(world: World) -> list[ObjectMap]:
+def _maps(world: RunSteps) -> list[ObjectMap]:
     return list(world.usable.objects.values())
 
 
-def _map_of(world: World, table: str) -> ObjectMap:
+def _map_of(world: RunSteps, table: str) -> ObjectMap:
     (object_map,) = (each for each in _maps(world) if each.table == table)
     return object_map
 
 
-def _records(world: World, sobject: str) -> dict[str, Raw]:
+def _records(world: RunSteps, sobject: str) -> dict[str, Raw]:
     return world.org.state.table(sobject).rows
 
 
-def _rows(world: World) -> dict[str, dict[int, str | None]]:
+def _rows(world: RunSteps) -> dict[str, dict[int, str | None]]:
     return {table: dict(world.look(f"SELECT id, deleted_at FROM {table}")) for table in SOBJECTS}
 
 
-def _file_is_whole(world: World) -> Violations:
+def _file_is_whole(world: RunSteps) -> Violations:
     for pragma, good in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
         found = world.look(f"PRAGMA {pragma}")
         if found != good:
@@ -155,7 +157,7 @@ def _file_is_whole(world: World) -> Violations:
 
 
 # -- at rest
-def state_of(world: World) -> tuple[Any, ...]:
+def state_of(world: RunSteps) -> tuple[Any, ...]:
     """What both sides hold, bookkeeping of runs and clocks aside."""
     here = [
         world.look(f"SELECT * FROM {table} ORDER BY 1")
@@ -169,7 +171,7 @@ def state_of(world: World) -> tuple[Any, ...]:
     return here, {name: dict(_records(world, name)) for name in (*SOBJECTS.values(), "Task")}
 
 
-def judge(world: World) -> Violations:
+def judge(world: RunSteps) -> Violations:
     """Every promise, with a sentence for each place where it does not hold."""
     world.result.checked.update(list(PROMISES))
     yield from _file_is_whole(world)
@@ -179,7 +181,7 @@ def judge(world: World) -> Violations:
     yield from _once(world)
     for table in SOBJECTS:
         yield from _equal(world, table, world.people.ledger.forgotten_here)
-        yield from _opt_outs(world, table)
+    yield from world.consent.judge(world.people.ledger.forgotten_here)
     yield from _typed(world)
     yield from _counters(world)
     # What the full pull brings in again may differ from the org, which the sync settles.
@@ -187,9 +189,10 @@ def judge(world: World) -> Violations:
         world.run(verb)
     for table in SOBJECTS:
         yield from _equal(world, table, set())
+    yield from world.consent.judge(set())
 
 
-def _quiet(world: World) -> Violations:
+def _quiet(world: RunSteps) -> Violations:
     before = state_of(world)
     line = world.run("sync")
     if state_of(world) != before:
@@ -199,14 +202,19 @@ def _quiet(world: World) -> Violations:
         yield "quiet", f"a sync with nothing to do took {world.last.api_calls} calls: {line}"
 
 
-def _settled(world: World) -> Violations:
+def _settled(world: RunSteps) -> Violations:
     for ref, name, state in world.look(
         "SELECT ref, object, state FROM _outbox WHERE state NOT IN ('accepted', 'rejected')"
     ):
         if (name, ref) not in _unknowable(world):
             yield "settled", f"the write {ref} of a {name} is still {state}"
-    for (event,) in world.look("SELECT id FROM events WHERE state = 'new'"):
-        yield "settled", f"the event {event} was not handled"
+    live = {row.key for row in world.consent.sight().rows if row.live}
+    for event, email, waits in world.look(
+        "SELECT id, email, _waits FROM events WHERE state = 'new'"
+    ):
+        # whose person is deleted waits until they are restored
+        if not waits or key_of(email) in live:
+            yield "settled", f"the event {event} was not handled"
     quarantined = _quarantined(world)
     for key, state, name, person in world.look(
         "SELECT key, state, object, person_id FROM activities"
@@ -215,7 +223,7 @@ def _settled(world: World) -> Violations:
             yield "settled", f"the Task {key} is still {state}"
 
 
-def _unknowable(world: World) -> set[tuple[str, int]]:
+def _unknowable(world: RunSteps) -> set[tuple[str, int]]:
     """Writes to records that are purged: it is unknown for ever whether they arrived.
 
     Each run asks again, as a record that is only out of this user's sight may come back.
@@ -225,7 +233,7 @@ def _unknowable(world: World) -> set[tuple[str, int]]:
     return {(name, ref) for name, ref, record in found if record in purged}
 
 
-def _tasks(world: World) -> Violations:
+def _tasks(world: RunSteps) -> Violations:
     name = world.usable.activities.external_id
     tasks = [*_records(world, "Task").values(), *world.people.ledger.purged_tasks]
     keys = Counter(
@@ -244,7 +252,7 @@ def _tasks(world: World) -> Violations:
         yield "tasks", f"a Task for {key}, which the mirror does not know of"
 
 
-def _once(world: World) -> Violations:
+def _once(world: RunSteps) -> Violations:
     ours = {
         record
         for (record,) in world.look(
@@ -264,16 +272,16 @@ def _once(world: World) -> Violations:
 
 
 def _address(raw: Mapping[str, Any]) -> str:
-    return str(raw.get("Email") or "").strip().casefold()
+    return key_of(raw.get("Email"))
 
 
-def _quarantined(world: World) -> set[tuple[str, int]]:
+def _quarantined(world: RunSteps) -> set[tuple[str, int]]:
     """Rows in quarantine: what is not agreed about them is reported to people."""
     found = world.look("SELECT object, person_id FROM quarantine WHERE state <> 'settled'")
     return {(f"{name}s", person) for name, person in found}
 
 
-def _equal(world: World, table: str, forgiven: set[str]) -> Violations:
+def _equal(world: RunSteps, table: str, forgiven: set[str]) -> Violations:
     """Row for row and field for field, but for these records, which may lack their row."""
     object_map = _map_of(world, table)
     columns = [field.column for field in object_map.fields if field.pulls]
@@ -299,7 +307,7 @@ def _equal(world: World, table: str, forgiven: set[str]) -> Violations:
 
 
 def _differences(
-    world: World, object_map: ObjectMap, row: int, local: Raw, remote: Raw
+    world: RunSteps, object_map: ObjectMap, row: int, local: Raw, remote: Raw
 ) -> Iterator[str]:
     """A sentence for each field in which a row and its record differ, but for those held back."""
     canonical, unreadable = canonical_values(object_map, local)
@@ -313,44 +321,20 @@ def _differences(
             yield f"{field.column} is {here} here and {there!r} there"
 
 
-def _held(world: World) -> set[tuple[str, int, str]]:
+def _held(world: RunSteps) -> set[tuple[str, int, str]]:
     """Fields whose conflict is left to a person: ``(object, row, column)``."""
     query = "SELECT object, person_id, \"column\" FROM conflicts WHERE state = 'open'"
     return set(world.look(query))
 
 
-def _as_api(world: World, sobject: str, raw: Raw) -> Raw:
+def _as_api(world: RunSteps, sobject: str, raw: Raw) -> Raw:
     """A record as the API would answer it, with its Account's name."""
     record = whole_record(world.org.state.table(sobject).kind, raw, "66.0")
     account = _records(world, "Account").get(str(raw.get("AccountId")), {})
     return {**record, "Account.Name": account.get("Name")}
 
 
-def _opt_outs(world: World, table: str) -> Violations:
-    object_map = _map_of(world, table)
-    ledger, quarantined = world.people.ledger, _quarantined(world)
-    by_event = {
-        person
-        for (person,) in world.look(
-            "SELECT person_id FROM events WHERE type = 'unsubscribed' AND state = 'handled' AND "
-            "object = ?",
-            object_map.name,
-        )
-    }
-    columns = ", ".join(object_map.opt_out)
-    for row, record, *values in world.look(
-        f"SELECT id, salesforce_id, {columns} FROM {table} WHERE deleted_at IS NULL"
-    ):
-        asked = (table, row) in ledger.out_here or record in ledger.out_there or row in by_event
-        known = (table, row) not in quarantined and record not in ledger.purged
-        if asked and known and not all(values):
-            yield (
-                "opt-outs",
-                f"{table} {row} ({record}) asked for no more emails, and has {columns} = {values}",
-            )
-
-
-def _typed(world: World) -> Violations:
+def _typed(world: RunSteps) -> Violations:
     kept = {value for pair in world.look("SELECT local, remote FROM conflicts") for value in pair}
     for table, fields in TYPED.items():
         kept |= {
@@ -364,7 +348,7 @@ def _typed(world: World) -> Violations:
         yield "typed", f"nobody finds any more what was typed: {', '.join(lost)}"
 
 
-def _counters(world: World) -> Violations:
+def _counters(world: RunSteps) -> Violations:
     if not world.people.engagement:
         return
     ledger, quarantined = world.people.ledger, _quarantined(world)

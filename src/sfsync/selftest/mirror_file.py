@@ -46,7 +46,7 @@ class MirrorFile:
         """Every row of a statement's result, by another tool."""
         self.open()
         if self._tool is None:
-            self._tool = connection_of(str(self.path))
+            self._tool = connection_of(str(self.path), self._now)
         return self._tool.execute(sql, parameters).fetchall()
 
     def close_mirror(self) -> None:

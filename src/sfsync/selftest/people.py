@@ -17,8 +17,15 @@ from local_org.server import LocalOrg
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.address import match_key
 from sfsync.model.event import EmailEvent, EventType
+from sfsync.selftest.consent_law import ConsentLaw, key_of, row_node
 
-ADDRESSES = [f"p{number}@x.example" for number in range(5)]
+ADDRESSES = [
+    *(f"p{number}@x.example" for number in range(4)),
+    "p4@xn--bcher-kva.example",
+    "p4@Bücher.example",
+]
+"""Those of a few people; the last two are one person's, in both spellings."""
+
 TYPED = {
     "contacts": {"job_title": "Title", "phone": "Phone", "city": "MailingCity"},
     "leads": {"job_title": "Title", "phone": "Phone", "city": "City"},
@@ -43,7 +50,6 @@ class Ledger:
     Attributes:
         typed: values that a person typed and no other person has replaced since.
         clicks_here, clicks_there: clicks that people added, by row and by record.
-        out_here, out_there: who asked for no more emails: rows by table, and records.
         unclear_rows, unclear, unclear_addresses: whose counters cannot be computed any more from
             what was done.
         gone_here: rows that people soft-deleted here.
@@ -56,8 +62,6 @@ class Ledger:
     typed: set[str] = field(default_factory=set)
     clicks_here: Counter[int] = field(default_factory=Counter)
     clicks_there: Counter[str] = field(default_factory=Counter)
-    out_here: set[tuple[str, int]] = field(default_factory=set)
-    out_there: set[str] = field(default_factory=set)
     unclear_rows: set[tuple[str, int]] = field(default_factory=set)
     unclear_addresses: set[str] = field(default_factory=set)
     unclear: set[str] = field(default_factory=set)
@@ -87,6 +91,7 @@ class People:
     mirror: Callable[[], SqliteMirror]
     engagement: bool
     ledger: Ledger = field(default_factory=Ledger)
+    law: ConsentLaw = field(default_factory=ConsentLaw)
 
     # -- both sides
     def new_value(self) -> str:
@@ -152,9 +157,10 @@ class People:
         if raw is None:
             return ""
         self.ledger.typed.discard(str(raw.get(name)))
-        return self._save(raw["Id"], {name: None if blank else self.new_value()})
+        return self.save(raw["Id"], {name: None if blank else self.new_value()})
 
-    def _save(self, record: str, fields: dict[str, Any]) -> str:
+    def save(self, record: str, fields: dict[str, Any]) -> str:
+        """A user changes fields of a record."""
         self._admin().edit(record, fields)
         return f"{record} gets {fields}"
 
@@ -167,15 +173,7 @@ class People:
         if self.look(UNANSWERED, raw["Id"]):
             # Their clicks cannot be told from those of the unanswered write any more.
             self.ledger.unclear.add(raw["Id"])
-        return self._save(raw["Id"], {CLICKS: (raw.get(CLICKS) or 0) + by})
-
-    def opt_out_there(self, number: int, table: str) -> str:
-        """A person asks sales people for no more emails."""
-        raw = self.record(number, SOBJECTS[table])
-        if raw is None:
-            return ""
-        self.ledger.out_there.add(raw["Id"])
-        return self._save(raw["Id"], {"HasOptedOutOfEmail": True})
+        return self.save(raw["Id"], {CLICKS: (raw.get(CLICKS) or 0) + by})
 
     def delete_there(self, number: int, sobject: str) -> str:
         """Into the recycle bin."""
@@ -224,6 +222,7 @@ class People:
         self._seen_there(loser)
         self.ledger.unclear.add(master["Id"])
         self._admin().merge(master["Id"], [loser["Id"]])
+        self.law.survived(loser["Id"], master["Id"])
         return f"{loser['Id']} is merged into {master['Id']}"
 
     def convert_there(self, number: int, other: int | None) -> str:
@@ -236,6 +235,7 @@ class People:
         done = self._admin().convert(lead["Id"], contact_id=contact["Id"] if contact else None)
         self.ledger.unclear.add(done.contact_id)
         self.ledger.made_there.add(done.contact_id)
+        self.law.survived(lead["Id"], done.contact_id)
         return f"{lead['Id']} is converted to {done.contact_id}"
 
     # -- at the mirror
@@ -285,28 +285,6 @@ class People:
         )
         return f"contacts {row}: {by} clicks more"
 
-    def opt_out_here(self, number: int, table: str) -> str:
-        """A person asks the email platform for no more emails."""
-        row = self.row(number, table)
-        if row is None:
-            return ""
-        column = "unsubscribed" if self.engagement or table == "leads" else "opted_out"
-        self.ledger.out_here.add((table, row))
-        self.edit(f"UPDATE {table} SET {column} = 1 WHERE id = ?", row)
-        return f"{table} {row}: {column}"
-
-    def take_an_opt_out_back_here(self, number: int) -> str:
-        """A program that does not know better clears an opt-out that Salesforce has."""
-        row = self.row(number, "contacts")
-        if row is None:
-            return ""
-        record = self.look("SELECT salesforce_id FROM contacts WHERE id = ?", row)[0][0]
-        raw = self.org.state.table("Contact").rows.get(record)
-        if raw is None or not raw.get("HasOptedOutOfEmail") or raw.get("IsDeleted"):
-            return ""
-        self.edit("UPDATE contacts SET unsubscribed = 0, opted_out = 0 WHERE id = ?", row)
-        return f"contacts {row}: not opted out"
-
     def soft_delete_here(self, number: int, table: str) -> str:
         """A user marks a row as deleted."""
         row = self.row(number, table)
@@ -324,6 +302,7 @@ class People:
             return ""
         self.ledger.forgotten_here.add(self._seen_here(table, row) or "")
         self.edit(f"DELETE FROM {table} WHERE id = ?", row)
+        self.law.row_is_gone(row_node(table, row))
         return f"{table} {row} is deleted"
 
     def decide_here(self, number: int, side: str) -> str:
@@ -347,10 +326,14 @@ class People:
         made = EmailEvent(
             f"evt-{number}", EventType(kind), ADDRESSES[address], at, campaign, campaign.upper()
         )
-        self.mirror().events.keep([made], source="selftest")
+        _, known = self.mirror().events.keep([made], source="selftest")
+        if not known:
+            self.law.event(kind, key_of(made.email), at)
         return f"{made.id}: {kind} of {made.email}"
 
 
-def connection_of(path: str) -> sqlite3.Connection:
-    """The mirror as any SQLite tool opens it."""
-    return sqlite3.connect(path, timeout=5, isolation_level=None)
+def connection_of(path: str, now: Callable[[], str]) -> sqlite3.Connection:
+    """The mirror as any SQLite tool opens it, on a machine whose clock is the world's."""
+    connection = sqlite3.connect(path, timeout=5, isolation_level=None)
+    connection.create_function("strftime", 2, lambda _format, _when: now())
+    return connection

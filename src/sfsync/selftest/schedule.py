@@ -58,7 +58,7 @@ class Rule:
 
 
 _NUMBERS = tuple(range(8))
-_ADDRESSES = tuple(range(5))
+_ADDRESSES = tuple(range(6))
 _BY = (1, 2, 3)
 _SOBJECTS = ("Contact", "Lead")
 _TABLES = ("contacts", "contacts", "leads")
@@ -105,6 +105,7 @@ _PLACES = (
     *("pull.page_staged", "pull.guarded", "pull.plain_settled", "pull.batch_committed", "pull.watermark_moved"),
     *("push.planned", "push.journaled", "push.sent", "push.settled", "doubt.looked_up"),
     *("activity.kept", "activity.applied", "activity.marked", "activity.sent", "activity.settled"),
+    "consent.settled",
     *("bulk.job_created", "bulk.uploaded", "bulk.closed", "bulk.results_read", "run.finished"),
 )  # fmt: skip
 _TROUBLE: Mapping[str, Sequence[Choice]] = {
@@ -123,7 +124,9 @@ RULES = (
     Rule("create_there", 4, {"sobject": _SOBJECTS, "address": _ADDRESSES, "hidden_seconds": (0, 0, 0, 300)}),
     Rule("edit_there", 10, {"number": _NUMBERS, "table": _TABLES, "column": _COLUMNS, "blank": _BLANK}),
     Rule("count_there", 3, {"number": _NUMBERS, "by": _BY}),
-    Rule("opt_out_there", 2, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("opt_out_there", 4, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("clear_opt_out_there", 2, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("move_there", 4, {"number": _NUMBERS, "table": _TABLES, "address": _ADDRESSES}),
     Rule("delete_there", 3, {"number": _NUMBERS, "sobject": _SOBJECTS}),
     Rule("undelete_there", 2, {"number": _NUMBERS}),
     Rule("purge_there", 1, {"number": _NUMBERS}),
@@ -134,8 +137,12 @@ RULES = (
     Rule("import_here", 2, {"table": ("contact", "lead"), "address": _ADDRESSES}),
     Rule("edit_here", 10, {"number": _NUMBERS, "table": _TABLES, "column": _COLUMNS, "blank": _BLANK}),
     Rule("count_here", 3, {"number": _NUMBERS, "by": _BY}),
-    Rule("opt_out_here", 2, {"number": _NUMBERS, "table": _TABLES}),
-    Rule("take_an_opt_out_back_here", 2, {"number": _NUMBERS}),
+    Rule("opt_out_here", 4, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("take_an_opt_out_back_here", 2, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("move_here", 3, {"number": _NUMBERS, "table": _TABLES, "address": _ADDRESSES}),
+    Rule("import_consent_here", 2, {"table": ("contact", "lead"), "address": _ADDRESSES, "opted_out": (False, True)}),
+    Rule("clear_on_both_sides", 1, {"number": _NUMBERS, "table": _TABLES}),
+    Rule("consent_given", 1, {"address": _ADDRESSES}),
     Rule("soft_delete_here", 2, {"number": _NUMBERS, "table": _TABLES}),
     Rule("delete_for_good_here", 2, {"number": _NUMBERS, "table": _TABLES}),
     Rule("decide_here", 2, {"number": _NUMBERS, "side": ("local", "remote")}),
@@ -147,6 +154,15 @@ RULES = (
             "address": _ADDRESSES,
             "kind": ("email_opened", "email_sent", "email_clicked", "unsubscribed"),
             "number": tuple(range(1, 13)),
+        },
+    ),
+    Rule(
+        "consent_event_comes",
+        5,
+        {
+            "address": _ADDRESSES,
+            "kind": ("unsubscribed", "unsubscribed", "complained", "resubscribed"),
+            "minutes_ago": (0, 0, 0, 60, 1_440),
         },
     ),
     # time
@@ -164,6 +180,7 @@ RULES = (
     Rule("run_and_die_at_a_call", 8, {"verb": _VERBS, "answered": (False, True, True), "nth": (1, 2, 3, 4, 5)}),
     Rule("run_on_a_full_disk", 2, {"verb": _VERBS, "nth": tuple(range(1, 9))}),
     Rule("run_while_somebody_edits_here", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
+    Rule("run_while_somebody_opts_out", 3, {"verb": _WRITING, "side": ("here", "there"), "number": _NUMBERS, "table": _TABLES}),
     Rule("run_while_somebody_edits_there", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
 )  # fmt: skip
 

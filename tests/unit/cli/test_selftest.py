@@ -10,7 +10,7 @@ import pytest
 from sfsync.cli import selftest as module
 from sfsync.cli.error_boundary import perform
 from sfsync.cli.invocation import Cli
-from sfsync.selftest import world as worlds
+from sfsync.selftest import runs as worlds
 
 
 @pytest.fixture(autouse=True)
