@@ -36,6 +36,7 @@ from sfsync.model.outcome import (
 from sfsync.model.record import LocalId, Remote, SalesforceId, Value
 from sfsync.planning.lost_update import lost_updates, restore_held
 from sfsync.planning.planner import plan_row
+from sfsync.planning.refused import pieces
 
 MAX_REPLANS = 3
 """How often, in one run, a row is planned anew whose record changes while it is being written."""
@@ -143,7 +144,17 @@ class Sender:
         planned = {write.ref: plan for write, plan in zip(writes, plans, strict=True)}
         outcomes = [self._judged(planned[each.ref], each) for each in self._apply(writes)]
         reach("push.sent")
-        run.mirror.outbox.settle(outcomes)
+        refused = {
+            each.ref: left
+            for each in outcomes
+            if isinstance(each, Rejected) and (left := pieces(planned[each.ref], self.object_map))
+        }
+        run.mirror.outbox.settle([each for each in outcomes if each.ref not in refused])
+        if refused:
+            # A refused edit is settled after its parts: until then it counts as unanswered, so
+            # that the next run tries all of it again should this one be killed here.
+            self._send_pieces(list(refused.values()))
+            run.mirror.outbox.settle([each for each in outcomes if each.ref in refused])
         forget_jobs(run)
         reach("push.settled")
         run.progress.advance(len(plans))
@@ -153,6 +164,36 @@ class Sender:
             each for outcome in outcomes if (each := _stale_plan(planned[outcome.ref], outcome))
         ]
         return _Settled({planned[each.ref].local_id: each for each in outcomes}, stale)
+
+    def _send_pieces(self, queues: list[list[RowPlan]]) -> None:
+        """Send what of refused edits may not wait for the rest: in each call one part of each row.
+
+        Salesforce refuses a call that has a record twice.
+        """
+        outbox = self.run.mirror.outbox
+        while queues := [queue for queue in queues if queue]:
+            asked = [queue.pop(0) for queue in queues]
+            writes = outbox.journal([WriteIntent(self._piece(each), each) for each in asked])
+            planned = {write.ref: plan for write, plan in zip(writes, asked, strict=True)}
+            outcomes = [self._judged(planned[each.ref], each) for each in self._apply(writes)]
+            outbox.settle(outcomes)
+            by_ref = {each.ref: each for each in outcomes}
+            for queue, write, piece in zip(queues, writes, asked, strict=True):
+                outcome = by_ref[write.ref]
+                if isinstance(outcome, Accepted):
+                    queue[:] = [each for each in queue if not set(each.to_org) <= set(piece.to_org)]
+                elif not isinstance(outcome, Rejected):
+                    queue.clear()  # put off or in doubt: the next run goes on
+
+    def _piece(self, piece: RowPlan) -> OrgWrite:
+        write = OrgWrite(
+            ref=0,
+            action=piece.org_action,
+            sobject=self.object_map.sobject,
+            fields=to_org_fields(self.object_map, piece.to_org, creating=False),
+            salesforce_id=piece.salesforce_id,
+        )
+        return replace(write, if_unmodified_since=piece.modified_at)
 
     def _org_write(self, plan: RowPlan, links: AccountLinks) -> OrgWrite:
         object_map = self.object_map
