@@ -208,6 +208,7 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     stage, segment = reading.stage, reading.segment
     # before the watermark moves: a tick on a record that has ended is not read again
     run.mirror.consent.record(stage.consent_statements(reading.object_map.opt_out))
+    stage.follow_addresses()
     report = stage.settle_plain(insert=reading.inserts, update=reading.updates, segment=segment)
     report.unchanged += summary.equal
     reach("pull.plain_settled")

@@ -19,7 +19,8 @@ def is_dirty(table: MappedTable, columns: Sequence[str]) -> str:
     """SQL over ``r`` and ``b``: the row holds something in these columns that the org should get.
 
     Not a row in quarantine that nobody has edited since, nor one that differs only in fields which
-    wait for a person's decision.
+    wait for a person's decision. What is said of consent stays due, also where the org has refused
+    the row.
     """
     edited = " OR ".join(_is_edited(name) for name in columns) or "0"
     # of a row deleted here alone only consent is sent: its record is kept, and still mailed
@@ -31,7 +32,8 @@ def is_dirty(table: MappedTable, columns: Sequence[str]) -> str:
     return (
         f"CASE WHEN r.deleted_at IS NOT NULL THEN {deletes}"
         f" ELSE (b.deleted_at IS NOT NULL OR b._never_agreed = '*' OR {edited}) END"
-        f" AND NOT {quarantine.is_quarantined(table)}"
+        f" AND (NOT {quarantine.is_quarantined(table)} OR (r.salesforce_id IS NOT NULL"
+        f" AND ({consent}) AND {quarantine.is_refused(table)}))"
     )
 
 

@@ -239,7 +239,8 @@ class Consent:
         return heard
 
     def _unheard(self, table: MappedTable, columns: Sequence[str]) -> Iterator[Statement]:
-        agreed = _some("b", columns)
+        # a new row agreed on nothing, whatever its base holds
+        agreed = f"b._never_agreed <> '*' AND ({_some('b', columns)})"
         key = table.match("r")
         # an opt-out that was agreed on before a consent is no news: it waits to be taken back
         is_news = (

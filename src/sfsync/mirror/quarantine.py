@@ -246,6 +246,15 @@ def is_quarantined(table: MappedTable) -> str:
     )
 
 
+def is_refused(table: MappedTable) -> str:
+    """SQL over ``r``: the row is in quarantine for what the org has answered to a write of it."""
+    return (
+        "EXISTS (SELECT 1 FROM quarantine AS q"
+        " WHERE q.kind = 'record' AND q.state <> 'settled' AND q.payload <> ''"
+        f" AND q.object = '{literal(table.object)}' AND q.person_id = r.id)"
+    )
+
+
 def settle_row(database: Database, object_name: str, local_id: LocalId) -> None:
     """The row was taken, or agrees again: its entry is over."""
     database.run(

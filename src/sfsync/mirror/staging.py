@@ -6,6 +6,7 @@ else comes out as triples (``stage_triples``), page by page, so that memory stay
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from sfsync.mirror import provenance, records
@@ -137,6 +138,35 @@ class SqliteStage:
                 since, source = now, ConsentSource.BOTH_SIDES
                 state = ConsentState.CONSENTED
             yield Statement(address_key, state, since, source, salesforce_id)
+
+    def follow_addresses(self) -> int:
+        """Let rows that are deleted here alone have the address that their record has now; how many.
+
+        The record is still mailed, so that what is said for its new address holds for it, too. An
+        address that was edited here stays.
+        """
+        table, staged = self._table, self._staged.name
+        match_on = table.object_map.match_on
+        if match_on not in self._staged.columns:
+            return 0
+        name = quoted(match_on)
+        moved = (
+            f"SELECT r.id FROM {staged} AS s CROSS JOIN {table.name} AS r"
+            f" ON r.salesforce_id = s.salesforce_id JOIN {table.base} AS b ON b.id = r.id"
+            " WHERE s._state = 'present' AND s._absent = '' AND r.deleted_at IS NOT NULL"
+            f" AND b.deleted_at IS NULL AND r.{name} IS b.{name} AND s.{name} IS NOT r.{name}"
+        )
+        with self._database.transaction():
+            ids = [found for (found,) in self._database.rows(moved)]
+            for where in (table.base, table.name) if ids else ():
+                self._database.run(
+                    f"UPDATE {where} AS changed SET {name} = (SELECT s.{name} FROM {table.name} AS r"
+                    f" JOIN {staged} AS s ON s.salesforce_id = r.salesforce_id"
+                    " WHERE r.id = changed.id)"
+                    " WHERE changed.id IN (SELECT value FROM json_each(?))",
+                    [json.dumps(ids)],
+                )
+        return len(ids)
 
     def _newly_opted_out(self, columns: Sequence[str]) -> str:
         """SQL: an opt-out of the record that both sides had not agreed on."""

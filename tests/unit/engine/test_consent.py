@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sfsync.engine.send import Sender
+from sfsync.model.change import OrgWrite
 from sfsync.model.event import EventType
 from sfsync.model.mapping import OnMultiple
 from tests.sides import MAPPING, Sides, event, with_object
@@ -206,3 +208,91 @@ def test_an_opt_out_for_three_records_costs_no_call_more_than_for_one(sides: Sid
     three = sides.push_activity(event(2, ADA, EventType.UNSUBSCRIBED)).api_calls
     assert three <= alone
     assert sides.sync().api_calls <= 2
+
+
+LONG_TITLE = "x" * 200
+"""More than Salesforce takes."""
+
+
+def refuse(sides: Sides, *names: str) -> None:
+    """Too long a Title is refused, and so is whatever has one of these fields."""
+
+    def why(write: OrgWrite) -> tuple[str, str] | None:
+        if write.fields.get("Title") == LONG_TITLE:
+            return "STRING_TOO_LONG", "too long"
+        if write.fields.keys() & set(names):
+            return "INVALID_FIELD_FOR_INSERT_UPDATE", "not yours to write"
+        return None
+
+    sides.org.trouble.rejected = why
+
+
+@pytest.mark.parametrize("kind", ["Contact", "Lead"])
+@pytest.mark.parametrize("first", ["refusal", "opt-out"])
+def test_a_refused_field_does_not_keep_the_opt_out_back(sides: Sides, kind, first) -> None:
+    record = person(sides, kind)
+    sides.sync()
+    refuse(sides)
+    if first == "refusal":
+        sides.edit(f"UPDATE {TABLES[kind]} SET job_title = ?", LONG_TITLE)
+        sides.sync()
+    unsubscribe(sides)
+    if first == "opt-out":
+        sides.edit(f"UPDATE {TABLES[kind]} SET job_title = ?, unsubscribed = 1", LONG_TITLE)
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert sides.refusals() == ["STRING_TOO_LONG"]
+
+
+def test_an_opt_out_whose_push_ended_at_the_refusal_is_sent_by_the_next_run(
+    sides: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = person(sides)
+    sides.sync()
+    refuse(sides)
+    sides.edit("UPDATE contacts SET job_title = ?, unsubscribed = 1", LONG_TITLE)
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "_send_consent_alone", lambda *_: [])
+        sides.sync()
+    assert not sides.org.records[record].get(OUT)
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert sides.sync().api_calls <= 2
+
+
+@pytest.mark.parametrize("title", [LONG_TITLE, "Engineer"])
+def test_one_refused_opt_out_field_does_not_keep_the_other_back(sides: Sides, title) -> None:
+    record = person(sides)
+    sides.sync()
+    refuse(sides, OUT)
+    sides.edit("UPDATE contacts SET job_title = ?, unsubscribed = 1", title)
+    sides.sync()
+    assert sides.org.records[record].get(UNSUBSCRIBED)
+    assert len(sides.refusals()) == 1
+    sides.sync()
+    assert len(sides.refusals()) == 1
+    refuse(sides)
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+
+
+@pytest.mark.parametrize("kind", ["Contact", "Lead"])
+def test_a_row_deleted_here_follows_its_records_address(sides: Sides, kind) -> None:
+    record = person(sides, kind)
+    sides.sync()
+    sides.edit(f"UPDATE {TABLES[kind]} SET deleted_at = '2026-01-20T09:00:00Z'")
+    unsubscribe(sides, "new@x.example")
+    sides.org.edit(record, Email="new@x.example")
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert sides.one(f"SELECT deleted_at FROM {TABLES[kind]} WHERE salesforce_id = ?", record)
+
+
+def test_a_new_row_that_is_opted_out_after_a_consent_is_heard(sides: Sides) -> None:
+    record = person(sides)
+    sides.sync()
+    sides.push_activity(event(1, ADA, EventType.RESUBSCRIBED, minute=1))
+    sides.edit("INSERT INTO leads (email, unsubscribed) VALUES (?, 1)", ADA)
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert [is_out(sides, lead["Id"]) for lead in sides.org.live("Lead")] == [True]
