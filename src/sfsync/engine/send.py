@@ -8,12 +8,11 @@ answer, and goes through the same merge.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sfsync.engine.account_lookup import HINT as ACCOUNT_HINT
-from sfsync.engine.account_lookup import AccountLinks, Accounts, account_links
+from sfsync.engine.account_lookup import AccountLinks, account_links
 from sfsync.engine.bulk_jobs import forget_jobs
 from sfsync.engine.edits import normalised, quarantine_row
 from sfsync.engine.fetch import current_records
@@ -35,7 +34,6 @@ from sfsync.model.outcome import (
     Unknown,
 )
 from sfsync.model.record import LocalId, Remote, SalesforceId, Value
-from sfsync.planning.consent import consent_plans
 from sfsync.planning.lost_update import lost_updates, restore_held
 from sfsync.planning.planner import plan_row
 from sfsync.planning.refused import pieces
@@ -109,14 +107,11 @@ class Sender:
         for plan in links.plans:
             self._count_plan(plan)
         settled = _Settled()
-        alone: list[_Settled] = []
         if outgoing:
             settled = self._write(outgoing, links)
-            alone = self._send_consent_alone(outgoing, settled.by_row)
         self._quarantine_unlinked(links, settled.by_row)
-        for each in (settled, *alone):
-            end_if_cut_short(each.by_row.values())
-        return [stale for each in (settled, *alone) for stale in each.stale]
+        end_if_cut_short(settled.by_row.values())
+        return settled.stale
 
     def replan(self, stale: Sequence[StalePlan]) -> None:
         """Read, plan and send these anew, until their records stay as they were read."""
@@ -276,45 +271,6 @@ class Sender:
                     f"no answer to a write: {outcome.message}; it is looked up before any repeat"
                 )
 
-    def _send_consent_alone(
-        self, plans: Sequence[RowPlan], outcomes: Mapping[LocalId | None, Outcome]
-    ) -> list[_Settled]:
-        """What is said of consent does not wait for the rest of a record that was refused.
-
-        All opt-out fields together, and where that is refused each by itself: one of them may be
-        what this user must not write. The refusal of the rest stays in quarantine.
-        """
-        columns = self.object_map.opt_out
-        refused = [plan for plan in plans if isinstance(outcomes.get(plan.local_id), Rejected)]
-        together = self._write_parts(consent_plans(refused, columns), outcomes)
-        still = [plan for plan in refused if not _is_accepted(together, plan)]
-        by_column = [
-            self._write_parts(consent_plans(still, [column]), outcomes)
-            for column in columns
-            if len(columns) > 1
-        ]
-        return [together, *by_column]
-
-    def _write_parts(
-        self, parts: Sequence[RowPlan], outcomes: Mapping[LocalId | None, Outcome]
-    ) -> _Settled:
-        """Write parts of refused plans; what was refused of the whole is kept, also where a part is taken."""
-        if not parts:
-            return _Settled()
-        settled = self._write(parts, AccountLinks(list(parts), Accounts(), {}))
-        for plan in parts:
-            whole = outcomes.get(plan.local_id)
-            if isinstance(whole, Rejected) and _is_accepted(settled, plan):
-                self.run.mirror.quarantine.put(
-                    kind="record",
-                    code=whole.code,
-                    message=whole.message,
-                    object_name=self.object_map.name,
-                    local_id=plan.local_id,
-                    payload=json.dumps({"refused": list(whole.fields)}),
-                )
-        return settled
-
     def _quarantine_unlinked(
         self, links: AccountLinks, outcomes: Mapping[LocalId | None, Outcome]
     ) -> None:
@@ -384,10 +340,6 @@ class Sender:
                 if triple.remote.salesforce_id in records:
                     plans.append(plan_row(normalised(triple, object_map)[0], object_map, rules))
         return plans
-
-
-def _is_accepted(settled: _Settled, plan: RowPlan) -> bool:
-    return isinstance(settled.by_row.get(plan.local_id), Accepted)
 
 
 def _stale_plan(plan: RowPlan, outcome: Outcome) -> StalePlan | None:

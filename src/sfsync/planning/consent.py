@@ -14,9 +14,8 @@ the other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.consent import ConsentState, Standing, Statement
 
 
@@ -100,29 +99,3 @@ def is_opted_out(holdings: Sequence[Holding], statements: Iterable[Statement]) -
         if reaches(held, holding):
             found.append(held)
     return min(found, key=lambda one: one.since, default=None)
-
-
-def consent_plans(plans: Iterable[RowPlan], opt_out: Sequence[str]) -> list[RowPlan]:
-    """The parts of these updates that say something of consent; nothing of an update that is no more than that.
-
-    Args:
-        opt_out: the columns.
-    """
-    return [
-        _part(plan, opt_out)
-        for plan in plans
-        if plan.org_action is OrgAction.UPDATE
-        and 0 < len(plan.to_org.keys() & set(opt_out)) < len(plan.to_org)
-    ]
-
-
-def _part(plan: RowPlan, columns: Sequence[str]) -> RowPlan:
-    to_local = {name: value for name, value in plan.to_local.items() if name in columns}
-    return replace(
-        plan,
-        local_action=LocalAction.UPDATE if to_local else LocalAction.NONE,
-        decisions=tuple(each for each in plan.decisions if each.column in columns),
-        to_local=to_local,
-        to_org={name: value for name, value in plan.to_org.items() if name in columns},
-        new_base={name: value for name, value in plan.new_base.items() if name in columns},
-    )

@@ -252,7 +252,7 @@ def test_an_opt_out_whose_push_ended_at_the_refusal_is_sent_by_the_next_run(
     refuse(sides)
     sides.edit("UPDATE contacts SET job_title = ?, unsubscribed = 1", LONG_TITLE)
     with monkeypatch.context() as patch:
-        patch.setattr(Sender, "_send_consent_alone", lambda *_: [])
+        patch.setattr(Sender, "_send_pieces", lambda *_: None)
         sides.sync()
     assert not sides.org.records[record].get(OUT)
     sides.sync_until_quiet()
@@ -296,3 +296,12 @@ def test_a_new_row_that_is_opted_out_after_a_consent_is_heard(sides: Sides) -> N
     sides.sync_until_quiet()
     assert is_out(sides, record)
     assert [is_out(sides, lead["Id"]) for lead in sides.org.live("Lead")] == [True]
+
+
+def test_an_opt_out_that_comes_late_does_not_end_a_consent_dated_after_it(sides: Sides) -> None:
+    records = [person(sides), person(sides, "Lead")]
+    sides.sync()
+    sides.push_activity(event(1, ADA, EventType.RESUBSCRIBED, minute=9))
+    sides.push_activity(event(2, ADA, EventType.UNSUBSCRIBED, minute=4))
+    sides.sync_until_quiet()
+    assert [is_out(sides, record) for record in records] == [False, False]
