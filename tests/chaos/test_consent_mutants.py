@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from sfsync.engine.send import Sender
+from sfsync.mirror import quarantine
 from sfsync.mirror.consent import Consent, _Closure
 from sfsync.mirror.staging import SqliteStage
 from sfsync.mirror.tables import MappedTable
 from sfsync.selftest.schedule import Scene, Schedule, Step, draw
 from sfsync.selftest.world import World
 
-MOST = 150
+MOST = 250
 """Schedules within which each is caught."""
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -96,6 +98,12 @@ def a_tick_on_an_ended_record_is_not_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqliteStage, "consent_statements", of_the_living)
 
 
+def a_refusal_holds_the_opt_out_back(patch: pytest.MonkeyPatch) -> None:
+    """A row that was refused is left alone until somebody edits it, its opt-out too."""
+    patch.setattr(Sender, "_send_pieces", lambda *_: None)
+    patch.setattr(quarantine, "is_refused", lambda _table: "0")
+
+
 def a_former_holder_answers_for_the_next_one(patch: pytest.MonkeyPatch) -> None:
     """Whoever gave an address up is opted out by what its next holder says."""
 
@@ -141,6 +149,14 @@ LIVES: dict[Plant, tuple[str, list[Step]]] = {
             step("convert_there", number=0, other=None),
         ],
     ),
+    a_refusal_holds_the_opt_out_back: (
+        "opt-outs",
+        [
+            # this spelling is refused by Salesforce
+            step("move_here", number=0, table="leads", address=5),
+            step("consent_event_comes", address=3, **SAYS_NO),
+        ],
+    ),
     a_former_holder_answers_for_the_next_one: (
         "consent",
         [
@@ -178,7 +194,12 @@ def caught(world: World) -> int:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "plant",
-    [only_one_of_several, nobody_hears_who_was_deleted, a_tick_on_an_ended_record_is_not_read],
+    [
+        only_one_of_several,
+        nobody_hears_who_was_deleted,
+        a_tick_on_an_ended_record_is_not_read,
+        a_refusal_holds_the_opt_out_back,
+    ],
 )
 def test_random_schedules_catch_it(
     world: World, monkeypatch: pytest.MonkeyPatch, plant: Plant
