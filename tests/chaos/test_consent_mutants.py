@@ -100,8 +100,8 @@ def a_tick_on_an_ended_record_is_not_read(patch: pytest.MonkeyPatch) -> None:
 
 def a_refusal_holds_the_opt_out_back(patch: pytest.MonkeyPatch) -> None:
     """A row that was refused is left alone until somebody edits it, its opt-out too."""
-    patch.setattr(Sender, "_send_pieces", lambda *_: None)
-    patch.setattr(quarantine, "is_refused", lambda _table: "0")
+    patch.setattr(Sender, "_send_parts", lambda *_: ())
+    patch.setattr(quarantine, "is_out_of_sight", lambda _table: "1")
 
 
 def a_former_holder_answers_for_the_next_one(patch: pytest.MonkeyPatch) -> None:

@@ -524,3 +524,91 @@ def test_an_opt_out_while_a_push_is_on_its_way(new_workspace, side):
         workspace.do("sync")
     assert (opt_outs(workspace, contact), opt_outs(workspace, lead)) == ({True}, {True})
     assert workspace.record(contact)["Title"] == "Countess"
+
+
+# -- what Salesforce refuses -----------------------------------------------------------------------
+@pytest.fixture(params=TABLES)
+def refused(request, new_workspace) -> tuple[Workspace, str, str]:
+    """Somebody whose record an admin's rule guards, and their table."""
+    kind = request.param
+    people = [(kind, {**REQUIRED[kind], "Email": "ada@example.com"})]
+    workspace = new_workspace(contacts=0, leads=0, people=people)
+    return workspace, workspace.people(kind)[0], TABLES[kind]
+
+
+def guarded(workspace: Workspace, record: str, when: str) -> None:
+    sobject = "Contact" if record.startswith("003") else "Lead"
+    rules = [{"sobject": sobject, "when": when, "message": "Not like this, please"}]
+    workspace.local("settings", validation_rules=rules if when else [])
+
+
+def test_an_opt_out_is_sent_alone_where_the_rest_is_refused(refused):
+    workspace, record, table = refused
+    guarded(workspace, record, "LastName LIKE 'No%'")
+    workspace.sql(f"UPDATE {table} SET last_name = 'Nobody', unsubscribed = 1")
+    ran = workspace.run("sync", "--json")
+    assert (ran.code, "may still be mailed" in ran.warnings) == (3, False)
+    assert opt_outs(workspace, record) == {True}
+    assert workspace.record(record)["LastName"] == "Case"
+    [entry] = workspace.do("quarantine")["quarantine"]
+    assert entry["message"].endswith("Not like this, please")
+    assert workspace.do("status")["consent_due"] == 0
+
+
+def test_a_refused_opt_out_is_told_by_every_run_until_it_is_done(refused):
+    workspace, record, _ = refused
+    guarded(workspace, record, f"{OUT} = true")
+    workspace.push_events(event("unsubscribed", "ada@example.com"), expect=3)
+    for line in ("sync", "push", "sync"):
+        ran = workspace.run(line, "--json")
+        assert (ran.code, ran.data["consent_due"]) == (3, 1)
+        assert f"may still be mailed by Salesforce: {record_name(record)}" in ran.warnings
+    status = workspace.run("status")
+    assert "1 record of people who opted out may still be mailed by Salesforce" in status.out
+    if record.startswith("003"):  # the other opt-out is not kept back by the one that is refused
+        assert workspace.record(record)[UNSUBSCRIBED] is True
+    guarded(workspace, record, "")
+    assert workspace.run("sync", "--json").code == 0
+    assert opt_outs(workspace, record) == {True}
+    assert workspace.do("status")["consent_due"] == 0
+
+
+def record_name(record: str) -> str:
+    return f"{'contact' if record.startswith('003') else 'lead'} {record}"
+
+
+def test_rights_that_come_back_are_noticed_by_the_next_run(refused):
+    workspace, record, _ = refused
+    workspace.local("settings", hide_opt_out=True)
+    workspace.run_in_process("org", "check", "--fix")  # so that it is known as it is now
+    # a lead has no other opt-out, so nothing could be said of it
+    expected = 0 if record.startswith("003") else 3
+    workspace.push_events_in_process(event("unsubscribed", "ada@example.com"), expect=expected)
+    assert workspace.run("sync", "--json").code == expected
+    assert OUT in workspace.run("sync", "--json").warnings
+    workspace.local("settings", hide_opt_out=False)
+    for _ in range(2):
+        ran = workspace.run("sync", "--json")
+    assert (ran.code, ran.warnings) == (0, "")
+    assert opt_outs(workspace, record) == {True}
+
+
+# -- what it costs ---------------------------------------------------------------------------------
+def calls_for(new_workspace, records: int) -> tuple[int, int]:
+    people = [
+        ("Contact", {**REQUIRED["Contact"], "Email": "ada@example.com"}) for _ in range(records)
+    ]
+    workspace = new_workspace(contacts=0, leads=0, people=people)
+    with workspace.counted() as opting_out:
+        workspace.push_events(event("unsubscribed", "ada@example.com"))
+        workspace.do("sync")
+    assert {opt_outs(workspace, key).pop() for key in workspace.people()} == {True}
+    with workspace.counted() as idle:
+        workspace.do("sync")
+    return opting_out["used"], idle["used"]
+
+
+def test_an_opt_out_of_three_records_costs_no_call_more_than_one_of_one(new_workspace):
+    one, three = calls_for(new_workspace, 1), calls_for(new_workspace, 3)
+    assert one == three
+    assert three[1] == 2  # one an object

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.invocation import Cli
+from sfsync.cli.text import counted
 from sfsync.errors import MirrorBusy
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from sfsync.cli.wiring import Session
+    from sfsync.model.consent import Due
     from sfsync.model.outcome import ActivityReport, ObjectReport, RunReport
 
 
@@ -44,18 +46,30 @@ def run_verb(
 
 
 def report_answer(report: RunReport) -> Answer:
-    """A finished run as an answer: exit code 3 where something went to quarantine."""
+    """A finished run as an answer: exit code 3 where something went to quarantine, or an opt-out is due."""
     exit_code = 0
     warnings = list(report.warnings)
     if report.quarantined:
         exit_code = PARTIAL
         warnings.append(f"{report.quarantined} in quarantine: see `sfsync quarantine`")
+    if report.consent_due.count:
+        exit_code = PARTIAL
+        warnings.append(due_sentence(report.consent_due))
     return Answer(
         report.as_dict(),
         lambda console: show_report(console, report),
         exit_code=exit_code,
         run_id=report.run_id,
         warnings=tuple(warnings),
+    )
+
+
+def due_sentence(due: Due) -> str:
+    """That people who opted out are still mailable in Salesforce, and what to do."""
+    named = ", ".join(due.first) + (", …" if due.count > len(due.first) else "")
+    return (
+        f"{counted(due.count, 'record')} of people who opted out may still be mailed by Salesforce: {named}."
+        " Every run tries again; what stands against it: `sfsync quarantine`, `sfsync org check`"
     )
 
 

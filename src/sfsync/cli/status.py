@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
+from sfsync.cli.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +48,9 @@ def status(
     config = configuration(cli)
     oldest = parse_when(max_age, local_now()) if max_age else ""
     with open_mirror(config) as mirror:
-        state = mirror.diagnostics.status(_sendable(config, mirror))
+        sendable = _sendable(config, mirror)
+        state = mirror.diagnostics.status(sendable)
+        state["consent_due"] = mirror.consent.due(_sent_opt_outs(config, sendable)).count
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
         state["mirror"] = str(mirror.path)
         warnings: list[str] = []
@@ -80,6 +83,11 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
         f" {state['conflicts_open']} conflicts are open, {state['quarantined']} in quarantine,"
         f" {state['in_doubt']} writes in doubt"
     )
+    if state["consent_due"]:
+        console.print(
+            f"{counted(state['consent_due'], 'record')} of people who opted out may still be mailed by Salesforce",
+            style="bold",
+        )
     if state["runs"]:
         console.print(rows_table(state["runs"], ["run_id", "command", "started_at", "status"]))
     console.print(
@@ -89,6 +97,18 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
     if state.get("login_renewed_at"):
         console.print(login_sentence(state))
     console.print(f"mirror: {state['mirror']}", soft_wrap=True)
+
+
+def _sent_opt_outs(config: Config, sendable: Sequence[ObjectMap]) -> dict[str, list[str]]:
+    """The opt-outs that the configuration sends and the org has, by object."""
+    mapping = config.mapping
+    return {
+        each.name: [
+            column for column in each.opt_out if mapping.objects[each.name].by_column[column].pushes
+        ]
+        for each in sendable
+        if mapping.rules_for(each.name).pushes
+    }
 
 
 def _sendable(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:

@@ -10,6 +10,30 @@ from sfsync.engine.run import Run
 from sfsync.failpoints import reach
 
 
+def note_due(run: Run, up_to: int) -> None:
+    """Report the opt-outs that Salesforce does not have, after all was sent that could be.
+
+    Args:
+        up_to: the last edit before anything was sent; what was edited since waits for the next push.
+    """
+    if run.dry_run:
+        return
+    run.report.consent_due = run.mirror.consent.due(
+        {
+            name: _sent_opt_outs(run, name)
+            for name in run.usable.objects
+            if run.usable.rules_for(name).pushes
+        },
+        up_to=up_to,
+    )
+
+
+def _sent_opt_outs(run: Run, name: str) -> list[str]:
+    """The opt-outs that the configuration sends and this org has, whether or not this user may write them."""
+    configured = run.mapping.objects[name].by_column
+    return [column for column in run.usable.objects[name].opt_out if configured[column].pushes]
+
+
 def settle_consent(run: Run) -> None:
     """Make every statement about an address hold for each row that it concerns. Asks the mirror alone."""
     if run.dry_run:

@@ -36,6 +36,7 @@ from sfsync.model.record import (
     Triple,
 )
 from sfsync.planning.identity import choose
+from sfsync.planning.parts import only_consent
 from sfsync.planning.planner import plan_row
 
 ROWS_PER_TRANSACTION = 500
@@ -77,10 +78,16 @@ class EditedObject:
                 yield triple.local, triple
 
     def plans(self) -> Iterator[RowPlan]:
-        """What a push would do with the rows that are not held back."""
+        """What a push would do with the rows that are not held back, and with others' opt-outs."""
         rules = self.run.usable.rules_for(self.object_map.name)
-        for _, triple in self.sendable():
-            yield plan_row(normalised(triple, self.object_map)[0], self.object_map, rules)
+        for triple in self.triples():
+            if triple.local is None:
+                continue
+            plan = plan_row(normalised(triple, self.object_map)[0], self.object_map, rules)
+            if triple.local.local_id not in self.held_back:
+                yield plan
+            elif (part := only_consent(plan, self.object_map)) is not None:
+                yield part
 
     def hold(self, local_id: LocalId, code: str, message: str) -> None:
         """Hold a row back: this push does not send it, and quarantine says why."""

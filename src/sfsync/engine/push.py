@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
-from sfsync.engine.consent import settle_consent
+from sfsync.engine.consent import note_due, settle_consent
 from sfsync.engine.edits import EditedObject, hold_invisible, staged_edits
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
@@ -32,6 +32,7 @@ def push(run: Run, names: Iterable[str] = ()) -> None:
     """
     run.refuse_if_paused()
     settle_consent(run)
+    last_edit = run.mirror.consent.last_edit()
     with ExitStack() as stack:
         planned = []
         for object_map in _pushed(run, names):
@@ -40,6 +41,7 @@ def push(run: Run, names: Iterable[str] = ()) -> None:
         reach("push.planned")
         for edited, writes in planned:
             _send(edited, writes)
+    note_due(run, last_edit)
 
 
 def _pushed(run: Run, names: Iterable[str]) -> Iterator[ObjectMap]:

@@ -157,23 +157,49 @@ class Run:
             )
 
     def _narrowed(self) -> SyncMapping:
-        objects = {}
+        narrowed = {}
         for name, object_map in self.mapping.objects.items():
-            objects[name], problems = narrow(object_map, self._facts(object_map.sobject))
+            narrowed[name] = narrow(object_map, self._facts(object_map.sobject))
+        if any(self._waits_for_rights(name, found[0]) for name, found in narrowed.items()):
+            # what was granted for one object may have been granted for the others, too
+            for name, (_, problems) in narrowed.items():
+                if problems:
+                    object_map = self.mapping.objects[name]
+                    narrowed[name] = narrow(object_map, self._describe(object_map.sobject))
+        for _, problems in narrowed.values():
             self._warn_of(problems)
         activities, problems = narrow_activities(
             self.mapping.activities, self._facts(self.mapping.activities.sobject)
         )
         self._warn_of(problems)
+        objects = {name: object_map for name, (object_map, _) in narrowed.items()}
         return replace(self.mapping, objects=objects, activities=activities)
 
     def _facts(self, sobject: str) -> SObjectFacts:
-        kept = self.mirror.state.facts(sobject)
-        if kept is None:
-            kept = self.org.describe(sobject)
-            if not self.dry_run:
-                self.mirror.state.keep_facts(kept)
-        return kept
+        return self.mirror.state.facts(sobject) or self._describe(sobject)
+
+    def _describe(self, sobject: str) -> SObjectFacts:
+        facts = self.org.describe(sobject)
+        if not self.dry_run:
+            self.mirror.state.keep_facts(facts)
+        return facts
+
+    def _waits_for_rights(self, name: str, narrowed: ObjectMap) -> bool:
+        """Whether an edit or an opt-out is here that this org did not let us write when it was last asked.
+
+        An admin may have granted it since; where nothing waits for that, nobody needs to ask.
+        """
+        wanted = self.mapping.objects[name]
+        may_be_sent = {field.column for field in narrowed.fields if field.pushes}
+        kept_back = [
+            field.column
+            for field in wanted.fields
+            if field.pushes and field.column not in may_be_sent
+        ]
+        opt_outs = [column for column in wanted.opt_out if column in kept_back]
+        if opt_outs and self.mirror.consent.lacks_opt_out(name, opt_outs):
+            return True
+        return bool(kept_back) and self.mirror.rows.are_edited(name, kept_back)
 
     def _warn_of(self, problems: Iterable[Problem]) -> None:
         for problem in problems:

@@ -8,8 +8,9 @@ answer, and goes through the same merge.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from sfsync.engine.account_lookup import HINT as ACCOUNT_HINT
 from sfsync.engine.account_lookup import AccountLinks, account_links
@@ -35,8 +36,13 @@ from sfsync.model.outcome import (
 )
 from sfsync.model.record import LocalId, Remote, SalesforceId, Value
 from sfsync.planning.lost_update import lost_updates, restore_held
+from sfsync.planning.parts import (
+    consent_alone,
+    consent_and_counters,
+    counters_alone,
+    each_opt_out,
+)
 from sfsync.planning.planner import plan_row
-from sfsync.planning.refused import pieces
 
 MAX_REPLANS = 3
 """How often, in one run, a row is planned anew whose record changes while it is being written."""
@@ -60,12 +66,16 @@ class StalePlan:
         return bool(self.lost_updates)
 
 
+ChoosePart: TypeAlias = Callable[[RowPlan, ObjectMap], RowPlan | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Settled:
     """What became of one batch."""
 
     by_row: Mapping[LocalId | None, Outcome] = field(default_factory=dict)
     stale: Sequence[StalePlan] = ()
+    refused: Sequence[RowPlan] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,7 @@ class Sender:
             settled = self._write(outgoing, links)
         self._quarantine_unlinked(links, settled.by_row)
         end_if_cut_short(settled.by_row.values())
-        return settled.stale
+        return [*settled.stale, *self._send_parts(settled.refused, links)]
 
     def replan(self, stale: Sequence[StalePlan]) -> None:
         """Read, plan and send these anew, until their records stay as they were read."""
@@ -144,17 +154,7 @@ class Sender:
         planned = {write.ref: plan for write, plan in zip(writes, plans, strict=True)}
         outcomes = [self._judged(planned[each.ref], each) for each in self._apply(writes)]
         reach("push.sent")
-        refused = {
-            each.ref: left
-            for each in outcomes
-            if isinstance(each, Rejected) and (left := pieces(planned[each.ref], self.object_map))
-        }
-        run.mirror.outbox.settle([each for each in outcomes if each.ref not in refused])
-        if refused:
-            # A refused edit is settled after its parts: until then it counts as unanswered, so
-            # that the next run tries all of it again should this one be killed here.
-            self._send_pieces(list(refused.values()))
-            run.mirror.outbox.settle([each for each in outcomes if each.ref in refused])
+        run.mirror.outbox.settle(outcomes)
         forget_jobs(run)
         reach("push.settled")
         run.progress.advance(len(plans))
@@ -163,37 +163,41 @@ class Sender:
         stale = [
             each for outcome in outcomes if (each := _stale_plan(planned[outcome.ref], outcome))
         ]
-        return _Settled({planned[each.ref].local_id: each for each in outcomes}, stale)
+        refused = [planned[each.ref] for each in outcomes if isinstance(each, Rejected)]
+        return _Settled({planned[each.ref].local_id: each for each in outcomes}, stale, refused)
 
-    def _send_pieces(self, queues: list[list[RowPlan]]) -> None:
-        """Send what of refused edits may not wait for the rest: in each call one part of each row.
+    # -- after a refusal -------------------------------------------------------------------------
+    def _send_parts(self, refused: Sequence[RowPlan], links: AccountLinks) -> Sequence[StalePlan]:
+        """What of refused edits can be sent without the rest: opt-outs and counters; one call as a rule."""
+        again, stale = self._parts(refused, consent_and_counters, links)
+        # those that had nothing else to leave out
+        again = [*again, *(plan for plan in refused if _is_part_by_itself(plan, self.object_map))]
+        opt_outs, of_consent = self._parts(again, consent_alone, links)
+        singles = [
+            part for plan in (*again, *opt_outs) for part in each_opt_out(plan, self.object_map)
+        ]
+        _, of_singles = self._write_parts(singles, links)
+        _, of_counters = self._parts(again, counters_alone, links)
+        return [*stale, *of_consent, *of_singles, *of_counters]
 
-        Salesforce refuses a call that has a record twice.
+    def _parts(
+        self, plans: Sequence[RowPlan], choose: ChoosePart, links: AccountLinks
+    ) -> tuple[Sequence[RowPlan], Sequence[StalePlan]]:
+        chosen = [part for plan in plans if (part := choose(plan, self.object_map))]
+        return self._write_parts(chosen, links)
+
+    def _write_parts(
+        self, parts: Sequence[RowPlan], links: AccountLinks
+    ) -> tuple[Sequence[RowPlan], Sequence[StalePlan]]:
+        """Write these; gives those that were refused, and those that have to be planned anew.
+
+        A part whose record was changed meanwhile is neither: what is left of its row is in quarantine.
         """
-        outbox = self.run.mirror.outbox
-        while queues := [queue for queue in queues if queue]:
-            asked = [queue.pop(0) for queue in queues]
-            writes = outbox.journal([WriteIntent(self._piece(each), each) for each in asked])
-            planned = {write.ref: plan for write, plan in zip(writes, asked, strict=True)}
-            outcomes = [self._judged(planned[each.ref], each) for each in self._apply(writes)]
-            outbox.settle(outcomes)
-            by_ref = {each.ref: each for each in outcomes}
-            for queue, write, piece in zip(queues, writes, asked, strict=True):
-                outcome = by_ref[write.ref]
-                if isinstance(outcome, Accepted):
-                    queue[:] = [each for each in queue if not set(each.to_org) <= set(piece.to_org)]
-                elif not isinstance(outcome, Rejected):
-                    queue.clear()  # put off or in doubt: the next run goes on
-
-    def _piece(self, piece: RowPlan) -> OrgWrite:
-        write = OrgWrite(
-            ref=0,
-            action=piece.org_action,
-            sobject=self.object_map.sobject,
-            fields=to_org_fields(self.object_map, piece.to_org, creating=False),
-            salesforce_id=piece.salesforce_id,
-        )
-        return replace(write, if_unmodified_since=piece.modified_at)
+        if not parts:
+            return (), ()
+        settled = self._write(parts, links)
+        end_if_cut_short(settled.by_row.values())
+        return settled.refused, [each for each in settled.stale if each.was_written]
 
     def _org_write(self, plan: RowPlan, links: AccountLinks) -> OrgWrite:
         object_map = self.object_map
@@ -255,9 +259,11 @@ class Sender:
                 report.created += plan.org_action is OrgAction.CREATE
                 report.updated += plan.org_action is OrgAction.UPDATE
                 report.deleted += plan.org_action is OrgAction.DELETE
+            case Rejected() if plan.is_part:
+                pass  # its row was counted when the whole was refused
             case Rejected():
                 report.quarantined += 1
-            case Deferred() if outcome.code == RECORD_CHANGED:
+            case Deferred() if outcome.code == RECORD_CHANGED and not plan.is_part:
                 # Planned anew in this run: its conflicts are counted then.
                 report.conflicts -= len(plan.conflicts)
             case Deferred():
@@ -340,6 +346,11 @@ class Sender:
                 if triple.remote.salesforce_id in records:
                     plans.append(plan_row(normalised(triple, object_map)[0], object_map, rules))
         return plans
+
+
+def _is_part_by_itself(plan: RowPlan, object_map: ObjectMap) -> bool:
+    """Whether an update sends nothing but opt-outs and counters."""
+    return consent_and_counters(plan, object_map) is None
 
 
 def _stale_plan(plan: RowPlan, outcome: Outcome) -> StalePlan | None:

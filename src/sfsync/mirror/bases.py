@@ -18,14 +18,14 @@ from sfsync.model.record import MISSING, LocalId, Value
 def is_dirty(table: MappedTable, columns: Sequence[str]) -> str:
     """SQL over ``r`` and ``b``: the row holds something in these columns that the org should get.
 
-    Not a row in quarantine that nobody has edited since, nor one that differs only in fields which
-    wait for a person's decision. What is said of consent stays due, also where the org has refused
-    the row.
+    Not a row in quarantine that nobody has edited since, unless it has an opt-out to say: that is
+    tried at every run. Nor one that differs only in fields which wait for a person's decision.
     """
     edited = " OR ".join(_is_edited(name) for name in columns) or "0"
     # of a row deleted here alone only consent is sent: its record is kept, and still mailed
     opt_outs = [name for name in table.object_map.opt_out if name in columns]
     consent = " OR ".join(_is_edited(name) for name in opt_outs) or "0"
+    due = " OR ".join(f"(r.{quoted(name)} IS 1 AND {_is_edited(name)})" for name in opt_outs) or "0"
     deletes = f"b.deleted_at IS NULL AND r.salesforce_id IS NOT NULL AND ({consent})"
     if table.object_map.on_local_delete == "delete":
         deletes = "b.deleted_at IS NULL AND r.salesforce_id IS NOT NULL"
@@ -33,8 +33,13 @@ def is_dirty(table: MappedTable, columns: Sequence[str]) -> str:
         f"CASE WHEN r.deleted_at IS NOT NULL THEN {deletes}"
         f" ELSE (b.deleted_at IS NOT NULL OR b._never_agreed = '*' OR {edited}) END"
         f" AND (NOT {quarantine.is_quarantined(table)} OR (r.salesforce_id IS NOT NULL"
-        f" AND ({consent}) AND {quarantine.is_refused(table)}))"
+        f" AND ({due}) AND NOT {quarantine.is_out_of_sight(table)}))"
     )
+
+
+def is_edited(columns: Sequence[str]) -> str:
+    """SQL over ``r`` and ``b``: one of these columns holds something that the org should get."""
+    return "(" + (" OR ".join(_is_edited(name) for name in columns) or "0") + ")"
 
 
 def _is_edited(column: str) -> str:

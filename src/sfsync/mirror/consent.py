@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
+from sfsync.mirror import quarantine
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
 from sfsync.mirror.person_history import Person, people
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.address import match_key, spellings
-from sfsync.model.consent import ConsentSource, ConsentState, Statement
+from sfsync.model.consent import ConsentSource, ConsentState, Due, Statement
 from sfsync.model.record import LocalId
 
 STATEMENTS = 5_000
@@ -53,6 +54,10 @@ class Settled:
     heard: int = 0
     opted_out: int = 0
     freed: int = 0
+
+
+NAMED = 5
+"""Records that are named where opt-outs are due; of more, their number."""
 
 
 class Consent:
@@ -292,17 +297,60 @@ class Consent:
             [table.object],
         )
 
-    def due(self, opt_out: OptOut) -> int:
-        """How many rows are opted out here and not yet, as far as is known, in Salesforce."""
-        return sum(
-            int(
-                self._database.value(
-                    f"SELECT count(*) FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
-                    f" WHERE r.salesforce_id IS NOT NULL AND ({_unsaid(columns)})"
-                )
+    def last_edit(self) -> int:
+        """The number of the last edit of any row, whoever made it."""
+        return int(self._database.value("SELECT edit FROM _sync"))
+
+    def due(self, opt_out: OptOut, *, up_to: int | None = None) -> Due:
+        """The records that are opted out here and not yet, as far as is known, in Salesforce.
+
+        Args:
+            up_to: leave those out whose rows were edited after this edit: nobody has sent them yet.
+            opt_out: the columns that say so there. Where an object has none, nothing can say it: its
+                records of people who opted out are due, too.
+        """
+        count, first = 0, list[str]()
+        for name, columns in opt_out.items():
+            if name not in self._context.tables:
+                continue
+            for salesforce_id in self._due(self._context.tables[name], columns, up_to):
+                count += 1
+                if len(first) < NAMED:
+                    first.append(f"{name} {salesforce_id}")
+        return Due(count, tuple(first))
+
+    def _due(self, table: MappedTable, columns: Sequence[str], up_to: int | None) -> Iterator[str]:
+        if columns:
+            sql = (
+                f"SELECT r.salesforce_id FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
+                f" WHERE r.salesforce_id IS NOT NULL AND ({_unsaid(columns)})"
+                " AND b._edit <= coalesce(?, b._edit)"
+                f" AND NOT {quarantine.is_out_of_sight(table)} ORDER BY b.id"
             )
-            for table, columns in self._mapped(opt_out)
+            found = self._database.rows(sql, [up_to])
+        else:
+            found = self._database.rows(
+                f"SELECT r.salesforce_id {self._opted_out_rows(table)} ORDER BY r.id"
+            )
+        return (str(salesforce_id) for (salesforce_id,) in found)
+
+    def _opted_out_rows(self, table: MappedTable) -> str:
+        """SQL: live rows with a record whose address is opted out, as ``r``."""
+        return (
+            f"FROM _opted_out AS o CROSS JOIN {table.name} AS r INDEXED BY {table.match_index}"
+            f" ON {table.match('r')} = +o.spelling"
+            " WHERE r.salesforce_id IS NOT NULL AND r.deleted_at IS NULL"
         )
+
+    def lacks_opt_out(self, object_name: str, columns: Sequence[str]) -> bool:
+        """Whether any person who opted out has a live row that does not say so in one of these columns."""
+        if not columns:
+            return False
+        table = self._context.table(object_name)
+        found = self._database.value(
+            f"SELECT 1 {self._opted_out_rows(table)} AND ({_lacking('r', columns)}) LIMIT 1"
+        )
+        return found is not None
 
 
 class _Closure:

@@ -97,7 +97,8 @@ class Outbox:
                 self._accept(table, local_id, OrgAction(action), parsed, outcome)
             case Rejected():
                 self._close(outcome.ref, "rejected", f"{outcome.code}: {outcome.message}")
-                self._quarantine(table, local_id, outcome.code, outcome.message, sent, edit)
+                if not plan_from_json(self._database.parsed(plan)).is_part:
+                    self._quarantine(table, local_id, outcome.code, outcome.message, sent, edit)
             case Deferred():
                 # it was not done: as if it had never been tried
                 self._database.run("DELETE FROM _outbox WHERE ref = ?", [outcome.ref])
@@ -138,7 +139,8 @@ class Outbox:
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
         self._take_over(table, local_id, plan, outcome)
-        quarantine.settle_row(database, table.object, local_id)
+        if not plan.is_part:
+            quarantine.settle_row(database, table.object, local_id)
         bases.prune(database, table, local_id)
         self._keep_conflicts(local_id, plan, outcome)
 

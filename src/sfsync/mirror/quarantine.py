@@ -65,6 +65,7 @@ HINTS = {
     "OPERATION_WITH_INACTIVE_USER_EXCEPTION": "The record's owner is inactive: ask an admin to reassign it.",
     "INACTIVE_OWNER_OR_USER": "The record's owner is inactive: ask an admin to reassign it.",
 }
+NOT_FOUND = "NOT_FOUND"
 DEFAULT_HINT = "Correct the row in the mirror, or the org, then `sfsync retry`."
 
 
@@ -246,11 +247,11 @@ def is_quarantined(table: MappedTable) -> str:
     )
 
 
-def is_refused(table: MappedTable) -> str:
-    """SQL over ``r``: the row is in quarantine for what the org has answered to a write of it."""
+def is_out_of_sight(table: MappedTable) -> str:
+    """SQL over ``r``: the row is in quarantine because the org did not return its record."""
     return (
         "EXISTS (SELECT 1 FROM quarantine AS q"
-        " WHERE q.kind = 'record' AND q.state <> 'settled' AND q.payload <> ''"
+        f" WHERE q.kind = 'record' AND q.state <> 'settled' AND q.code = '{NOT_FOUND}'"
         f" AND q.object = '{literal(table.object)}' AND q.person_id = r.id)"
     )
 

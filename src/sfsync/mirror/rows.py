@@ -90,6 +90,16 @@ class Rows:
             yield from (SalesforceId(found[1]) for found in page)
             after = page[-1][0]
 
+    def are_edited(self, object_name: str, columns: Sequence[str]) -> bool:
+        """Whether any live row with a record was edited in one of these columns, in quarantine or not."""
+        table = self._context.table(object_name)
+        found = self._database.value(
+            f"SELECT 1 FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
+            " WHERE r.salesforce_id IS NOT NULL AND r.deleted_at IS NULL"
+            f" AND {bases.is_edited(columns)} LIMIT 1"
+        )
+        return found is not None
+
     def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]:
         """Live rows without a Salesforce Id, with the value of the match column (may be empty).
 

@@ -73,6 +73,8 @@ class RowPlan:
         successor_id: the survivor of a merge, or what a converted record became.
         to_successor, add_to_successor: what it inherits from the row: column -> value, column ->
             amount; they are edits of the survivor's row, to be pushed like any other.
+        is_part: sent by itself because the whole was refused; what is left of the row stays in
+            quarantine.
         edited_at, modified_at: when the row was edited here, and the record's stamp when it was
             read.
     """
@@ -94,6 +96,7 @@ class RowPlan:
     add_to_successor: Mapping[str, Value] = field(default_factory=dict)
     edited_at: str = ""
     modified_at: str = ""
+    is_part: bool = False
 
     @property
     def conflicts(self) -> tuple[FieldDecision, ...]:

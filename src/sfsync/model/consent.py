@@ -43,6 +43,19 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """Opt-outs that Salesforce does not have yet.
+
+    Attributes:
+        count: of records that are still mailable there.
+        first: some of them, ``contact 003…``.
+    """
+
+    count: int = 0
+    first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What all statements about one address add up to.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from sfsync.model.change import FieldDecision
+from sfsync.model.consent import Due
 from sfsync.model.record import SalesforceId
 
 
@@ -113,6 +114,7 @@ class RunReport:
 
     Attributes:
         pull, push: by object name.
+        consent_due: opt-outs that Salesforce does not have yet, after a verb that sends.
         transport: by verb and object, ``{"pull contact": "rest"}``.
         warnings: sentences for people, each once.
     """
@@ -122,6 +124,7 @@ class RunReport:
     pull: dict[str, ObjectReport] = field(default_factory=dict)
     push: dict[str, ObjectReport] = field(default_factory=dict)
     activity: ActivityReport | None = None
+    consent_due: Due = field(default_factory=Due)
     transport: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     api_calls: int = 0
@@ -155,6 +158,8 @@ class RunReport:
         document["push"] = {name: report.as_dict() for name, report in self.push.items()}
         if self.activity is not None:
             document["activity"] = self.activity.as_dict()
+        if self.consent_due.count:
+            document["consent_due"] = self.consent_due.count
         return document | {
             "api_calls": self.api_calls,
             "bytes_in": self.bytes_in,

@@ -23,6 +23,7 @@ def plan_to_json(plan: RowPlan) -> dict[str, Any]:
         "to_local": dict(plan.to_local),
         "to_org": dict(plan.to_org),
         "new_base": dict(plan.new_base),
+        "is_part": plan.is_part,
         "decisions": [
             [
                 d.column,
@@ -70,6 +71,7 @@ def plan_from_json(stored: Mapping[str, Any]) -> RowPlan:
         to_local=stored["to_local"],
         to_org=stored["to_org"],
         new_base=stored["new_base"],
+        is_part=stored.get("is_part", False),
         **{name: stored[name] for name in _OFTEN_BLANK if name in stored},
     )
 

@@ -252,7 +252,7 @@ def test_an_opt_out_whose_push_ended_at_the_refusal_is_sent_by_the_next_run(
     refuse(sides)
     sides.edit("UPDATE contacts SET job_title = ?, unsubscribed = 1", LONG_TITLE)
     with monkeypatch.context() as patch:
-        patch.setattr(Sender, "_send_pieces", lambda *_: None)
+        patch.setattr(Sender, "_send_parts", lambda *_: ())
         sides.sync()
     assert not sides.org.records[record].get(OUT)
     sides.sync_until_quiet()
