@@ -15,6 +15,7 @@ Faults, with their args and what they default to:
 - ``expired_session``: 401 INVALID_SESSION_ID.
 - ``expired_cursor``: 400 INVALID_QUERY_LOCATOR.
 - ``unavailable``: 503 SERVER_UNAVAILABLE as JSON.
+  With ``done``, each of these answers comes after all was done, as from a proxy that lost the org.
 - ``drop``: the connection breaks before anything is done.
 - ``lose_reply``: everything is done, then the connection breaks.
 - ``truncate``: everything is done, the reply breaks off after the ``share`` (0.5) of its bytes;
@@ -156,6 +157,7 @@ class Effects:
     Args:
         delay_seconds: how long it waits first.
         answer: what it gets instead of being handled.
+        answer_after_work: whether it is handled nevertheless, and only its own answer is lost.
         drop: the connection breaks before it is handled.
         lose_reply: it is handled, then the connection breaks.
         truncate_share: how much of the reply arrives; None for all.
@@ -168,6 +170,7 @@ class Effects:
 
     delay_seconds: float = 0.0
     answer: Reply | None = None
+    answer_after_work: bool = False
     drop: bool = False
     lose_reply: bool = False
     truncate_share: float | None = None
@@ -229,7 +232,7 @@ def _apply(fault: Fault, effects: Effects) -> None:
     elif fault.fault in _ROWS:
         effects.row_fault = _row_fault(fault)
     elif effects.answer is None:
-        effects.answer = _answer(fault)
+        effects.answer, effects.answer_after_work = _answer(fault), bool(args.get("done"))
 
 
 def _answer(fault: Fault) -> Reply:

@@ -81,12 +81,12 @@ class DataApi:
         except ApiError as error:
             return error_reply(error)
         effects: Effects = request.scope[FAULT_EFFECTS]
-        if effects.answer is not None:
+        if effects.answer is not None and not effects.answer_after_work:
             return effects.answer
         reply = self._router.dispatch(call)
         if call.method not in {"GET", "HEAD"}:
             self._save()
-        return reply
+        return effects.answer or reply
 
     def _user(self, request: Request) -> str:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -29,6 +29,7 @@ from sfsync.salesforce.connect import TOO_MANY, Connection, inner_answers
 from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry, Repeat, error_entries
 from sfsync.salesforce.guard import GuardAnswer
 from sfsync.salesforce.retry import while_locked
+from sfsync.salesforce.write_answers import write_answer
 from sfsync.salesforce.write_outcomes import deferred, is_about_another, outcome_of, rejected
 from sfsync.salesforce.write_requests import (
     batches,
@@ -50,6 +51,8 @@ MAX_CUTS = 40
 _CHANGED_MESSAGE = "the record was changed in Salesforce while it was being written"
 _ABOUT_THE_REQUEST = {"NOT_FOUND", "INVALID_TYPE", "METHOD_NOT_ALLOWED"}
 _USER_REFUSED = {401, 403}
+_NOT_REACHED = 424
+"""The status of a request behind a guard that failed. Source: RFC 4918 §11.4, Failed Dependency."""
 _NO_SUCH_COLUMN = re.compile(r"No such column '([^']+)'")
 
 
@@ -236,6 +239,10 @@ class CollectionWriter:
         answer = self._connection.write("composite", method="POST", body=body)
         try:
             return inner_answers(answer, len(inner))
+        except CallRefused as refused:
+            if write_answer(refused.status, refused.code).nothing_done:
+                raise
+            raise CallFailed(refused.message, repeatable=False) from refused
         except ProtocolError as error:
             # The org has received the writes, so that they are unknown rather than not done.
             raise CallFailed(error.message, repeatable=False) from error
@@ -254,14 +261,15 @@ class CollectionWriter:
         entry = entries[0] if entries else ErrorEntry("", f"HTTP {status}")
         if guard.is_taken_literally(entry.message) and self._connection.subrequests_per_call > 1:
             self._guard_apart_from_now_on(chunk, unsent)
-        elif entry.repeat is Repeat.LATER or status == 503:
+        elif status == _NOT_REACHED:
+            self._keep_locked(chunk, entry, unsent)
+        elif not write_answer(status, entry.code).nothing_done:
+            message = f"{entry.code} {entry.message}".strip()
+            self._outcomes += [Unknown(write.ref, message) for write in chunk]
+        elif entry.repeat is Repeat.LATER:
             self._keep_locked(chunk, entry, unsent)
         elif status in _USER_REFUSED:
             self._outcomes += [deferred(write, entry) for write in chunk]
-        elif status < 400 or status >= 500:
-            # No refusal: the work may have been done all the same.
-            message = f"{entry.code} {entry.message}".strip()
-            self._outcomes += [Unknown(write.ref, message) for write in chunk]
         else:
             self._settle_refused(chunk, entry, unsent)
 
@@ -375,7 +383,7 @@ def _not_done(guard_status: int) -> int:
     if 400 <= guard_status < 500:
         return guard_status
     # Whatever became of the query, the writes that depend on it were not done.
-    return 503
+    return _NOT_REACHED
 
 
 def _is_halted(status: int, body: Any) -> bool:

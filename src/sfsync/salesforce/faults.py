@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from sfsync.errors import BudgetSpent, GrantRevoked, OrgRefused, OrgUnavailable, SfsyncError
+from sfsync.salesforce.write_answers import write_answer
 
 
 class Repeat(StrEnum):
@@ -244,51 +245,58 @@ def session_ended(status: int, body: object) -> bool:
 
 
 def error_of(
-    status: int, body: object, *, what: str = "the call", delay_seconds: float | None = None
+    status: int,
+    body: object,
+    *,
+    what: str = "the call",
+    writing: bool = False,
+    delay_seconds: float | None = None,
 ) -> SfsyncError:
     """The error for a reply that is not a success.
 
     Args:
         body: the parsed JSON, or ``None`` where it was none (an HTML page is never shown).
+        writing: the call was a write, so that only a proof that nothing was done is a refusal; see
+            ``write_answers``.
         delay_seconds: what Retry-After asked for.
 
-    Source: docs/salesforce.md §2.4 (SERVER_UNAVAILABLE, REQUEST_LIMIT_EXCEEDED); RFC 9110 §15.6.4.
+    Source: docs/salesforce.md §2.4 (SERVER_UNAVAILABLE, REQUEST_LIMIT_EXCEEDED).
     """
     entries = error_entries(body)
     first = entries[0] if entries else ErrorEntry("", "")
     detail = f": {first}" if first.code else ""
+    nothing_done = write_answer(status, first.code).nothing_done
     # The day's limit is a 403; a 429 is a proxy's, and passes by itself.
-    if first.repeat is Repeat.STOP and status != 429:
+    if first.repeat is Repeat.STOP and status < 500 and status != 429:
         return BudgetSpent(
             f"the org's API calls of the last 24 hours are used up{detail}",
             hint="wait for the 24 hours to move on; the next run goes on from here",
         )
-    if _turned_away(status, first):
+    if _is_overload(status, first):
         return CallFailed(
             f"the org cannot take {what} now (HTTP {status}){detail}",
-            may_have_acted=False,
+            may_have_acted=not nothing_done,
             delay_seconds=delay_seconds,
         )
-    # A 500, 502 or 504 may come after the work was done.
-    if status >= 500 or status == 420:
+    if status >= 500 or status in {408, 420}:
         return CallFailed(
             f"the org failed on {what} (HTTP {status}){detail}",
             hint="see status.salesforce.com; the next run goes on from here",
             delay_seconds=delay_seconds,
         )
     if first.repeat is Repeat.LATER:
-        return CallFailed(f"the org refused {what} for now{detail}", may_have_acted=False)
+        return CallFailed(
+            f"the org refused {what} for now{detail}", may_have_acted=not nothing_done
+        )
     if not entries:
         first = ErrorEntry("", f"HTTP {status}, with a page that is not from its API")
+    if writing and not nothing_done:
+        return CallFailed(f"no answer from the org itself to {what}: {first}", repeatable=False)
     return CallRefused(status, first, what=what)
 
 
-def _turned_away(status: int, first: ErrorEntry) -> bool:
-    """Whether the org's front door refused a request, before anything of it was executed.
-
-    It does so by a 503, a 429, and a 403 for too many requests at once. Such a request is certain
-    not to have acted, so that even a write may be sent again.
-    """
+def _is_overload(status: int, first: ErrorEntry) -> bool:
+    """Whether the org, or what stands before it, has too much to do: 503, 429, a 403 that heals."""
     if status in {429, 503}:
         return True
     return status == 403 and first.repeat is Repeat.LATER

@@ -19,7 +19,7 @@ from sfsync.model.change import OrgWrite
 from sfsync.model.cursor import Watermark
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.mapping import ActivityMap
-from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome
+from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.model.token import Token
 from sfsync.model.traffic import Batching, Changes, Usage
@@ -181,6 +181,8 @@ class SalesforceOrg:
         Raises:
             AuthError, BudgetSpent, OrgUnavailable, OrgRefused: before anything was done; once
                 something was, the rest is ``Deferred`` instead.
+            ProtocolError: an answer that makes no sense; what became of the writes is unknown. Once
+                something was done, the rest is ``Unknown`` instead.
         """
         outcomes: list[Outcome] = []
         try:
@@ -193,7 +195,11 @@ class SalesforceOrg:
             known = {outcome.ref for outcome in outcomes}
             code = error.code if isinstance(error, OrgRefused) and error.code else error.slug
             rest = [write for write in writes if write.ref not in known]
-            outcomes += [Deferred(write.ref, code, error.message) for write in rest]
+            if isinstance(error, ProtocolError):
+                # An answer of another kind, which proves nothing about the call that it came to.
+                outcomes += [Unknown(write.ref, error.message) for write in rest]
+            else:
+                outcomes += [Deferred(write.ref, code, error.message) for write in rest]
         return outcomes
 
     def finish_job(self, job_id: str) -> None:

@@ -1,8 +1,8 @@
 """What may be repeated, and after how many seconds; stamina does the waiting.
 
 A read may always be repeated. A write may only be where it is certain that the org did nothing with
-it: the connection was never made, or the front door turned it away. Everything else about a write
-without a reply is for the caller to look up.
+it; what proves that stands in ``write_answers``. Everything else about a write is for the caller to
+look up.
 
 Source: docs/salesforce.md §2.4 (what heals; jsforce's practice: 0.5 s doubling, 5 tries, never POST
 or PATCH).

@@ -42,8 +42,9 @@ from sfsync.model.budget import Budget
 from sfsync.model.token import Token
 from sfsync.model.traffic import Usage
 from sfsync.salesforce.budget import usage
-from sfsync.salesforce.faults import CallFailed, error_of, session_ended
+from sfsync.salesforce.faults import CallFailed, error_entries, error_of, session_ended
 from sfsync.salesforce.prefetch import RenewalNeededError, is_prefetching
+from sfsync.salesforce.write_answers import BROKEN_OFF, NO_CONNECTION, write_answer
 
 log = logging.getLogger(__name__)
 
@@ -142,8 +143,8 @@ class OrgSession(requests.Session):
     ) -> requests.Response:
         """Make one call, with a new access token and one replay where the old one has ended.
 
-        A 401 is answered before anything of the request is executed, so that a write may be
-        replayed too.
+        A 401 proves that nothing was done, so that a write may be replayed too. A web page with a
+        403, which may mean the same, does not: only a read is replayed then.
 
         Returns:
             A reply with a status below 300, its body read.
@@ -158,7 +159,7 @@ class OrgSession(requests.Session):
         reach("call.begun")
         stale = self.token
         response = self._exchange(method, url, kwargs)
-        if response.status_code >= 300 and session_ended(response.status_code, _parsed(response)):
+        if response.status_code >= 300 and _may_replay(method, response):
             self._renew(stale)
             response = self._exchange(method, url, kwargs)
             _raise_if_ended(response)
@@ -274,7 +275,8 @@ class OrgSession(requests.Session):
         return error_of(
             response.status_code,
             _parsed(response),
-            what="a read" if method.upper() == "GET" else "a request",
+            what="a read" if _is_read(method) else "a request",
+            writing=not _is_read(method),
             delay_seconds=_retry_after(response),
         )
 
@@ -304,6 +306,20 @@ def _origin_of(token: Token) -> SplitResult:
 
 def _host(url: SplitResult) -> tuple[str, int]:
     return (url.hostname or "", url.port or 443)
+
+
+def _is_read(method: str) -> bool:
+    return method.upper() == "GET"
+
+
+def _may_replay(method: str, response: requests.Response) -> bool:
+    """Whether the access token has ended, and the call may be made again with a new one."""
+    status, body = response.status_code, _parsed(response)
+    if not session_ended(status, body):
+        return False
+    entries = error_entries(body)
+    code = entries[0].code if entries else ""
+    return _is_read(method) or write_answer(status, code).nothing_done
 
 
 def _raise_if_ended(response: requests.Response) -> None:
@@ -362,20 +378,23 @@ def _lost(error: Exception, host: str) -> OrgUnavailable:
             f"no secure connection to {host}: its certificate cannot be trusted, or it speaks no "
             "TLS",
             hint="check the clock, the proxy and REQUESTS_CA_BUNDLE",
-            may_have_acted=False,
+            may_have_acted=not NO_CONNECTION.nothing_done,
             repeatable=False,
         )
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
-        return CallFailed(f"{host} could not be reached", may_have_acted=False)
+        return CallFailed(
+            f"{host} could not be reached", may_have_acted=not NO_CONNECTION.nothing_done
+        )
     if isinstance(error, requests.ConnectionError) and _never_connected(error):
         return CallFailed(
             f"{host} could not be reached",
             hint="check the network and the org's address",
-            may_have_acted=False,
+            may_have_acted=not NO_CONNECTION.nothing_done,
         )
+    in_doubt = not BROKEN_OFF.nothing_done
     if isinstance(error, requests.Timeout | PoolTimeout):
-        return CallFailed(f"{host} did not answer in time")
-    return CallFailed(f"the connection to {host} broke off")
+        return CallFailed(f"{host} did not answer in time", may_have_acted=in_doubt)
+    return CallFailed(f"the connection to {host} broke off", may_have_acted=in_doubt)
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:

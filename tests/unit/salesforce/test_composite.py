@@ -246,7 +246,7 @@ def test_an_unknown_key_field_refuses_all_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(500, Unknown), (503, Accepted), (403, Deferred), (0, Unknown), (404, Rejected)],
+    [(500, Unknown), (503, Unknown), (403, Deferred), (0, Unknown), (404, Rejected)],
 )
 def test_an_inner_request_that_fails_by_itself(status: int, kind: type[Outcome]) -> None:
     code = "NOT_FOUND" if status == 404 else "X"
