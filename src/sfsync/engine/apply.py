@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from sfsync.engine.doubt import in_doubt
 from sfsync.engine.edits import normalised_row
 from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH, current_records
 from sfsync.engine.pull import count
@@ -134,9 +135,11 @@ def _still_standing(
     ids = {each.salesforce_id for each in rows} - {_NO_ID}
     records = current_records(run, object_map, sorted(ids))
     taken = _taken_addresses(run, object_map, rows)
+    doubt = in_doubt(run, object_map)
     for each in rows:
         plan, record = each.plan, records.get(each.salesforce_id)
-        if plan.skip:
+        local = each.row.local if each.row else None
+        if plan.skip or doubt.concerns(Triple(plan.object, None, local, record)):
             applied.skipped += 1
             continue
         changes = drifts(each.triple, plan, each.row, record)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from sfsync.engine.doubt import in_doubt
 from sfsync.engine.edits import normalised, staged_edits
 from sfsync.engine.pull import read
 from sfsync.engine.run import Run
@@ -13,6 +14,7 @@ from sfsync.model.change import OrgAction, RowPlan
 from sfsync.model.mapping import ObjectMap, SyncRules
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Triple
+from sfsync.planning.doubt import left_out
 from sfsync.planning.planfile import Planned
 from sfsync.planning.planner import plan_row
 
@@ -82,23 +84,27 @@ def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[Planned]:
     if rules.pulls:
         yield from _pull_plans(run, object_map, rules)
     if rules.pushes:
-        yield from _push_plans(run, object_map, rules)
+        yield from _push_plans(run, object_map)
 
 
 def _pull_plans(run: Run, object_map: ObjectMap, rules: SyncRules) -> Iterator[Planned]:
     with ExitStack() as stack:
         reading = read(run, object_map, stack, since=None, full=False)
+        doubt = in_doubt(run, object_map)
         for triple in reading.stage.triples(contested_only=False):
-            if _at_rest(triple):
-                clean, _ = normalised(triple, object_map)
+            if not _at_rest(triple):
+                continue
+            clean, _ = normalised(triple, object_map)
+            if doubt.concerns(triple):
+                yield clean, left_out(triple)
+            else:
                 yield clean, plan_row(triple, object_map, rules)
 
 
-def _push_plans(run: Run, object_map: ObjectMap, rules: SyncRules) -> Iterator[Planned]:
+def _push_plans(run: Run, object_map: ObjectMap) -> Iterator[Planned]:
     with staged_edits(run, object_map, ObjectReport()) as edited:
         for triple in edited.triples():
-            clean, _ = normalised(triple, object_map)
-            plan = plan_row(clean, object_map, rules)
+            clean, plan = edited.planned(triple)
             if plan.local_id in edited.held_back:
                 plan = replace(plan, skip=_HELD_BACK)
             yield clean, plan

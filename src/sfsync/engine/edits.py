@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 
+from sfsync.engine.doubt import in_doubt
 from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
 from sfsync.engine.ports import Stage
 from sfsync.engine.run import Run, batched
@@ -35,6 +36,7 @@ from sfsync.model.record import (
     SalesforceId,
     Triple,
 )
+from sfsync.planning.doubt import Doubt, left_out
 from sfsync.planning.identity import choose
 from sfsync.planning.parts import only_consent
 from sfsync.planning.planner import plan_row
@@ -59,6 +61,7 @@ class EditedObject:
         report: counts what is held back.
         held_back: rows that must not be sent: they cannot be read, or it is unknown which record
             they are.
+        doubt: writes of an earlier run that are still unanswered; their rows are not planned.
     """
 
     run: Run
@@ -66,6 +69,7 @@ class EditedObject:
     stage: Stage
     report: ObjectReport
     held_back: set[LocalId] = field(default_factory=set)
+    doubt: Doubt = field(default_factory=Doubt)
 
     def triples(self) -> Iterator[Triple]:
         """Edited rows as the mirror holds them, held back or not, in a steady order."""
@@ -79,15 +83,22 @@ class EditedObject:
 
     def plans(self) -> Iterator[RowPlan]:
         """What a push would do with the rows that are not held back, and with others' opt-outs."""
-        rules = self.run.usable.rules_for(self.object_map.name)
         for triple in self.triples():
             if triple.local is None:
                 continue
-            plan = plan_row(normalised(triple, self.object_map)[0], self.object_map, rules)
+            plan = self.planned(triple)[1]
             if triple.local.local_id not in self.held_back:
                 yield plan
             elif (part := only_consent(plan, self.object_map)) is not None:
                 yield part
+
+    def planned(self, triple: Triple) -> tuple[Triple, RowPlan]:
+        """One row in canonical form, with its plan; a row in doubt is left as it is."""
+        clean, _ = normalised(triple, self.object_map)
+        if self.doubt.concerns(triple):
+            return clean, left_out(clean)
+        rules = self.run.usable.rules_for(self.object_map.name)
+        return clean, plan_row(clean, self.object_map, rules)
 
     def hold(self, local_id: LocalId, code: str, message: str) -> None:
         """Hold a row back: this push does not send it, and quarantine says why."""
@@ -133,6 +144,7 @@ def staged_edits(run: Run, object_map: ObjectMap, report: ObjectReport) -> Itera
         _identify(edited, projection)
         _normalise_rows(edited)
         run.warn_of_unreadable(object_map.name, projection)
+        edited.doubt = in_doubt(run, object_map)
         yield edited
 
 

@@ -17,6 +17,7 @@ from datetime import timedelta
 from itertools import filterfalse
 
 from sfsync.engine.consent import settle_consent
+from sfsync.engine.doubt import in_doubt
 from sfsync.engine.fetch import IDS_PER_FETCH
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import recover
@@ -32,6 +33,7 @@ from sfsync.model.record import Remote, RemoteState
 from sfsync.model.stage import StageSummary
 from sfsync.model.traffic import Changes
 from sfsync.planning import safety
+from sfsync.planning.doubt import Doubt, left_out
 from sfsync.planning.planner import plan_row
 
 ROWS_PER_TRANSACTION = 500
@@ -230,8 +232,11 @@ def _pulled(reading: Reading) -> tuple[str, ...]:
     return tuple(column for column, field in reading.object_map.by_column.items() if field.pulls)
 
 
-def _preview(_run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
+def _preview(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     """Count what settling would do."""
+    doubt = in_doubt(run, reading.object_map)
+    if doubt.rows:
+        return _preview_in_doubt(reading, doubt)
     report = ObjectReport(
         created=summary.new if reading.inserts else 0,
         updated=summary.changed if reading.updates else 0,
@@ -239,6 +244,17 @@ def _preview(_run: Run, reading: Reading, summary: StageSummary) -> ObjectReport
     )
     for triple in reading.stage.triples(contested_only=True):
         count(report, plan_row(triple, reading.object_map, reading.rules))
+    return report
+
+
+def _preview_in_doubt(reading: Reading, doubt: Doubt) -> ObjectReport:
+    """The same, record by record, less what may be an unanswered write's doing."""
+    report = ObjectReport()
+    for triple in reading.stage.triples(contested_only=False):
+        if doubt.concerns(triple):
+            count(report, left_out(triple))
+        else:
+            count(report, plan_row(triple, reading.object_map, reading.rules))
     return report
 
 

@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
+from sfsync.engine.doubt import in_doubt
 from sfsync.engine.edits import normalised_row
 from sfsync.engine.fetch import IDS_PER_FETCH, current_records
 from sfsync.engine.recover import recover
@@ -30,6 +31,7 @@ from sfsync.model.journal import JournaledWrite
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import SalesforceId
+from sfsync.planning.doubt import IN_DOUBT
 from sfsync.planning.safety import OrgWrites
 from sfsync.planning.undo import Left, restore
 
@@ -151,7 +153,11 @@ def _plans(
 ) -> Iterator[RowPlan]:
     """What takes these records' writes back; fields that stay as they are are noted."""
     now = current_records(run, object_map, map(_record_id, records))
+    doubt = in_doubt(run, object_map)
     for writes in records:
+        if writes[0].local_id in doubt.rows:
+            run.report.warn(f"{object_map.name} {writes[0].local_id} is left: {IN_DOUBT}")
+            continue
         row = run.mirror.rows.by_local_id(object_map.name, writes[0].local_id)
         if row is not None:
             row = normalised_row(row, object_map)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.record import (
+    MISSING,
     Local,
     LocalId,
+    Missing,
     Remote,
     RemoteState,
     Row,
@@ -43,7 +45,7 @@ def drifts(
     """What has changed since, on either side, field by field; empty where the plan still holds."""
     local = row.local if row else None
     by_side = {
-        "mirror": _row_changes(triple.local, local),
+        "mirror": (*_row_changes(triple.local, local), *_base_changes(plan, row)),
         "salesforce": _record_changes(triple.remote, remote),
     }
     return tuple(
@@ -62,6 +64,27 @@ def _row_changes(was: Local | None, now: Local | None) -> Iterator[tuple[str, Va
     if was.deleted_at != now.deleted_at:
         yield "deleted_at", was.deleted_at, now.deleted_at
     yield from _value_changes(was.values, now.values)
+
+
+def _base_changes(plan: RowPlan, row: Row | None) -> Iterator[tuple[str, Value, Value]]:
+    """Fields to be written whose base has moved: both sides have agreed on something since.
+
+    The values alone do not show it: an edit of 5 to 7 that has arrived leaves 7 here, as it was, and
+    a plan to add 2 would add it once more.
+    """
+    if row is None or row.base is None:
+        return
+    agreed = row.base.values
+    for each in plan.decisions:
+        if each.column not in plan.to_org or each.base is MISSING:
+            continue
+        now = agreed.get(each.column)
+        if now != each.base:
+            yield f"{each.column} (agreed)", _shown(each.base), now
+
+
+def _shown(value: Value | Missing) -> Value:
+    return None if value is MISSING else value
 
 
 def _record_changes(was: Remote | None, now: Remote | None) -> Iterator[tuple[str, Value, Value]]:

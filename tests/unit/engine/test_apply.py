@@ -16,7 +16,7 @@ from sfsync.engine.diff import Cost, differences
 from sfsync.engine.run import Run
 from sfsync.errors import InputError, UnsafePlan
 from sfsync.planning.planfile import Header, Planned, lines, records
-from tests.sides import Sides
+from tests.sides import MAPPING, Sides, without_keys
 
 HEADER = Header("org", "mirror", "mapping", "2026-01-20T10:00:00Z")
 PEOPLE = 4
@@ -149,3 +149,115 @@ def test_a_plan_that_breaks_off_does_nothing_at_all(sides: Sides) -> None:
     with pytest.raises(InputError, match="ends too early"):
         carried_out(sides, planned(sides)[:-1])
     assert sides.remote(record, "Phone") == "1"
+
+
+# -- in doubt --------------------------------------------------------------------------------------
+CLICKS = "PenguinMails_Total_Clicks__c"
+DOUBTS = pytest.mark.parametrize("arrived", [True, False], ids=["it arrived", "it did not arrive"])
+WAYS = pytest.mark.parametrize("way", ["answer lost", "killed"])
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def pushed_unanswered(sides: Sides, way: str, *, arrived: bool) -> None:
+    """A push that nobody knows the outcome of."""
+
+    def kill(_writes: object) -> None:
+        raise Killed
+
+    if way == "answer lost" and arrived:
+        sides.org.trouble.lost_replies = 1
+        sides.push()
+        return
+    setattr(sides.org.trouble, "after_apply" if arrived else "before_apply", kill)
+    with pytest.raises(Killed):
+        sides.push()
+    sides.org.trouble.after_apply = sides.org.trouble.before_apply = lambda _: None
+    sides.reopen()
+
+
+@pytest.fixture(params=[MAPPING, without_keys(MAPPING)], ids=["keyed", "unkeyed"])
+def in_doubt(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sides]:
+    """A click that was counted here, before it is pushed: 5 there, 7 here."""
+    sides = Sides(tmp_path / "mirror.db", mapping=request.param)
+    sides.org.create("Contact", LastName="Lovelace", Email="ada@x.example", **{CLICKS: 5})
+    sides.pull()
+    sides.edit("UPDATE contacts SET total_clicks = 7")
+    yield sides
+    sides.close()
+
+
+@DOUBTS
+@WAYS
+def test_a_click_in_doubt_is_left_out_of_a_plan_and_counted_once(
+    in_doubt: Sides, way: str, arrived: bool
+) -> None:
+    sides = in_doubt
+    pushed_unanswered(sides, way, arrived=arrived)
+    before = sides.bytes_of_both()
+    plan = planned(sides)
+    told = sides.reports[-1]
+    assert sides.bytes_of_both() == before
+    assert any("1 contacts in doubt, left out" in each for each in told.warnings)
+    kept = [each for _, each in records(plan, "plan.json")]
+    assert [(each.decisions, each.to_org, bool(each.skip)) for each in kept] == [((), {}, True)]
+    assert carried_out(sides, plan).skipped == 1
+    sides.sync_until_quiet()
+    assert sides.one("SELECT total_clicks FROM contacts") == 7
+    assert [raw[CLICKS] for raw in sides.org.live("Contact")] == [7]
+    assert sides.conflicts() == []
+
+
+@DOUBTS
+@WAYS
+def test_a_plan_made_before_the_doubt_does_not_add_again(
+    in_doubt: Sides, way: str, arrived: bool
+) -> None:
+    """The plan says 5 -> 7, and so did the push whose answer is missing."""
+    sides = in_doubt
+    plan = planned(sides)
+    pushed_unanswered(sides, way, arrived=arrived)
+    carried_out(sides, plan)
+    carried_out(sides, plan)
+    sides.sync_until_quiet()
+    assert [raw[CLICKS] for raw in sides.org.live("Contact")] == [7]
+
+
+def test_a_plan_judged_against_a_base_that_has_moved_is_left(in_doubt: Sides) -> None:
+    """The write arrived, the plan was made beside it and knew of no doubt: 7 there, 5 agreed, 7 here."""
+    sides = in_doubt
+    (record,) = sides.org.records
+    sides.org.edit(record, **{CLICKS: 7})
+    plan = planned(sides)
+    assert [each.to_org for _, each in records(plan, "p")] == [{"total_clicks": 9}]
+    sides.edit("UPDATE contacts SET total_clicks = 5")
+    sides.sync_until_quiet()
+    left = carried_out(sides, plan)
+    assert (left.moved, left.done) == (1, 0)
+    assert [raw[CLICKS] for raw in sides.org.live("Contact")] == [7]
+
+
+@WAYS
+@pytest.mark.parametrize("address", ["new@x.example", None])
+@pytest.mark.parametrize("mapping", [MAPPING, without_keys(MAPPING)], ids=["keyed", "unkeyed"])
+def test_a_person_in_doubt_is_nowhere_made_again(
+    tmp_path: Path, mapping: Any, way: str, address: str | None
+) -> None:
+    sides = Sides(tmp_path / "mirror.db", mapping=mapping)
+    sides.pull()
+    sides.edit("INSERT INTO contacts (email, last_name) VALUES (?, 'New')", address)
+    pushed_unanswered(sides, way, arrived=True)
+    for verb in (sides.push, sides.sync):
+        told = verb(dry_run=True)
+        totals = told.totals()["contact"]
+        assert (totals["created"], totals["updated"]) == (0, 0)
+        assert any("in doubt, left out" in each for each in told.warnings)
+    plan = planned(sides)
+    assert all(each.skip for _, each in records(plan, "p"))
+    carried_out(sides, plan)
+    sides.sync_until_quiet()
+    assert len(sides.org.live("Contact")) == 1
+    assert len(sides.look("SELECT id FROM contacts")) == 1
+    sides.close()
