@@ -29,13 +29,14 @@ from sfsync.cli.variables import OTHER_VARIABLES
 from sfsync.diagnosis.catalogue import CATALOGUE
 from sfsync.diagnosis.finding import Area, Entry, Who
 from sfsync.mapping.problem import Severity
+from sfsync.salesforce.write_answers import WRITE_ANSWERS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 HELP = ROOT / "src" / "sfsync" / "cli" / "help.txt"
 PICTURE = DOCS / "demo.svg"
 NOTE = "<!-- Written by docs/generate.py from the code: change it there, then `make docs`. -->"
-FRAMED = ("errors.md", "configuration.md", "troubleshooting.md")
+FRAMED = ("errors.md", "configuration.md", "troubleshooting.md", "reliability.md")
 
 
 def main() -> int:
@@ -264,6 +265,15 @@ def _any_of(kind: type[Severity | Who], usual: str, entry: Entry) -> str:
     return " or ".join(one for one in kind if one == usual or one in entry.may_be)
 
 
+def write_answers_table() -> str:
+    """What each answer to a write proves."""
+    rows = [
+        _row([each.what, "nothing was done" if each.nothing_done else "**in doubt**", each.why])
+        for each in WRITE_ANSWERS
+    ]
+    return "\n".join([_row(["answer to a write", "it proves", "why"]), _row(["---"] * 3), *rows])
+
+
 def variables_table() -> str:
     """The variables that the rule for options does not give."""
     named = {
@@ -287,6 +297,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "login-refusals": refusals_table,
     "findings": findings_tables,
     "variables": variables_table,
+    "write-answers": write_answers_table,
     **key_tables.TABLES,
 }
 

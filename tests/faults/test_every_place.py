@@ -111,6 +111,9 @@ FAULTS: dict[str, Fault] = {
     "a 500": told("status", status=500),
     "a 503 page": told("html", status=503),
     "a 504 page": told("html", status=504),
+    "a 502 after acting": told("html", status=502, done=True),
+    "a 503 after acting": told("unavailable", done=True),
+    "a 403 page after acting": told("html", status=403, done=True),
     "a page with 200": told("html", status=200),
     "a 429 with seconds": told("rate_limited", retry_after=2),
     "the day's calls are spent": told("request_limit"),
@@ -140,6 +143,7 @@ FAULTS: dict[str, Fault] = {
 ALWAYS = {
     ("read time-out after the commit", "new people"),
     ("the reply is lost", "Tasks"),
+    ("a 503 after acting", "updates"),
     ("the day's calls are spent", "updates"),
     ("the session has ended", "several requests in one"),
     ("half a body and a clean end", "the first page"),

@@ -173,14 +173,24 @@ APEX = b'[{"errorCode":"APEX_ERROR","message":"CPU time limit exceeded"}]'
 
 # -- Tasks without an external id, creates without one ---------------------------------------------
 @pytest.mark.always
-@pytest.mark.parametrize("fault", ["lose_reply", "truncate", "drop"])
+@pytest.mark.parametrize(
+    ("fault", "args"),
+    [
+        ("lose_reply", {}),
+        ("truncate", {}),
+        ("drop", {}),
+        ("unavailable", {"done": True}),
+        ("html", {"status": 502, "done": True}),
+    ],
+    ids=["lost", "cut short", "dropped", "503 after acting", "502 after acting"],
+)
 def test_without_external_ids_a_lost_reply_makes_nothing_twice(
-    open_sides: OpenSides, fault: str
+    open_sides: OpenSides, fault: str, args: dict[str, Any]
 ) -> None:
     """where nothing but a look-up can tell: creates of people and Tasks, and updates of counters."""
     sides = open_sides(external_ids=False)
     workload = start_workload(sides)
-    sides.add_fault(fault, UPDATES, (1, 2, 3, 4, 6))
+    sides.add_fault(fault, UPDATES, (1, 2, 3, 4, 6), **args)
     for _ in range(4):
         run_tolerating_errors(sides)
     assert sides.faults_fired >= 4

@@ -75,6 +75,29 @@ def test_what_moved_since_on_either_side_is_left_and_told_field_by_field(planned
     assert somebody in now
 
 
+def test_a_click_whose_answer_was_lost_is_counted_once_whatever_is_planned_meanwhile(new_workspace):
+    workspace = new_workspace()
+    who = workspace.people()[0]
+    workspace.do_in_process("sync")
+    workspace.sql("UPDATE contacts SET total_clicks = 7 WHERE salesforce_id = ?", who)
+    after_acting = {"match": {"path": "/composite"}, "fault": "unavailable", "args": {"done": True}}
+    workspace.local("faults", faults=[after_acting])
+    workspace.run("push")
+    workspace.local("faults", faults=[])
+    assert workspace.record(who)["PenguinMails_Total_Clicks__c"] == 7
+    mirror, org = workspace.rows(), workspace.records()
+    for verb in (["push", "--dry-run"], ["sync", "--dry-run"], ["diff", "--out", "doubt.json"]):
+        told = workspace.run(*verb, "--json")
+        assert any("in doubt, left out" in each for each in told.document["warnings"]), verb
+    [planned] = told.data["records"]
+    assert planned["skipped"]
+    assert (workspace.rows(), workspace.records()) == (mirror, org)
+    workspace.run("apply", "doubt.json")
+    workspace.do("sync")
+    assert workspace.record(who)["PenguinMails_Total_Clicks__c"] == 7
+    assert workspace.row(who)["total_clicks"] == 7
+
+
 @pytest.fixture(scope="module")
 def kept(new_workspace):
     workspace = new_workspace()

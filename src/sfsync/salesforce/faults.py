@@ -267,7 +267,7 @@ def error_of(
     detail = f": {first}" if first.code else ""
     nothing_done = write_answer(status, first.code).nothing_done
     # The day's limit is a 403; a 429 is a proxy's, and passes by itself.
-    if first.repeat is Repeat.STOP and status < 500 and status != 429:
+    if first.repeat is Repeat.STOP and nothing_done and status != 429:
         return BudgetSpent(
             f"the org's API calls of the last 24 hours are used up{detail}",
             hint="wait for the 24 hours to move on; the next run goes on from here",

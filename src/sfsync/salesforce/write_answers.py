@@ -5,8 +5,8 @@ nothing with it. Every other answer is doubt: the write is looked up before anyt
 What stands in front of the org (proxies, gateways, load balancers) answers for itself, often by a
 web page, when the org has long acted; so it proves nothing by most of what it says.
 
-Source: docs/salesforce.md §2.4 (codes, HTTP statuses); RFC 9110 §15.5.2 and §15.5.8 (401 and 407:
-the request has not been applied, or not been passed on), §15.6; RFC 6585 §4 (429).
+Source: docs/salesforce.md §2.4 (codes, HTTP statuses); RFC 9110 §15.5.2 (401: the request has not
+been applied); RFC 9110 §15.5.8 (407); RFC 9110 §15.6 (5xx); RFC 6585 §4 (429).
 """
 
 from __future__ import annotations
