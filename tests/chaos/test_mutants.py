@@ -1,8 +1,9 @@
-"""Chaos is worth as much as the bugs it finds: three that every sync has had, planted one at a time."""
+"""Chaos is worth as much as the bugs it finds: five that a sync has had, planted one at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from sfsync.model.change import OrgWrite
 from sfsync.model.journal import WriteIntent
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.stage import StageSummary
-from sfsync.salesforce import retry
+from sfsync.planning import drift
+from sfsync.planning.doubt import Doubt
+from sfsync.salesforce import faults, retry
+from sfsync.salesforce.write_answers import WriteAnswer
 from sfsync.selftest.schedule import draw
 from sfsync.selftest.world import World
 
@@ -61,6 +65,25 @@ def test_a_create_that_is_repeated_though_it_may_have_arrived(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "may_repeat_write", retry.may_repeat_read)
+    assert {"once", "tasks", "counters"} & set(caught(world)[1])
+
+
+def test_a_plan_that_is_made_beside_an_unanswered_write(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Doubt, "concerns", lambda *_: False)
+    monkeypatch.setattr(drift, "_base_changes", lambda *_: ())
+    assert {"counters", "typed", "once"} & set(caught(world)[1])
+
+
+def test_a_503_that_is_taken_for_a_proof(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = faults.write_answer
+
+    def trusting(status: int, code: str) -> WriteAnswer:
+        answer = judged(status, code)
+        return replace(answer, nothing_done=True) if status == 503 else answer
+
+    monkeypatch.setattr(faults, "write_answer", trusting)
     assert {"once", "tasks", "counters"} & set(caught(world)[1])
 
 

@@ -34,6 +34,7 @@ PROMISES = {
     "rest": "a few runs in peace bring both sides to rest",
     "quiet": "the next sync writes nothing and costs one call an object",
     "file": "the mirror's file is whole",
+    "preview": "a plan that is made changes nothing",
     "soft": "nothing is deleted but what people deleted, nor for good",
     "unmapped": "what is not mapped is not touched",
     "errors": "a run ends well, or with an error for people",

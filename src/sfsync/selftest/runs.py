@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from socket import socket
@@ -13,7 +13,9 @@ from typing import Any
 
 from local_org.api_error import ApiError
 from local_org.server import LocalOrg
+from sfsync.engine.apply import apply
 from sfsync.engine.bulk_jobs import note_job
+from sfsync.engine.diff import Cost, differences
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
 from sfsync.engine.push_activity import push_activity
@@ -26,8 +28,9 @@ from sfsync.model.cursor import iso
 from sfsync.model.mapping import SyncMapping
 from sfsync.model.outcome import RunReport
 from sfsync.model.token import Token
+from sfsync.planning.planfile import Header, lines, records
 from sfsync.selftest.consent_steps import ConsentSteps
-from sfsync.selftest.invariants import Before, BrokenPromise
+from sfsync.selftest.invariants import Before, BrokenPromise, state_of
 from sfsync.selftest.mirror_file import MirrorFile
 from sfsync.selftest.people import People
 from sfsync.selftest.scene_start import example_configuration
@@ -57,6 +60,8 @@ VERBS: Mapping[str, Callable[[Run], object]] = {
     "sync": sync,
     "verify": partial(verify, repair=True),
 }
+DIFF, APPLY = "diff", "apply"
+"""The verbs of a kept plan; see ``RunSteps``."""
 
 
 @dataclass
@@ -86,6 +91,8 @@ class RunSteps:
 
     Attributes:
         last: the last run's report.
+        plan: the lines of the plan that the last ``diff`` kept; empty for none. ``apply`` carries it out, however
+            old it is and however often it was applied before, and one made just then where there is none.
     """
 
     scene: Scene
@@ -97,6 +104,7 @@ class RunSteps:
     troubles: Troubles
     result: ScheduleResult
     last: RunReport
+    plan: list[str]
     _file: MirrorFile
     _refusing: socket
     _process: SimulatedProcess
@@ -180,6 +188,14 @@ class RunSteps:
         self.troubles.end()
         return line
 
+    def plan_in_doubt(self, number: int, by: int, kind: str, nth: int, at_once: bool) -> str:
+        """A click is counted here and pushed, the answer is lost, and a plan is made; applied now, or some time."""
+        counted = self.people.count_here(number, by)
+        lines = [counted, self.run_in_trouble("push", kind, "write", nth, 1, 0), self.run(DIFF)]
+        if at_once:
+            lines.append(self.run(APPLY))
+        return "; ".join(filter(None, lines))
+
     def run_and_die(self, verb: str, place: str, nth: int) -> str:
         """A run that is killed at a place, if it comes there."""
         process = SimulatedProcess(acts={(place, nth): DIE})
@@ -258,7 +274,7 @@ class RunSteps:
         process.mirror = self._file.opened
         self.consent.before_run()
         before = Before.of(self)
-        report = RunReport(f"{self.result.schedule.seed}-{self._runs}", verb)
+        report = RunReport(f"{self.result.schedule.seed}-{self._runs}", verb, dry_run=verb == DIFF)
         ended = self._end_of_run(verb, report, process)
         self.org.bulk.wait_for_all()
         self.result.runs[ended.partition(":")[0]] += 1
@@ -302,18 +318,38 @@ class RunSteps:
             report,
             self._now,
             allow_mass_change=True,
+            dry_run=report.dry_run,
         )
         org.on_job = partial(note_job, run)
         try:
-            run.check_org(self.org.state.org_id)
+            run.check_org(self.org.state.org_id, keep=not run.dry_run)
+            if run.dry_run:
+                self._keep_plan(run)
+                return
             mirror.runs.begin(report.run_id, verb)
-            VERBS[verb](run)
+            self._do_verb(verb, run)
             self.usable = run.usable
             mirror.runs.finish(report.run_id, "ok", report.as_dict())
             process.hit("run.finished")
         finally:
             report.api_calls = org.usage().api_calls
             session.close()
+
+    def _do_verb(self, verb: str, run: Run) -> None:
+        if verb != APPLY:
+            VERBS[verb](run)
+            return
+        if not self.plan:
+            self._keep_plan(replace(run, dry_run=True))
+        apply(run, lambda: records(self.plan, "plan.json"))
+
+    def _keep_plan(self, run: Run) -> None:
+        """As ``diff --out``: kept only when it is complete, and nothing else is changed by it."""
+        before = state_of(self)
+        header = Header(self.org.state.org_id, "", self.mapping.fingerprint, self._now())
+        self.plan = list(lines(header, differences(run, cost=Cost())))
+        if state_of(self) != before:
+            self.fail("preview", "a diff has changed something")
 
     def _sleep(self, _seconds: float) -> None:
         """No time is spent, but a job that runs comes to its end."""

@@ -64,8 +64,8 @@ _SOBJECTS = ("Contact", "Lead")
 _TABLES = ("contacts", "contacts", "leads")
 _COLUMNS = ("job_title", "phone", "city")
 _BLANK = (False, False, False, True)
-_VERBS = ("pull", "push", "push_activity", "sync", "sync")
-_WRITING = ("push", "push_activity", "sync", "sync")
+_VERBS = ("pull", "push", "push", "push_activity", "sync", "sync", "diff", "apply")
+_WRITING = ("push", "push_activity", "sync", "sync", "apply")
 
 TROUBLES = (
     "refused connection",
@@ -80,6 +80,8 @@ TROUBLES = (
     "HTTP 500",
     "HTTP 502",
     "HTTP 503",
+    "HTTP 502 after acting",
+    "HTTP 503 after acting",
     "HTTP 429",
     "HTTP 429 for a day",
     "REQUEST_LIMIT_EXCEEDED",
@@ -98,6 +100,8 @@ _LOSES_THE_ANSWER = (
     "answer lost",
     "answer broken off",
     "answer cut short, clean end",
+    "HTTP 502 after acting",
+    "HTTP 503 after acting",
 )
 _OF_A_CROWD = ("expired cursor",)
 _CALLS = ("any", "any", "any", "read", "write", "write", "job")
@@ -175,6 +179,7 @@ RULES = (
     # runs
     Rule("run", 10, {"verb": (*_VERBS, "full", "verify")}),
     Rule("run_in_trouble", 14, {"verb": (*_VERBS, "full"), **_TROUBLE}),
+    Rule("plan_in_doubt", 5, {"number": _NUMBERS, "by": _BY, "kind": _LOSES_THE_ANSWER, "nth": (1, 1, 1, 2), "at_once": (True, False)}),
     Rule("run_and_die", 6, {"verb": _VERBS, "place": _PLACES, "nth": (1, 1, 1, 2)}),
     Rule("run_and_die_after_a_commit", 8, {"verb": _VERBS, "nth": tuple(range(1, 10))}),
     Rule("run_and_die_at_a_call", 8, {"verb": _VERBS, "answered": (False, True, True), "nth": (1, 2, 3, 4, 5)}),

@@ -45,6 +45,8 @@ _PLAN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "HTTP 500": ("status", {"status": 500}),
     "HTTP 502": ("html", {"status": 502}),
     "HTTP 503": ("unavailable", {}),
+    "HTTP 502 after acting": ("html", {"status": 502, "done": True}),
+    "HTTP 503 after acting": ("unavailable", {"done": True}),
     "HTTP 429": ("rate_limited", {"retry_after": 2}),
     "HTTP 429 for a day": ("rate_limited", {"retry_after": 86_400}),
     "REQUEST_LIMIT_EXCEEDED": ("request_limit", {}),

@@ -121,6 +121,7 @@ class World(RunSteps):
         self.result = ScheduleResult(schedule)
         self._process = SimulatedProcess()
         self._runs = 0
+        self.plan = []
         self._token: Token | None = None
         self.people = People(
             self.org, self.look, self.edit, lambda: self.mirror, engagement=self.scene.org != "bare"
