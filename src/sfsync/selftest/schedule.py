@@ -179,7 +179,7 @@ RULES = (
     # runs
     Rule("run", 10, {"verb": (*_VERBS, "full", "verify")}),
     Rule("run_in_trouble", 14, {"verb": (*_VERBS, "full"), **_TROUBLE}),
-    Rule("plan_in_doubt", 5, {"number": _NUMBERS, "by": _BY, "kind": _LOSES_THE_ANSWER, "nth": (1, 1, 1, 2), "at_once": (True, False)}),
+    Rule("plan_in_doubt", 4, {"number": _NUMBERS, "by": _BY, "kind": _LOSES_THE_ANSWER, "nth": (1, 1, 1, 2), "at_once": (True, False)}),
     Rule("run_and_die", 6, {"verb": _VERBS, "place": _PLACES, "nth": (1, 1, 1, 2)}),
     Rule("run_and_die_after_a_commit", 8, {"verb": _VERBS, "nth": tuple(range(1, 10))}),
     Rule("run_and_die_at_a_call", 8, {"verb": _VERBS, "answered": (False, True, True), "nth": (1, 2, 3, 4, 5)}),
