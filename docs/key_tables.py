@@ -135,7 +135,7 @@ def field_keys() -> Described:
         "type": ("", f"How the value is kept. Without it `{field_type}`, or what the merge needs."),
         "direction": ("", f"`{direction}` where not stated. `pull`: Salesforce to mirror only. `push`: mirror to Salesforce only."),
         "merge": ("", "What happens where both sides changed the field: see [merges](#merges)."),
-        "placeholder": ("text", "What Salesforce gets where it insists on a value and the mirror has none. It never comes back down."),
+        "placeholder": ("text", "What Salesforce gets where it insists on a value and the mirror has none, in new records only. It never comes back down, and never replaces a value there."),
     }  # fmt: skip
 
 

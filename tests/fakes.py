@@ -20,6 +20,7 @@ from sfsync.model.mapping import ActivityMap
 from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.model.traffic import Batching, Changes, Usage
+from sfsync.model.value_converters import rounded
 
 Raw = dict[str, Any]
 Refusal = tuple[str, str]
@@ -132,6 +133,7 @@ class FakeOrg:
         now: its clock.
         hidden: fields that this user may not see, ``("Contact", "Title")``.
         out_of_sight: records that this user may not see.
+        scales: field -> digits that it keeps after the point of a number; the rest is rounded away.
         calls: what it was asked, by the port's words: ``apply``, ``fetch``...
         written: every write that changed something, in order.
     """
@@ -140,6 +142,7 @@ class FakeOrg:
     records: dict[SalesforceId, Raw] = field(default_factory=dict)
     hidden: set[tuple[str, str]] = field(default_factory=set)
     out_of_sight: set[str] = field(default_factory=set)
+    scales: dict[str, int] = field(default_factory=dict)
     trouble: Trouble = field(default_factory=Trouble)
     calls: list[str] = field(default_factory=list)
     written: list[OrgWrite] = field(default_factory=list)
@@ -216,6 +219,9 @@ class FakeOrg:
 
     def _save(self, record: SalesforceId, kept: Raw, fields: Raw) -> SalesforceId:
         clean = {name: _as_saved(kept["_sobject"], name, value) for name, value in fields.items()}
+        for name, scale in self.scales.items():
+            if clean.get(name) is not None:
+                clean[name] = rounded(clean[name], scale)
         self.records[record] = {**kept, **clean, "Id": record, "SystemModstamp": self._stamp()}
         return record
 
@@ -242,6 +248,7 @@ class FakeOrg:
                 kind,
                 createable=name not in _system(sobject),
                 updateable=name not in _system(sobject),
+                scale=self.scales.get(name),
                 nillable=name not in REQUIRED[sobject],
                 external_id=name in KEYS,
                 id_lookup=name in {"Id", "Email", *KEYS},

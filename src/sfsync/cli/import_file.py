@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,12 +67,15 @@ def import_file(
     source = sys.stdin.buffer if str(file) == "-" else file
     counts = Counter({"created": 0, "updated": 0, "unchanged": 0, "quarantined": 0})
     run_id = new_run_id()
+    come_down = {each.column for each in known[object_name].fields if not each.pushes}
+    not_sent: set[str] = set()
     with open_mirror(config) as mirror, mirror.lock(run_id, "import"):
         records = read_records(source, known[object_name], ignore_unknown=ignore_unknown)
         for batch in batched(records, BATCH):
             bad = [record for record in batch if isinstance(record, BadLine)]
             good = [record[1] for record in batch if not isinstance(record, BadLine)]
             counts["quarantined"] += len(bad)
+            not_sent |= {name for values in good for name in come_down & values.keys()}
             if dry_run:
                 counts["read"] += len(good)
                 continue
@@ -79,22 +83,29 @@ def import_file(
                 _quarantine(mirror, file.name, object_name, line)
             stored = mirror.imports.store(object_name, good, source=file.name, run_id=run_id)
             counts.update(stored)
-    return _answer(object_name, counts, dry_run=dry_run)
+    return _answer(object_name, counts, sorted(not_sent), dry_run=dry_run)
 
 
-def _answer(object_name: str, counts: Counter[str], *, dry_run: bool) -> Answer:
+def _answer(
+    object_name: str, counts: Counter[str], not_sent: Sequence[str], *, dry_run: bool
+) -> Answer:
     exit_code = 0
-    warnings: tuple[str, ...] = ()
+    warnings: list[str] = []
     unreadable = counts["quarantined"]
     if unreadable:
         exit_code = PARTIAL
-        warnings = (f"{unreadable} lines could not be read: see `sfsync quarantine`",)
+        warnings.append(f"{unreadable} lines could not be read: see `sfsync quarantine`")
+    if not_sent:
+        warnings.append(
+            f"{', '.join(not_sent)}: only read from Salesforce (direction: pull). What the file says"
+            " there is not sent, and Salesforce's own value replaces it; see `sfsync conflicts`"
+        )
     sentence = ", ".join(f"{number} {name}" for name, number in counts.items())
     return Answer(
         {object_name: counts, "dry_run": dry_run},
         lambda console: console.print(sentence),
         exit_code=exit_code,
-        warnings=warnings,
+        warnings=tuple(warnings),
     )
 
 

@@ -88,6 +88,11 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
             f"{counted(state['consent_due'], 'record')} of people who opted out may still be mailed by Salesforce",
             style="bold",
         )
+    if state["edits_of_deleted"]:
+        console.print(
+            f"{state['edits_of_deleted']} rows whose record is deleted in Salesforce hold edits;"
+            " they are sent once it is restored: sfsync conflicts"
+        )
     if state["runs"]:
         console.print(rows_table(state["runs"], ["run_id", "command", "started_at", "status"]))
     console.print(

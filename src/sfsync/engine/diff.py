@@ -115,6 +115,8 @@ def _at_rest(triple: Triple) -> bool:
     local, base = triple.local, triple.base
     if local is None:
         return True
+    if local.deleted_at and base is not None and base.deleted_at:
+        return True  # its record is live again, and that is for a pull to say
     return base is not None and (base.values, base.deleted_at) == (local.values, local.deleted_at)
 
 

@@ -151,8 +151,15 @@ def staged_edits(run: Run, object_map: ObjectMap, report: ObjectReport) -> Itera
 def _stage_linked(edited: EditedObject, projection: Projection) -> None:
     """Stage the records of edited rows that have a Salesforce Id."""
     run, object_map = edited.run, edited.object_map
-    pushed = tuple(column for column, each in object_map.by_column.items() if each.pushes)
-    for ids in batched(run.mirror.rows.dirty_ids(object_map.name, pushed), IDS_PER_FETCH):
+    # What this user may not write stays edited. What only comes down by the configuration is put
+    # back.
+    configured = run.mapping.objects[object_map.name].by_column
+    columns = tuple(
+        column
+        for column, each in object_map.by_column.items()
+        if each.pushes or not configured[column].pushes
+    )
+    for ids in batched(run.mirror.rows.dirty_ids(object_map.name, columns), IDS_PER_FETCH):
         # What the org does not return stays so: gone, or out of this user's sight.
         edited.stage.add(Remote(salesforce_id, {}, RemoteState.GONE) for salesforce_id in ids)
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):

@@ -23,6 +23,7 @@ from sfsync.engine.ports import Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.engine.survivors import commit_with_survivors
+from sfsync.engine.unsent import list_unsent
 from sfsync.failpoints import reach
 from sfsync.mapping.projection import Projection
 from sfsync.model.change import LocalAction, RowPlan
@@ -99,9 +100,10 @@ def pull(
         UnsafePlan: too much would be deleted or blanked; nothing was applied.
     """
     run.refuse_if_paused()
+    chosen = list(names)
     with ExitStack() as stack:
         readings = []
-        for object_map in run.objects(list(names)):
+        for object_map in run.objects(chosen):
             if not run.usable.rules_for(object_map.name).pulls:
                 continue
             if not run.dry_run:
@@ -112,6 +114,7 @@ def pull(
             carry_out = _preview if run.dry_run else settle
             run.report.pull[reading.object_map.name] = carry_out(run, reading, summary)
     settle_consent(run)
+    list_unsent(run, chosen)
 
 
 def read(
@@ -130,6 +133,8 @@ def read(
     run.warn_of_unreadable(name, projection)
     if start is None:
         missed = _look_for_the_rest(run, object_map, projection, stage)
+    else:
+        _read_revived(run, object_map, projection, stage)
     complete = start is None or (mark is not None and start <= str(mark))
     rules = run.usable.rules_for(name)
     return Reading(object_map, rules, stage, changes.as_of, complete, start is None, found, missed)
@@ -160,6 +165,16 @@ def _look_for_the_rest(
             " to this user; they are left as they are"
         )
     return missed
+
+
+def _read_revived(run: Run, object_map: ObjectMap, projection: Projection, stage: Stage) -> None:
+    """Read the records of rows that were deleted here and are live again.
+
+    What changed there meanwhile was not taken in, and the watermark has passed it.
+    """
+    for ids in batched(stage.revived_ids(), IDS_PER_FETCH):
+        for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
+            stage.add(projection.to_remote_record(raw) for raw in page)
 
 
 def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:

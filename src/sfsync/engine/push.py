@@ -17,6 +17,7 @@ from sfsync.engine.edits import EditedObject, hold_invisible, staged_edits
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.engine.send import Sender
+from sfsync.engine.unsent import list_unsent
 from sfsync.failpoints import reach
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.outcome import ObjectReport
@@ -33,9 +34,11 @@ def push(run: Run, names: Iterable[str] = ()) -> None:
     run.refuse_if_paused()
     settle_consent(run)
     last_edit = run.mirror.consent.last_edit()
+    chosen = list(names)
+    list_unsent(run, chosen)
     with ExitStack() as stack:
         planned = []
-        for object_map in _pushed(run, names):
+        for object_map in _pushed(run, chosen):
             edited = _edits(run, object_map, stack)
             planned.append((edited, _guard(edited)))
         reach("push.planned")

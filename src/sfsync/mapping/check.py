@@ -65,7 +65,7 @@ def _narrow_field(
         field = _respelled(field, found, problems)
     _note_type(field, found, problems)
     _check_placeholder(field, found, problems)
-    return _narrow_direction(field, found, problems)
+    return _narrow_direction(replace(field, scale=found.scale), found, problems)
 
 
 def _report_missing(

@@ -13,7 +13,7 @@ from sfsync.model.field_types import FieldType, canonical, to_org
 from sfsync.model.mapping import FieldMap, ObjectMap
 from sfsync.model.objects import SYSTEM_FIELDS
 from sfsync.model.record import RawRecord, Remote, RemoteState, SalesforceId, Value, salesforce_id
-from sfsync.model.value_converters import Convert
+from sfsync.model.value_converters import Convert, rounded
 
 _ABSENT = object()
 _STAMP = FieldType.DATETIME.traits.converter.from_org
@@ -180,10 +180,20 @@ def canonical_values(
         field = object_map.by_column.get(column)
         if field is not None:
             try:
-                good[column] = canonical(field.type, value)
+                good[column] = _canonical(field, value)
             except ValueError as error:
                 bad[column] = str(error)
     return good, bad
+
+
+def _canonical(field: FieldMap, value: Any) -> Value:
+    """A value as the org would hand it back: rounded as it rounds, a placeholder as blank."""
+    found = canonical(field.type, value)
+    if field.placeholder is not None and found == canonical(field.type, field.placeholder):
+        return None
+    if field.scale is not None and isinstance(found, float):
+        return rounded(found, field.scale)
+    return found
 
 
 def _is_true(raw: Any) -> bool:

@@ -13,7 +13,7 @@ insert that saves what is about to be replaced.
 from __future__ import annotations
 
 from sfsync.mirror.database import quoted
-from sfsync.mirror.tables import MappedTable, differs
+from sfsync.mirror.tables import REVIVED, MappedTable, differs
 
 INDEXES = ("match", "unlinked")
 TRIGGERS = ("replacing", "inserted", "edited", "deleted", "renumbered")
@@ -56,6 +56,9 @@ def _replacing(table: MappedTable) -> str:
         f"BEFORE INSERT ON {table.name} WHEN {_GUARD_IS_DOWN} BEGIN"
         f" {_save(table)} r.id, {table.listed('r')}, r.deleted_at, r.salesforce_id, ''"
         f" FROM {table.name} AS r WHERE r.id = NEW.id AND {_has_no_base(table, 'NEW')};"
+        f" UPDATE {table.base} SET deleted_at = '{REVIVED}' WHERE id = NEW.id"
+        " AND deleted_at IS NULL AND NEW.deleted_at IS NULL"
+        f" AND EXISTS (SELECT 1 FROM {table.name} WHERE id = NEW.id AND deleted_at IS NOT NULL);"
         " END"
     )
 
@@ -93,6 +96,7 @@ def _edited(table: MappedTable) -> str:
         " _never_agreed = CASE WHEN OLD.salesforce_id IS NOT NEW.salesforce_id"
         " AND NEW.salesforce_id IS NOT _salesforce_id THEN '*' ELSE _never_agreed END"
         " WHERE id = OLD.id;"
+        f"{_mark_revived(table)}"
         f" DELETE FROM {table.base} WHERE id = NEW.id AND _never_agreed = '' AND {same};"
         f" {_keep_former_address(table)}"
         " END"
@@ -127,6 +131,19 @@ def _save(table: MappedTable) -> str:
     return (
         f"INSERT INTO {table.base}"
         f" (id, {table.listed()}, deleted_at, _salesforce_id, _never_agreed) SELECT"
+    )
+
+
+def _mark_revived(table: MappedTable) -> str:
+    """Statements for a row that was deleted here alone and is live again, and the reverse.
+
+    What its record became meanwhile was not taken in, so that the row may not count as agreed.
+    """
+    return (
+        f" UPDATE {table.base} SET deleted_at = '{REVIVED}' WHERE id = OLD.id"
+        " AND deleted_at IS NULL AND OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL;"
+        f" UPDATE {table.base} SET deleted_at = NULL WHERE id = OLD.id"
+        f" AND deleted_at = '{REVIVED}' AND NEW.deleted_at IS NOT NULL;"
     )
 
 

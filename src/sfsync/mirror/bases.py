@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sfsync.mirror import quarantine
 from sfsync.mirror.database import Database, literal, quoted
-from sfsync.mirror.tables import ALL, MappedTable, joined_names, split_names
+from sfsync.mirror.tables import ALL, MappedTable, differs, joined_names, split_names
 from sfsync.model.change import FieldDecision, RowPlan, Side
 from sfsync.model.record import MISSING, LocalId, Value
 
@@ -21,11 +21,14 @@ def is_dirty(table: MappedTable, columns: Sequence[str]) -> str:
     Not a row in quarantine that nobody has edited since, unless it has an opt-out to say: that is
     tried at every run. Nor one that differs only in fields which wait for a person's decision.
     """
-    edited = " OR ".join(_is_edited(name) for name in columns) or "0"
+    edited = " OR ".join(_is_edited(table, name) for name in columns) or "0"
     # of a row deleted here alone only consent is sent: its record is kept, and still mailed
     opt_outs = [name for name in table.object_map.opt_out if name in columns]
-    consent = " OR ".join(_is_edited(name) for name in opt_outs) or "0"
-    due = " OR ".join(f"(r.{quoted(name)} IS 1 AND {_is_edited(name)})" for name in opt_outs) or "0"
+    consent = " OR ".join(_is_edited(table, name) for name in opt_outs) or "0"
+    due = (
+        " OR ".join(f"(r.{quoted(name)} IS 1 AND {_is_edited(table, name)})" for name in opt_outs)
+        or "0"
+    )
     deletes = f"b.deleted_at IS NULL AND r.salesforce_id IS NOT NULL AND ({consent})"
     if table.object_map.on_local_delete == "delete":
         deletes = "b.deleted_at IS NULL AND r.salesforce_id IS NOT NULL"
@@ -37,13 +40,36 @@ def is_dirty(table: MappedTable, columns: Sequence[str]) -> str:
     )
 
 
-def is_edited(columns: Sequence[str]) -> str:
+def is_edited(table: MappedTable, columns: Sequence[str]) -> str:
     """SQL over ``r`` and ``b``: one of these columns holds something that the org should get."""
-    return "(" + (" OR ".join(_is_edited(name) for name in columns) or "0") + ")"
+    return "(" + (" OR ".join(_is_edited(table, name) for name in columns) or "0") + ")"
 
 
-def _is_edited(column: str) -> str:
+def is_edit_of_ended(table: MappedTable) -> str:
+    """SQL over ``r`` and ``b``: gone on both sides, and edited here: it waits for a restored record."""
+    ended = "r.deleted_at IS NOT NULL AND b.deleted_at IS NOT NULL"
+    return f"({ended} AND ({differs('r', 'b', table.columns)}))"
+
+
+def is_unsendable(table: MappedTable) -> str:
+    """SQL over ``r`` and ``b``: an edit that no push would meet, see ``Rows.unsendable``."""
+    kept = [
+        f"(r.{quoted(field.column)} IS NOT NULL AND b.{quoted(field.column)} IS NULL)"
+        for field in table.object_map.fields
+        if not field.pushes
+    ]
+    return f"({is_edit_of_ended(table)} OR (r.deleted_at IS NULL AND ({' OR '.join(kept) or '0'})))"
+
+
+def _is_edited(table: MappedTable, column: str) -> str:
     listed = f"',{literal(column)},'"
+    if not table.object_map.by_column[column].pushes:
+        # Salesforce's own: its value comes back. Where it has none, what was typed may stay.
+        name = quoted(column)
+        return (
+            f"(b.{name} IS NOT NULL AND r.{name} IS NOT b.{name}"
+            f" AND NOT instr(b._never_agreed, {listed}) AND NOT instr(b._held_columns, {listed}))"
+        )
     return (
         f"((r.{quoted(column)} IS NOT b.{quoted(column)} OR instr(b._never_agreed, {listed}))"
         f" AND NOT instr(b._held_columns, {listed}))"
@@ -117,8 +143,22 @@ def prune(database: Database, table: MappedTable, local_id: LocalId) -> None:
         quarantine.settle_row(database, table.object, local_id)
 
 
+def end(database: Database, table: MappedTable, local_id: LocalId) -> None:
+    """The record is gone on both sides: that is agreed.
+
+    What was edited here and Salesforce has not got stays an edit, for the record may be restored.
+    """
+    database.run(
+        f"UPDATE {table.base} SET deleted_at ="
+        f" (SELECT deleted_at FROM {table.name} WHERE id = :id) WHERE id = :id",
+        {"id": local_id},
+    )
+    prune(database, table, local_id)
+    quarantine.settle_row(database, table.object, local_id)
+
+
 def drop(database: Database, table: MappedTable, local_id: LocalId) -> None:
-    """Nothing is left to agree on: the record is gone on both sides."""
+    """Nothing is left to agree on: the record is part of another one."""
     database.run(f"DELETE FROM {table.base} WHERE id = ?", [local_id])
     quarantine.settle_row(database, table.object, local_id)
 

@@ -60,13 +60,14 @@ class Committer:
         if row is None:
             return  # hard-deleted since the plan
         if plan.is_empty and not plan.decisions and row[0] is not None:
-            bases.drop(database, table, local_id)  # gone on both sides
+            bases.end(database, table, local_id)  # gone on both sides
             return
         if record is not None and not records.link(database, table, local_id, record):
             return  # another row, edited here, is that record: left to a person
         bases.keep(database, table, local_id)
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
+            conflicts.settle_ended(database, table.object, local_id)
         self._write(table, plan, local_id)
         edited_since = bases.edited_since(database, table, local_id, plan)
         agreed = {
@@ -95,7 +96,10 @@ class Committer:
             f"UPDATE {table.name} SET deleted_at = coalesce(deleted_at, ?) WHERE id = ?",
             [database.now(), local_id],
         )
-        bases.drop(database, table, local_id)
+        if plan.successor_id is None:
+            bases.end(database, table, local_id)
+        else:
+            bases.drop(database, table, local_id)
         conflicts.record(database, plan, local_id, self._run_id)
         if plan.successor_id is not None and plan.salesforce_id is not None:
             self._hand_over(table, plan, local_id, plan.salesforce_id, plan.successor_id)

@@ -14,8 +14,8 @@ from sfsync.mirror import bases, records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.change import FieldDecision, RowPlan, Side
-from sfsync.model.record import MISSING, LocalId, Missing, Value
+from sfsync.model.change import DELETED_THERE, FieldDecision, RowPlan, Side
+from sfsync.model.record import DELETED_AT, MISSING, LocalId, Missing, Value
 
 
 class Conflicts:
@@ -58,7 +58,7 @@ class Conflicts:
             raise UsageError(f"there is no conflict {conflict_id}", hint="sfsync conflicts")
         table, local_id = self._context.tables[found[0]], LocalId(found[1])
         column, local, remote, state = found[2:]
-        if state == "settled" or column not in table.columns:
+        if state == "settled" or column not in (*table.columns, DELETED_AT):
             raise UsageError(
                 f"conflict {conflict_id} is settled already", hint="sfsync conflicts --open"
             )
@@ -76,6 +76,20 @@ class Conflicts:
                 " settled_at = ? WHERE id = ?",
                 [winner.value, chosen, self._database.now(), conflict_id],
             )
+
+    def keep_unsent(self, plans: Iterable[RowPlan]) -> int:
+        """Keep edits that cannot be sent, each once for as long as it is not settled; how many are new."""
+        kept = 0
+        with self._database.transaction():
+            for plan in plans:
+                if plan.local_id is None:
+                    continue
+                for decision in plan.decisions:
+                    if not _is_kept(self._database, plan.object, plan.local_id, decision):
+                        run_id = self._context.run_id
+                        _keep(self._database, plan, plan.local_id, decision, run_id)
+                        kept += 1
+        return kept
 
     def _take_open(
         self, table: MappedTable, local_id: LocalId, column: str, remote: Value, winner: Side
@@ -118,6 +132,27 @@ def settle(
         "UPDATE conflicts SET state = 'settled', settled_at = ? WHERE id = ?",
         [(now, number) for number, column in still_open if column in over],
     )
+
+
+def settle_ended(database: Database, object_name: str, local_id: LocalId) -> None:
+    """The record was restored: edits that waited for that are judged like any others."""
+    database.run(
+        "UPDATE conflicts SET state = 'settled', settled_at = ? WHERE object = ? AND person_id = ?"
+        " AND rule = ? AND state = 'decided'",
+        [database.now(), object_name, local_id, DELETED_THERE],
+    )
+
+
+def _is_kept(
+    database: Database, object_name: str, local_id: LocalId, decision: FieldDecision
+) -> bool:
+    """Whether this very edit stands among the conflicts already."""
+    found = database.value(
+        'SELECT 1 FROM conflicts WHERE object = ? AND person_id = ? AND "column" = ?'
+        " AND local IS ? AND rule = ? AND state = 'decided'",
+        [object_name, local_id, decision.column, _known(decision.local), decision.rule],
+    )
+    return found is not None
 
 
 def _keep(

@@ -50,6 +50,13 @@ class Diagnostics:
         ]
         for name, what in _COUNTED.items():
             status[name] = value(f"SELECT count(*) FROM {what}")
+        status["edits_of_deleted"] = sum(
+            value(
+                f"SELECT count(*) FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
+                f" WHERE r.salesforce_id IS NOT NULL AND {bases.is_edit_of_ended(table)}"
+            )
+            for table in self._context.tables.values()
+        )
         status["paused_since"] = value("SELECT value FROM _notes WHERE name = 'paused'")
         status["last_good_run"] = runs.last_good()
         status["runs"] = [

@@ -129,7 +129,7 @@ class Outbox:
         if database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [local_id]) is None:
             return  # hard-deleted meanwhile: the next pull brings the record in
         if action is OrgAction.DELETE:
-            bases.drop(database, table, local_id)
+            bases.end(database, table, local_id)
             return
         if not records.link(database, table, local_id, outcome.salesforce_id):
             message = f"another row of the mirror holds {outcome.salesforce_id}"
@@ -138,6 +138,7 @@ class Outbox:
         bases.keep(database, table, local_id)
         if plan.local_action is LocalAction.RESTORE:
             database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [local_id])
+            conflicts.settle_ended(database, table.object, local_id)
         self._take_over(table, local_id, plan, outcome)
         if not plan.is_part:
             quarantine.settle_row(database, table.object, local_id)

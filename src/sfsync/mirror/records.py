@@ -43,7 +43,8 @@ def read_row(found: Sequence[Value], columns: Sequence[str]) -> Row:
         # nobody has edited it: it is agreed as it stands
         return Row(local, Base(values, _text(deleted_at)), linked)
     if never_agreed == ALL:
-        return Row(local, None, linked)
+        ended = deleted_at is not None and base_deleted_at is not None
+        return Row(local, Base({}, _text(base_deleted_at)) if ended else None, linked)
     for column in split_names(str(never_agreed)):
         agreed.pop(column, None)
     return Row(local, Base(agreed, _text(base_deleted_at)), linked)

@@ -96,9 +96,26 @@ class Rows:
         found = self._database.value(
             f"SELECT 1 FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
             " WHERE r.salesforce_id IS NOT NULL AND r.deleted_at IS NULL"
-            f" AND {bases.is_edited(columns)} LIMIT 1"
+            f" AND {bases.is_edited(table, columns)} LIMIT 1"
         )
         return found is not None
+
+    def unsendable(self, object_name: str) -> Iterator[Row]:
+        """Rows with an edit that cannot be sent, as the mirror alone can tell, in a steady order.
+
+        Of a row whose record is gone on both sides; or in a column that only comes down, where
+        Salesforce has no value.
+        """
+        table, after = self._context.table(object_name), 0
+        where = bases.is_unsendable(table)
+        while page := self._database.rows(
+            f"SELECT {records.row_columns(table, table.columns)} FROM {table.base} AS b"
+            f" JOIN {table.name} AS r ON r.id = b.id"
+            f" WHERE b.id > ? AND r.salesforce_id IS NOT NULL AND {where} ORDER BY b.id LIMIT ?",
+            [after, PAGE],
+        ):
+            yield from (records.read_row(found, table.columns) for found in page)
+            after = page[-1][0]
 
     def unlinked(self, object_name: str) -> Iterator[tuple[LocalId, str]]:
         """Live rows without a Salesforce Id, with the value of the match column (may be empty).

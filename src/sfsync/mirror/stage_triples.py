@@ -87,13 +87,12 @@ class StageTriples:
         A row without a Salesforce Id is among both.
         """
         table = self._table
-        pushed = [name for name in table.columns if table.object_map.by_column[name].pushes]
         after = 0
         while page := self._database.rows(
             f"SELECT {self._selected} FROM {table.base} AS b"
             f" JOIN {table.name} AS r ON r.id = b.id"
             f" LEFT JOIN {self._staged.name} AS s ON s.salesforce_id = r.salesforce_id"
-            f" WHERE b.id > ? AND {bases.is_dirty(table, pushed)}"
+            f" WHERE b.id > ? AND {bases.is_dirty(table, table.columns)}"
             f" AND {self._in_question(beside_staged=beside_staged)}"
             " ORDER BY b.id LIMIT ?",
             [after, TRIPLE_PAGE],

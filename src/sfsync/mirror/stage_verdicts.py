@@ -78,7 +78,7 @@ class Verdicts:
     @cached_property
     def gone_here_too(self) -> str:
         """The row is soft-deleted, and that is agreed."""
-        return "(r.deleted_at IS NOT NULL AND b.id IS NULL)"
+        return "(r.deleted_at IS NOT NULL AND (b.id IS NULL OR b.deleted_at IS NOT NULL))"
 
     @cached_property
     def differs(self) -> str:

@@ -93,6 +93,20 @@ class SqliteStage:
             yield from (SalesforceId(found[0]) for found in page)
             after = page[-1][0]
 
+    def revived_ids(self) -> Iterator[SalesforceId]:
+        """Salesforce Ids of rows that are live again here and that no staged record is for."""
+        table, after = self._table, ""
+        while page := self._database.rows(
+            f"SELECT r.salesforce_id FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
+            " WHERE r.salesforce_id > ? AND r.deleted_at IS NULL AND b.deleted_at IS NOT NULL"
+            f" AND NOT EXISTS (SELECT 1 FROM {self._staged.name} AS s"
+            " WHERE s.salesforce_id = r.salesforce_id)"
+            " ORDER BY r.salesforce_id LIMIT ?",
+            [after, PAGE],
+        ):
+            yield from (SalesforceId(found[0]) for found in page)
+            after = page[-1][0]
+
     def triples(self, *, contested_only: bool, dirty_only: bool = False) -> Iterator[Triple]:
         """Triples in a steady order, streaming; the caller may commit between any two of them.
 

@@ -6,7 +6,8 @@ exists only where the row has changed since. A row without one is agreed as it s
 The base's own columns: ``_never_agreed`` names the columns on which both sides never agreed (``*``
 for all of them, else ``,phone,title,``), ``_held_columns`` those that wait for a person's decision,
 ``_edit`` counts edits over the whole mirror (a clock that never stands still), ``_salesforce_id``
-is the record it was agreed with.
+is the record it was agreed with. ``deleted_at`` is set where both agreed that the record is gone;
+``REVIVED`` where the row alone was deleted and is live again: its record went on meanwhile.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from sfsync.model.merges import Merge
 
 ALL = "*"
 """``_never_agreed`` of a row of which nothing was ever agreed."""
+
+REVIVED = "revived"
+"""``deleted_at`` of the base of a row that was deleted here alone and is live again."""
 
 BASE_COLUMNS = {
     "deleted_at": "TEXT",

@@ -19,6 +19,10 @@ class Side(StrEnum):
     HELD = "held"  # neither yet: a person decides
 
 
+DELETED_THERE = "deleted in Salesforce"
+"""The rule of an edit whose record is deleted: it waits in the row for the record to be restored."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldDecision:
     """What becomes of one field.

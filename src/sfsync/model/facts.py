@@ -15,6 +15,7 @@ class FieldFacts:
     Attributes:
         type: Salesforce's own word: ``string``, ``double``, ``picklist``, ``reference``...
         length: in characters; 0 where it has none.
+        scale: how many digits a number keeps after its point; ``None`` where it is no number.
         picklist: the active values; empty where it is no picklist.
         restricted: whether other values than these are refused.
         required: no default, not nillable, createable: a create must bring it.
@@ -28,6 +29,7 @@ class FieldFacts:
     name: str
     type: str
     length: int = 0
+    scale: int | None = None
     createable: bool = True
     updateable: bool = True
     nillable: bool = True

@@ -103,6 +103,8 @@ class FieldMap:
         remote: the org's API name, ``Email``, or one step to a parent, ``Account.Name``.
         placeholder: what the org gets where it requires a value and the mirror has none; it is read
             back as blank, so it never comes down.
+        scale: how many digits the org keeps after a number's point; ``None`` where that is not
+            known.
         on_missing: for a parent's name that may also be written, by linking the record to the
             parent of that name: what to do where there is none. ``None``: a parent's field is only
             read.
@@ -115,6 +117,7 @@ class FieldMap:
     merge: Merge = Merge.SALESFORCE_WINS
     placeholder: str | None = None
     on_missing: OnMissing | None = None
+    scale: int | None = None
 
     @property
     def pulls(self) -> bool:

@@ -33,6 +33,9 @@ class _Missing(Enum):
 MISSING: Final = _Missing.MISSING
 """No value was ever agreed on, or the reply did not hold the field. Not the same as null."""
 
+DELETED_AT = "deleted_at"
+"""The column of every mapped table that says whether a row is soft-deleted."""
+
 Missing: TypeAlias = Literal[_Missing.MISSING]
 
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final, TypeAlias
 
 from sfsync.model.cursor import iso
@@ -174,6 +175,21 @@ def number(raw: Any) -> float | None:
         return float(parsed) + 0.0  # no negative zero: it would differ from zero as text
     except OverflowError as error:
         raise ValueError(f"{shown(raw)} is too large a number") from error
+
+
+def rounded(value: float, scale: int) -> float:
+    """A number as the org keeps it: with so many digits after the point, a half away from zero.
+
+    Source: docs/salesforce.md §2.2 (a number with more digits than the field's scale is rounded).
+
+    >>> rounded(2.345, 2), rounded(-2.345, 2), rounded(1e300, 2)
+    (2.35, -2.35, 1e+300)
+    """
+    exact = Decimal(repr(value))
+    exponent = exact.as_tuple().exponent
+    if not isinstance(exponent, int) or -exponent <= scale:
+        return value
+    return float(exact.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)) + 0.0
 
 
 def _parsed_number(raw: Any, expected: str) -> int | float | None:

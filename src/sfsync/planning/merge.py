@@ -19,6 +19,7 @@ FIRST_MEETING = "first meeting"
 PULL_ONLY = "pull only"
 PUSH_ONLY = "push only"
 CONSENTED = "consented again"
+NEVER_BLANK = "never blank"
 
 
 def merge_field(field_map: FieldMap, contest: Contest) -> FieldDecision | None:
@@ -43,6 +44,10 @@ def merge_field(field_map: FieldMap, contest: Contest) -> FieldDecision | None:
     remote_changed = contest.remote != contest.base
     if field_map.merge is Merge.STICKY_TRUE:
         return _consent(field_map, contest, both=local_changed and remote_changed)
+    if _is_blanked(field_map, contest):
+        return _decision(
+            field_map, contest, contest.remote, Side.REMOTE, NEVER_BLANK, conflict=True
+        )
     if not field_map.pushes:
         return _pull_only(field_map, contest, local_changed=local_changed)
     if not field_map.pulls and field_map.merge is not Merge.COUNTER:
@@ -73,6 +78,15 @@ def _counted_on_both(field_map: FieldMap, contest: Contest) -> bool:
     if field_map.merge is not Merge.COUNTER or not field_map.pushes:
         return False
     return contest.local is not None and contest.base not in (MISSING, contest.local)
+
+
+def _is_blanked(field_map: FieldMap, contest: Contest) -> bool:
+    """Whether a value that Salesforce insists on was blanked here.
+
+    A placeholder is for who has no name yet; it never replaces one that Salesforce has.
+    """
+    insists = field_map.placeholder is not None and contest.remote is not None
+    return insists and contest.local is None and contest.base not in (None, MISSING)
 
 
 def _first_meeting(field_map: FieldMap, contest: Contest) -> FieldDecision:

@@ -11,14 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
+from sfsync.model.change import DELETED_THERE, FieldDecision, LocalAction, OrgAction, RowPlan, Side
 from sfsync.model.mapping import Action, ObjectMap, OnLocalDelete, RecordEvent, SyncRules
-from sfsync.model.record import MISSING, Base, Local, Remote, RemoteState, Triple, Value, Values
+from sfsync.model.record import (
+    DELETED_AT,
+    MISSING,
+    Base,
+    Local,
+    Remote,
+    RemoteState,
+    Triple,
+    Value,
+    Values,
+)
 from sfsync.planning.merge import ONLY_HERE, agreed_value, merge_field
 from sfsync.planning.policy import Contest
-from sfsync.planning.survivor import DELETED_THERE, lost_edits
+from sfsync.planning.survivor import lost_edits, lost_revival
 
 OPT_OUT = "opt_out"
+EDITED_THERE = "edited in Salesforce"
 _WITH_SURVIVOR = (RemoteState.MERGED, RemoteState.CONVERTED)
 
 
@@ -164,7 +175,8 @@ def _ended_there(plan: RowPlan, pair: _Pair) -> RowPlan:
     if not _wants(pair.rules, RecordEvent.DELETED, Action.SOFT_DELETE):
         return replace(plan, skip="deleted in Salesforce, and the rules do nothing then")
     triple = Triple(plan.object, pair.base, local, remote)
-    return replace(ended, decisions=lost_edits(triple, pair.object_map))
+    lost = (*lost_revival(triple), *lost_edits(triple, pair.object_map))
+    return replace(ended, decisions=lost)
 
 
 def _deleted_here(plan: RowPlan, pair: _Pair) -> RowPlan:
@@ -176,11 +188,47 @@ def _deleted_here(plan: RowPlan, pair: _Pair) -> RowPlan:
         merged = _both_live(plan, pair)
         return replace(merged, local_action=LocalAction.RESTORE, reason="undeleted in Salesforce")
     if pair.object_map.on_local_delete is OnLocalDelete.DELETE and pair.rules.pushes:
+        if _edited_there(pair):
+            return _kept_for_their_edit(plan, pair)
         return replace(plan, org_action=OrgAction.DELETE, reason="soft-deleted in the mirror")
     consent = _consent_of_deleted(plan, pair)
     if not consent.is_empty:
         return consent
     return replace(plan, skip="soft-deleted in the mirror; the record in Salesforce is kept")
+
+
+def _edited_there(pair: _Pair) -> bool:
+    """Whether the record holds something that a deletion would lose: changed there, and not the same here."""
+    return any(
+        theirs not in (agreed_value(pair.base, column), pair.local.values.get(column))
+        for column, theirs in pair.remote.values.items()
+        if agreed_value(pair.base, column) is not MISSING
+        and pair.object_map.by_column[column].pulls
+    )
+
+
+def _kept_for_their_edit(plan: RowPlan, pair: _Pair) -> RowPlan:
+    """Deleted here, edited there: a conflict. The record stays, and the row comes back with the edit.
+
+    Whoever deletes it once more has seen the edit: then the record is deleted.
+    """
+    merged = _assemble(plan, pair, _decisions(pair))
+    deletion = FieldDecision(
+        DELETED_AT,
+        None,
+        pair.local.deleted_at,
+        None,
+        None,
+        Side.REMOTE,
+        EDITED_THERE,
+        conflict=True,
+    )
+    return replace(
+        merged,
+        local_action=LocalAction.RESTORE,
+        decisions=(deletion, *merged.decisions),
+        reason="soft-deleted in the mirror, and edited in Salesforce",
+    )
 
 
 def _consent_of_deleted(plan: RowPlan, pair: _Pair) -> RowPlan:
@@ -292,4 +340,4 @@ def _agreed(pair: _Pair, decisions: Mapping[str, FieldDecision]) -> dict[str, Va
     return agreed
 
 
-__all__ = ["DELETED_THERE", "ONLY_HERE", "OPT_OUT", "plan_row"]
+__all__ = ["DELETED_THERE", "EDITED_THERE", "ONLY_HERE", "OPT_OUT", "plan_row"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sfsync.errors import UnsafePlan
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.limits import Limits
+from sfsync.model.record import DELETED_AT
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def damage(plan: RowPlan) -> Damage:
     if plan.local_action is LocalAction.SOFT_DELETE or plan.org_action is OrgAction.DELETE:
         return Damage(deleted=1)
     for decision in plan.decisions:
+        if decision.column == DELETED_AT:
+            continue  # whether the row lives is no value of it
         had_a_value = decision.local is not None or decision.remote is not None
         if decision.value is None and had_a_value:
             return Damage(blanked=1)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sfsync.model.change import FieldDecision, Side
+from sfsync.model.change import DELETED_THERE, FieldDecision, Side
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.merges import Merge
-from sfsync.model.record import Local, Triple, Value, Values
+from sfsync.model.record import DELETED_AT, Local, Triple, Value, Values
 from sfsync.planning.merge import agreed_value
-
-DELETED_THERE = "deleted in Salesforce"
 
 
 class Inheritance(NamedTuple):
@@ -33,7 +31,10 @@ class Inheritance(NamedTuple):
 
 
 def lost_edits(triple: Triple, object_map: ObjectMap) -> tuple[FieldDecision, ...]:
-    """Edits made here to a record that has no survivor: each is kept as a conflict."""
+    """Edits made here to a record that has no survivor: each is kept as a conflict.
+
+    The row keeps them, too: they are sent, or judged, should the record be restored.
+    """
     local, base = triple.local, triple.base
     if local is None or base is None:
         return ()
@@ -48,6 +49,26 @@ def lost_edits(triple: Triple, object_map: ObjectMap) -> tuple[FieldDecision, ..
             )
         )
     return tuple(lost)
+
+
+def lost_revival(triple: Triple) -> tuple[FieldDecision, ...]:
+    """A row made live again here although its record is deleted: that, too, is kept as a conflict."""
+    local, base, remote = triple.local, triple.base, triple.remote
+    if local is None or base is None or remote is None or not base.deleted_at:
+        return ()
+    deleted_at = remote.modified_at or base.deleted_at
+    return (
+        FieldDecision(
+            DELETED_AT,
+            base.deleted_at,
+            None,
+            deleted_at,
+            deleted_at,
+            Side.REMOTE,
+            DELETED_THERE,
+            conflict=True,
+        ),
+    )
 
 
 def inherited(

@@ -44,6 +44,7 @@ def _field_facts(description: Mapping[str, Any]) -> FieldFacts:
         name=str(description["name"]),
         type=str(description.get("type", "string")),
         length=int(description.get("length") or 0),
+        scale=_scale(description),
         createable=is_true("createable"),
         updateable=is_true("updateable"),
         nillable=is_not_false("nillable"),
@@ -58,6 +59,13 @@ def _field_facts(description: Mapping[str, Any]) -> FieldFacts:
         calculated=is_true("calculated") or is_true("autoNumber"),
         permissionable=is_not_false("permissionable"),
     )
+
+
+def _scale(description: Mapping[str, Any]) -> int | None:
+    """How many digits a number keeps after its point; other fields say 0 there, too."""
+    is_number = description.get("type") in {"double", "currency", "percent"}
+    scale = description.get("scale")
+    return scale if is_number and isinstance(scale, int) else None
 
 
 def _is_required(description: Mapping[str, Any]) -> bool:
