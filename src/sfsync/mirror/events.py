@@ -73,7 +73,7 @@ class Events:
         """Match keys of events not handled yet that no live row has, nor a survivor."""
         no_row = "".join(
             f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS r"
-            f" WHERE {table.match('r')} = e.match_key AND r.deleted_at IS NULL)"
+            f" WHERE {table.match('r')} = +e.match_key AND r.deleted_at IS NULL)"
             for table in self._context.people_tables
         )
         after = ""
@@ -121,7 +121,7 @@ class Events:
     def wake(self) -> int:
         """Let events go on that waited for a deleted person who is back. Returns how many."""
         back = " OR ".join(
-            f"EXISTS (SELECT 1 FROM {table.name} AS r WHERE {table.match('r')} = e.match_key"
+            f"EXISTS (SELECT 1 FROM {table.name} AS r WHERE {table.match('r')} = +e.match_key"
             " AND r.deleted_at IS NULL)"
             for table in self._context.people_tables
         )

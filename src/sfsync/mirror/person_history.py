@@ -88,7 +88,8 @@ def _rows_of(database: Database, table: MappedTable, who: str) -> list[LocalId]:
     if "@" not in who and _RECORD.fullmatch(who.strip()):
         return _ids(
             database,
-            f"SELECT id FROM {table.name} WHERE substr(salesforce_id, 1, 15) = ?",
+            # all that begin so, by the index: the row's Id may have 15 characters or 18
+            f"SELECT id FROM {table.name} WHERE salesforce_id BETWEEN ?1 AND ?1 || 'zzz'",
             [who.strip()[:15]],
         )
     key = match_key(who)
