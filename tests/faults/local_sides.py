@@ -27,6 +27,7 @@ from local_org.server import LocalOrg, LocalOrgConfig
 from local_org.state.rendering import whole_record
 from sfsync.config.file import load_config
 from sfsync.engine.bulk_jobs import note_job
+from sfsync.engine.guard_memory import is_asked_apart, note_asked_apart
 from sfsync.engine.ports import Org
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
@@ -109,6 +110,10 @@ class LocalSides:
             allow_mass_change=self.allow_mass_change,
         )
         org.on_job = partial(note_job, run)
+        version = org.connection.api_version
+        org.recall_guard_place(
+            apart=is_asked_apart(run, version), on_apart=partial(note_asked_apart, run, version)
+        )
         self.last = report
         return run
 

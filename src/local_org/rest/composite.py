@@ -15,6 +15,7 @@ from local_org.api.router import Endpoint, Router, endpoint
 from local_org.api_error import ApiError
 from local_org.state.api_meter import Meter
 from local_org.state.org import OrgState
+from local_org.state.settings import TypeReferences
 
 _MOST_REQUESTS = 25
 _MOST_HEAVY = 5
@@ -46,6 +47,9 @@ class Composite:
     def _composite(self, call: Call) -> Reply:
         body = call.json_object()
         requests = _requests(body, "compositeRequest")
+        refusal = self.state.settings.type_references
+        if refusal and refusal.refuses == "call" and any(map(_refers_in_type, requests)):
+            raise _refused_type(refusal)
         complaint = _complaint(requests)
         if complaint is not None:
             answer = {
@@ -68,7 +72,7 @@ class Composite:
         for request in requests:
             reference = str(request.get("referenceId"))
             try:
-                reply = self.router.dispatch(_subcall(call, request, bodies))
+                reply = self._answer(call, request, bodies)
             except ApiError as error:
                 reply = error_reply(error)
             if reply.status < 300:
@@ -81,6 +85,15 @@ class Composite:
                     "referenceId": request.get("referenceId"),
                 }
             )
+
+    def _answer(self, call: Call, request: Item, bodies: Mapping[str, Any]) -> Reply:
+        refusal = self.state.settings.type_references
+        if refusal is None or not _refers_in_type(request):
+            return self.router.dispatch(_subcall(call, request, bodies))
+        if refusal.refuses != "record":
+            raise _refused_type(refusal)
+        failed = {"success": False, "errors": [_refused_type(refusal).as_item()]}
+        return Reply(body=[failed for _ in request["body"]["records"]])
 
     def _batch(self, call: Call) -> Reply:
         body = call.json_object()
@@ -140,6 +153,21 @@ def _complaint(requests: list[Item]) -> ApiError | None:
         if references.count(each) > 1:
             return ApiError("DUPLICATE_REFERENCE_ID", f"The reference id {each!r} is used twice")
     return None
+
+
+def _refers_in_type(request: Item) -> bool:
+    """Whether a record of this request names its object by a reference."""
+    body = request.get("body")
+    records = body.get("records") if isinstance(body, dict) else None
+    return isinstance(records, list) and any(
+        _REFERENCE.search(str((record.get("attributes") or {}).get("type")))
+        for record in records
+        if isinstance(record, dict)
+    )
+
+
+def _refused_type(refusal: TypeReferences) -> ApiError:
+    return ApiError(refusal.code, "The type of the record is not valid", [], status=refusal.status)
 
 
 def _subcall(call: Call, request: Item, bodies: Mapping[str, Any]) -> Call:

@@ -24,6 +24,21 @@ class ValidationRule:
     field: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TypeReferences:
+    """What an org answers that follows no reference to an earlier answer in ``attributes.type``.
+
+    Args:
+        code: the error it refuses with.
+        refuses: ``record`` (each one), ``request`` (inside the call) or ``call`` (the whole of it).
+        status: the HTTP status of the request or the call.
+    """
+
+    code: str
+    refuses: str = "request"
+    status: int = 400
+
+
 @dataclass
 class Settings:
     """The org's switches.
@@ -46,6 +61,8 @@ class Settings:
         never.
         replication_lag_seconds: how far ``latestDateCovered`` stays behind.
         validation_rules: the admin's rules.
+        type_references: how a reference in ``attributes.type`` inside /composite is refused; None:
+        it is followed.
     """
 
     daily_api_requests: int = 15_000
@@ -61,6 +78,7 @@ class Settings:
     delete_log_from: int | None = None
     replication_lag_seconds: int = 0
     validation_rules: list[ValidationRule] = field(default_factory=list)
+    type_references: TypeReferences | None = None
 
     def change(self, wanted: dict[str, Any]) -> None:
         """Set some switches by name.
@@ -75,12 +93,17 @@ class Settings:
                 f"no such setting: {', '.join(unknown)}; known: {', '.join(sorted(known))}"
             )
         for name, value in wanted.items():
-            setattr(
-                self,
-                name,
-                [ValidationRule(**rule) for rule in value] if name == "validation_rules" else value,
-            )
+            setattr(self, name, _made(name, value))
 
     def as_dict(self) -> dict[str, Any]:
         """All switches as JSON values."""
         return asdict(self)
+
+
+def _made(name: str, value: Any) -> Any:
+    """A switch's value from JSON."""
+    if name == "validation_rules":
+        return [ValidationRule(**rule) for rule in value]
+    if name == "type_references" and isinstance(value, dict):
+        return TypeReferences(**value)
+    return value

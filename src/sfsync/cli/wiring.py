@@ -22,6 +22,7 @@ from sfsync.config.file import find_config, load_config
 from sfsync.config.profiles import is_profile_name
 from sfsync.config.sections import Config
 from sfsync.engine.bulk_jobs import note_job
+from sfsync.engine.guard_memory import is_asked_apart, note_asked_apart
 from sfsync.engine.ports import Silent
 from sfsync.engine.run import Run
 from sfsync.errors import SfsyncError, UsageError
@@ -150,6 +151,10 @@ def working(
             dry_run=dry_run, allow_mass_change=allow_mass_change, checkpoint=cli.stop.checkpoint,
         )  # fmt: skip
         org.on_job = partial(note_job, run)
+        version = org.connection.api_version
+        org.recall_guard_place(
+            apart=is_asked_apart(run, version), on_apart=partial(note_asked_apart, run, version)
+        )
         if not lock or dry_run:
             run.check_org(org_id, keep=False)
             with measured(run):

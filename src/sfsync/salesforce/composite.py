@@ -21,11 +21,11 @@ from typing import Any
 
 from sfsync.errors import ProtocolError
 from sfsync.model.change import OrgWrite
-from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected, Unknown
+from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import salesforce_id
 from sfsync.salesforce import guard
 from sfsync.salesforce.budget import COLLECTION, COMPOSITE_COLLECTIONS
-from sfsync.salesforce.connect import TOO_MANY, Connection, inner_answers
+from sfsync.salesforce.connect import TOO_MANY, Connection, GuardPlace, inner_answers
 from sfsync.salesforce.faults import CallFailed, CallRefused, ErrorEntry, Repeat, error_entries
 from sfsync.salesforce.guard import GuardAnswer
 from sfsync.salesforce.retry import while_locked
@@ -50,7 +50,8 @@ MAX_CUTS = 40
 
 _CHANGED_MESSAGE = "the record was changed in Salesforce while it was being written"
 _ABOUT_THE_REQUEST = {"NOT_FOUND", "INVALID_TYPE", "METHOD_NOT_ALLOWED"}
-_USER_REFUSED = {401, 403}
+_LOGIN_REFUSED = 401
+_USER_REFUSED = {_LOGIN_REFUSED, 403}
 _NOT_REACHED = 424
 """The status of a request behind a guard that failed. Source: RFC 4918 §11.4, Failed Dependency."""
 _NO_SUCH_COLUMN = re.compile(r"No such column '([^']+)'")
@@ -62,7 +63,8 @@ class _Unsent:
 
     Attributes:
         locked: refused for a lock; ``lock_errors`` has the org's own entry for each, by ref.
-        halted: not done, because another record of their call had changed.
+        halted: not done, because another record of their call had changed, or because the guard is
+            to be asked apart.
     """
 
     locked: list[OrgWrite] = field(default_factory=list)
@@ -72,12 +74,17 @@ class _Unsent:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What one request was answered, and what the guard before it found of its records."""
+    """What one request was answered, and what the guard before it found of its records.
+
+    Attributes:
+        inside: the guard was asked inside the same call.
+    """
 
     chunk: Sequence[OrgWrite]
     status: int
     body: Any
     guard_answer: GuardAnswer | None = None
+    inside: bool = False
 
 
 class CollectionWriter:
@@ -91,6 +98,7 @@ class CollectionWriter:
         self._connection = connection
         self._outcomes = outcomes
         self._cuts_left = MAX_CUTS
+        self._refused_inside: set[int] = set()
 
     def apply(self, writes: Sequence[OrgWrite]) -> None:
         """Send them all.
@@ -141,6 +149,9 @@ class CollectionWriter:
         try:
             return self._cheapest_call(together)
         except CallRefused as refused:
+            if self._is_inside(together) and self._may_be_the_reference(refused.status, refused):
+                self._ask_apart(chain.from_iterable(together))
+                return self._call(together)
             if refused.code != TOO_MANY or subrequests == 1:
                 raise
             # Nothing was done. From now on this org gets its requests one by one.
@@ -160,12 +171,21 @@ class CollectionWriter:
             if len(together) == 1:
                 return [self._alone(first)]
             return self._composite(together)
-        if self._connection.subrequests_per_call == 1:
-            return self._guarded_apart(first)
-        if holds_reference(first):
-            # Inside a call, its text would be taken for a reference to the guard.
-            return self._guarded_apart(first)
-        return self._guarded_composite(together)
+        if self._is_inside(together):
+            return self._guarded_composite(together)
+        return self._guarded_apart(together)
+
+    def _is_inside(self, together: Sequence[Sequence[OrgWrite]]) -> bool:
+        """Whether these writes are guarded, by a question inside their own call."""
+        connection = self._connection
+        if not is_guarded(together[0]) or connection.subrequests_per_call == 1:
+            return False
+        if connection.guard_place is GuardPlace.APART:
+            return False
+        # Inside a call, its text would be taken for a reference to the guard.
+        if holds_reference(together[0]):
+            return False
+        return all(write.ref not in self._refused_inside for chunk in together for write in chunk)
 
     def _alone(self, chunk: Sequence[OrgWrite], found: GuardAnswer | None = None) -> _Answer:
         """One collections request as a call of its own."""
@@ -176,21 +196,23 @@ class CollectionWriter:
             return _refused_as_answer(refused, chunk, found)
         return _Answer(chunk, 200, body, found)
 
-    def _guarded_apart(self, chunk: Sequence[OrgWrite]) -> list[_Answer]:
+    def _guarded_apart(self, together: Sequence[Sequence[OrgWrite]]) -> list[_Answer]:
         """The guard's query in a call of its own, and then the writes to what has not changed.
 
-        For an org that takes one request a call, and for texts that a call would take for a
-        reference.
+        For an org that takes one request a call or follows no reference to the guard, and for texts
+        that a call would take for a reference.
         """
         try:
-            pages = list(self._connection.pages([guard.statement([chunk])]))
+            pages = list(self._connection.pages([guard.statement(together)]))
         except CallRefused as refused:
-            return [_refused_as_answer(refused, chunk)]
+            return [_refused_as_answer(refused, chunk) for chunk in together]
         by_id = {salesforce_id(str(each["Id"])): each for page in pages for each in page.records}
         found = GuardAnswer(by_id, complete=True)
-        self._defer_changed(found.changed(chunk))
-        unchanged = found.unchanged(chunk)
-        return [self._alone(unchanged, found)] if unchanged else []
+        self._defer_changed(chain.from_iterable(map(found.changed, together)))
+        unchanged = [chunk for chunk in map(found.unchanged, together) if chunk]
+        if len(unchanged) > 1:
+            return [replace(each, guard_answer=found) for each in self._composite(unchanged)]
+        return [self._alone(chunk, found) for chunk in unchanged]
 
     def _composite(self, together: Sequence[Sequence[OrgWrite]]) -> list[_Answer]:
         """Several collections requests in one call."""
@@ -216,23 +238,27 @@ class CollectionWriter:
             failure = _not_done(guard_status), guard_body
             answers = [failure if _is_halted(*answer) else answer for answer in answers]
         elif any(_is_halted(*answer) for answer in answers):
-            self._split_if_unexplained(found, together)
+            self._ask_apart_if_unexplained(found, together)
+        if any(map(_was_executed, answers)):
+            self._connection.guard_was_followed()
         return [
-            _Answer(chunk, status, body, found)
+            _Answer(chunk, status, body, found, inside=True)
             for chunk, (status, body) in zip(together, answers, strict=True)
         ]
 
-    def _split_if_unexplained(
+    def _ask_apart_if_unexplained(
         self, found: GuardAnswer, together: Sequence[Sequence[OrgWrite]]
     ) -> None:
         """Requests were halted: a complete answer that lacks a record is the reason.
 
-        Any other answer came in parts, so that the reference was to a later part: from now on the
-        query goes in a call of its own.
+        Any other answer came in parts, so that the reference was to a later part, or was not
+        followed: the query goes in a call of its own.
         """
-        asked_for = sum(map(len, together))
-        if not found.complete or len(found.records) >= asked_for:
-            self._connection.subrequests_per_call = 1
+        writes = list(chain.from_iterable(together))
+        if not found.complete:
+            self._connection.guard_place = GuardPlace.APART
+        elif len(found.records) >= len(writes):
+            self._ask_apart(writes)
 
     def _post_composite(self, inner: Sequence[Any]) -> list[tuple[int, Any]]:
         body = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": inner}
@@ -251,27 +277,56 @@ class CollectionWriter:
     def _settle(self, answer: _Answer, unsent: _Unsent) -> None:
         """Keep what became of one request's writes."""
         chunk, status, body = answer.chunk, answer.status, answer.body
+        if answer.inside and self._may_be_the_reference(status, body):
+            self._ask_apart(chunk)
+            unsent.halted += chunk
+            return
         if status == 200 and (body is None or isinstance(body, list)):
             self._settle_each(answer, body or [], unsent)
             return
-        if answer.guard_answer is not None and _is_halted(status, body):
+        if answer.inside and answer.guard_answer is not None and _is_halted(status, body):
             self._settle_halted(chunk, answer.guard_answer, unsent)
             return
         entries = error_entries(body)
         entry = entries[0] if entries else ErrorEntry("", f"HTTP {status}")
-        if guard.is_taken_literally(entry.message) and self._connection.subrequests_per_call > 1:
-            self._guard_apart_from_now_on(chunk, unsent)
-        elif status == _NOT_REACHED:
+        if status == _NOT_REACHED:
             self._keep_locked(chunk, entry, unsent)
         elif not write_answer(status, entry.code).nothing_done:
-            message = f"{entry.code} {entry.message}".strip()
-            self._outcomes += [Unknown(write.ref, message) for write in chunk]
+            self._settle_unknown(answer, entry)
         elif entry.repeat is Repeat.LATER:
             self._keep_locked(chunk, entry, unsent)
         elif status in _USER_REFUSED:
             self._outcomes += [deferred(write, entry) for write in chunk]
         else:
             self._settle_refused(chunk, entry, unsent)
+
+    def _settle_unknown(self, answer: _Answer, entry: ErrorEntry) -> None:
+        """No refusal: the work may have been done all the same."""
+        message = f"{entry.code} {entry.message}".strip()
+        self._outcomes += [Unknown(write.ref, message) for write in answer.chunk]
+        if answer.inside and self._connection.guard_place is GuardPlace.UNTRIED:
+            # Perhaps this org fails on the reference: else these would be in doubt for ever.
+            self._connection.guard_belongs_apart(proven=False)
+
+    # -- where the guard is asked
+    def _may_be_the_reference(self, status: int, answer: Any) -> bool:
+        """Whether a request with its guard inside was refused, and it may be for the reference.
+
+        Nothing of it was done. Whatever the org says then, it may be that it follows no reference
+        where guards put it; unless it has followed one in this run.
+        """
+        if self._connection.guard_place is not GuardPlace.UNTRIED:
+            return False
+        if isinstance(answer, CallRefused):
+            return status != _LOGIN_REFUSED and answer.code != TOO_MANY
+        if status == 200:
+            return _each_failed(answer)
+        is_refusal = 400 <= status < 500 and status != _LOGIN_REFUSED
+        return is_refusal and not _is_halted(status, answer)
+
+    def _ask_apart(self, writes: Iterable[OrgWrite]) -> None:
+        """Nothing of these writes was done: they are sent again, behind a question of its own."""
+        self._refused_inside.update(write.ref for write in writes)
 
     def _settle_halted(
         self, chunk: Sequence[OrgWrite], found: GuardAnswer, unsent: _Unsent
@@ -288,11 +343,6 @@ class CollectionWriter:
             unsent.halted += rest
         else:
             self._defer_changed(rest)
-
-    def _guard_apart_from_now_on(self, writes: Iterable[OrgWrite], unsent: _Unsent) -> None:
-        """This org resolves no reference where guards put it: nothing of these writes was done."""
-        self._connection.subrequests_per_call = 1
-        unsent.halted += writes
 
     def _defer_changed(self, writes: Iterable[OrgWrite]) -> None:
         self._outcomes += [
@@ -317,8 +367,9 @@ class CollectionWriter:
             elif isinstance(outcome, Accepted):
                 seen = guard.values_before(write, answer.guard_answer)
                 self._outcomes.append(replace(outcome, seen=seen))
-            elif isinstance(outcome, Rejected) and guard.is_taken_literally(outcome.message):
-                self._guard_apart_from_now_on([write], unsent)
+                if write.ref in self._refused_inside:
+                    # The same write, but for the reference.
+                    self._connection.guard_belongs_apart(proven=True)
             else:
                 self._outcomes.append(outcome)
 
@@ -389,3 +440,16 @@ def _not_done(guard_status: int) -> int:
 def _is_halted(status: int, body: Any) -> bool:
     entries = error_entries(body)
     return status == 400 and bool(entries) and entries[0].code == guard.HALTED
+
+
+def _each_failed(items: Any) -> bool:
+    """Whether a request was executed, and not one of its records was written."""
+    if not isinstance(items, list) or not items:
+        return False
+    return all(isinstance(each, dict) and each.get("success") is False for each in items)
+
+
+def _was_executed(answer: tuple[int, Any]) -> bool:
+    """Whether a request was executed, and one of its records written."""
+    status, items = answer
+    return status == 200 and isinstance(items, list) and not _each_failed(items)

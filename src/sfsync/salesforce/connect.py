@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,14 @@ page of Salesforce's, so an org that refuses it gets them one by one. Source: do
 """
 
 
+class GuardPlace(StrEnum):
+    """Where the question that guards updates is asked (see ``guard``)."""
+
+    UNTRIED = "untried"  # inside the call; whether this org follows references there is not known
+    INSIDE = "inside"  # inside the call: in this run the org has followed a reference there
+    APART = "apart"  # in a call of its own
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a query.
@@ -57,8 +66,11 @@ class Connection:
         api_version: ``67.0``.
 
     Attributes:
-        room: how many queries or collections one ``/composite`` call takes; 1 once an org has
-            refused five.
+        subrequests_per_call: how many queries or collections one ``/composite`` call takes; 1 once
+            an org has refused five.
+        guard_place: where the question that guards updates is asked.
+        on_guard_apart: called once where it turns out that this org has to be asked apart, with
+            whether that is proven or only suspected.
     """
 
     def __init__(
@@ -68,6 +80,26 @@ class Connection:
         self.api_version = api_version.lstrip("v")
         self.patience = patience or Patience()
         self.subrequests_per_call = COMPOSITE_COLLECTIONS
+        self.guard_place = GuardPlace.UNTRIED
+        self.on_guard_apart: Callable[[bool], None] | None = None
+
+    def guard_was_followed(self) -> None:
+        """The org has followed a reference to the guard inside a call."""
+        if self.guard_place is GuardPlace.UNTRIED:
+            self.guard_place = GuardPlace.INSIDE
+
+    def guard_belongs_apart(self, *, proven: bool) -> None:
+        """From now on the guard is asked in a call of its own.
+
+        Args:
+            proven: the org refused writes with the guard inside, and took the same ones without;
+                else it failed on them, and nobody knows why.
+        """
+        if self.guard_place is not GuardPlace.UNTRIED:
+            return
+        self.guard_place = GuardPlace.APART
+        if self.on_guard_apart is not None:
+            self.on_guard_apart(proven)
 
     @cached_property
     def client(self) -> Salesforce:

@@ -3,11 +3,11 @@
 Salesforce knows no condition on a write to many records. But the requests inside one ``/composite``
 call are executed in their order, one may refer to what an earlier one answered, and a reference to
 nothing halts the request that holds it. So the call begins with a query that finds only records
-whose stamp is no later than when they were read, and each request that writes refers to the last of
-them: where one record has changed, nothing of the call is written, and the query's answer tells
+whose stamp is no later than when they were read, and each record that is written refers to the last
+of them: where one record has changed, nothing of the call is written, and the query's answer tells
 which one it was. What is left is the time between two requests of one call, and a second edit
 within the very second of the newest stamp: for these the query also returns the values that are
-about to be replaced.
+about to be replaced. An org that does not follow such a reference is asked in a call of its own.
 
 Source: REST API Developer Guide, "Composite Request Body" (``collateSubrequests`` off: executed in
 the order received; a request that depends on one that failed is not executed), "Using Composite
@@ -99,11 +99,6 @@ def fits(root: str, chunks: Sequence[Sequence[OrgWrite]]) -> bool:
 def reference(count: int) -> str:
     """What stands for the object's name in a write: it resolves only where so many were found."""
     return f"@{{{REFERENCE_ID}.records[{count - 1}].attributes.type}}"
-
-
-def is_taken_literally(message: str) -> bool:
-    """Whether the org's message shows our reference as a name: it has not resolved it."""
-    return f"@{{{REFERENCE_ID}." in message
 
 
 def read_answer(body: Any) -> GuardAnswer | None:

@@ -38,7 +38,7 @@ from sfsync.salesforce.bulk_jobs import BulkJobs, Polling
 from sfsync.salesforce.bulk_read import BulkReader
 from sfsync.salesforce.bulk_write import BulkWriter, OnJob
 from sfsync.salesforce.composite import CollectionWriter
-from sfsync.salesforce.connect import Connection, Page
+from sfsync.salesforce.connect import Connection, GuardPlace, Page
 from sfsync.salesforce.describe import sobject_facts
 from sfsync.salesforce.faults import CallRefused
 from sfsync.salesforce.guard import GuardAnswer
@@ -303,6 +303,16 @@ class SalesforceOrg:
         count.
         """
         return task_search.find_tasks(self._connection, activities, keys, who_ids, since)
+
+    def recall_guard_place(self, *, apart: bool, on_apart: Callable[[bool], None]) -> None:
+        """What earlier runs found of the guard's question, and how to keep what this one finds.
+
+        Args:
+            apart: whether this org is asked in a call of its own.
+            on_apart: called once where that turns out, with whether it is proven or suspected.
+        """
+        self._connection.guard_place = GuardPlace.APART if apart else GuardPlace.UNTRIED
+        self._connection.on_guard_apart = on_apart
 
     def usage(self) -> Usage:
         """Calls and bytes so far, and the org's own count as last heard."""

@@ -172,8 +172,8 @@ def _record(write: OrgWrite) -> dict[str, Any]:
 def depending_on(request: Request, reference: str) -> Request:
     """The request, to be executed only where the guard's query found what is referred to."""
     body = request.body or {}
-    first, *others = body["records"]
-    records = [{**first, "attributes": {"type": reference}}, *others]
+    # In each record: an org that does not follow references then writes none of them, not most.
+    records = [{**record, "attributes": {"type": reference}} for record in body["records"]]
     return replace(request, body={**body, "records": records})
 
 

@@ -16,6 +16,7 @@ from local_org.server import LocalOrg
 from sfsync.engine.apply import apply
 from sfsync.engine.bulk_jobs import note_job
 from sfsync.engine.diff import Cost, differences
+from sfsync.engine.guard_memory import is_asked_apart, note_asked_apart
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
 from sfsync.engine.push_activity import push_activity
@@ -321,6 +322,10 @@ class RunSteps:
             dry_run=report.dry_run,
         )
         org.on_job = partial(note_job, run)
+        version = org.connection.api_version
+        org.recall_guard_place(
+            apart=is_asked_apart(run, version), on_apart=partial(note_asked_apart, run, version)
+        )
         try:
             run.check_org(self.org.state.org_id, keep=not run.dry_run)
             if run.dry_run:

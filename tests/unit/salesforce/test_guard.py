@@ -11,10 +11,10 @@ import pytest
 import stamina
 
 from sfsync.model.change import OrgWrite
-from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected
+from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.salesforce import guard
 from sfsync.salesforce.composite import CollectionWriter
-from sfsync.salesforce.connect import Connection, Page
+from sfsync.salesforce.connect import Connection, GuardPlace, Page
 from sfsync.salesforce.faults import CallRefused, ErrorEntry
 from sfsync.salesforce.retry import Patience
 from sfsync.salesforce.write_requests import calls, chunks
@@ -46,6 +46,8 @@ class Wire:
 
     root = "/services/data/v67.0/"
     patience = Patience()
+    guard_was_followed = Connection.guard_was_followed
+    guard_belongs_apart = Connection.guard_belongs_apart
 
     def __init__(
         self,
@@ -62,6 +64,9 @@ class Wire:
             room,
             most,
         )
+        self.guard_place = GuardPlace.UNTRIED
+        self.proven: list[bool] = []
+        self.on_guard_apart = self.proven.append
         self.sent: list[str] = []
         self.written: list[str] = []
 
@@ -73,11 +78,13 @@ class Wire:
         if len(body["compositeRequest"]) > self.most:
             raise CallRefused(400, ErrorEntry("LIMIT_EXCEEDED", "too many"))
         assert body["collateSubrequests"] is False
-        assert first["method"] == "GET"
+        if first["method"] != "GET":
+            inside = [self._done(each["body"]) for each in body["compositeRequest"]]
+            return {"compositeResponse": [{"httpStatusCode": 200, "body": one} for one in inside]}
         status, told = self.question or (200, self._found(unquote(first["url"])))
         answers = [{"httpStatusCode": status, "body": told}]
         for each in others:
-            last = each["body"]["records"][0]["attributes"]["type"]
+            [last] = {record["attributes"]["type"] for record in each["body"]["records"]}
             count = (
                 int(last.removeprefix("@{guard.records[").removesuffix("].attributes.type}")) + 1
             )
@@ -184,7 +191,8 @@ def test_the_same_record_twice_is_asked_about_twice() -> None:
 def test_an_answer_in_parts_is_not_taken_for_records_that_moved() -> None:
     wire = Wire(page=250)
     assert kept(sent(wire, [guarded(ref) for ref in range(400)])) == set(range(400))
-    assert wire.sent == ["composite", "query", "composite/sobjects", "query", "composite/sobjects"]
+    assert wire.sent == ["composite", "query", "composite"]
+    assert not wire.proven, "which says nothing of references"
 
 
 @pytest.mark.parametrize("moved", [set(), {3}])
@@ -230,43 +238,108 @@ def test_a_question_that_fails_leaves_everything_undone(status: int) -> None:
     assert all(isinstance(outcome, Deferred) for outcome in told.values())
 
 
-class Literal(Wire):
-    """An org that takes a reference there for a name, and refuses the record, or the whole request, for it."""
+CODES = (
+    "NOT_FOUND", "INVALID_INPUT", "JSON_PARSER_ERROR", "INVALID_TYPE", "MALFORMED_ID", "PROCESSING_HALTED",
+    "INVALID_FIELD", "UNKNOWN_EXCEPTION",
+)  # fmt: skip
 
-    def __init__(self, *, whole: bool) -> None:
+
+class Literal(Wire):
+    """An org that follows no reference there, and refuses the record, the request or the call for it.
+
+    Args:
+        refuses: ``records``, ``requests`` or ``call``.
+    """
+
+    def __init__(self, code: str, refuses: str, status: int = 400) -> None:
         super().__init__()
-        self.whole = whole
+        self.refuses, self.status = refuses, status
+        self.error = {"errorCode": code, "message": "what it says of it"}
+
+    def write(self, path: str, *, method: str, body: Any = None) -> Any:
+        if path != "composite" or body["compositeRequest"][0]["method"] != "GET":
+            return super().write(path, method=method, body=body)
+        self.sent.append(path)
+        first, *others = body["compositeRequest"]
+        answers = [{"httpStatusCode": 200, "body": self._found(unquote(first["url"]))}]
+        if self.refuses == "call":
+            raise CallRefused(self.status, ErrorEntry.read(self.error))
+        for each in others:
+            failed = {"success": False, "errors": [self.error]}
+            each_record = {"httpStatusCode": 200, "body": [failed] * len(each["body"]["records"])}
+            whole = {"httpStatusCode": self.status, "body": [self.error]}
+            answers.append(each_record if self.refuses == "records" else whole)
+        return {"compositeResponse": answers}
+
+
+@pytest.mark.parametrize("refuses", ["records", "requests", "call"])
+@pytest.mark.parametrize("code", CODES)
+def test_however_an_org_refuses_a_reference_there_it_is_asked_apart_and_every_write_is_done_once(
+    code: str, refuses: str
+) -> None:
+    wire = Literal(code, refuses)
+    assert kept(sent(wire, [guarded(ref) for ref in range(500)])) == set(range(500))
+    assert wire.sent == ["composite", "query", "composite"], "asked, told, and asked apart"
+    assert wire.proven == [True], "which is remembered"
+    wire.sent.clear()
+    wire.written.clear()
+    assert kept(sent(wire, [guarded(ref) for ref in range(500)])) == set(range(500))
+    assert wire.sent == ["query", "composite"], "and so is everything after it, at one call more"
+    assert wire.subrequests_per_call == 5, "what is no guard shares its calls as before"
+
+
+@pytest.mark.parametrize("refuses", ["records", "requests", "call"])
+def test_asked_apart_who_moved_is_put_off_as_well(refuses: str) -> None:
+    wire = Literal("NOT_FOUND", refuses)
+    wire.moved = {7, 411}
+    assert kept(sent(wire, [guarded(ref) for ref in range(500)])) == set(range(500)) - {7, 411}
+    assert wire.sent == ["composite", "query", "composite"]
+
+
+def test_an_org_that_fails_on_a_reference_is_asked_apart_from_then_on() -> None:
+    """Whether these writes were done is not known; the next ones must not end like them."""
+    wire = Literal("UNKNOWN_EXCEPTION", "requests", status=500)
+    told = sent(wire, [guarded(ref) for ref in range(500)])
+    assert all(isinstance(outcome, Unknown) for outcome in told.values())
+    assert wire.proven == [False], "suspected"
+    wire.sent.clear()
+    assert kept(sent(wire, [guarded(ref) for ref in range(500)])) == set(range(500))
+    assert wire.sent == ["query", "composite"]
+
+
+class Strict(Wire):
+    """An org that follows references, and refuses a whole request for one record in it."""
 
     def _done(self, body: Any) -> list[dict[str, Any]]:
-        first, *others = body["records"]
-        named = first["attributes"]["type"]
-        if not named.startswith("@{"):
-            return super()._done(body)
-        self.written += [] if self.whole else [record["id"] for record in others]
-        refused = {
-            "statusCode": "INVALID_TYPE",
-            "message": f"sObject type '{named}' is not supported.",
-        }
-        done = [{"id": each["id"], "success": True, "errors": []} for each in others]
-        return [{"success": False, "errors": [refused]}, *done]
+        if any(record["id"] == "003000000000250AAA" for record in body["records"]):
+            return [{"errorCode": "JSON_PARSER_ERROR", "message": "no such value"}]
+        return super()._done(body)
 
     def write(self, path: str, *, method: str, body: Any = None) -> Any:
         answer = super().write(path, method=method, body=body)
-        for each in answer["compositeResponse"][1:] if self.whole and path == "composite" else ():
-            [refused, *_] = each["body"]
-            each |= {"httpStatusCode": 400, "body": refused["errors"]}
+        inner = answer["compositeResponse"] if path == "composite" else ()
+        for each in inner:
+            if isinstance(each["body"], list) and "errorCode" in each["body"][0]:
+                each["httpStatusCode"] = 400
+        if path != "composite" and "errorCode" in answer[0]:
+            raise CallRefused(400, ErrorEntry.read(answer[0]))
         return answer
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_an_org_that_follows_no_reference_there_is_asked_apart_and_every_write_is_done_once(
-    whole: bool,
-) -> None:
-    wire, outcomes = Literal(whole=whole), list[Outcome]()
-    CollectionWriter(cast("Connection", wire), outcomes).apply(
-        [guarded(ref, Title="New") for ref in range(1, 4)]
-    )
-    assert sorted(outcome.ref for outcome in outcomes) == [1, 2, 3]
-    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
-    assert len(wire.written) == len(set(wire.written)) == 3
-    assert wire.subrequests_per_call == 1, "and so is everything after it"
+def test_where_a_reference_was_followed_a_refusal_is_about_the_data() -> None:
+    wire = Strict()
+    told = sent(wire, [guarded(ref) for ref in range(500)])
+    assert kept(told) == set(range(500)) - {250}
+    assert isinstance(told[250], Rejected)
+    assert wire.guard_place is GuardPlace.INSIDE
+    assert wire.proven == []
+    assert "query" not in wire.sent
+
+
+def test_data_that_is_refused_either_way_says_nothing_of_references() -> None:
+    wire = Strict()
+    told = sent(wire, [guarded(250)])
+    assert isinstance(told[250], Rejected)
+    assert wire.sent == ["composite", "query", "composite/sobjects"]
+    assert wire.guard_place is GuardPlace.UNTRIED
+    assert wire.proven == []
