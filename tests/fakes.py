@@ -261,7 +261,9 @@ class FakeOrg:
         ]
         return SObjectFacts(sobject, {each.name: each for each in fields})
 
-    def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
+    def changed_since(
+        self, sobject: str, fields: Sequence[str], since: str | None, known: object = None
+    ) -> Changes:
         self._called("changed_since")
         self._refuse_unknown(sobject, fields)
         found = [

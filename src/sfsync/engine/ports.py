@@ -21,7 +21,7 @@ from sfsync.model.mapping import ActivityMap, ObjectMap
 from sfsync.model.outcome import ObjectReport, Outcome
 from sfsync.model.record import LocalId, RawRecord, Remote, Row, SalesforceId, Triple
 from sfsync.model.stage import StageSummary
-from sfsync.model.traffic import Batching, Changes, Usage
+from sfsync.model.traffic import Batching, Changes, Stretch, Usage
 
 
 class Org(Protocol):
@@ -34,11 +34,18 @@ class Org(Protocol):
         """What the org says of an object: its fields, as this user sees them. One API call."""
         ...
 
-    def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
+    def changed_since(
+        self,
+        sobject: str,
+        fields: Sequence[str],
+        since: str | None,
+        known: Stretch | None = None,
+    ) -> Changes:
         """Records stamped at or after ``since``, deleted ones too, oldest stamp first.
 
         ``since`` is ``2026-01-20T10:00:00Z``; ``None`` reads every record that is not deleted.
-        One API call where nothing changed.
+        One API call where nothing changed. ``known`` is the ``stretch`` of an earlier reading, and
+        is left out where nothing of it came late.
         """
         ...
 

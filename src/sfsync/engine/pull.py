@@ -22,6 +22,7 @@ from sfsync.engine.fetch import IDS_PER_FETCH
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
+from sfsync.engine.stretches import keep_stretch, known_stretch
 from sfsync.engine.survivors import commit_with_survivors
 from sfsync.engine.unsent import list_unsent
 from sfsync.failpoints import reach
@@ -32,7 +33,7 @@ from sfsync.model.mapping import Action, ObjectMap, RecordEvent, SyncRules
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Remote, RemoteState
 from sfsync.model.stage import StageSummary
-from sfsync.model.traffic import Changes
+from sfsync.model.traffic import Changes, Stretch
 from sfsync.planning import safety
 from sfsync.planning.doubt import Doubt, left_out
 from sfsync.planning.planner import plan_row
@@ -55,6 +56,7 @@ class Reading:
     Attributes:
         found: how many records came.
         missed: in a full reading, how many rows' records were not among them.
+        stretch: what the next reading need not read again.
     """
 
     object_map: ObjectMap
@@ -65,6 +67,7 @@ class Reading:
     full: bool
     found: int = 0
     missed: int = 0
+    stretch: Stretch | None = None
 
     @property
     def inserts(self) -> bool:
@@ -127,7 +130,8 @@ def read(
     stage = stack.enter_context(run.mirror.staging(object_map, columns))
     mark = run.mirror.state.watermark(name, columns)
     start = since or _start(run, mark, full=full)
-    changes = run.org.changed_since(object_map.sobject, projection.remote_fields, start)
+    known = None if since or start is None else known_stretch(run, name)
+    changes = run.org.changed_since(object_map.sobject, projection.remote_fields, start, known)
     found, missed = _stage_all(run, name, changes, projection, stage), 0
     run.report.transport[f"pull {name}"] = changes.transport
     run.warn_of_unreadable(name, projection)
@@ -137,7 +141,10 @@ def read(
         _read_revived(run, object_map, projection, stage)
     complete = start is None or (mark is not None and start <= str(mark))
     rules = run.usable.rules_for(name)
-    return Reading(object_map, rules, stage, changes.as_of, complete, start is None, found, missed)
+    stretch = known_stretch(run, name) if since else changes.stretch
+    return Reading(
+        object_map, rules, stage, changes.as_of, complete, start is None, found, missed, stretch
+    )
 
 
 def _look_for_the_rest(
@@ -238,6 +245,7 @@ def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     if reading.complete:
         run.mirror.state.advance_watermark(reading.object_map.name, reading.as_of, _pulled(reading))
         reach("pull.watermark_moved")
+        keep_stretch(run, reading.object_map.name, reading.stretch)
         if reading.inserts:
             run.fully_pulled.add(reading.object_map.name)
     return report

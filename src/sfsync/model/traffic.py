@@ -10,6 +10,23 @@ from sfsync.model.cursor import Watermark
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Stamps of one object that were read whole, and what shows whether anything came late.
+
+    Attributes:
+        start: the first instant of it, ``2026-01-20T10:00:00Z``.
+        end: the first instant after it.
+        measure: what the org said of it just before it was read, to be compared.
+        reread_to: stamp and Id of the record up to which it was read once more; empty: not begun.
+    """
+
+    start: str
+    end: str
+    measure: str
+    reread_to: tuple[str, str] | tuple[()] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """Records that changed in the org, streaming.
 
@@ -19,12 +36,14 @@ class Changes:
         as_of: the org's own clock just before it was asked: the next watermark.
         total: how many there are, where the org said so; for the progress bar.
         transport: ``rest`` or ``bulk``.
+        stretch: what the next reading within the overlap need not read again; ``None``: nothing.
     """
 
     pages: Iterable[Sequence[Mapping[str, Any]]]
     as_of: Watermark
     total: int | None
     transport: str
+    stretch: Stretch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,13 +156,24 @@ class Connection:
         """
         waiting = iter(statements)
         while together := list(islice(waiting, self.subrequests_per_call)):
-            for first in self._first_pages(together, everything=everything):
+            for first in self.first_pages(together, everything=everything):
                 yield first
                 next_url = first.next_url
                 while next_url:
                     following = self.next_page(next_url)
                     yield following
                     next_url = following.next_url
+
+    def first_pages(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
+        """The first page of each query, in one call where the org lets them share one."""
+        if len(statements) > 1:
+            try:
+                return self._queries(statements, everything=everything)
+            except CallRefused as refused:
+                if refused.code != TOO_MANY:
+                    raise
+                self.subrequests_per_call = 1
+        return [self.query(statement, everything=everything) for statement in statements]
 
     def raw(
         self,
@@ -183,17 +194,6 @@ class Connection:
     def _call(self, method: str, path: str, body: Any) -> Any:
         extra = {} if body is None else {"json": body}
         return _answer(lambda: self.client.restful(path, method=method, **extra))
-
-    def _first_pages(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
-        """The first page of each query, in one call where the org lets them share one."""
-        if len(statements) > 1:
-            try:
-                return self._queries(statements, everything=everything)
-            except CallRefused as refused:
-                if refused.code != TOO_MANY:
-                    raise
-                self.subrequests_per_call = 1
-        return [self.query(statement, everything=everything) for statement in statements]
 
     def _queries(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
         resource = "queryAll" if everything else "query"

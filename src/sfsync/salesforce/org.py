@@ -22,7 +22,7 @@ from sfsync.model.mapping import ActivityMap
 from sfsync.model.outcome import RECORD_CHANGED, Accepted, Deferred, Outcome, Unknown
 from sfsync.model.record import SalesforceId, salesforce_id
 from sfsync.model.token import Token
-from sfsync.model.traffic import Batching, Changes, Usage
+from sfsync.model.traffic import Batching, Changes, Stretch, Usage
 from sfsync.salesforce import guard, soql, task_search
 from sfsync.salesforce.budget import (
     COMPOSITE_WRITES,
@@ -45,6 +45,7 @@ from sfsync.salesforce.guard import GuardAnswer
 from sfsync.salesforce.keyset import KeysetQuery
 from sfsync.salesforce.records import Flattener
 from sfsync.salesforce.retry import Patience
+from sfsync.salesforce.stretch import measure_of, measure_statement, rest_condition
 from sfsync.salesforce.transport import OrgSession, Refresh
 from sfsync.salesforce.write_requests import chunks, is_guarded, kinds
 
@@ -99,11 +100,22 @@ class SalesforceOrg:
             sobject, self._connection.read(f"sobjects/{soql.named(sobject)}/describe")
         )
 
-    def changed_since(self, sobject: str, fields: Sequence[str], since: str | None) -> Changes:
+    def changed_since(
+        self,
+        sobject: str,
+        fields: Sequence[str],
+        since: str | None,
+        known: Stretch | None = None,
+    ) -> Changes:
         """Records stamped at or after ``since``, deleted ones too, oldest stamp first.
 
         ``None``: all live ones. The first page is read at once; one API call where that is all. The
         rest comes by Bulk where that takes fewer calls, and then in no order.
+
+        Args:
+            known: what an earlier reading read whole, as its ``Changes.stretch`` says: it is left
+                out where nothing came late, so that this takes one call. What of it lies before
+                ``since`` is read once more, a page each time.
 
         Raises:
             BudgetSpent: the rest would touch the reserve.
@@ -111,21 +123,72 @@ class SalesforceOrg:
         Source: docs/salesforce.md §6.1 (whole seconds, ``>=``), §6.2 (order, org's clock), §3
         (cursors).
         """
-        query = KeysetQuery(
-            sobject=sobject,
-            fields=_with_keys(fields),
-            where="" if since is None else f"SystemModstamp >= {soql.stamp(since)}",
-            everything=since is not None,
-        )
+        if since is not None and known is not None and known.start <= since:
+            changes = self._changed_beside(sobject, fields, since, known)
+            if changes is not None:
+                return changes
+            # what of it was not read once more yet comes with the rest
+            since = min(since, known.reread_to[0] if known.reread_to else known.start)
+        query = _changed(sobject, fields, since)
         before = self._connection.session.org_now()
         first = self._connection.query(query.statement(), everything=query.everything)
         # A record that is written while the query runs is stamped after its beginning.
         as_of = Watermark((before or self._first_heard()).replace(microsecond=0))
+        stretch = None
+        if since is not None and first.next_url:
+            stretch = self._measured(sobject, since, str(as_of))
+            # what came late before the measure was taken has to be among what is read
+            first = self._connection.query(query.statement(), everything=query.everything)
         if self._rest_by_bulk(first):
             rest = query.by_bulk(self._connection, self._bulk_reader, first)
-            return Changes(rest, as_of, first.total, "bulk")
+            return Changes(rest, as_of, first.total, "bulk", stretch)
         rest = query.by_rest(self._connection, first)
-        return Changes(rest, as_of, first.total, "rest")
+        return Changes(rest, as_of, first.total, "rest", stretch)
+
+    def _changed_beside(
+        self, sobject: str, fields: Sequence[str], since: str, known: Stretch
+    ) -> Changes | None:
+        """What changed, without what is known; ``None`` where all of it has to be read.
+
+        One call, where the org lets two queries share one.
+        """
+        is_over = known.end <= since  # no late commit can come any more
+        changed = _changed(sobject, fields, since if is_over else known.end)
+        if is_over:
+            again = KeysetQuery(sobject, _with_keys(fields), rest_condition(known), everything=True)
+            beside = again.statement()
+        else:
+            beside = measure_statement(sobject, known.start, known.end)
+        before = self._connection.session.org_now()
+        try:
+            told, first = self._connection.first_pages(
+                [beside, changed.statement()], everything=True
+            )
+        except CallRefused as refused:
+            log.info("%s is read without what is known of it: %s", sobject, refused.message)
+            return None
+        as_of = Watermark((before or self._first_heard()).replace(microsecond=0))
+        if first.next_url:
+            return None
+        flatten = Flattener(changed.fields)
+        records = flatten(first.records)
+        if not is_over:
+            same = measure_of(told) == known.measure
+            return Changes([records], as_of, first.total, "rest", known) if same else None
+        reread = flatten(told.records)
+        last = (str(reread[-1]["SystemModstamp"]), str(reread[-1]["Id"])) if reread else ()
+        rest = replace(known, reread_to=last) if told.next_url and last else None
+        return Changes([reread, records], as_of, len(reread) + first.total, "rest", rest)
+
+    def _measured(self, sobject: str, start: str, end: str) -> Stretch | None:
+        """What is about to be read as a stretch; ``None`` where the org does not measure it."""
+        try:
+            page = self._connection.query(measure_statement(sobject, start, end), everything=True)
+        except CallRefused as refused:
+            log.info("%s cannot be measured, so it is read again: %s", sobject, refused.message)
+            return None
+        measure = measure_of(page)
+        return Stretch(start, end, measure) if measure else None
 
     def _rest_by_bulk(self, first: Page) -> bool:
         """Whether what follows a first page is read by Bulk.
@@ -357,6 +420,16 @@ def open_org(
     )
     connection = Connection(session, api_version=api_version, patience=patience)
     return SalesforceOrg(connection, bulk_query_from=bulk_from, bulk_write_from=bulk_from)
+
+
+def _changed(sobject: str, fields: Sequence[str], since: str | None) -> KeysetQuery:
+    """The query for what is stamped at or after an instant; for all live ones where that is none."""
+    return KeysetQuery(
+        sobject=sobject,
+        fields=_with_keys(fields),
+        where="" if since is None else f"SystemModstamp >= {soql.stamp(since)}",
+        everything=since is not None,
+    )
 
 
 def _with_keys(fields: Sequence[str]) -> list[str]:
