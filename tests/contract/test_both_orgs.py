@@ -104,7 +104,14 @@ class Served(World):
         self.local.faults.add({"match": {"path": path}, "nth": 1, "fault": "lose_reply"})
 
     def refuse_requests(self) -> None:
-        self.local.faults.add({"match": {"path": ""}, "nth": (), "fault": "unavailable"})
+        self.local.faults.add(
+            {
+                "match": {"path": ""},
+                "nth": (),
+                "fault": "rate_limited",
+                "args": {"retry_after": 86400},
+            }
+        )
 
     def lock(self) -> None:
         path = "/composite/sobjects"

@@ -321,8 +321,10 @@ class CollectionWriter:
             return status != _LOGIN_REFUSED and answer.code != TOO_MANY
         if status == 200:
             return _each_failed(answer)
-        is_refusal = 400 <= status < 500 and status != _LOGIN_REFUSED
-        return is_refusal and not _is_halted(status, answer)
+        if status in (_LOGIN_REFUSED, _NOT_REACHED) or _is_halted(status, answer):
+            return False
+        entries = error_entries(answer)
+        return write_answer(status, entries[0].code if entries else "").nothing_done
 
     def _ask_apart(self, writes: Iterable[OrgWrite]) -> None:
         """Nothing of these writes was done: they are sent again, behind a question of its own."""
