@@ -33,12 +33,15 @@ def explain(
       sfsync explain ada@example.com
       sfsync explain 003A0000001AbCd --json
     """  # fmt: skip
+    from dataclasses import asdict
+
     from sfsync.cli.wiring import configuration, open_mirror
     from sfsync.planning.provenance import matched, next_push, origins, timeline
 
     config = configuration(cli)
     with open_mirror(config) as mirror:
         person = mirror.person_history.of(who)
+        person["consent"] = [asdict(each) for each in mirror.consent.of_person(who)[1]]
     for row in person["rows"]:
         object_map = config.mapping.objects[row["object"]]
         row["matched"] = matched(row, person)
@@ -57,6 +60,9 @@ def _show(console: Console, person: Mapping[str, Any]) -> None:
 
     for row in person["rows"]:
         _show_row(console, row)
+    for said in person["consent"]:
+        words = f"{said['since']}  consent: {said['state'].replace('_', ' ')} ({said['source']})"
+        console.print(Text(one_line(f"{words} {said['reason']}".rstrip())))
     for entry in person["timeline"]:
         console.print(Text(one_line(f"{entry['at']}  {entry['what']}: {entry['detail']}")))
         if entry["run_id"]:

@@ -100,7 +100,7 @@ def _answer(
             f"{', '.join(not_sent)}: only read from Salesforce (direction: pull). What the file says"
             " there is not sent, and Salesforce's own value replaces it; see `sfsync conflicts`"
         )
-    sentence = ", ".join(f"{number} {name}" for name, number in counts.items())
+    sentence = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
     return Answer(
         {object_name: counts, "dry_run": dry_run},
         lambda console: console.print(sentence),

@@ -14,11 +14,15 @@ from sfsync.cli.options import DryRun, Limit
 from sfsync.cli.run_report import report_answer
 from sfsync.cli.text import counted, one_line
 from sfsync.errors import UsageError
+from sfsync.model.record import LocalId
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sfsync.config.sections import Config
     from sfsync.mirror.store import SqliteMirror
+    from sfsync.model.mapping import ObjectMap
+    from sfsync.model.record import Row
 
 
 _ALL = 1_000_000
@@ -32,6 +36,14 @@ def quarantine(
         list[int] | None,
         typer.Option("--ignore", metavar="ID", help="Leave this one for good; may be repeated."),
     ] = None,
+    merge: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--merge",
+            metavar="ID",
+            help="The two rows of this entry are one person: the new one's edits go to the other.",
+        ),
+    ] = None,
     limit: Limit = 50,
     dry_run: DryRun = False,
 ) -> Answer:
@@ -40,19 +52,99 @@ def quarantine(
     Examples:
       sfsync quarantine
       sfsync quarantine --ignore 3
+      sfsync quarantine --merge 4
     """
     from sfsync.cli.clock import new_run_id
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
     with open_mirror(config) as mirror:
+        merged = _merged(mirror, config, cli, merge or [], dry_run=dry_run)
         if ignore and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
                 _check_ids(mirror, ignore)
                 mirror.quarantine.ignore(ignore)
         entries = mirror.quarantine.listed(limit=limit)
 
-    return Answer({"quarantine": entries}, lambda console: _show(console, entries))
+    def show(console: Console) -> None:
+        _show_merged(console, merged, dry_run=dry_run)
+        _show(console, entries)
+
+    return Answer({"quarantine": entries} | ({"merged": merged} if merge else {}), show)
+
+
+def _merged(
+    mirror: SqliteMirror, config: Config, cli: Cli, ids: Sequence[int], *, dry_run: bool
+) -> list[dict[str, Any]]:
+    """Make the two rows of each entry one; tells which row stays and what it got.
+
+    Raises:
+        UsageError: an entry is not about two rows of one person, or one of the rows is gone; nothing
+            was merged.
+    """
+    from sfsync.cli.clock import new_run_id
+
+    if not ids:
+        return []
+    _check_ids(mirror, ids)
+    known = {entry["id"]: entry for entry in mirror.quarantine.listed(limit=_ALL)}
+    with mirror.lock(new_run_id(), cli.command):
+        twins = [_twins(mirror, known[number]) for number in ids]
+        return [
+            _merge(mirror, config.mapping.objects[known[number]["object"]], *rows, dry_run=dry_run)
+            | {"id": number}
+            for number, rows in zip(ids, twins, strict=True)
+        ]
+
+
+def _twins(mirror: SqliteMirror, entry: Mapping[str, Any]) -> tuple[Row, Row]:
+    """The row that stays and the one that goes."""
+    from sfsync.engine.edits import SAME_PERSON
+
+    if entry["code"] != SAME_PERSON or not entry["payload"]:
+        raise UsageError(
+            f"entry {entry['id']} is not about two rows of one person: {entry['code']}",
+            hint=f"--merge is for entries with the code {SAME_PERSON}.",
+        )
+    staying_id = LocalId(int(entry["payload"].rpartition(" ")[2]))
+    staying = mirror.rows.by_local_id(entry["object"], staying_id)
+    going = mirror.rows.by_local_id(entry["object"], entry["local_id"])
+    if staying is None or going is None:
+        raise UsageError(
+            f"entry {entry['id']}: one of its two rows is gone",
+            hint="`sfsync retry` looks at the other one again.",
+        )
+    return staying, going
+
+
+def _merge(
+    mirror: SqliteMirror, object_map: ObjectMap, staying: Row, going: Row, *, dry_run: bool
+) -> dict[str, Any]:
+    from sfsync.engine.edits import normalised_row
+    from sfsync.engine.same_person import merge_rows
+    from sfsync.planning.same_person import taken_over
+
+    clean = normalised_row(going, object_map)
+    if dry_run:
+        values = taken_over(staying.local.values, clean.local.values, object_map)
+    else:
+        values = merge_rows(mirror, object_map, staying, clean)
+    return {
+        "object": object_map.name,
+        "staying": staying.local.local_id,
+        "going": going.local.local_id,
+        "values": values,
+    }
+
+
+def _show_merged(console: Console, merged: Sequence[Mapping[str, Any]], *, dry_run: bool) -> None:
+    from rich.text import Text
+
+    for each in merged:
+        got = ", ".join(f"{column}={value}" for column, value in each["values"].items())
+        verb = "would go" if dry_run else "went"
+        sentence = f"{each['object']} {each['going']} {verb} into {each['object']} {each['staying']}: {got or 'nothing new'}"
+        console.print(Text(one_line(sentence)))
 
 
 def _show(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:

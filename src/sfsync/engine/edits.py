@@ -19,6 +19,7 @@ from sfsync.engine.doubt import in_doubt
 from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
 from sfsync.engine.ports import Stage
 from sfsync.engine.run import Run, batched
+from sfsync.engine.same_person import merge_rows
 from sfsync.mapping.projection import Projection, canonical_values
 from sfsync.model.address import match_key
 from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
@@ -50,6 +51,7 @@ UNREADABLE = "UNREADABLE_VALUE"
 NOT_FOUND = "NOT_FOUND"
 _OUT_OF_SIGHT = "the record is not found in Salesforce: purged, or no longer visible to this user"
 _CORRECT_THE_ROW = "Correct the row, or merge the two, then `sfsync retry`."
+_MERGE_THE_TWO = "`sfsync quarantine --merge ID` gives all that the first says to the second; or give it its own address."
 
 
 @dataclass(slots=True)
@@ -100,6 +102,20 @@ class EditedObject:
         rules = self.run.usable.rules_for(self.object_map.name)
         return clean, plan_row(clean, self.object_map, rules)
 
+    def hold_twin(self, local_id: LocalId, staying: LocalId, message: str) -> None:
+        """Hold back a row whose person another row is."""
+        self.held_back.add(local_id)
+        quarantine_row(
+            self.run,
+            self.object_map,
+            self.report,
+            local_id,
+            SAME_PERSON,
+            message,
+            hint=_MERGE_THE_TWO,
+            payload=f"{self.object_map.name} {staying}",
+        )
+
     def hold(self, local_id: LocalId, code: str, message: str) -> None:
         """Hold a row back: this push does not send it, and quarantine says why."""
         self.held_back.add(local_id)
@@ -117,6 +133,7 @@ def quarantine_row(
     message: str,
     *,
     hint: str,
+    payload: str = "",
 ) -> None:
     """Put a row into quarantine, and count it; a dry run only counts."""
     report.quarantined += 1
@@ -128,6 +145,7 @@ def quarantine_row(
             hint=hint,
             object_name=object_map.name,
             local_id=local_id,
+            payload=payload,
         )
 
 
@@ -207,8 +225,11 @@ def _one_row_per_address(
             continue  # without an address there is nothing to look for
         rows[key] = first
         for other in others:
-            message = f"another new row ({first}) has the {kind.matched_by} {key} too"
-            edited.hold(other, SAME_PERSON, message)
+            name = edited.object_map.name
+            message = (
+                f"{name} {other} and {name} {first} are new and have one {kind.matched_by}: {key}"
+            )
+            edited.hold_twin(other, first, message)
     return rows
 
 
@@ -243,11 +264,27 @@ def _stage_match(
         edited.hold(local_id, SEVERAL_MATCHES, message)
         return
     salesforce_id = SalesforceId(str(choice.chosen["Id"]))
-    if edited.run.mirror.rows.by_salesforce_id(object_map.name, salesforce_id):
-        message = f"another row of the mirror is this {kind.noun} already: {salesforce_id}"
-        edited.hold(local_id, SAME_PERSON, message)
+    holder = edited.run.mirror.rows.by_salesforce_id(object_map.name, salesforce_id)
+    if holder is not None and not _takes_over(edited, holder, local_id):
+        message = (
+            f"{object_map.name} {local_id} and {object_map.name} {holder.local.local_id} are one"
+            f" {kind.noun} in Salesforce: {salesforce_id}"
+        )
+        edited.hold_twin(local_id, holder.local.local_id, message)
         return
     edited.stage.add([projection.to_remote_record(choice.chosen)])
+
+
+def _takes_over(edited: EditedObject, holder: Row, local_id: LocalId) -> bool:
+    """Whether a row that was deleted here is live again, with all that the new row of its person says."""
+    run, object_map = edited.run, edited.object_map
+    if holder.local.deleted_at is None or run.dry_run:
+        return False
+    new = run.mirror.rows.by_local_id(object_map.name, local_id)
+    if new is None:
+        return False
+    merge_rows(run.mirror, object_map, holder, normalised_row(new, object_map))
+    return True
 
 
 def hold_invisible(edited: EditedObject) -> None:

@@ -19,6 +19,7 @@ from sfsync.mirror import quarantine
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
 from sfsync.mirror.person_history import Person, people
+from sfsync.mirror.purged_people import purged_opt_outs
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.address import match_key, spellings
 from sfsync.model.consent import ConsentSource, ConsentState, Due, Statement
@@ -236,12 +237,30 @@ class Consent:
 
     def _hear(self, opt_out: OptOut) -> int:
         """Statements of rows that are opted out and whose address is not: ticked here or there, or moved there."""
-        heard = 0
+        heard = self._hear_of_purged()
         for table, columns in self._mapped(opt_out):
             found = self._unheard(table, columns)
             while batch := list(islice(found, STATEMENTS)):
                 heard += self.record(batch)
         return heard
+
+    def _hear_of_purged(self) -> int:
+        """Statements of people who were purged and have been put in again by hand."""
+        database = self._database
+        if database.value("SELECT 1 FROM _purged_consent LIMIT 1") is None:
+            return 0
+        keys = {
+            match_key(str(address))
+            for table in self._context.people_tables
+            for (address,) in database.rows(
+                f"SELECT {table.match('r')} FROM {table.base} AS b JOIN {table.name} AS r"
+                f" ON r.id = b.id WHERE b._never_agreed = '*' AND {table.match('r')} <> ''"
+            )
+        }
+        return self.record(
+            Statement(key, ConsentState.OPTED_OUT, since, ConsentSource.PURGED)
+            for key, since in purged_opt_outs(database, keys).items()
+        )
 
     def _unheard(self, table: MappedTable, columns: Sequence[str]) -> Iterator[Statement]:
         # a new row agreed on nothing, whatever its base holds

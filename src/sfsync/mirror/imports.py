@@ -10,7 +10,7 @@ from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.purged_people import PurgedPeople
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.address import match_key
+from sfsync.model.address import match_key, spellings
 from sfsync.model.record import LocalId, Value, Values
 
 
@@ -35,7 +35,7 @@ class Imports:
 
         Returns:
             How many were ``created``, ``updated`` and ``unchanged``, and, where there were any,
-            ``purged``.
+            ``purged``, and ``still_opted_out``: an opt-out that the file has not got stands.
         """
         database, table = self._database, self._context.table(object_name)
         noted_under = run_id or self._context.run_id
@@ -47,7 +47,7 @@ class Imports:
                 if is_people and key in purged and not records.has_address(database, table, key):
                     counts["purged"] += 1
                     continue
-                action, local_id, columns = _import_one(database, table, values)
+                action, local_id, columns = _import_one(database, table, values, counts)
                 counts[action] += 1
                 if columns:
                     provenance.note(
@@ -61,7 +61,7 @@ def _key(table: MappedTable, values: Values) -> str:
 
 
 def _import_one(
-    database: Database, table: MappedTable, values: Values
+    database: Database, table: MappedTable, values: Values, counts: Counter[str]
 ) -> tuple[str, LocalId, Sequence[str]]:
     """What was done with one record, to which row, and the columns it changed."""
     columns = list(values)
@@ -75,6 +75,12 @@ def _import_one(
     if match_on in changed and match_key(str(held[match_on] or "")) == key:
         # the same address in other capitals: the row's own spelling stays
         del changed[match_on]
+    opted_out = [name for name in table.object_map.opt_out if name in changed and held[name] == 1]
+    if opted_out:
+        # an older list says nothing of what was said since: a file opts out, and never in
+        counts["still_opted_out"] += 1
+        for name in opted_out:
+            del changed[name]
     if not changed:
         return "unchanged", local_id, []
     records.write(database, table, local_id, changed)
@@ -84,7 +90,9 @@ def _import_one(
 def _recognised(database: Database, table: MappedTable, values: Values) -> Sequence[Value] | None:
     """The oldest live row of this person: its id, and its values of the record's columns."""
     key, columns = _key(table, values), list(values)
-    where, parameters = f"{table.match()} = ?", list[Value]([key])
+    # a domain in Unicode and in its xn-- form is one
+    forms = list[Value](spellings(key))
+    where, parameters = f"{table.match()} IN ({', '.join('?' * len(forms))})", forms
     if not key:
         # nothing to recognise the person by: the very same record again is no second person
         same = " AND ".join(f"{quoted(name)} IS ?" for name in columns) or "0"

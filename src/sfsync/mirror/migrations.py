@@ -238,6 +238,7 @@ CREATE TABLE _opted_out (
 CREATE TABLE _consented (
     spelling TEXT PRIMARY KEY, address_key TEXT NOT NULL, since TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE _purged_consent (hash TEXT PRIMARY KEY, since TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX _opted_out_by_key ON _opted_out (address_key);
 CREATE INDEX _consented_by_key ON _consented (address_key)
 """

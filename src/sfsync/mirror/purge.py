@@ -18,11 +18,20 @@ from functools import lru_cache
 from typing import Any
 
 from sfsync.mirror import person_history, records
+from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted, translated
-from sfsync.mirror.purged_people import PURGED, PurgedPeople, anonymous_id, keep_hashes
+from sfsync.mirror.purged_people import (
+    PURGED,
+    PurgedPeople,
+    anonymous_id,
+    keep_hashes,
+    purge_consent,
+    purged_opt_outs,
+)
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.address import match_key
+from sfsync.model.consent import ConsentSource, ConsentState, Statement
 from sfsync.model.event import EventType
 from sfsync.model.record import LocalId, Remote, Row, Value
 
@@ -67,8 +76,16 @@ class Purge:
             return False
         if not dry_run:
             with self._database.transaction():
+                self._opt_out_again(email)
                 self._database.run("DELETE FROM _purged_people WHERE person = ?", [person])
         return True
+
+    def _opt_out_again(self, email: str) -> None:
+        """Whoever opted out and was purged is still opted out."""
+        key = match_key(email)
+        if since := purged_opt_outs(self._database, [key]).get(key):
+            statement = Statement(key, ConsentState.OPTED_OUT, since, ConsentSource.PURGED)
+            Consent(self._context).add(statement)
 
     def unsent_consent(self, email: str) -> list[str]:
         """Why purging this person now would lose an opt-out, or a write without an outcome."""
@@ -180,6 +197,7 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
     for address in addresses:
         counts += _purge_address(database, address)
     secret = keep_hashes(database, key, {*addresses, *linked})
+    counts["consent"] = purge_consent(database, addresses)
     for address in addresses:
         _anonymise_ids(database, secret, address)
     return {

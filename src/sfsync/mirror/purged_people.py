@@ -72,6 +72,36 @@ def keep_hashes(database: Database, key: str, names: Iterable[str]) -> bytes:
     return bytes.fromhex(secret)
 
 
+def purge_consent(database: Database, addresses: Iterable[str]) -> int:
+    """Remove what was said for these addresses, inside a transaction; of an opt-out a hash stays.
+
+    Returns:
+        How many statements were removed.
+    """
+    secret, removed = bytes.fromhex(_key(database)), 0
+    for key in {match_key(address) for address in addresses}:
+        since = database.value("SELECT min(since) FROM _opted_out WHERE address_key = ?", [key])
+        if since:
+            database.run(
+                "INSERT OR REPLACE INTO _purged_consent (hash, since) VALUES (?, ?)",
+                [_hash(secret, key), since],
+            )
+        removed += database.run("DELETE FROM consent WHERE address_key = ?", [key])
+        for name in ("_opted_out", "_consented"):
+            database.run(f"DELETE FROM {name} WHERE address_key = ?", [key])
+    return removed
+
+
+def purged_opt_outs(database: Database, keys: Iterable[str]) -> dict[str, str]:
+    """Since when these addresses are opted out, of those whose people were purged."""
+    hashes: dict[str, str] = dict(database.rows("SELECT hash, since FROM _purged_consent"))
+    if not hashes:
+        return {}
+    secret = bytes.fromhex(_key(database))
+    found = {key: hashes.get(_hash(secret, key), "") for key in keys}
+    return {key: since for key, since in found.items() if since}
+
+
 def anonymous_id(secret: bytes, name: str, key: str) -> str:
     """An event's id; where it holds the address, a hash of it, the same each time."""
     if key not in name.lower():

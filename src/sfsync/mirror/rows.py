@@ -139,6 +139,21 @@ class Rows:
             last = (page[-1][0], page[-1][1])
 
     # -- writing -----------------------------------------------------------------------------------
+    def merge(self, object_name: str, staying: LocalId, going: LocalId, values: Values) -> None:
+        """Two rows are one person: one takes these values and all that belongs to the other, which goes."""
+        database, table = self._database, self._context.table(object_name)
+        with database.transaction(edits=True):
+            records.write(database, table, staying, values)
+            database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [staying])
+            records.move_references(database, table, going, table, staying)
+            database.run(
+                "UPDATE OR IGNORE _former_addresses SET person_id = ?"
+                " WHERE object = ? AND person_id = ?",
+                [staying, object_name, going],
+            )
+            quarantine.settle_row(database, object_name, going)
+            database.run(f"DELETE FROM {table.name} WHERE id = ?", [going])
+
     def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None:
         """Apply the mirror's half of these plans (rows, base, conflicts, successors, segments)."""
         if plans:

@@ -138,13 +138,25 @@ class SqliteStage:
         taken_back = self._taken_back(columns)
         key, now = self._table.match("s"), self._database.now()
         found = self._database.rows(
-            f"SELECT {key}, s.salesforce_id, s._modified_at, ({new}) FROM {self._staged.name} AS s"
+            f"SELECT {key}, s.salesforce_id, s._modified_at, ({new}),"
+            f" iif(s._state = 'present', NULL, {self._table.match('r')})"
+            f" FROM {self._staged.name} AS s"
             f" LEFT JOIN {self._table.name} AS r ON r.salesforce_id = s.salesforce_id"
             f" LEFT JOIN {self._table.base} AS b ON b.id = r.id"
             f" WHERE {key} <> '' AND (({new}) OR ({taken_back}))"
         )
-        for address, salesforce_id, modified_at, is_new in found:
+        for address, salesforce_id, modified_at, is_new, last_known in found:
             address_key = match_key(address)
+            if is_new and last_known:
+                # it has ended: its row keeps the address by which its survivor is found
+                since = modified_at or now
+                yield Statement(
+                    match_key(last_known),
+                    ConsentState.OPTED_OUT,
+                    since,
+                    ConsentSource.SALESFORCE,
+                    salesforce_id,
+                )
             if is_new:
                 since, source = modified_at or now, ConsentSource.SALESFORCE
                 state = ConsentState.OPTED_OUT

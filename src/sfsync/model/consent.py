@@ -22,6 +22,7 @@ class ConsentSource(StrEnum):
     SALESFORCE = "salesforce"  # the record was ticked there
     RECORD = "record"  # an opted-out record has this address now
     BOTH_SIDES = "both sides"  # taken back here and there
+    PURGED = "purged"  # kept as a hash while the person was purged
     COMMAND = "command"  # sfsync consent --given
 
 
