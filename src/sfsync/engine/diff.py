@@ -13,7 +13,7 @@ from sfsync.engine.run import Run
 from sfsync.model.change import OrgAction, RowPlan
 from sfsync.model.mapping import ObjectMap, SyncRules
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import Triple
+from sfsync.model.record import RemoteState, Triple
 from sfsync.planning.doubt import left_out
 from sfsync.planning.planfile import Planned
 from sfsync.planning.planner import plan_row
@@ -92,7 +92,7 @@ def _pull_plans(run: Run, object_map: ObjectMap, rules: SyncRules) -> Iterator[P
         reading = read(run, object_map, stack, since=None, full=False)
         doubt = in_doubt(run, object_map)
         for triple in reading.stage.triples(contested_only=False):
-            if not _at_rest(triple):
+            if not (_at_rest(triple) or (not rules.pushes and _is_read(triple))):
                 continue
             clean, _ = normalised(triple, object_map)
             if doubt.concerns(triple):
@@ -118,6 +118,11 @@ def _at_rest(triple: Triple) -> bool:
     if local.deleted_at and base is not None and base.deleted_at:
         return True  # its record is live again, and that is for a pull to say
     return base is not None and (base.values, base.deleted_at) == (local.values, local.deleted_at)
+
+
+def _is_read(triple: Triple) -> bool:
+    """Whether its record was read."""
+    return triple.remote is not None and triple.remote.state is not RemoteState.GONE
 
 
 def _add_calls(run: Run, cost: Cost, writes: int, *, creating: bool = False) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import filterfalse
+from itertools import chain, filterfalse
 
 from sfsync.engine.consent import settle_consent
 from sfsync.engine.doubt import in_doubt
@@ -138,7 +138,7 @@ def read(
     if start is None:
         missed = _look_for_the_rest(run, object_map, projection, stage)
     else:
-        _read_revived(run, object_map, projection, stage)
+        _read_again(run, object_map, projection, stage)
     complete = start is None or (mark is not None and start <= str(mark))
     rules = run.usable.rules_for(name)
     stretch = known_stretch(run, name) if since else changes.stretch
@@ -174,12 +174,16 @@ def _look_for_the_rest(
     return missed
 
 
-def _read_revived(run: Run, object_map: ObjectMap, projection: Projection, stage: Stage) -> None:
-    """Read the records of rows that were deleted here and are live again.
+def _read_again(run: Run, object_map: ObjectMap, projection: Projection, stage: Stage) -> None:
+    """Read records that did not change, and whose rows here must not count as agreed.
 
-    What changed there meanwhile was not taken in, and the watermark has passed it.
+    Rows that were deleted here and are live again: what changed there meanwhile was not taken in,
+    and the watermark has passed it. And, where the rules send nothing, rows that were edited here.
     """
-    for ids in batched(stage.revived_ids(), IDS_PER_FETCH):
+    wanted = [stage.revived_ids()]
+    if not run.usable.rules_for(object_map.name).pushes:
+        wanted.append(stage.overruled_ids())
+    for ids in batched(chain.from_iterable(wanted), IDS_PER_FETCH):
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
             stage.add(projection.to_remote_record(raw) for raw in page)
 

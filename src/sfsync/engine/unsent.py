@@ -18,10 +18,11 @@ def list_unsent(run: Run, names: Iterable[str] = ()) -> None:
     for object_map in run.objects(list(names)):
         configured = run.mapping.objects[object_map.name]
         kept = 0
-        rows = run.mirror.rows.unsendable(object_map.name)
+        sends = run.usable.rules_for(object_map.name).pushes
+        rows = run.mirror.rows.unsendable(object_map.name, sends=sends)
         for some in batched(rows, ROWS_PER_TRANSACTION):
             kept += run.mirror.conflicts.keep_unsent(
-                [unsent_edits(row, configured) for row in some]
+                [unsent_edits(row, configured, sends=sends) for row in some]
             )
         if kept:
             run.report.warn(

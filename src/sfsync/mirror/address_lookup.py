@@ -71,7 +71,7 @@ class AddressLookup:
         """The live rows of survivors of merged or converted records with these addresses."""
         found: dict[str, list[Person]] = {}
         for table in self._context.people_tables:
-            for some in chunks(keys):
+            for some in chunks(_spelled(keys)):
                 rows = self._database.rows(
                     f"SELECT {table.match()}, salesforce_id FROM {table.name} AS r"
                     f" WHERE {table.match()} IN ({marks(some)}) AND deleted_at IS NOT NULL"
@@ -79,7 +79,8 @@ class AddressLookup:
                     " WHERE object = ? AND salesforce_id = r.salesforce_id)",
                     [*some, table.object],
                 )
-                for key, salesforce_id in rows:
+                for spelled, salesforce_id in rows:
+                    key = match_key(spelled)
                     person = self._survivor(table.object, salesforce_id)
                     if person is not None and person not in found.setdefault(key, []):
                         found[key].append(person)

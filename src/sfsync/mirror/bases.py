@@ -12,6 +12,7 @@ from sfsync.mirror import quarantine
 from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.tables import ALL, MappedTable, differs, joined_names, split_names
 from sfsync.model.change import FieldDecision, RowPlan, Side
+from sfsync.model.merges import Merge
 from sfsync.model.record import MISSING, LocalId, Value
 
 
@@ -51,12 +52,25 @@ def is_edit_of_ended(table: MappedTable) -> str:
     return f"({ended} AND ({differs('r', 'b', table.columns)}))"
 
 
-def is_unsendable(table: MappedTable) -> str:
+def is_overruled(table: MappedTable) -> str:
+    """SQL over ``r`` and ``b``, where nothing is sent: an edit that Salesforce's value replaces.
+
+    What is said of consent stays.
+    """
+    edited = [
+        _is_replaced(field.column)
+        for field in table.object_map.fields
+        if field.pulls and field.merge is not Merge.STICKY_TRUE
+    ]
+    return f"(r.deleted_at IS NULL AND ({' OR '.join(edited) or '0'}))"
+
+
+def is_unsendable(table: MappedTable, *, sends: bool) -> str:
     """SQL over ``r`` and ``b``: an edit that no push would meet, see ``Rows.unsendable``."""
     kept = [
         f"(r.{quoted(field.column)} IS NOT NULL AND b.{quoted(field.column)} IS NULL)"
         for field in table.object_map.fields
-        if not field.pushes
+        if not (sends and field.pushes)
     ]
     return f"({is_edit_of_ended(table)} OR (r.deleted_at IS NULL AND ({' OR '.join(kept) or '0'})))"
 
@@ -64,15 +78,19 @@ def is_unsendable(table: MappedTable) -> str:
 def _is_edited(table: MappedTable, column: str) -> str:
     listed = f"',{literal(column)},'"
     if not table.object_map.by_column[column].pushes:
-        # Salesforce's own: its value comes back. Where it has none, what was typed may stay.
-        name = quoted(column)
-        return (
-            f"(b.{name} IS NOT NULL AND r.{name} IS NOT b.{name}"
-            f" AND NOT instr(b._never_agreed, {listed}) AND NOT instr(b._held_columns, {listed}))"
-        )
+        return _is_replaced(column)
     return (
         f"((r.{quoted(column)} IS NOT b.{quoted(column)} OR instr(b._never_agreed, {listed}))"
         f" AND NOT instr(b._held_columns, {listed}))"
+    )
+
+
+def _is_replaced(column: str) -> str:
+    """Salesforce's own field was edited here: its value comes back. Where it has none, what was typed may stay."""
+    name, listed = quoted(column), f"',{literal(column)},'"
+    return (
+        f"(b.{name} IS NOT NULL AND r.{name} IS NOT b.{name}"
+        f" AND NOT instr(b._never_agreed, {listed}) AND NOT instr(b._held_columns, {listed}))"
     )
 
 

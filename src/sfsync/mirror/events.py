@@ -108,28 +108,35 @@ class Events:
 
         Else who is deleted: they are known, too.
         """
+        people = self._live_people(keys)
+        return people | self._lookup.deleted([key for key in keys if key not in people])
+
+    def _live_people(self, keys: Sequence[str]) -> dict[str, list[Person]]:
         people: dict[str, list[Person]] = {}
-        for look in (
-            self._lookup.live,
-            self._lookup.survivors,
-            self._lookup.former,
-            self._lookup.deleted,
-        ):
+        for look in (self._lookup.live, self._lookup.survivors, self._lookup.former):
             people |= look([key for key in keys if key not in people])
         return people
 
     def wake(self) -> int:
-        """Let events go on that waited for a deleted person who is back. Returns how many."""
-        back = " OR ".join(
-            f"EXISTS (SELECT 1 FROM {table.name} AS r WHERE {table.match('r')} = +e.match_key"
-            " AND r.deleted_at IS NULL)"
-            for table in self._context.people_tables
-        )
-        with self._database.transaction(edits=True):
-            return self._database.run(
-                "UPDATE events AS e SET _waits = 0, note = '' WHERE e.state = 'new' AND e._waits = 1"
-                f" AND ({back})"
-            )
+        """Let events go on that waited for a deleted person who is back. Returns how many.
+
+        Under whatever address they are back, or as whoever their record was merged into.
+        """
+        woken, after = 0, ""
+        while page := self._database.rows(
+            "SELECT DISTINCT match_key FROM events"
+            " WHERE state = 'new' AND _waits = 1 AND match_key > ? ORDER BY match_key LIMIT ?",
+            [after, PAGE],
+        ):
+            back = self._live_people([found[0] for found in page])
+            with self._database.transaction(edits=True):
+                woken += self._database.run(
+                    "UPDATE events SET _waits = 0, note = '' WHERE state = 'new' AND _waits = 1"
+                    " AND match_key IN (SELECT value FROM json_each(?))",
+                    [json.dumps(list(back))],
+                )
+            after = page[-1][0]
+        return woken
 
     def first_in_campaign(self, keys: Sequence[str]) -> set[str]:
         """Which of these keys are no activity yet."""

@@ -100,14 +100,18 @@ class Rows:
         )
         return found is not None
 
-    def unsendable(self, object_name: str) -> Iterator[Row]:
+    def unsendable(self, object_name: str, *, sends: bool) -> Iterator[Row]:
         """Rows with an edit that cannot be sent, as the mirror alone can tell, in a steady order.
 
         Of a row whose record is gone on both sides; or in a column that only comes down, where
         Salesforce has no value.
+
+        Args:
+            sends: whether the rules send anything of the object; if not, every column only comes
+                down.
         """
         table, after = self._context.table(object_name), 0
-        where = bases.is_unsendable(table)
+        where = bases.is_unsendable(table, sends=sends)
         while page := self._database.rows(
             f"SELECT {records.row_columns(table, table.columns)} FROM {table.base} AS b"
             f" JOIN {table.name} AS r ON r.id = b.id"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from sfsync.mirror import provenance, records
+from sfsync.mirror import bases, provenance, records
 from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.stage_table import StageTable
 from sfsync.mirror.stage_triples import StageTriples
@@ -95,10 +95,20 @@ class SqliteStage:
 
     def revived_ids(self) -> Iterator[SalesforceId]:
         """Salesforce Ids of rows that are live again here and that no staged record is for."""
+        return self._unstaged_edits("r.deleted_at IS NULL AND b.deleted_at IS NOT NULL")
+
+    def overruled_ids(self) -> Iterator[SalesforceId]:
+        """Salesforce Ids of rows with edits that Salesforce's values replace, where nothing is sent.
+
+        Those that no staged record is for.
+        """
+        return self._unstaged_edits(bases.is_overruled(self._table))
+
+    def _unstaged_edits(self, where: str) -> Iterator[SalesforceId]:
         table, after = self._table, ""
         while page := self._database.rows(
             f"SELECT r.salesforce_id FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
-            " WHERE r.salesforce_id > ? AND r.deleted_at IS NULL AND b.deleted_at IS NOT NULL"
+            f" WHERE r.salesforce_id > ? AND {where}"
             f" AND NOT EXISTS (SELECT 1 FROM {self._staged.name} AS s"
             " WHERE s.salesforce_id = r.salesforce_id)"
             " ORDER BY r.salesforce_id LIMIT ?",

@@ -10,9 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sfsync.model.change import DELETED_THERE, FieldDecision, LocalAction, OrgAction, RowPlan, Side
-from sfsync.model.mapping import Action, ObjectMap, OnLocalDelete, RecordEvent, SyncRules
+from sfsync.model.mapping import (
+    Action,
+    Direction,
+    FieldMap,
+    ObjectMap,
+    OnLocalDelete,
+    RecordEvent,
+    SyncRules,
+)
 from sfsync.model.record import (
     DELETED_AT,
     MISSING,
@@ -268,6 +277,8 @@ def _decisions(pair: _Pair) -> dict[str, FieldDecision]:
         field_map = object_map.by_column.get(column)
         if field_map is None:
             continue
+        if not pair.rules.pushes:
+            field_map = _only_down(field_map)
         agreed, ours = agreed_value(pair.base, column), local.values.get(column)
         contest = Contest(
             agreed, ours, theirs, local.edited_at, remote.modified_at, local.consented
@@ -290,6 +301,12 @@ def _decisions(pair: _Pair) -> dict[str, FieldDecision]:
             OPT_OUT,
         )
     return decisions
+
+
+@lru_cache(maxsize=256)
+def _only_down(field_map: FieldMap) -> FieldMap:
+    """The field where the object's rules send nothing: whatever it says itself, it only comes down."""
+    return replace(field_map, direction=Direction.PULL)
 
 
 def _missing_opt_outs(object_map: ObjectMap, values: Values) -> dict[str, Value]:

@@ -307,6 +307,27 @@ def test_what_is_typed_where_salesforce_has_nothing_stays_and_is_listed_once(sid
     assert sides.one("SELECT job_title FROM contacts") == "Countess"
 
 
+def from_salesforce_only(mapping: SyncMapping) -> SyncMapping:
+    rules = replace(mapping.rules_for("contact"), direction=Direction.PULL)
+    return replace(mapping, rules={**mapping.rules, "contact": rules})
+
+
+def test_where_nothing_is_sent_an_edit_is_put_back_and_listed(sides: Sides) -> None:
+    sides.reopen(from_salesforce_only(MAPPING))
+    record = known(sides)
+    sides.edit("UPDATE contacts SET phone = 'typed here', job_title = 'kept here'")
+    assert "phone" in differing(sides)
+    sides.sync()
+    assert sides.look("SELECT phone, job_title FROM contacts") == [("1", "kept here")]
+    assert sides.remote(record, "Phone", "Title") == ("1", None)
+    assert sorted(row[:4] for row in sides.conflicts()) == [
+        ("job_title", "kept here", None, "local"),
+        ("phone", "typed here", "1", "remote"),
+    ]
+    sides.sync_until_quiet()
+    assert sides.sync().api_calls == 2
+
+
 # -- the echo of our own write ---------------------------------------------------------------------
 @KINDS
 @pytest.mark.parametrize("pulled_first", [True, False])
