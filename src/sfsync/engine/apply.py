@@ -21,7 +21,7 @@ from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.engine.send import Sender
 from sfsync.engine.survivors import commit_with_survivors
-from sfsync.model.address import match_key
+from sfsync.model.address import match_key, spelled
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.mapping import ObjectMap, RecordEvent
 from sfsync.model.outcome import ObjectReport
@@ -175,7 +175,7 @@ def _taken_addresses(run: Run, object_map: ObjectMap, rows: Sequence[_PlannedRow
     keys = {each.new_address(object_map) for each in rows} - {""}
     found: set[str] = set()
     for some in batched(sorted(keys), ADDRESSES_PER_LOOKUP):
-        for page in run.org.find(object_map.sobject, ("Id", address), address, some):
+        for page in run.org.find(object_map.sobject, ("Id", address), address, spelled(some)):
             found |= {match_key(str(raw.get(address) or "")) for raw in page}
     return found
 

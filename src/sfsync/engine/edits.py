@@ -21,7 +21,7 @@ from sfsync.engine.ports import Stage
 from sfsync.engine.run import Run, batched
 from sfsync.engine.same_person import merge_rows
 from sfsync.mapping.projection import Projection, canonical_values
-from sfsync.model.address import match_key
+from sfsync.model.address import match_key, spelled, spellings
 from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
 from sfsync.model.field_types import canonical
 from sfsync.model.mapping import ObjectMap
@@ -210,8 +210,16 @@ def _rows_by_address(edited: EditedObject) -> Iterator[tuple[str, list[LocalId]]
         for local_id, address in edited.run.mirror.rows.unlinked(object_map.name)
         if local_id not in edited.held_back
     )
+    # The mirror sorts by what stands in the row: the two spellings of one domain stand apart.
+    spelled_in_two_ways: dict[str, list[LocalId]] = {}
     for key, rows in groupby(keyed, key=itemgetter(0)):
-        yield key, [local_id for _, local_id in rows]
+        local_ids = [local_id for _, local_id in rows]
+        if len(spellings(key)) > 1:
+            spelled_in_two_ways.setdefault(key, []).extend(local_ids)
+        else:
+            yield key, local_ids
+    for key, local_ids in spelled_in_two_ways.items():
+        yield key, sorted(local_ids)
 
 
 def _one_row_per_address(
@@ -241,7 +249,7 @@ def _records_by_address(
     address = object_map.by_column[object_map.match_on].remote
     fields = projection.remote_fields
     found: dict[str, list[RawRecord]] = {}
-    for page in edited.run.org.find(object_map.sobject, fields, address, keys):
+    for page in edited.run.org.find(object_map.sobject, fields, address, spelled(keys)):
         for raw in page:
             if conversion and raw.get(conversion.flag):
                 continue  # the person is a Contact now; this Lead cannot be written any more

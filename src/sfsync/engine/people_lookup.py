@@ -11,7 +11,7 @@ from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
 from sfsync.engine.run import Run, batched
 from sfsync.mapping.projection import Projection
 from sfsync.model.activity import Person
-from sfsync.model.address import match_key
+from sfsync.model.address import match_key, spelled
 from sfsync.model.event import EmailEvent
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import RawRecord, SalesforceId, Triple
@@ -71,7 +71,7 @@ def _find(
     conversion = object_map.kind.conversion
     found: dict[str, list[RawRecord]] = {}
     converted: dict[str, SalesforceId] = {}
-    for page in run.org.find(object_map.sobject, fields, address, addresses):
+    for page in run.org.find(object_map.sobject, fields, address, spelled(addresses)):
         for raw in page:
             key = match_key(str(raw.get(address) or ""))
             if conversion and raw.get(conversion.flag) and raw.get(conversion.successor):

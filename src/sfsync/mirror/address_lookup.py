@@ -10,7 +10,7 @@ from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import literal
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.activity import Person
-from sfsync.model.address import match_key, spellings
+from sfsync.model.address import match_key, spelled
 from sfsync.model.record import SalesforceId
 
 PARAMETERS = 500
@@ -40,7 +40,7 @@ class AddressLookup:
     def _rows(self, keys: Sequence[str], where: str) -> dict[str, list[Person]]:
         found: dict[str, list[Person]] = {}
         for table in self._context.people_tables:
-            for some in chunks(_spelled(keys)):
+            for some in chunks(spelled(keys)):
                 rows = self._database.rows(
                     f"SELECT {table.match('r')} AS key, r.id, r.salesforce_id, {table.listed('r')}"
                     f" FROM {table.name} AS r WHERE {table.match('r')} IN ({marks(some)})"
@@ -55,7 +55,7 @@ class AddressLookup:
         """The live rows that had these addresses, the latest holder last."""
         found: dict[str, list[Person]] = {}
         for table in self._context.people_tables:
-            for some in chunks(_spelled(keys)):
+            for some in chunks(spelled(keys)):
                 rows = self._database.rows(
                     f"SELECT f.match_key, r.id, r.salesforce_id, {table.listed('r')}"
                     f" FROM _former_addresses AS f JOIN {table.name} AS r ON r.id = f.person_id"
@@ -71,7 +71,7 @@ class AddressLookup:
         """The live rows of survivors of merged or converted records with these addresses."""
         found: dict[str, list[Person]] = {}
         for table in self._context.people_tables:
-            for some in chunks(_spelled(keys)):
+            for some in chunks(spelled(keys)):
                 rows = self._database.rows(
                     f"SELECT {table.match()}, salesforce_id FROM {table.name} AS r"
                     f" WHERE {table.match()} IN ({marks(some)}) AND deleted_at IS NOT NULL"
@@ -79,8 +79,8 @@ class AddressLookup:
                     " WHERE object = ? AND salesforce_id = r.salesforce_id)",
                     [*some, table.object],
                 )
-                for spelled, salesforce_id in rows:
-                    key = match_key(spelled)
+                for spelling, salesforce_id in rows:
+                    key = match_key(spelling)
                     person = self._survivor(table.object, salesforce_id)
                     if person is not None and person not in found.setdefault(key, []):
                         found[key].append(person)
@@ -117,11 +117,6 @@ WITH RECURSIVE trail (object, salesforce_id, steps) AS (
 )
 SELECT object, salesforce_id FROM trail ORDER BY steps DESC LIMIT 1
 """
-
-
-def _spelled(keys: Sequence[str]) -> list[str]:
-    """The keys in every spelling that a row may have."""
-    return [spelling for key in keys for spelling in spellings(key)]
 
 
 def literal_of(text: str) -> str:

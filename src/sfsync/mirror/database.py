@@ -25,6 +25,7 @@ from typing import Any, TypeAlias
 
 from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
 from sfsync.failpoints import reach
+from sfsync.model.address import other_spelling
 
 Clock: TypeAlias = Callable[[], str]
 """Now, as ``2026-01-20T10:00:00Z``."""
@@ -73,6 +74,7 @@ class Database:
                 raise
 
     def _configure(self) -> None:
+        self._connection.create_function("_other_spelling", 1, other_spelling, deterministic=True)
         self._connection.execute("PRAGMA synchronous = EXTRA")
         self._connection.execute("PRAGMA temp_store = FILE")
         self._connection.execute("PRAGMA trusted_schema = OFF")

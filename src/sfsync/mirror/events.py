@@ -20,7 +20,7 @@ from sfsync.mirror.database import quoted
 from sfsync.mirror.purged_people import PURGED, PurgedPeople
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.activity import Effect, Person, TaskDraft
-from sfsync.model.address import match_key
+from sfsync.model.address import match_key, spellings
 from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.merges import Merge
 from sfsync.model.record import LocalId, Value
@@ -83,8 +83,11 @@ class Events:
             " ORDER BY e.match_key LIMIT ?",
             [after, PAGE],
         ):
-            known = self._lookup.survivors([found[0] for found in page])
-            yield from (found[0] for found in page if found[0] not in known)
+            keys = [found[0] for found in page]
+            # a row may spell the domain in another way than its key
+            spelled_otherwise = self._lookup.live([key for key in keys if len(spellings(key)) > 1])
+            known = self._lookup.survivors(keys).keys() | spelled_otherwise.keys()
+            yield from (key for key in keys if key not in known)
             after = page[-1][0]
 
     def pending(self, limit: int) -> list[tuple[EmailEvent, tuple[Person, ...]]]:
@@ -252,10 +255,11 @@ class Events:
         if effect.new_person is None:
             return None
         table, values = self._context.tables[effect.new_person[0]], effect.new_person[1]
+        keys = spellings(match_key(effect.event.email))
         found = self._database.value(
-            f"SELECT id FROM {table.name} WHERE {table.match()} = ? AND deleted_at IS NULL"
-            " ORDER BY id LIMIT 1",
-            [match_key(effect.event.email)],
+            f"SELECT min(id) FROM {table.name} WHERE {table.match()} IN ({marks(keys)})"
+            " AND deleted_at IS NULL",
+            keys,
         )
         if found is not None:
             return table, LocalId(found)

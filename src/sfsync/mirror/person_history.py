@@ -10,7 +10,7 @@ from sfsync.mirror import records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable, split_names
-from sfsync.model.address import match_key
+from sfsync.model.address import match_key, spellings
 from sfsync.model.record import LocalId, SalesforceId, Value
 
 _RECORD = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
@@ -97,16 +97,23 @@ def _rows_of(database: Database, table: MappedTable, who: str) -> list[LocalId]:
     # an address is a person's: an account that holds it in some column is not told of
     if not key or ("@" in who and not is_people):
         return []
+    found: set[LocalId] = set()
+    for spelling in spellings(key):
+        found.update(_rows_with_address(database, table, spelling))
+    return sorted(found)
+
+
+def _rows_with_address(database: Database, table: MappedTable, spelling: str) -> list[LocalId]:
+    """Rows that have this address, had it, or were once sent with it."""
     match_on = table.object_map.match_on
-    was = "lower(trim(json_extract(before, ?)))"
+    was = "lower(trim(json_extract(before, ?3)))"
     return _ids(
         database,
         f"SELECT id FROM {table.name} WHERE {table.match()} = ?1"
         " OR id IN (SELECT person_id FROM _former_addresses WHERE match_key = ?1 AND object = ?2)"
         " OR id IN (SELECT person_id FROM _outbox WHERE object = ?2 AND state = 'accepted'"
-        f" AND instr(before, '@') AND {was.replace('?', '?3')} = ?1)"
-        " ORDER BY id",
-        [key, table.object, f'$."{match_on}"'],
+        f" AND instr(before, '@') AND {was} = ?1)",
+        [spelling, table.object, f'$."{match_on}"'],
     )
 
 

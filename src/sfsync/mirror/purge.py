@@ -30,7 +30,7 @@ from sfsync.mirror.purged_people import (
     purged_opt_outs,
 )
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.address import match_key
+from sfsync.model.address import match_key, spelled
 from sfsync.model.consent import ConsentSource, ConsentState, Statement
 from sfsync.model.event import EventType
 from sfsync.model.record import LocalId, Remote, Row, Value
@@ -185,7 +185,7 @@ def _rewrite(database: Database) -> None:
 def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[str, Any]:
     of_people = [table for table in tables if table.object_map.kind.is_people]
     people = person_history.people(database, of_people, key)
-    addresses = {key, *person_history.addresses(database, people)} - {""}
+    addresses = _as_written({key, *person_history.addresses(database, people)} - {""})
     linked = _salesforce_ids(database, people)
     counts: Counter[str] = Counter()
     for table, local_id in people:
@@ -205,6 +205,11 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
         "records": sorted(linked),
         "mentions": sum(_mentions(database, table, addresses) for table in tables),
     }
+
+
+def _as_written(addresses: Iterable[str]) -> set[str]:
+    """The addresses in every spelling in which a text of the mirror may hold them."""
+    return {*addresses, *spelled(match_key(address) for address in addresses)}
 
 
 def _salesforce_ids(database: Database, people: Sequence[person_history.Person]) -> set[str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import ALL, MappedTable, split_names
+from sfsync.model.address import spellings
 from sfsync.model.record import Base, Local, LocalId, Row, SalesforceId, Value, Values
 
 
@@ -78,10 +79,11 @@ def id_of(database: Database, table: MappedTable, salesforce_id: SalesforceId) -
 
 
 def has_address(database: Database, table: MappedTable, key: str) -> bool:
-    """Whether some row has this address."""
-    return (
-        database.value(f"SELECT 1 FROM {table.name} WHERE {table.match()} = ? LIMIT 1", [key])
+    """Whether some row has this address, in either spelling of its domain."""
+    return any(
+        database.value(f"SELECT 1 FROM {table.name} WHERE {table.match()} = ? LIMIT 1", [spelling])
         is not None
+        for spelling in spellings(key)
     )
 
 

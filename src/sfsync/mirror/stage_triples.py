@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from sfsync.mirror import bases, records
+from sfsync.mirror.address_lookup import marks
 from sfsync.mirror.database import Database
 from sfsync.mirror.stage_table import StageTable
 from sfsync.mirror.stage_verdicts import Verdicts
 from sfsync.mirror.tables import MappedTable
+from sfsync.model.address import folded, other_spelling
 from sfsync.model.record import LocalId, Remote, RemoteState, Row, SalesforceId, Triple, Value
 
 TRIPLE_PAGE = 1_000
@@ -65,13 +67,13 @@ class StageTriples:
         address = remote.values.get(self._table.object_map.match_on) if self._matches else None
         if not address:
             return None
-        table = self._table
+        table, forms = self._table, _forms(str(address))
         found = self._database.rows(
             f"SELECT {records.row_columns(table, table.columns)} FROM {table.name} AS r"
             f" INDEXED BY {table.unlinked_index} LEFT JOIN {table.base} AS b ON b.id = r.id"
-            f" WHERE {table.match_or_blank('r')} = lower(trim(?)) AND lower(trim(?)) <> ''"
+            f" WHERE {table.match_or_blank('r')} IN ({marks(forms)})"
             " AND r.salesforce_id IS NULL AND r.deleted_at IS NULL ORDER BY r.id",
-            [address, address],
+            forms,
         )
         for candidate in found:
             if candidate[0] not in handed_out:
@@ -142,13 +144,16 @@ class StageTriples:
 
     def _with_address_of(self, local_id: LocalId) -> Iterator[Remote]:
         """Live staged records without a row that have this row's address."""
-        key = self._table.match("s")
+        address = self._database.value(
+            f"SELECT {self._table.match()} FROM {self._table.name} WHERE id = ?", [local_id]
+        )
+        forms = _forms(str(address or ""))
         found = self._database.rows(
-            f"SELECT {self._staged.selected()} FROM {self._table.name} AS u"
-            f" JOIN {self._staged.name} AS s ON {key} = {self._table.match('u')}"
-            f" WHERE u.id = ? AND {key} <> '' AND s._state = 'present' AND {self._has_no_row()}"
+            f"SELECT {self._staged.selected()} FROM {self._staged.name} AS s"
+            f" WHERE {self._table.match('s')} IN ({marks(forms)})"
+            f" AND s._state = 'present' AND {self._has_no_row()}"
             " ORDER BY s.salesforce_id",
-            [local_id],
+            forms,
         )
         return map(self._staged.read, found)
 
@@ -169,3 +174,9 @@ class StageTriples:
         if row is None:
             return Triple(self._table.object, None, None, remote)
         return Triple(self._table.object, row.base, row.local, remote)
+
+
+def _forms(address: str) -> list[str]:
+    """An address in every form of its match key; none of a blank one."""
+    key = folded(address)
+    return [form for form in (key, other_spelling(key)) if form]

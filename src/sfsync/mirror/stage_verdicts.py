@@ -122,9 +122,15 @@ class Verdicts:
         """There is an unlinked live row with the record's address."""
         if self.object_map.match_on not in self.columns:
             return "0"
-        key, index = self.table.match_or_blank("s"), self.table.unlinked_index
+        key, other = self.table.match_or_blank("s"), self.table.other_match("s")
         return (
-            f"({key} <> '' AND EXISTS (SELECT 1 FROM {self.table.name} AS u INDEXED BY {index}"
+            f"({key} <> '' AND ({self._is_unlinked(key)}"
+            f" OR (({other}) IS NOT NULL AND {self._is_unlinked(other)})))"
+        )
+
+    def _is_unlinked(self, key: str) -> str:
+        return (
+            f"EXISTS (SELECT 1 FROM {self.table.name} AS u INDEXED BY {self.table.unlinked_index}"
             f" WHERE {self.table.match_or_blank('u')} = {key}"
-            " AND u.salesforce_id IS NULL AND u.deleted_at IS NULL))"
+            " AND u.salesforce_id IS NULL AND u.deleted_at IS NULL)"
         )

@@ -96,6 +96,17 @@ class MappedTable:
         column = quoted(self.object_map.match_on)
         return f"lower(trim({alias}.{column}))" if alias else f"lower(trim({column}))"
 
+    def other_match(self, alias: str) -> str:
+        """The match key with its domain spelled in the other way, as SQL; null where it has no other.
+
+        Only few are looked at: ``xn--`` or a letter beyond ASCII is in them.
+        """
+        key = self.match(alias)
+        return (
+            f"CASE WHEN instr({key}, 'xn--') OR {key} GLOB '*[^ -~]*'"
+            f" THEN _other_spelling({key}) END"
+        )
+
     def match_or_blank(self, alias: str = "") -> str:
         """The same, blank where there is none: the order of the index of unlinked rows."""
         return f"coalesce({self.match(alias)}, '')"

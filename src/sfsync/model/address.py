@@ -7,6 +7,8 @@ in mail. Source: RFC 5891 (IDNA 2008); UTS #46 for what people type.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import idna
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -15,15 +17,18 @@ _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 def match_key(address: str) -> str:
     """The form in which two addresses are the same: trimmed, ASCII letters in lower case, the domain as it travels.
 
-    Dots and tags are kept, for they mean something to most mail servers.
+    Dots and tags are kept, for they mean something to most mail servers. What is no address, such as the
+    name of an account, has no domain.
 
     >>> match_key("  Ada.L+news@Example.COM ")
     'ada.l+news@example.com'
     >>> match_key("ada@Bücher.example") == match_key("ada@xn--bcher-kva.example")
     True
+    >>> match_key("Müller")
+    'müller'
     """
     key = folded(address)
-    if key.isascii():
+    if key.isascii() or "@" not in key:
         return key
     local, at, domain = key.rpartition("@")
     return f"{local}{at}{_as_it_travels(domain)}"
@@ -47,13 +52,32 @@ def spellings(key: str) -> tuple[str, ...]:
     ('ada@example.com',)
     """
     local, at, domain = key.rpartition("@")
-    if "xn--" not in domain:
+    if not at or "xn--" not in domain:
         return (key,)
     try:
         readable = idna.decode(domain)
     except idna.IDNAError:
         return (key,)
     return (key, f"{local}{at}{readable}")
+
+
+def other_spelling(folded_address: str) -> str | None:
+    """The same address with the other spelling of its domain, where that has one.
+
+    >>> other_spelling("ada@bücher.example"), other_spelling("ada@xn--bcher-kva.example")
+    ('ada@xn--bcher-kva.example', 'ada@bücher.example')
+    """
+    forms = spellings(match_key(folded_address))
+    return next((form for form in forms if form != folded_address), None)
+
+
+def spelled(keys: Iterable[str]) -> list[str]:
+    """The keys in every spelling that a row or a record may have.
+
+    >>> spelled(["ada@example.com", "bob@xn--bcher-kva.example"])
+    ['ada@example.com', 'bob@xn--bcher-kva.example', 'bob@bücher.example']
+    """
+    return [spelling for key in keys for spelling in spellings(key)]
 
 
 def _as_it_travels(domain: str) -> str:
