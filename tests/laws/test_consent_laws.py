@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfsync.mirror.consent import Settled
+from sfsync.mirror.consent import Settled, is_mailable
 from sfsync.mirror.store import SqliteMirror
+from sfsync.mirror.tables import MappedTable
 from sfsync.model.address import match_key
 from sfsync.model.consent import ConsentSource, ConsentState, Statement
 from sfsync.planning.consent import Holding, is_opted_out, standing
@@ -91,7 +92,15 @@ def test_sql_and_python_reach_the_same_rows(people: list[Row], said: list[Statem
             if person.live:
                 sql = f"SELECT opted_out FROM {TABLES[person.object]} WHERE id = ?"
                 assert bool(one(mirror, sql, ids[number])) == (number in expected)
+                assert _is_mailable(mirror, person, ids[number]) == (number not in expected)
         assert consent.settle(OPT_OUT) == Settled()  # again: nothing is left to do
+
+
+def _is_mailable(mirror: SqliteMirror, person: Row, local_id: int) -> bool:
+    """What a filter by consent says of the row."""
+    table = MappedTable(CONTACT if person.object == "contact" else LEAD)
+    sql = f"SELECT {is_mailable(table, 'r')} FROM {table.name} AS r WHERE id = ?"
+    return bool(one(mirror, sql, local_id))
 
 
 def _sound(person: Row, number: int, people: list[Row]) -> Row:

@@ -445,6 +445,19 @@ class _Closure:
         return found
 
 
+def is_mailable(table: MappedTable, alias: str) -> str:
+    """SQL over a row of people: nothing known says that the person gets no emails.
+
+    What a filter by consent asks. It holds without waiting for ``settle``: for a row that was put in a
+    moment ago, and for an address of which a statement was just heard.
+    """
+    opted_out = _some(alias, table.object_map.opt_out) or "0"
+    return (
+        f"NOT ({opted_out}) AND NOT EXISTS"
+        f" (SELECT 1 FROM _opted_out AS o WHERE o.spelling = {table.match(alias)})"
+    )
+
+
 def _statement(row: Sequence[Any]) -> Statement:
     key, state, since, source, reason = row
     return Statement(key, ConsentState(state), since, ConsentSource(source), reason)
