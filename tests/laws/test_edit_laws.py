@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -157,6 +158,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.timeout(0 if LONG else 120)
 @PROFILE
 @given(steps, st.sampled_from(sorted(TYPED)), st.booleans(), st.booleans())
 @example(
