@@ -55,6 +55,10 @@ def test_two_rows_of_one_person_become_one(known):
     told = workspace.do("quarantine", "--merge", number, "--dry-run")["merged"]
     assert (told[0]["values"]["phone"], len(workspace.rows(table))) == ("555", 2)
     assert workspace.run("quarantine", "--merge", "999").code == 2
+    workspace.sql(f"UPDATE {table} SET email = 'other@example.com' WHERE id = 2")
+    refused = workspace.run("quarantine", "--merge", number)
+    assert (refused.code, "not one person any more" in refused.err) == (2, True)
+    workspace.sql(f"UPDATE {table} SET email = ? WHERE id = 2", ADA)
     merged = workspace.do("quarantine", "--merge", number)
     assert (merged["merged"], merged["quarantine"]) == (told, [])
     workspace.do("sync")

@@ -114,6 +114,14 @@ def _twins(mirror: SqliteMirror, entry: Mapping[str, Any]) -> tuple[Row, Row]:
             f"entry {entry['id']}: one of its two rows is gone",
             hint="`sfsync retry` looks at the other one again.",
         )
+    address = mirror.rows.address_of
+    if going.salesforce_id is not None or address(entry["object"], staying) != address(
+        entry["object"], going
+    ):
+        raise UsageError(
+            f"entry {entry['id']}: the two rows are not one person any more",
+            hint="`sfsync retry` looks at them again.",
+        )
     return staying, going
 
 

@@ -10,6 +10,7 @@ from sfsync.mirror.committer import Committer
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
 from sfsync.mirror.sync_state import mirror_key
+from sfsync.model.address import match_key
 from sfsync.model.change import RowPlan
 from sfsync.model.record import LocalId, Row, SalesforceId, Values
 
@@ -35,6 +36,11 @@ class Rows:
         """The row of this record, with its base."""
         table = self._context.table(object_name)
         return records.find(self._database, table, "r.salesforce_id = ?", [salesforce_id])
+
+    def address_of(self, object_name: str, row: Row) -> str:
+        """What a row is recognised by, in the form in which two are the same; empty for none."""
+        match_on = self._context.table(object_name).object_map.match_on
+        return match_key(str(row.local.values.get(match_on) or ""))
 
     def successor(
         self, object_name: str, salesforce_id: SalesforceId

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import FieldMap, ObjectMap
 from sfsync.model.merges import Merge
 from sfsync.model.record import Value, Values
@@ -12,7 +13,7 @@ from sfsync.model.record import Value, Values
 def taken_over(staying: Values, going: Values, object_map: ObjectMap) -> dict[str, Value]:
     """The values that the row which stays gets: whatever the other one says, as edits made here.
 
-    What both counted adds up, the later time stands, and one opt-out is enough. A blank says nothing.
+    What both counted adds up, the later time stands, and one box that is ticked is enough. A blank says nothing.
 
     >>> from sfsync.model.objects import OBJECTS
     >>> fields = (FieldMap("Email", "email"), FieldMap("Phone", "phone"), FieldMap("Title", "title"))
@@ -36,7 +37,8 @@ def _differences(
 
 
 def _combined(field: FieldMap, is_opt_out: bool, staying: Value, going: Value) -> Value:
-    if is_opt_out or field.merge is Merge.STICKY_TRUE:
+    if is_opt_out or field.type is FieldType.BOOLEAN:
+        # nobody says false by leaving a box of a new row alone
         return 1 if staying or going else staying
     if field.merge is Merge.COUNTER:
         return _number(staying) + _number(going)
