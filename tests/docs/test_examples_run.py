@@ -132,6 +132,8 @@ def disagree(workspace: Workspace) -> None:
             "INSERT INTO contacts (email, last_name) VALUES (?, 'Refused')", f"no address {name}"
         )
     assert workspace.run_in_process("sync").code == 3
+    workspace.sql("INSERT INTO contacts (email, last_name) VALUES ('bob@example.com', 'Twin')")
+    assert workspace.run_in_process("sync").code == 3
     workspace.sql("UPDATE contacts SET phone = '+1 555 0100' WHERE email = 'bob@example.com'")
 
 
