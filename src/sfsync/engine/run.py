@@ -194,7 +194,10 @@ class Run:
         kept_back = [
             field.column
             for field in wanted.fields
-            if field.pushes and field.column not in may_be_sent
+            if field.pushes
+            and field.column not in may_be_sent
+            # a standard field is only ever hidden; a custom one that is not there may never come
+            and (not field.remote.endswith("__c") or field.column in narrowed.by_column)
         ]
         opt_outs = [column for column in wanted.opt_out if column in kept_back]
         if opt_outs and self.mirror.consent.lacks_opt_out(name, opt_outs):

@@ -330,9 +330,10 @@ class Consent:
         """
         count, first = 0, list[str]()
         for name, columns in opt_out.items():
-            if name not in self._context.tables:
+            table = self._context.tables.get(name)
+            if table is None or not table.object_map.kind.is_people:
                 continue
-            for salesforce_id in self._due(self._context.tables[name], columns, up_to):
+            for salesforce_id in self._due(table, columns, up_to):
                 count += 1
                 if len(first) < NAMED:
                     first.append(f"{name} {salesforce_id}")
@@ -363,9 +364,9 @@ class Consent:
 
     def lacks_opt_out(self, object_name: str, columns: Sequence[str]) -> bool:
         """Whether any person who opted out has a live row that does not say so in one of these columns."""
-        if not columns:
-            return False
         table = self._context.table(object_name)
+        if not columns or not table.object_map.kind.is_people:
+            return False
         found = self._database.value(
             f"SELECT 1 {self._opted_out_rows(table)} AND ({_lacking('r', columns)}) LIMIT 1"
         )
