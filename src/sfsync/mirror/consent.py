@@ -343,7 +343,8 @@ class Consent:
         if columns:
             sql = (
                 f"SELECT r.salesforce_id FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
-                f" WHERE r.salesforce_id IS NOT NULL AND ({_unsaid(columns)})"
+                " WHERE r.salesforce_id IS NOT NULL AND r.deleted_at IS NULL"
+                f" AND ({_unsaid(columns)})"
                 " AND b._edit <= coalesce(?, b._edit)"
                 f" AND NOT {quarantine.is_out_of_sight(table)} ORDER BY b.id"
             )

@@ -15,9 +15,8 @@ def taken_over(staying: Values, going: Values, object_map: ObjectMap) -> dict[st
 
     What both counted adds up, the later time stands, and one box that is ticked is enough. A blank says nothing.
 
-    >>> from sfsync.model.objects import OBJECTS
     >>> fields = (FieldMap("Email", "email"), FieldMap("Phone", "phone"), FieldMap("Title", "title"))
-    >>> contact = ObjectMap("contact", "contacts", "Contact", fields, match_on="email")
+    >>> contact = ObjectMap("contact", "contacts", "Contact", "email", fields)
     >>> taken_over({"email": "a@x", "phone": "1"}, {"email": "A@x", "phone": "2", "title": None}, contact)
     {'phone': '2'}
     """
