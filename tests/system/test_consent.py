@@ -160,14 +160,19 @@ def a_shared_mailbox(it: Case) -> Stages:
 
 
 # -- deleted people --------------------------------------------------------------------------------
-@case
-def deleted_and_typed_anew(it: Case) -> Stages:
-    old = it.record()
+def opted_out_and_deleted(it: Case, record: str) -> Stages:
+    """How a person ends who has opted out."""
     yield
     it.happens()
     yield
-    it.workspace.local("delete", id=old)
+    it.workspace.local("delete", id=record)
     yield
+
+
+@case
+def deleted_and_typed_anew(it: Case) -> Stages:
+    old = it.record()
+    yield from opted_out_and_deleted(it, old)
     it.out = [it.record(), it.record(OTHER[it.kind])]
     yield
 
@@ -175,11 +180,7 @@ def deleted_and_typed_anew(it: Case) -> Stages:
 @case
 def deleted_and_imported_anew(it: Case) -> Stages:
     old = it.record()
-    yield
-    it.happens()
-    yield
-    it.workspace.local("delete", id=old)
-    yield
+    yield from opted_out_and_deleted(it, old)
     it.imported(OTHER[it.kind], company="Ice")
     yield
     it.out = it.live()
@@ -188,11 +189,7 @@ def deleted_and_imported_anew(it: Case) -> Stages:
 @case
 def deleted_and_opened_late(it: Case) -> Stages:
     old = it.record()
-    yield
-    it.happens()
-    yield
-    it.workspace.local("delete", id=old)
-    yield
+    yield from opted_out_and_deleted(it, old)
     it.happens("email_opened")
     yield
     assert it.live() == []  # nobody is made anew

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,13 +44,14 @@ def status(
     from sfsync.cli.since import parse_when
     from sfsync.cli.stored_login import TOKEN_STORE, login_facts
     from sfsync.cli.wiring import configuration, open_mirror
+    from sfsync.planning.consent import sent_opt_outs
 
     config = configuration(cli)
     oldest = parse_when(max_age, local_now()) if max_age else ""
     with open_mirror(config) as mirror:
         sendable = _sendable(config, mirror)
         state = mirror.diagnostics.status(sendable)
-        state["consent_due"] = mirror.consent.due(_sent_opt_outs(config, sendable)).count
+        state["consent_due"] = mirror.consent.due(sent_opt_outs(config.mapping, sendable)).count
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
         state["mirror"] = str(mirror.path)
         warnings: list[str] = []
@@ -102,18 +103,6 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
     if state.get("login_renewed_at"):
         console.print(login_sentence(state))
     console.print(f"mirror: {state['mirror']}", soft_wrap=True)
-
-
-def _sent_opt_outs(config: Config, sendable: Sequence[ObjectMap]) -> dict[str, list[str]]:
-    """The opt-outs that the configuration sends and the org has, by object."""
-    mapping = config.mapping
-    return {
-        each.name: [
-            column for column in each.opt_out if mapping.objects[each.name].by_column[column].pushes
-        ]
-        for each in sendable
-        if mapping.rules_for(each.name).pushes
-    }
 
 
 def _sendable(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:

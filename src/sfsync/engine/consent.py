@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sfsync.engine.run import Run
 from sfsync.failpoints import reach
+from sfsync.planning.consent import sent_opt_outs
 
 
 def note_due(run: Run, up_to: int) -> None:
@@ -18,20 +19,8 @@ def note_due(run: Run, up_to: int) -> None:
     """
     if run.dry_run:
         return
-    run.report.consent_due = run.mirror.consent.due(
-        {
-            name: _sent_opt_outs(run, name)
-            for name in run.usable.objects
-            if run.usable.rules_for(name).pushes
-        },
-        up_to=up_to,
-    )
-
-
-def _sent_opt_outs(run: Run, name: str) -> list[str]:
-    """The opt-outs that the configuration sends and this org has, whether or not this user may write them."""
-    configured = run.mapping.objects[name].by_column
-    return [column for column in run.usable.objects[name].opt_out if configured[column].pushes]
+    opt_outs = sent_opt_outs(run.mapping, run.usable.objects.values())
+    run.report.consent_due = run.mirror.consent.due(opt_outs, up_to=up_to)
 
 
 def settle_consent(run: Run) -> None:

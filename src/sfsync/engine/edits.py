@@ -25,7 +25,7 @@ from sfsync.model.address import match_key, spelled, spellings
 from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
 from sfsync.model.field_types import canonical
 from sfsync.model.mapping import ObjectMap
-from sfsync.model.outcome import ObjectReport
+from sfsync.model.outcome import NOT_FOUND, ObjectReport
 from sfsync.model.record import (
     MISSING,
     Local,
@@ -48,7 +48,6 @@ ROWS_PER_TRANSACTION = 500
 SEVERAL_MATCHES = "SEVERAL_MATCHES"
 SAME_PERSON = "SAME_PERSON"
 UNREADABLE = "UNREADABLE_VALUE"
-NOT_FOUND = "NOT_FOUND"
 _OUT_OF_SIGHT = "the record is not found in Salesforce: purged, or no longer visible to this user"
 _CORRECT_THE_ROW = "Correct the row, or merge the two, then `sfsync retry`."
 _MERGE_THE_TWO = "`sfsync quarantine --merge ID` gives all that the first says to the second; or give it its own address."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,25 +26,23 @@ class AddressLookup:
 
     def live(self, keys: Sequence[str]) -> dict[str, list[Person]]:
         """The live rows with these addresses, in the mapping's order of objects, oldest first."""
-        return self._rows(keys, "r.deleted_at IS NULL")
+        return self._rows(keys, lambda _: "r.deleted_at IS NULL")
 
     def deleted(self, keys: Sequence[str]) -> dict[str, list[Person]]:
         """The soft-deleted rows that have these addresses, and whose record has no survivor."""
-        ended = (
-            "r.deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM _successors AS l"
-            " WHERE l.object = :object AND l.salesforce_id = r.salesforce_id)"
-        )
-        found = self._rows(keys, ended)
+        found = self._rows(keys, _ended)
         return {key: [replace(one, deleted=True) for one in rows] for key, rows in found.items()}
 
-    def _rows(self, keys: Sequence[str], where: str) -> dict[str, list[Person]]:
+    def _rows(
+        self, keys: Sequence[str], where: Callable[[MappedTable], str]
+    ) -> dict[str, list[Person]]:
         found: dict[str, list[Person]] = {}
         for table in self._context.people_tables:
             for some in chunks(spelled(keys)):
                 rows = self._database.rows(
                     f"SELECT {table.match('r')} AS key, r.id, r.salesforce_id, {table.listed('r')}"
                     f" FROM {table.name} AS r WHERE {table.match('r')} IN ({marks(some)})"
-                    f" AND {where.replace(':object', literal_of(table.object))} ORDER BY r.id",
+                    f" AND {where(table)} ORDER BY r.id",
                     some,
                 )
                 for key, *person in rows:
@@ -119,9 +117,12 @@ SELECT object, salesforce_id FROM trail ORDER BY steps DESC LIMIT 1
 """
 
 
-def literal_of(text: str) -> str:
-    """A text as SQL."""
-    return f"'{literal(text)}'"
+def _ended(table: MappedTable) -> str:
+    """SQL over ``r``: a row that was deleted, and whose record has no survivor."""
+    return (
+        "r.deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM _successors AS l"
+        f" WHERE l.object = '{literal(table.object)}' AND l.salesforce_id = r.salesforce_id)"
+    )
 
 
 def _person(table: MappedTable, row: Sequence[Any]) -> Person:

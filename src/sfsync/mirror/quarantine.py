@@ -14,6 +14,7 @@ from typing import Any
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, literal
 from sfsync.mirror.tables import MappedTable
+from sfsync.model.outcome import NOT_FOUND
 from sfsync.model.record import LocalId, Value
 
 RECORD = "record"
@@ -65,7 +66,6 @@ HINTS = {
     "OPERATION_WITH_INACTIVE_USER_EXCEPTION": "The record's owner is inactive: ask an admin to reassign it.",
     "INACTIVE_OWNER_OR_USER": "The record's owner is inactive: ask an admin to reassign it.",
 }
-NOT_FOUND = "NOT_FOUND"
 DEFAULT_HINT = "Correct the row in the mirror, or the org, then `sfsync retry`."
 
 

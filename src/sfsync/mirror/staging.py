@@ -81,17 +81,7 @@ class SqliteStage:
 
     def unstaged_ids(self) -> Iterator[SalesforceId]:
         """Salesforce Ids of live rows that no staged record is for, in a steady order."""
-        after = ""
-        while page := self._database.rows(
-            f"SELECT r.salesforce_id FROM {self._table.name} AS r"
-            " WHERE r.salesforce_id > ? AND r.deleted_at IS NULL"
-            f" AND NOT EXISTS (SELECT 1 FROM {self._staged.name} AS s"
-            " WHERE s.salesforce_id = r.salesforce_id)"
-            " ORDER BY r.salesforce_id LIMIT ?",
-            [after, PAGE],
-        ):
-            yield from (SalesforceId(found[0]) for found in page)
-            after = page[-1][0]
+        return self._unstaged(f"{self._table.name} AS r", "r.deleted_at IS NULL")
 
     def revived_ids(self) -> Iterator[SalesforceId]:
         """Salesforce Ids of rows that are live again here and that no staged record is for."""
@@ -105,10 +95,14 @@ class SqliteStage:
         return self._unstaged_edits(bases.is_overruled(self._table))
 
     def _unstaged_edits(self, where: str) -> Iterator[SalesforceId]:
-        table, after = self._table, ""
+        table = self._table
+        return self._unstaged(f"{table.base} AS b JOIN {table.name} AS r ON r.id = b.id", where)
+
+    def _unstaged(self, source: str, where: str) -> Iterator[SalesforceId]:
+        """Salesforce Ids of rows ``r`` of a source that no staged record is for, in a steady order."""
+        after = ""
         while page := self._database.rows(
-            f"SELECT r.salesforce_id FROM {table.base} AS b JOIN {table.name} AS r ON r.id = b.id"
-            f" WHERE r.salesforce_id > ? AND {where}"
+            f"SELECT r.salesforce_id FROM {source} WHERE r.salesforce_id > ? AND {where}"
             f" AND NOT EXISTS (SELECT 1 FROM {self._staged.name} AS s"
             " WHERE s.salesforce_id = r.salesforce_id)"
             " ORDER BY r.salesforce_id LIMIT ?",

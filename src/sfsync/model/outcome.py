@@ -65,6 +65,9 @@ class Unknown:
     message: str
 
 
+NOT_FOUND = "NOT_FOUND"
+"""The code of a row whose record the org does not return."""
+
 RECORD_CHANGED = "MOVED"
 """The code of a ``Deferred`` update whose record was changed, or deleted, since it was read."""
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sfsync.model.consent import ConsentState, Standing, Statement
+from sfsync.model.mapping import ObjectMap, SyncMapping
 
 
 def standing(statements: Iterable[Statement]) -> Standing | None:
@@ -99,3 +100,20 @@ def is_opted_out(holdings: Sequence[Holding], statements: Iterable[Statement]) -
         if reaches(held, holding):
             found.append(held)
     return min(found, key=lambda one: one.since, default=None)
+
+
+def sent_opt_outs(configured: SyncMapping, usable: Iterable[ObjectMap]) -> dict[str, list[str]]:
+    """By object, the opt-outs that the configuration sends and this org has, whoever may write them there.
+
+    Args:
+        usable: the objects, narrowed to what the org has.
+    """
+    return {
+        each.name: [
+            column
+            for column in each.opt_out
+            if configured.objects[each.name].by_column[column].pushes
+        ]
+        for each in usable
+        if configured.rules_for(each.name).pushes
+    }
