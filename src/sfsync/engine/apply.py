@@ -21,19 +21,22 @@ from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
 from sfsync.engine.send import Sender
 from sfsync.engine.survivors import commit_with_survivors
+from sfsync.errors import InputError
 from sfsync.model.address import match_key, spelled
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.mapping import ObjectMap, RecordEvent
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import Row, SalesforceId, Triple
 from sfsync.planning.drift import Drift, drifts, is_carried_out
-from sfsync.planning.planfile import Planned
+from sfsync.planning.plan_check import differs, forbidden
+from sfsync.planning.planfile import FIRST_RECORD_LINE, Planned
 from sfsync.planning.safety import OrgWrites
 
 MAX_LISTED_FIELDS = 1_000
 """So many changed fields are listed one by one; of more, their number."""
 
 _CHANGED_MEANWHILE = "it moved since the plan was made"
+_OTHERWISE = "a sync would decide otherwise now"
 _NO_ID = SalesforceId("")
 
 
@@ -90,7 +93,8 @@ def apply(run: Run, planned: Callable[[], Iterator[Planned]]) -> Applied:
 
     Raises:
         UnsafePlan: it would delete, blank or change too much; nothing was applied.
-        InputError: the plan cannot be read; nothing was applied.
+        InputError: the plan cannot be read, or wants what the configuration does not allow; nothing
+            was applied.
     """
     run.refuse_if_paused()
     writes = _guard(run, planned())
@@ -110,13 +114,18 @@ def apply(run: Run, planned: Callable[[], Iterator[Planned]]) -> Applied:
 
 
 def _guard(run: Run, planned: Iterator[Planned]) -> dict[str, OrgWrites]:
-    """Read the whole plan, and stop where it takes away too much.
+    """Read the whole plan, and stop where it does what it may not, or takes away too much.
 
     Returns:
         The writes to the org, by object.
     """
     writes: dict[str, OrgWrites] = {}
-    for _, plan in planned:
+    for line, (triple, plan) in enumerate(planned, start=FIRST_RECORD_LINE):
+        if reason := forbidden(triple, plan, run.usable):
+            raise InputError(
+                f"line {line} of the plan ({plan.object} {plan.salesforce_id or plan.local_id}): {reason}",
+                hint="A plan does nothing that a sync would not do. Make it anew with `sfsync diff --out`.",
+            )
         writes.setdefault(plan.object, OrgWrites()).add(plan)
     for name, each in writes.items():
         run.brake(name, each.damage, each.updates)
@@ -143,6 +152,8 @@ def _still_standing(
             applied.skipped += 1
             continue
         changes = drifts(each.triple, plan, each.row, record)
+        if not changes and differs(plan, each.row, record, run.usable):
+            changes = (_other_decision(plan),)
         if not changes and each.new_address(object_map) in taken:
             changes = (_record_drift(plan, None, "none", "present"),)
         if not changes:
@@ -158,6 +169,13 @@ def _record_drift(
 ) -> Drift:
     """What became of a plan's record as a whole."""
     return Drift(plan.object, plan.local_id, salesforce_id, "salesforce", "record", was, now)
+
+
+def _other_decision(plan: RowPlan) -> Drift:
+    """Row and record are as they were, and what was agreed on or is known of the person is not."""
+    return Drift(
+        plan.object, plan.local_id, plan.salesforce_id, "plan", "decision", None, _OTHERWISE
+    )
 
 
 def _row(run: Run, object_map: ObjectMap, plan: RowPlan) -> Row | None:

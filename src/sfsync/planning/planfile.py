@@ -20,6 +20,8 @@ from sfsync.model.plan_json import full_plan_to_json, plan_from_json
 from sfsync.model.record import Local, LocalId, Remote, RemoteState, SalesforceId, Triple
 
 SCHEMA = "sfsync-plan/1"
+FIRST_RECORD_LINE = 2
+"""The line of the first record; each record has a line."""
 _RECORDS = '"records": ['
 _HINT = "Make it anew with `sfsync diff --out`."
 
@@ -109,7 +111,7 @@ def _record(line: str, before: str, place: str) -> tuple[str, Planned]:
     try:
         stored = json.loads(text)
         return check, (_triple(stored), plan_from_json(stored))
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise InputError(f"{place}: this record cannot be read", hint=_HINT) from None
 
 

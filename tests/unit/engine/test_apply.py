@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from sfsync.engine.apply import Applied, apply
 from sfsync.engine.diff import Cost, differences
 from sfsync.engine.run import Run
 from sfsync.errors import InputError, UnsafePlan
+from sfsync.model.change import LocalAction, OrgAction
+from sfsync.model.mapping import Direction, RecordEvent
 from sfsync.planning.planfile import Header, Planned, lines, records
-from tests.sides import MAPPING, Sides, without_keys
+from tests.sides import MAPPING, Sides, with_object, without_keys
 
 HEADER = Header("org", "mirror", "mapping", "2026-01-20T10:00:00Z")
 PEOPLE = 4
@@ -261,3 +264,96 @@ def test_a_person_in_doubt_is_nowhere_made_again(
     assert len(sides.org.live("Contact")) == 1
     assert len(sides.look("SELECT id FROM contacts")) == 1
     sides.close()
+
+
+# -- plans that nobody made ------------------------------------------------------------------------
+def forged(plan: list[str], **changes: Any) -> list[str]:
+    """A plan with a valid check, whose first record says something else."""
+    (triple, first), *others = records(plan, "plan.json")
+    return list(lines(HEADER, [(triple, replace(first, **changes)), *others]))
+
+
+FORBIDDEN = {
+    "deletes, and on_local_delete is keep": (
+        {"org_action": OrgAction.DELETE, "to_org": {}, "local_action": LocalAction.NONE},
+        "on_local_delete is keep",
+    ),
+    "an unmapped column for Salesforce": (
+        {"to_org": {"phone": "2", "salary": "1"}},
+        "the mapping has no column salary",
+    ),
+    "an unmapped column for the mirror": (
+        {"to_local": {"id": 7}, "local_action": LocalAction.UPDATE},
+        "the mapping has no column id",
+    ),
+    "a column that is only pulled": ({"to_org": {"city": "Oslo"}}, "does not send city"),
+    "an object that is not mapped": ({"object": "case"}, "no object 'case'"),
+    "a record that is there is created": (
+        {"org_action": OrgAction.CREATE},
+        "it creates a record that is there",
+    ),
+    "a value of another type": ({"to_org": {"score": "many"}}, "score"),
+    "a value that is none": ({"to_org": {"phone": {"a": 1}}}, "phone"),
+    "a deletion here": (
+        {"local_action": LocalAction.SOFT_DELETE, "org_action": OrgAction.NONE, "to_org": {}},
+        "do not delete",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), FORBIDDEN.values(), ids=FORBIDDEN)
+def test_a_plan_that_the_configuration_does_not_allow_does_nothing(
+    changes: dict[str, Any], reason: str, sides: Sides
+) -> None:
+    made = [
+        sides.org.create("Contact", LastName=f"P{at}", Email=f"p{at}@x.example", Phone="1")
+        for at in range(3)
+    ]
+    rules = replace(
+        MAPPING.rules["contact"],
+        records=tuple(
+            each for each in MAPPING.rules["contact"].records if each.on is not RecordEvent.DELETED
+        ),
+    )
+    fields = [
+        replace(each, direction=Direction.PULL) if each.column == "city" else each
+        for each in MAPPING.objects["contact"].fields
+    ]
+    mapping = with_object(MAPPING, "contact", fields=tuple(fields))
+    sides.reopen(replace(mapping, rules={**mapping.rules, "contact": rules}))
+    sides.pull()
+    sides.edit("UPDATE contacts SET phone = '2'")
+    before = both(sides)
+    plan = planned(sides)
+    with pytest.raises(InputError, match="line 2 of the plan") as refused:
+        carried_out(sides, forged(plan, **changes))
+    assert reason in str(refused.value)
+    assert both(sides) == before
+    assert carried_out(sides, plan).moved == 0
+    assert [sides.remote(each, "Phone") for each in made] == ["2", "2", "2"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"to_org": {"phone": "3"}},
+        {"to_org": {"phone": "2", "city": "Oslo"}},
+        {"to_org": {"opted_out": 0}},
+        {"to_local": {"phone": "1"}, "local_action": LocalAction.UPDATE, "to_org": {}},
+        {"new_base": {"phone": "0"}},
+    ],
+    ids=str,
+)
+def test_what_a_sync_would_decide_otherwise_is_left_and_told(
+    changes: dict[str, Any], sides: Sides
+) -> None:
+    made = sides.org.create(
+        "Contact", LastName="P", Email="p@x.example", Phone="1", HasOptedOutOfEmail=True
+    )
+    sides.sync()
+    sides.edit("UPDATE contacts SET phone = '2'")
+    before = both(sides)
+    done = carried_out(sides, forged(planned(sides), **changes))
+    assert (done.moved, [each.side for each in done.fields]) == (1, ["plan"])
+    assert both(sides) == before
+    assert sides.remote(made, "HasOptedOutOfEmail") is True
