@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -14,8 +14,8 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import Objects
+from sfsync.cli.output_file import output_file
 from sfsync.cli.text import counted
-from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,27 +124,11 @@ def saved_in(
 
     mirror, mapping = session.mirror, session.config.mapping
     header = Header(session.org_id, mirror.state.mirror_key, mapping.fingerprint, now())
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with _private_file(part) as file:
-            plans = _written(file, header, planned)
-            yield plans
-            for _ in plans:  # those that the block did not take
-                pass
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _private_file(path: Path) -> Iterator[TextIO]:
-    """A new file that only this user may read: a plan holds people's data."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123
-        os.fchmod(file.fileno(), 0o600)  # where it was there already, with another mode
-        yield file
+    with output_file(path) as raw, TextIOWrapper(raw, encoding="utf-8") as file:
+        plans = _written(file, header, planned)
+        yield plans
+        for _ in plans:  # those that the block did not take
+            pass
 
 
 def _written(file: TextIO, header: Header, planned: Iterator[Planned]) -> Iterator[Planned]:

@@ -11,6 +11,7 @@ import typer
 
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
+from sfsync.cli.output_file import output_file
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,10 +81,13 @@ def _with_value(text: str, key: str, value: str) -> str:
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:
-    # O_EXCL: a file that another program has made since we looked is not overwritten either
-    how = os.O_TRUNC if overwrite else os.O_EXCL
+    if overwrite:
+        with output_file(path) as existing:
+            existing.write(text.encode())
+        return
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
+        # O_EXCL: a file that another program has made since we looked is not overwritten either
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sfsync.cli.answer import Answer
 from sfsync.cli.org_setup import show_by_hand
+from sfsync.cli.output_file import output_file
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def _changed(files: Mapping[Path, bytes], *, replace: bool) -> list[Path]:
 def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    with output_file(path, mode=0o644) as file:
+        file.write(content)

@@ -11,6 +11,7 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
+from sfsync.cli.output_file import output_file
 from sfsync.cli.profile_list import profile_names
 from sfsync.errors import UsageError
 
@@ -86,9 +87,8 @@ def write_choice(file: Path, name: str) -> None:
         if not name:
             file.unlink(missing_ok=True)
             return
-        new = file.with_name(f"{file.name}.new")
-        new.write_text(name + "\n", encoding="utf-8")
-        new.replace(file)
+        with output_file(file) as chosen:
+            chosen.write(f"{name}\n".encode())
     except OSError as error:
         raise UsageError(
             f"{file} cannot be written: {error.strerror}", hint="Set SFSYNC_PROFILE instead."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfsync.cli.invocation import Cli
+from sfsync.cli.output_file import output_file
 from sfsync.errors import SfsyncError, UsageError
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ def _install(cli: Cli, job: Job, plan: Plan, *, dry_run: bool) -> bool:
         return bool(stale)
     for path, text in stale.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
+        with output_file(path, mode=0o644) as file:
+            file.write(text.encode())
     try:
         for words in plan.start:
             _run(*words)
