@@ -13,7 +13,7 @@ CORE := src/sfsync/mapping/*,src/sfsync/planning/*,src/sfsync/engine/*,src/sfsyn
 SCHEDULES ?= 2000
 JOBS ?= 2
 
-.PHONY: help venv lock format lint types layers docs html man docs-check test long faults coverage crash chaos mutants check guard measured demo
+.PHONY: help venv lock format lint types layers docs html man docs-check test long faults coverage audit sbom crash chaos mutants check guard measured demo
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,13 @@ coverage:  ## the tests, and how much of the code they run, branch by branch
 	$(PY) -m coverage erase
 	$(PY) -m pytest $(COVERAGE)
 	$(PY) -m coverage report --include='$(CORE)' --fail-under=$(FLOOR)
+
+audit: sbom  ## known vulnerabilities of what is locked, where an index of them answers
+	$(PY) .ci/audit.py requirements.txt requirements-dev.txt
+
+sbom:  ## what sfsync is made of, by the lock, as CycloneDX: dist/sbom.cdx.json
+	mkdir -p dist
+	.venv/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --mc-type application --output-reproducible --validate -o dist/sbom.cdx.json
 
 crash:  ## killed at every place there is, a commit or a call at a time: many minutes
 	$(PY) -m pytest tests/crash -m "crash or not crash" --dist=loadgroup --timeout=3600

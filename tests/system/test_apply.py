@@ -1,7 +1,9 @@
 """diff --out and apply: a plan is kept, and carried out as it stands or not at all."""
 
 import json
+import os
 import stat
+import threading
 
 import pytest
 
@@ -140,3 +142,26 @@ def test_a_plan_for_another_mapping_is_refused_and_pause_holds(kept):
     assert ran.code == 2
     assert "another mapping" in ran.err
     assert workspace.run("apply", "nothing.json").code == 2
+
+
+def test_a_plan_is_written_to_a_stream_and_no_command_follows_a_planted_link(workspace):
+    fifo, victim = workspace.folder / "fifo", workspace.folder / "victim"
+    os.mkfifo(fifo)
+    got = []
+    reader = threading.Thread(target=lambda: got.append(fifo.read_text()))
+    reader.start()
+    assert workspace.run("diff", "--out", str(fifo)).code == 0
+    reader.join(10)
+    assert json.loads(got[0])["schema"] == "sfsync-plan/1"
+    assert fifo.is_fifo()
+    victim.write_text("mine")
+    for words in (
+        ("diff", "--out", "link"),
+        ("init", "-c", "link", "--force"),
+        ("org", "setup", "--package", "link", "--yes"),
+    ):
+        (workspace.folder / "link").unlink(missing_ok=True)
+        (workspace.folder / "link").symlink_to(victim)
+        ran = workspace.run(*words)
+        assert (ran.code, victim.read_text()) == (2, "mine"), ran.err
+        assert "symbolic link" in ran.err
