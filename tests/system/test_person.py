@@ -228,3 +228,23 @@ def test_an_opt_out_has_to_reach_salesforce_first(new_workspace):
     assert workspace.run("purge", email).code == 2
     workspace.do_in_process("pause")
     assert workspace.run("purge", email, "--yes").code == 7
+
+
+@pytest.mark.parametrize(
+    ("sobject", "table", "required"),
+    [("Contact", "contacts", {}), ("Lead", "leads", {"Company": "Ice"})],
+)
+def test_an_address_that_was_changed_here_is_forgotten_too(new_workspace, sobject, table, required):
+    before, after = "before@example.com", "after@example.com"
+    person = (sobject, {"LastName": "Ada", "Email": before, **required})
+    workspace = new_workspace(contacts=0, leads=0, people=[person])
+    workspace.sql(f"UPDATE {table} SET email = ?, last_name = ?", after, "x" * 100)
+    assert workspace.run_in_process("push", "--json").code == 3  # the name is too long
+    workspace.push_events_in_process(event("email_opened", before, "evt-1"), expect=3)
+    found = workspace.do_in_process("explain", before)["rows"]
+    assert [row["salesforce_id"] for row in found] == workspace.people(sobject)
+    workspace.do("purge", after, "--yes")
+    kept = b"".join(path.read_bytes() for path in workspace.folder.iterdir() if path.is_file())
+    assert (before.encode() in kept, after.encode() in kept) == (False, False)
+    workspace.push_events_in_process(event("email_replied", before, "evt-2"))
+    assert len(workspace.people("Contact")) + len(workspace.people("Lead")) == 1

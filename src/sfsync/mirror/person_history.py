@@ -144,17 +144,19 @@ def _kin(
 
 
 def addresses(database: Database, persons: Sequence[Person]) -> list[str]:
-    """Match keys of these people, present and former."""
+    """Match keys of these people, present and former: all that ``people`` finds them by."""
     keys = []
     for table, local_id in persons:
         if not table.object_map.kind.is_people:
             continue  # what recognises an account is no address, whatever it looks like
         keys += database.rows(
             f"SELECT {table.match()} FROM {table.name} WHERE id = ?1 AND {table.match()} <> ''"
-            " UNION SELECT match_key FROM _former_addresses WHERE object = ?2 AND person_id = ?1",
-            [local_id, table.object],
+            " UNION SELECT match_key FROM _former_addresses WHERE object = ?2 AND person_id = ?1"
+            " UNION SELECT lower(trim(json_extract(before, ?3))) FROM _outbox"
+            " WHERE object = ?2 AND person_id = ?1 AND state = 'accepted' AND instr(before, '@')",
+            [local_id, table.object, f'$."{table.object_map.match_on}"'],
         )
-    return [str(key) for (key,) in keys]
+    return [str(key) for (key,) in keys if key]
 
 
 def _events(database: Database, persons: Sequence[Person], keys: set[str]) -> list[dict[str, Any]]:
