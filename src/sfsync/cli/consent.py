@@ -129,7 +129,6 @@ def _refuse_earlier(mirror: SqliteMirror, address: str, since: str) -> None:
 def _show(console: Console, told: Mapping[str, Any]) -> None:
     from rich.text import Text
 
-    from sfsync.cli.layout import rows_table
     from sfsync.cli.text import one_line
 
     since = f" since {told['since']}" if told["since"] else ""
@@ -140,7 +139,11 @@ def _show(console: Console, told: Mapping[str, Any]) -> None:
         waits = ", waits to be sent" if row["waits"] else ""
         ended = f", deleted {row['deleted_at']}" if row["deleted_at"] else ""
         console.print(Text(one_line(f"  {name}: {here}{waits}{ended}")))
-    if told["statements"]:
-        console.print(
-            rows_table(told["statements"], ["since", "state", "source", "reason", "address_key"])
-        )
+    for said in told["statements"]:
+        console.print(Text(one_line(statement_line(said))))
+
+
+def statement_line(said: Mapping[str, Any]) -> str:
+    """What was said of consent, when, and from where: one line for people."""
+    words = f"{said['since']}  consent: {said['state'].replace('_', ' ')} ({said['source']})"
+    return f"{words} {said['reason']}, for {said['address_key']}".replace(" ,", ",")

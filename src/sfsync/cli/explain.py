@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sfsync.cli.answer import Answer
+from sfsync.cli.consent import statement_line
 from sfsync.cli.invocation import Cli
 from sfsync.cli.text import one_line
 
@@ -61,8 +62,7 @@ def _show(console: Console, person: Mapping[str, Any]) -> None:
     for row in person["rows"]:
         _show_row(console, row)
     for said in person["consent"]:
-        words = f"{said['since']}  consent: {said['state'].replace('_', ' ')} ({said['source']})"
-        console.print(Text(one_line(f"{words} {said['reason']}".rstrip())))
+        console.print(Text(one_line(statement_line(said))))
     for entry in person["timeline"]:
         console.print(Text(one_line(f"{entry['at']}  {entry['what']}: {entry['detail']}")))
         if entry["run_id"]:
