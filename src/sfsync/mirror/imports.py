@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sfsync.mirror import provenance, records
+from sfsync.mirror.address_lookup import marks
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.purged_people import PurgedPeople
@@ -91,8 +92,8 @@ def _recognised(database: Database, table: MappedTable, values: Values) -> Seque
     """The oldest live row of this person: its id, and its values of the record's columns."""
     key, columns = _key(table, values), list(values)
     # a domain in Unicode and in its xn-- form is one
-    forms = list[Value](spellings(key))
-    where, parameters = f"{table.match()} IN ({', '.join('?' * len(forms))})", forms
+    forms = spellings(key)
+    where, parameters = f"{table.match()} IN ({marks(forms)})", list[Value](forms)
     if not key:
         # nothing to recognise the person by: the very same record again is no second person
         same = " AND ".join(f"{quoted(name)} IS ?" for name in columns) or "0"

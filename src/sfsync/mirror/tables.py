@@ -87,7 +87,7 @@ class MappedTable:
         return quoted(f"_{self.object_map.table}_unlinked")
 
     def match(self, alias: str = "") -> str:
-        """The match key of a row, as SQL: the same as ``model.event.match_key``.
+        """The match key of a row, as SQL: the same as ``model.address.match_key``.
 
         Trap: it has an index, but being an expression no affinity. Compared with a column of texts
         SQLite does not use that index and walks the whole table, for each address anew; compared

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import idna
-
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -54,6 +52,8 @@ def spellings(key: str) -> tuple[str, ...]:
     local, at, domain = key.rpartition("@")
     if not at or "xn--" not in domain:
         return (key,)
+    import idna  # its tables take longer to load than most commands need, and few addresses need them
+
     try:
         readable = idna.decode(domain)
     except idna.IDNAError:
@@ -82,6 +82,8 @@ def spelled(keys: Iterable[str]) -> list[str]:
 
 def _as_it_travels(domain: str) -> str:
     """The domain in its ASCII form; as it stands where it has none."""
+    import idna
+
     try:
         return idna.encode(domain, uts46=True).decode("ascii")
     except idna.IDNAError:
