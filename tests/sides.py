@@ -83,6 +83,7 @@ class Sides:
     now: datetime = datetime(2026, 1, 20, 10, tzinfo=UTC)
     reports: list[RunReport] = field(default_factory=list)
     _mirror: SqliteMirror | None = None
+    _other_tool: sqlite3.Connection | None = None
 
     @property
     def mirror(self) -> SqliteMirror:
@@ -102,6 +103,9 @@ class Sides:
         if self._mirror is not None:
             self._mirror.close()
             self._mirror = None
+        if self._other_tool is not None:
+            self._other_tool.close()
+            self._other_tool = None
 
     def pass_time(self, seconds: float = 60) -> None:
         """Time goes by on both sides."""
@@ -193,8 +197,9 @@ class Sides:
     def look(self, sql: str, *parameters: Any) -> list[Any]:
         """Every row of a query, by another tool."""
         _ = self.mirror
-        with self.foreign() as connection:
-            return connection.execute(sql, parameters).fetchall()
+        if self._other_tool is None:
+            self._other_tool = sqlite3.connect(self.path, timeout=1, isolation_level=None)
+        return self._other_tool.execute(sql, parameters).fetchall()
 
     def one(self, sql: str, *parameters: Any) -> Any:
         """The one row there is; its one column."""

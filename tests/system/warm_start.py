@@ -21,10 +21,16 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import NoReturn
 
 import typer.main
 
+# What a command loads in the middle of its work, because not every command needs it.
+LOADED_WHEN_NEEDED = (
+    "encodings.utf_8_sig", "idna", "keyring", "platformdirs", "pydantic.type_adapter", "rich.console",
+    "rich.progress", "rich.table", "simple_salesforce",
+)  # fmt: skip
 CLIENT = str(Path(__file__).with_name("warm_client.py"))
 
 
@@ -81,8 +87,21 @@ def load() -> None:
     for module in pkgutil.walk_packages(sfsync.__path__, "sfsync."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for module in LOADED_WHEN_NEEDED:
+        importlib.import_module(module)
     typer.main.get_command = cache(typer.main.get_command)
     typer.main.get_command(app)
+    read_a_configuration()
+
+
+def read_a_configuration() -> None:
+    """The first one that is read builds what checks a configuration; the next ones have it."""
+    from sfsync.config.file import example_config, load_config
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "sfsync.yaml"
+        path.write_text(example_config(), encoding="utf-8")
+        load_config(path, {"SFSYNC_CLIENT_ID": "an app"}, "default")
 
 
 def attend(client: socket.socket) -> None:
@@ -125,7 +144,19 @@ def become(
     sys.argv = ["sfsync", *arguments]
     from sfsync.cli.entry import main
 
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        end(ended.code)
+
+
+def end(code: object) -> NoReturn:
+    """End as Python does, but leave the memory as it is: to tidy what the server loaded takes longer than most commands."""
+    assert code is None or isinstance(code, int), code
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
 
 
 if __name__ == "__main__":

@@ -392,11 +392,12 @@ class _Closure:
 
     def __enter__(self) -> Self:
         with self._database.temporary():
-            self._database.run(f"DROP TABLE IF EXISTS {self.name}")
+            # kept between settlings: a table that comes or goes has SQLite compile every statement anew
             self._database.run(
-                f"CREATE TABLE {self.name} (object TEXT, id INTEGER, PRIMARY KEY (object, id))"
-                " WITHOUT ROWID"
+                f"CREATE TABLE IF NOT EXISTS {self.name}"
+                " (object TEXT, id INTEGER, PRIMARY KEY (object, id)) WITHOUT ROWID"
             )
+            self._database.run(f"DELETE FROM {self.name}")
             for table in self._tables:
                 self._with_address(table)
                 self._with_former_address(table)
@@ -406,7 +407,7 @@ class _Closure:
 
     def __exit__(self, *_: object) -> None:
         with self._database.temporary():
-            self._database.run(f"DROP TABLE IF EXISTS {self.name}")
+            self._database.run(f"DELETE FROM {self.name}")
 
     def _with_address(self, table: MappedTable) -> None:
         self._database.run(
