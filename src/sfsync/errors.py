@@ -8,6 +8,9 @@ documentation is made from this tree. Records that Salesforce refuses are values
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -180,3 +183,46 @@ class Paused(SfsyncError):
 
     exit_code = 7
     slug = "paused"
+
+
+_KEPT = "All work done so far is kept; "
+_ADVICE = {
+    errno.EMFILE: "raise the limit of open files of this process (`ulimit -n`)",
+    errno.ENFILE: "the whole machine has no file handle left: end what holds so many",
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "your quota is used up: make room, or ask for more",
+    errno.EROFS: "the file system is mounted read-only: mount it for writing, or choose another place",
+    errno.EACCES: "look at the permissions of the file and of its folder",
+    errno.EPERM: "look at the permissions of the file and of its folder",
+    errno.EIO: "look at the disk: the system cannot read or write it",
+    errno.ENOMEM: "end other programs: the machine has no memory left",
+}
+
+
+def advice_for(error: OSError) -> str:
+    """What a person can do about what the operating system refused."""
+    what = _ADVICE.get(error.errno or 0, "look at what the system says")
+    if error.errno == errno.ENOSPC and _has_no_inodes(error.filename):
+        what = "the disk has room, but no inodes for another file: delete some files (`df -i`)"
+    return f"{_KEPT}{what}, then run it again."
+
+
+def _has_no_inodes(name: object) -> bool:
+    """Whether the file system of this file counts inodes and has none left."""
+    folder = Path(name).parent if isinstance(name, str) else Path()
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_files > 0 and found.f_favail == 0 and found.f_bavail > 0
+
+
+def shortage(folder: Path) -> OSError | None:
+    """What keeps any file from being opened in this folder: no handles, or no inodes."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error
+    if _has_no_inodes(str(folder / "any")):
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "any"))
+    return None

@@ -22,7 +22,7 @@ from sfsync.errors import (
     LoginKeyError,
     ProtocolError,
 )
-from sfsync.model.token import Token
+from sfsync.model.token import Token, carriable
 
 from .hosts import (
     host_of,
@@ -291,6 +291,12 @@ def _token_in(reply: Reply, login: str, held: Token | None) -> Token:
     if not access_token or text_of(fields, "token_type", "Bearer").lower() != "bearer":
         raise ProtocolError(
             f"{host_of(login)} answered a login without an access token",
+            hint="Check org.login_url; if a proxy is between, it may have answered instead.",
+        )
+    if not carriable(access_token) or not carriable(text_of(fields, "refresh_token")):
+        raise ProtocolError(
+            f"{host_of(login)} answered a login with a token that no request can carry: it holds "
+            "line ends, or letters that are not ASCII",
             hint="Check org.login_url; if a proxy is between, it may have answered instead.",
         )
     before = held or Token(access_token="", instance_url="", id_url="")

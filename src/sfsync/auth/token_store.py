@@ -6,7 +6,7 @@ import json
 from typing import Protocol
 
 from sfsync.errors import TokenStoreError
-from sfsync.model.token import Token
+from sfsync.model.token import Token, carriable
 
 KEYRING = "keyring"
 DATABASE = "database"
@@ -52,9 +52,9 @@ def unpacked(text: str, where: str) -> Token:
     try:
         token = Token.from_dict(json.loads(text))
         needed = (token.access_token, token.instance_url, token.id_url)
-        if all(isinstance(part, str) for part in needed):
+        if all(isinstance(part, str) for part in needed) and all(map(carriable, token.secrets())):
             return token
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         pass
     raise TokenStoreError(
         f"What {where} holds is not a login of sfsync", hint="Run `sfsync login`."

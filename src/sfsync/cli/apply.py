@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from sfsync.cli.wiring import Session
     from sfsync.engine.apply import Applied
     from sfsync.planning.planfile import Header
+
+
+MAX_LINE = 64 * 1024 * 1024
+"""Characters of one line that are held: a record has a few texts of 131,072 characters at most."""
 
 
 def apply(
@@ -50,7 +55,7 @@ def apply(
 
     outcomes: list[Applied] = []
     with _plan_file(plan) as file:
-        header = header_of(file.readline(), str(plan))
+        header = header_of(file.readline(MAX_LINE), str(plan))
 
         def verb(session: Session) -> None:
             _refuse_other(header, session, plan)
@@ -76,6 +81,11 @@ def _plan_file(path: Path) -> Iterator[TextIO]:
         InputError: there is none, or it holds something else.
     """
     try:
+        if not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(
+                f"{path} is no regular file: a plan is read twice, checked first, then applied",
+                hint="Name the file that `sfsync diff --out` wrote.",
+            )
         with path.open(encoding="utf-8") as file:
             yield file
     except UnicodeDecodeError:
@@ -92,9 +102,10 @@ def _plan_file(path: Path) -> Iterator[TextIO]:
         ) from None
 
 
-def _rewound(file: TextIO) -> TextIO:
+def _rewound(file: TextIO) -> Iterator[str]:
+    """The lines from the first on; one that is too long comes in pieces, which no plan has."""
     file.seek(0)
-    return file
+    return iter(lambda: file.readline(MAX_LINE), "")
 
 
 def _refuse_other(header: Header, session: Session, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from sfsync.errors import SfsyncError
 from sfsync.model.cursor import iso
 
 
@@ -36,8 +37,18 @@ def now() -> str:
 
 
 def local_now() -> datetime:
-    """The wall clock in this machine's time zone."""
-    return datetime.now(LocalZone())  # noqa: TID251  the one place where the clock is read
+    """The wall clock in this machine's time zone.
+
+    Raises:
+        SfsyncError: it says a year that no calendar has, as a machine without a battery may.
+    """
+    try:
+        return datetime.now(LocalZone())  # noqa: TID251  the one place where the clock is read
+    except (ValueError, OverflowError, OSError) as error:
+        raise SfsyncError(
+            f"this machine's clock cannot be read as a date: {error}",
+            hint="Set the clock (`timedatectl set-ntp true`), then run it again.",
+        ) from error
 
 
 def new_run_id() -> str:

@@ -13,7 +13,7 @@ from sfsync.cli.invocation import Cli
 from sfsync.cli.signals import Interrupted
 from sfsync.cli.streams import hush
 from sfsync.cli.text import short, visible
-from sfsync.errors import ConfigError, SfsyncError, UsageError
+from sfsync.errors import ConfigError, ProtocolError, SfsyncError, UsageError, advice_for
 
 
 def perform(cli: Cli, work: Callable[[], Answer]) -> int:
@@ -61,10 +61,12 @@ def _answered(cli: Cli, work: Callable[[], Answer]) -> int:
 def _as_sfsync_error(error: OSError) -> SfsyncError:
     """What the operating system refused, in its own words, with the file's name."""
     where = f"{error.filename}: " if error.filename else ""
-    return SfsyncError(
-        f"{where}{error.strerror or type(error).__name__}",
-        hint="All work done so far is kept; look at space and permissions, then run it again.",
-    )
+    if error.errno is None:  # not of the operating system: requests' errors are OSErrors too
+        return ProtocolError(
+            f"an answer could not be used ({type(error).__name__})",
+            hint="All work done so far is kept; run it again, and look for a proxy between.",
+        )
+    return SfsyncError(f"{where}{error.strerror}", hint=advice_for(error))
 
 
 # -- reports ---------------------------------------------------------------------------------------

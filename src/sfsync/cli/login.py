@@ -213,12 +213,16 @@ def _by_browser(
     )
 
 
+MAX_TYPED = 64 * 1024
+"""Characters that are read of a pasted line: standard input may be a device without an end."""
+
+
 def _pasted(seconds: float) -> str | None:
     """The line that a person pasted within so many seconds, if any."""
     ready, _, _ = select.select([sys.stdin], [], [], seconds)
     if not ready:
         return None
-    return sys.stdin.readline() or None  # empty where stdin has ended
+    return sys.stdin.readline(MAX_TYPED) or None  # empty where stdin has ended
 
 
 def _new_key(path: Path) -> Answer:

@@ -16,7 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from sfsync.engine.doubt import in_doubt
-from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH
+from sfsync.engine.fetch import ADDRESSES_PER_LOOKUP, IDS_PER_FETCH, askable
 from sfsync.engine.ports import Stage
 from sfsync.engine.run import Run, batched
 from sfsync.engine.same_person import merge_rows
@@ -48,9 +48,15 @@ ROWS_PER_TRANSACTION = 500
 SEVERAL_MATCHES = "SEVERAL_MATCHES"
 SAME_PERSON = "SAME_PERSON"
 UNREADABLE = "UNREADABLE_VALUE"
+MALFORMED_ID = "MALFORMED_ID"
 _OUT_OF_SIGHT = "the record is not found in Salesforce: purged, or no longer visible to this user"
 _CORRECT_THE_ROW = "Correct the row, or merge the two, then `sfsync retry`."
 _MERGE_THE_TWO = "`sfsync quarantine --merge ID` gives all that the first says to the second; or give it its own address."
+_CORRECT_THE_VALUE = "Correct the value, or clear it, then `sfsync retry`."
+_CORRECT_THE_ID = (
+    "Correct salesforce_id, or set it to NULL to have the record found by its address, then"
+    " `sfsync retry`."
+)
 
 
 @dataclass(slots=True)
@@ -115,12 +121,19 @@ class EditedObject:
             payload=f"{self.object_map.name} {staying}",
         )
 
-    def hold(self, local_id: LocalId, code: str, message: str) -> None:
+    def hold(
+        self, local_id: LocalId, code: str, message: str, *, hint: str = _CORRECT_THE_ROW
+    ) -> None:
         """Hold a row back: this push does not send it, and quarantine says why."""
         self.held_back.add(local_id)
-        quarantine_row(
-            self.run, self.object_map, self.report, local_id, code, message, hint=_CORRECT_THE_ROW
-        )
+        quarantine_row(self.run, self.object_map, self.report, local_id, code, message, hint=hint)
+
+    def hold_odd_id(self, salesforce_id: SalesforceId, problem: str) -> None:
+        """Hold the row back whose Id Salesforce cannot have given: asked for it refuses the query."""
+        row = self.run.mirror.rows.by_salesforce_id(self.object_map.name, salesforce_id)
+        if row is not None:
+            message = f"{_named(self.object_map, row.local.local_id)}: salesforce_id {problem}"
+            self.hold(row.local.local_id, MALFORMED_ID, message, hint=_CORRECT_THE_ID)
 
 
 def quarantine_row(
@@ -176,7 +189,8 @@ def _stage_linked(edited: EditedObject, projection: Projection) -> None:
         for column, each in object_map.by_column.items()
         if each.pushes or not configured[column].pushes
     )
-    for ids in batched(run.mirror.rows.dirty_ids(object_map.name, columns), IDS_PER_FETCH):
+    dirty = run.mirror.rows.dirty_ids(object_map.name, columns)
+    for ids in batched(askable(dirty, object_map, edited.hold_odd_id), IDS_PER_FETCH):
         # What the org does not return stays so: gone, or out of this user's sight.
         edited.stage.add(Remote(salesforce_id, {}, RemoteState.GONE) for salesforce_id in ids)
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
@@ -338,11 +352,16 @@ def _normalisation(edited: EditedObject, triple: Triple) -> RowPlan | None:
     clean, problems = normalised(triple, edited.object_map)
     if problems:
         sentences = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
-        edited.hold(written.local_id, UNREADABLE, sentences)
+        message = f"{_named(edited.object_map, written.local_id)}: {sentences}"
+        edited.hold(written.local_id, UNREADABLE, message, hint=_CORRECT_THE_VALUE)
         return None
     if clean.local is None or clean.local.values == written.values:
         return None
     return _normalising_plan(triple.object, written, clean.local)
+
+
+def _named(object_map: ObjectMap, local_id: LocalId) -> str:
+    return f"{object_map.table} {local_id}"
 
 
 def _normalising_plan(object_name: str, written: Local, clean: Local) -> RowPlan:

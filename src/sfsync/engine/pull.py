@@ -18,7 +18,7 @@ from itertools import chain, filterfalse
 
 from sfsync.engine.consent import settle_consent
 from sfsync.engine.doubt import in_doubt
-from sfsync.engine.fetch import IDS_PER_FETCH
+from sfsync.engine.fetch import IDS_PER_FETCH, OddIds, askable
 from sfsync.engine.ports import Stage
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run, batched
@@ -158,7 +158,8 @@ def _look_for_the_rest(
         How many there are.
     """
     missed = gone = 0
-    for ids in batched(stage.unstaged_ids(), IDS_PER_FETCH):
+    odd = OddIds(run, object_map)
+    for ids in batched(askable(stage.unstaged_ids(), object_map, odd.add), IDS_PER_FETCH):
         missed += len(ids)
         found: set[str] = set()
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
@@ -166,6 +167,7 @@ def _look_for_the_rest(
             found.update(record.salesforce_id for record in records)
             stage.add(records)
         gone += stage.add(Remote(each, {}, RemoteState.GONE) for each in ids if each not in found)
+    odd.tell()
     if gone:
         run.report.warn(
             f"{gone} {object_map.table} are not found in Salesforce: purged, or no longer visible"
@@ -183,9 +185,12 @@ def _read_again(run: Run, object_map: ObjectMap, projection: Projection, stage: 
     wanted = [stage.revived_ids()]
     if not run.usable.rules_for(object_map.name).pushes:
         wanted.append(stage.overruled_ids())
-    for ids in batched(chain.from_iterable(wanted), IDS_PER_FETCH):
+    odd = OddIds(run, object_map)
+    asked = askable(chain.from_iterable(wanted), object_map, odd.add)
+    for ids in batched(asked, IDS_PER_FETCH):
         for page in run.org.fetch(object_map.sobject, projection.remote_fields, ids):
             stage.add(projection.to_remote_record(raw) for raw in page)
+    odd.tell()
 
 
 def _start(run: Run, mark: Watermark | None, *, full: bool) -> str | None:

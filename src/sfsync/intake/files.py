@@ -8,7 +8,9 @@ concerns the file as a whole (it is missing, it is no text, its header names no 
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -58,15 +60,39 @@ class BadValueError(ValueError):
 def _opened(source: Source) -> tuple[BinaryIO, str]:
     """The stream and what to call it."""
     if not isinstance(source, Path):
-        return source, str(getattr(source, "name", "standard input"))
+        name = str(getattr(source, "name", "standard input"))
+        _refuse_endless(source, name)
+        return source, name
     try:
         if source.is_dir():
             raise InputError(f"{source} is a folder, not a file")
-        return source.open("rb"), str(source)
+        stream = source.open("rb")
     except FileNotFoundError as error:
         raise InputError(f"{source}: no such file") from error
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror or error}") from error
+    try:
+        _refuse_endless(stream, str(source))
+    except InputError:
+        stream.close()
+        raise
+    return stream, str(source)
+
+
+def _refuse_endless(stream: BinaryIO, name: str) -> None:
+    """Refuse a device, which has no end; not a terminal, and not the empty device.
+
+    Raises:
+        InputError: it is one.
+    """
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, AttributeError, ValueError):
+        return  # bytes in memory
+    if not (stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode)) or stream.isatty():
+        return
+    if found.st_rdev != Path(os.devnull).stat().st_rdev:
+        raise InputError(f"{name} is a device, not a file", hint="Name a file, or pipe into `-`.")
 
 
 def _peeked(

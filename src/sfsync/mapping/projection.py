@@ -58,8 +58,17 @@ class Projection:
         blank only because it was not sent.
         """
         state, successor = self._state(raw)
-        stamp = _STAMP(raw.get("SystemModstamp")) or ""
-        return Remote(salesforce_id(raw["Id"]), self.values(raw), state, successor, str(stamp))
+        return Remote(
+            salesforce_id(raw["Id"]), self.values(raw), state, successor, self._stamp(raw)
+        )
+
+    def _stamp(self, raw: RawRecord) -> str:
+        """When the record was last saved; empty where that makes no sense: it only informs."""
+        try:
+            return str(_STAMP(raw.get("SystemModstamp")) or "")
+        except ValueError as error:
+            self.unreadable.setdefault("SystemModstamp", f"of {raw.get('Id')}: {error}")
+            return ""
 
     def values(self, raw: RawRecord) -> dict[str, Value]:
         """The mapped values alone, by column."""
@@ -85,16 +94,11 @@ class Projection:
 
     def _state(self, raw: RawRecord) -> tuple[RemoteState, SalesforceId | None]:
         if _is_true(raw.get("IsDeleted")):
-            master = raw.get("MasterRecordId")
-            return (
-                (RemoteState.MERGED, salesforce_id(master))
-                if master
-                else (RemoteState.DELETED, None)
-            )
+            master = _id_in(raw, "MasterRecordId")
+            return (RemoteState.MERGED, master) if master else (RemoteState.DELETED, None)
         conversion = self._conversion
         if conversion is not None and _is_true(raw.get(conversion.flag)):
-            successor = raw.get(conversion.successor)
-            return RemoteState.CONVERTED, salesforce_id(successor) if successor else None
+            return RemoteState.CONVERTED, _id_in(raw, conversion.successor)
         return RemoteState.PRESENT, None
 
 
@@ -194,6 +198,12 @@ def _canonical(field: FieldMap, value: Any) -> Value:
     if field.scale is not None and isinstance(found, float):
         return rounded(found, field.scale)
     return found
+
+
+def _id_in(raw: RawRecord, name: str) -> SalesforceId | None:
+    """The record that a field refers to; none where what was sent is no text."""
+    found = raw.get(name)
+    return salesforce_id(found) if found and isinstance(found, str) else None
 
 
 def _is_true(raw: Any) -> bool:

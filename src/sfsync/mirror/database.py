@@ -13,6 +13,7 @@ rest.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -23,9 +24,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
+from sfsync.errors import MirrorBusy, MirrorError, SfsyncError, advice_for, shortage
 from sfsync.failpoints import reach
 from sfsync.model.address import other_spelling
+from sfsync.model.record import NotUtf8
 
 Clock: TypeAlias = Callable[[], str]
 """Now, as ``2026-01-20T10:00:00Z``."""
@@ -100,14 +102,35 @@ class Database:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            raise translated(error, self.path) from error
+            return self._reread(error, sql, parameters)
 
     def row(self, sql: str, parameters: Parameters = ()) -> Any | None:
         """The first row, or ``None``."""
         try:
             return self._connection.execute(sql, parameters).fetchone()
         except sqlite3.Error as error:
+            found = self._reread(error, sql, parameters)
+            return found[0] if found else None
+
+    def _reread(self, error: sqlite3.Error, sql: str, parameters: Parameters) -> list[Any]:
+        """The rows of a query that one text which is not UTF-8 has ended, that text marked.
+
+        Other programs can write any bytes as text. Marking costs a call for each text, so it is
+        done only where a query has met one.
+
+        Raises:
+            SfsyncError: the query ended for another reason.
+        """
+        if not str(error).startswith("Could not decode to UTF-8"):
             raise translated(error, self.path) from error
+        connection = self._connection
+        connection.text_factory = _marked
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as again:
+            raise translated(again, self.path) from again
+        finally:
+            connection.text_factory = str
 
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
         """The first column of the first row, or ``None``."""
@@ -224,6 +247,13 @@ class Database:
             raise translated(error, self.path) from error
 
 
+def _marked(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return NotUtf8(raw.decode(errors="replace"))
+
+
 def translated(error: sqlite3.Error, path: Path) -> SfsyncError:
     """What an error of SQLite means for a person."""
     name = getattr(error, "sqlite_errorname", "") or ""
@@ -231,6 +261,10 @@ def translated(error: sqlite3.Error, path: Path) -> SfsyncError:
         if name.startswith(start):
             if start in ("SQLITE_BUSY", "SQLITE_LOCKED"):
                 return MirrorBusy(f"{path}: {sentence}", hint=hint)
+            if start in ("SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR"):
+                short = shortage(path.parent)
+                if short is not None:
+                    return MirrorError(f"{path}: {short.strerror}", hint=advice_for(short))
             return MirrorError(f"{path}: {sentence}", hint=hint)
     return MirrorError(
         f"{path}: {error}", hint="Look at the file with `sqlite3 FILE 'PRAGMA integrity_check'`."
@@ -295,11 +329,11 @@ def _make_private(path: Path) -> None:
             hint="Look at the permissions of the file and of its folder.",
         ) from error
     except OSError as error:
-        if error.errno == 30 and path.exists():  # EROFS: as above
+        if error.errno == errno.EROFS and path.exists():  # as above
             return
         raise MirrorError(
             f"{path}: the mirror cannot be opened: {error.strerror}",
-            hint="Choose another mirror.path.",
+            hint=_hint_for(error),
         ) from error
     try:
         found = os.fstat(handle)
@@ -311,6 +345,12 @@ def _make_private(path: Path) -> None:
             os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
+
+
+def _hint_for(error: OSError) -> str:
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return advice_for(error)
+    return "Choose another mirror.path."
 
 
 def _make_folder(folder: Path) -> None:

@@ -100,16 +100,18 @@ class SqliteStage:
 
     def _unstaged(self, source: str, where: str) -> Iterator[SalesforceId]:
         """Salesforce Ids of rows ``r`` of a source that no staged record is for, in a steady order."""
-        after = ""
+        # the last one goes back as the bytes it is: text that is not UTF-8 is read as other text
+        after = b""
         while page := self._database.rows(
-            f"SELECT r.salesforce_id FROM {source} WHERE r.salesforce_id > ? AND {where}"
+            f"SELECT r.salesforce_id, CAST(r.salesforce_id AS BLOB) FROM {source}"
+            f" WHERE r.salesforce_id > CAST(? AS TEXT) AND {where}"
             f" AND NOT EXISTS (SELECT 1 FROM {self._staged.name} AS s"
             " WHERE s.salesforce_id = r.salesforce_id)"
             " ORDER BY r.salesforce_id LIMIT ?",
             [after, PAGE],
         ):
             yield from (SalesforceId(found[0]) for found in page)
-            after = page[-1][0]
+            after = page[-1][1]
 
     def triples(self, *, contested_only: bool, dirty_only: bool = False) -> Iterator[Triple]:
         """Triples in a steady order, streaming; the caller may commit between any two of them.

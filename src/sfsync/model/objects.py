@@ -36,6 +36,7 @@ class ObjectKind:
     Attributes:
         name: the configuration's key; its rules are ``NAME_sync``.
         sobject: Salesforce's name of it.
+        prefix: how the Ids of its records begin. Source: docs/salesforce.md §7.5.
         table: its table in the mirror.
         is_people: whether a row is a person. Only to people do events belong; only people have
             opt-outs and segments, are made where an event's person is missing, and can be purged.
@@ -54,6 +55,7 @@ class ObjectKind:
 
     name: str
     sobject: str
+    prefix: str
     table: str
     is_people: bool
     noun: str
@@ -82,6 +84,7 @@ _ENTRIES: Final = (
     ObjectKind(
         name="account",
         sobject="Account",
+        prefix="001",
         table="accounts",
         is_people=False,
         noun="account",
@@ -97,6 +100,7 @@ _ENTRIES: Final = (
     ObjectKind(
         name="contact",
         sobject="Contact",
+        prefix="003",
         table="contacts",
         is_people=True,
         noun="person",
@@ -112,6 +116,7 @@ _ENTRIES: Final = (
     ObjectKind(
         name="lead",
         sobject="Lead",
+        prefix="00Q",
         table="leads",
         is_people=True,
         noun="person",

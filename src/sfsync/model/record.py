@@ -127,6 +127,37 @@ RawRecord: TypeAlias = Mapping[str, Any]
 _CHECKSUM: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
+class NotUtf8(str):
+    """Text of the mirror that is not UTF-8, its broken bytes shown as U+FFFD.
+
+    It can be printed and compared, and is no value of any type: to send it, or to write it back,
+    would make the damage the value.
+    """
+
+    __slots__ = ()
+
+
+def id_problem(text: str, prefix: str) -> str:
+    """What is wrong with an Id that another program has written; empty for nothing.
+
+    Args:
+        prefix: how Ids of the object begin, ``003``.
+
+    Source: docs/salesforce.md §7.5.
+
+    >>> id_problem("0035500001H9cakAAB", "003"), id_problem("0035500001H9cak", "003")
+    ('', 'is the short form of 0035500001H9cakAAB')
+    """
+    if len(text) not in (15, 18) or not (text.isascii() and text.isalnum()):
+        return f"is no Salesforce Id: 18 letters and digits that begin with {prefix} are expected"
+    if not text.startswith(prefix):
+        return f"is the Id of another object: one that begins with {prefix} is expected"
+    whole = salesforce_id(text[:15])
+    if len(text) == 15:
+        return f"is the short form of {whole}"
+    return "" if text == whole else f"has a wrong checksum: {whole} is expected"
+
+
 def salesforce_id(text: str) -> SalesforceId:
     """An Id in its 18-character form, which is safe where case is not kept.
 

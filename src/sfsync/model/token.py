@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+def carriable(token: str) -> bool:
+    r"""Whether a token fits into the header of a request: printable ASCII, without line ends.
+
+    Source: RFC 6750, section 2.1 (the characters of a bearer token).
+
+    >>> carriable("00D!AQ.x_y"), carriable("00D!AQ\r\nX-Y: z")
+    (True, False)
+    """
+    return token.isascii() and token.isprintable()
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What a token endpoint answered, as kept between runs.

@@ -20,7 +20,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final, TypeAlias
 
 from sfsync.model.cursor import iso
-from sfsync.model.record import Value
+from sfsync.model.record import NotUtf8, Value
 
 Convert: TypeAlias = Callable[[Any], Value]
 
@@ -84,6 +84,8 @@ def _cleaned(value: str) -> str | None:
 
 
 def _as_text(raw: Any) -> str:
+    if isinstance(raw, NotUtf8):
+        raise ValueError(f"{shown(raw)} is not UTF-8: write the text anew as UTF-8")  # noqa: TRY004  # one kind of error for callers
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, float) and raw.is_integer():
@@ -292,7 +294,7 @@ def _moment_to_org(value: Value) -> str | None:
 def _stripped(raw: Any, expected: str) -> str | None:
     if raw is None:
         return None
-    if not isinstance(raw, str):
+    if isinstance(raw, NotUtf8) or not isinstance(raw, str):
         raise ValueError(f"{_kind(raw)} is not {expected}")  # noqa: TRY004  # one kind of error for callers
     return raw.strip() or None
 
@@ -300,7 +302,12 @@ def _stripped(raw: Any, expected: str) -> str | None:
 def _kind(raw: object) -> str:
     if isinstance(raw, bool | int | float):
         return str(raw).lower()
-    names = {"bytes": "binary data", "dict": "a compound value", "list": "a list"}
+    names = {
+        "NotUtf8": "text that is not UTF-8",
+        "bytes": "binary data",
+        "dict": "a compound value",
+        "list": "a list",
+    }
     return names.get(type(raw).__name__, type(raw).__name__)
 
 

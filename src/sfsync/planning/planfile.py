@@ -71,7 +71,7 @@ def header_of(first: str, name: str) -> Header:
         stored = json.loads(first.rstrip().removesuffix(_RECORDS).rstrip(", ") + "}")
         schema = stored.pop("schema")
         header = Header(**stored)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InputError(f"{name}:1: this is no plan of sfsync's", hint=_HINT) from None
     if schema != SCHEMA:
         raise InputError(

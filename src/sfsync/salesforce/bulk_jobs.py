@@ -20,7 +20,7 @@ import requests
 from sfsync.errors import ProtocolError
 from sfsync.model.record import salesforce_id
 from sfsync.salesforce.bulk_csv import count_records
-from sfsync.salesforce.connect import Connection
+from sfsync.salesforce.connect import Connection, answer_of
 from sfsync.salesforce.faults import CallFailed
 from sfsync.salesforce.retry import repeat_read
 
@@ -125,10 +125,7 @@ class BulkJobs:
 
     def _json(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
         response = self._connection.raw(method, path, body=body)
-        try:
-            answer = response.json()
-        except requests.JSONDecodeError as error:
-            raise CallFailed("the org's answer about a Bulk job is cut short or garbled") from error
+        answer = answer_of(response.json)
         if not isinstance(answer, Mapping):
             raise ProtocolError("the org's answer about a Bulk job has not the shape of one")
         return answer

@@ -136,14 +136,18 @@ class Connection:
             everything: deleted and archived records too (queryAll).
         """
         return repeat_read(
-            lambda: page(_answer(lambda: self.client.query(statement, include_deleted=everything))),
+            lambda: page(
+                answer_of(lambda: self.client.query(statement, include_deleted=everything))
+            ),
             self.patience,
         )
 
     def next_page(self, next_url: str) -> Page:
         """The page that an earlier one pointed to."""
         return repeat_read(
-            lambda: page(_answer(lambda: self.client.query_more(next_url, identifier_is_url=True))),
+            lambda: page(
+                answer_of(lambda: self.client.query_more(next_url, identifier_is_url=True))
+            ),
             self.patience,
         )
 
@@ -193,7 +197,7 @@ class Connection:
 
     def _call(self, method: str, path: str, body: Any) -> Any:
         extra = {} if body is None else {"json": body}
-        return _answer(lambda: self.client.restful(path, method=method, **extra))
+        return answer_of(lambda: self.client.restful(path, method=method, **extra))
 
     def _queries(self, statements: Sequence[str], *, everything: bool) -> list[Page]:
         resource = "queryAll" if everything else "query"
@@ -252,7 +256,7 @@ def inner_answers(answer: Any, expected: int) -> list[tuple[int, Any]]:
     if not isinstance(inner, list):
         raise ProtocolError("the org's answer to a composite call has not the shape of one")
     if len(inner) == 1 < expected and isinstance(inner[0], dict):
-        raise error_of(int(inner[0].get("httpStatusCode", 400)), inner[0].get("body"))
+        raise error_of(_status_of(inner[0], 400), inner[0].get("body"))
     if len(inner) != expected:
         raise ProtocolError("the org's answer to a composite call has not the shape of one")
     return [_status_and_body(each) for each in inner]
@@ -262,7 +266,13 @@ def _status_and_body(inner: Any) -> tuple[int, Any]:
     """One answer inside ``/composite``; status 0 where it has not the shape of one."""
     if not isinstance(inner, dict):
         return 0, None
-    return int(inner.get("httpStatusCode", 0)), inner.get("body")
+    return _status_of(inner, 0), inner.get("body")
+
+
+def _status_of(inner: Mapping[str, Any], default: int) -> int:
+    """The HTTP status; the default where it is no number."""
+    status = inner.get("httpStatusCode")
+    return status if isinstance(status, int) else default
 
 
 def inner_bodies(answer: Any, expected: int) -> list[Any]:
@@ -291,9 +301,20 @@ def finite(text: str) -> float:
     return number
 
 
-def _answer(call: Callable[[], Any]) -> Any:
+def answer_of(call: Callable[[], Any]) -> Any:
     """What a client's call answers, its own failures translated."""
     try:
         return call()
     except json.JSONDecodeError as error:
-        raise CallFailed("the org's answer is cut short or garbled") from error
+        raise CallFailed(
+            "the org's answer is no JSON: cut short or garbled at character"
+            f" {error.pos + 1} ({error.msg})"
+        ) from error
+    except RecursionError as error:
+        raise CallFailed("the org's answer is no JSON of use: nested too deeply") from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise CallFailed("the org's answer holds a number beyond all bounds") from error
+    except (TypeError, AttributeError, LookupError) as error:
+        # simple-salesforce looks into what it parsed: `null` or a number ends it. What the call has
+        # done is not known, so that a write is looked up.
+        raise CallFailed("the org's answer has not the shape of one") from error

@@ -27,7 +27,7 @@ from sfsync.errors import (
 from sfsync.model.facts import OrgFacts, SObjectFacts, UserFacts
 from sfsync.model.objects import OBJECTS
 from sfsync.salesforce import soql
-from sfsync.salesforce.connect import Connection, inner_answers
+from sfsync.salesforce.connect import Connection, answer_of, inner_answers
 from sfsync.salesforce.describe import sobject_facts
 from sfsync.salesforce.retry import repeat_read
 from sfsync.salesforce.setup_lookup import SetupLookup
@@ -107,7 +107,10 @@ def _statements(user_id: str) -> dict[str, str]:
 def _versions(connection: Connection) -> tuple[str, ...]:
     """The API versions that the org has, ascending; not counted as a call."""
     url = f"{connection.session.token.instance_url.rstrip('/')}/services/data/"
-    answer = repeat_read(lambda: connection.session.request("GET", url).json(), connection.patience)
+    answer = repeat_read(
+        lambda: answer_of(lambda: connection.session.request("GET", url).json()),
+        connection.patience,
+    )
     if not isinstance(answer, list):
         raise ProtocolError("the org's list of API versions has not the shape of one")
     return tuple(str(each.get("version")) for each in answer if isinstance(each, Mapping))

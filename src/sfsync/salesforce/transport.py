@@ -347,7 +347,7 @@ def _parsed(response: requests.Response) -> object:
         return None
     try:
         body: object = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body
 
