@@ -134,14 +134,15 @@ class Rows:
         """
         table = self._context.table(object_name)
         key = table.match_or_blank("r")
-        # keys go back as the bytes they are: one that is not UTF-8 would stand elsewhere in the order
+        # keys go back as the bytes they are: one that is not UTF-8 would stand elsewhere in the order;
+        # the unary plus takes away the cast's affinity, with which the index would not be used
         last: tuple[bytes, int] = (b"", 0)
         while page := self._database.rows(
             f"SELECT CAST({key} AS BLOB), r.id, r.{quoted(table.object_map.match_on)}"
             f" FROM {table.name} AS r"
             f" INDEXED BY {table.unlinked_index} LEFT JOIN {table.base} AS b ON b.id = r.id"
             " WHERE r.salesforce_id IS NULL AND r.deleted_at IS NULL"
-            f" AND {key} >= CAST(?1 AS TEXT) AND ({key} > CAST(?1 AS TEXT) OR r.id > ?2)"
+            f" AND {key} >= +CAST(?1 AS TEXT) AND ({key} > +CAST(?1 AS TEXT) OR r.id > ?2)"
             f" AND NOT {quarantine.is_quarantined(table)}"
             f" ORDER BY {key}, r.id LIMIT ?3",
             [*last, PAGE],

@@ -239,3 +239,14 @@ def test_no_value_of_a_record_ends_a_pull(tmp_path_factory, which, value) -> Non
         sides.pull(full=True)
     finally:
         sides.close()
+
+
+def test_rows_without_a_record_are_paged_by_their_index(at_rest: Sides) -> None:
+    asked: list[str] = []
+    database = at_rest.mirror.rows._database
+    database.connection.set_trace_callback(asked.append)
+    list(at_rest.mirror.rows.unlinked("contact"))
+    database.connection.set_trace_callback(None)
+    (query,) = [sql for sql in asked if "salesforce_id IS NULL" in sql]
+    plan = [row[3] for row in database.rows(f"EXPLAIN QUERY PLAN {query}")]
+    assert plan[0].startswith("SEARCH r USING INDEX"), plan
