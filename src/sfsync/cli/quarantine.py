@@ -129,19 +129,18 @@ def _merge(
     mirror: SqliteMirror, object_map: ObjectMap, staying: Row, going: Row, *, dry_run: bool
 ) -> dict[str, Any]:
     from sfsync.engine.edits import normalised_row
-    from sfsync.engine.same_person import merge_rows
-    from sfsync.planning.same_person import taken_over
+    from sfsync.planning.same_person import merged_rows
 
-    clean = normalised_row(going, object_map)
-    if dry_run:
-        values = taken_over(staying.local.values, clean.local.values, object_map)
-    else:
-        values = merge_rows(mirror, object_map, staying, clean)
+    rows = (normalised_row(staying, object_map), normalised_row(going, object_map))
+    plan = merged_rows(*rows, object_map)
+    if not dry_run:
+        mirror.rows.merge(plan, going.local.local_id)
     return {
         "object": object_map.name,
         "staying": staying.local.local_id,
         "going": going.local.local_id,
-        "values": values,
+        "values": dict(plan.to_local),
+        "conflicts": [each.column for each in plan.conflicts],
     }
 
 
@@ -152,6 +151,11 @@ def _show_merged(console: Console, merged: Sequence[Mapping[str, Any]], *, dry_r
         got = ", ".join(f"{column}={value}" for column, value in each["values"].items())
         verb = "would go" if dry_run else "went"
         sentence = f"{each['object']} {each['going']} {verb} into {each['object']} {each['staying']}: {got or 'nothing new'}"
+        if each["conflicts"]:
+            kept = "would be kept" if dry_run else "are kept"
+            sentence += (
+                f"; replaced edits {kept} in `sfsync conflicts`: {', '.join(each['conflicts'])}"
+            )
         console.print(Text(one_line(sentence)))
 
 

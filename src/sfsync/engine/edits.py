@@ -304,7 +304,8 @@ def _takes_over(edited: EditedObject, holder: Row, local_id: LocalId) -> bool:
     new = run.mirror.rows.by_local_id(object_map.name, local_id)
     if new is None:
         return False
-    merge_rows(run.mirror, object_map, holder, normalised_row(new, object_map))
+    rows = (normalised_row(row, object_map) for row in (holder, new))
+    merge_rows(run.mirror, object_map, *rows)
     return True
 
 

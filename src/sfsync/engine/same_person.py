@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from sfsync.engine.ports import Mirror
+from sfsync.model.change import RowPlan
 from sfsync.model.mapping import ObjectMap
-from sfsync.model.record import LocalId, Row, Value
-from sfsync.planning.same_person import taken_over
+from sfsync.model.record import Row
+from sfsync.planning.same_person import merged_rows
 
 
-def merge_rows(mirror: Mirror, object_map: ObjectMap, staying: Row, going: Row) -> dict[str, Value]:
+def merge_rows(mirror: Mirror, object_map: ObjectMap, staying: Row, going: Row) -> RowPlan:
     """Let one row take over the other's edits, events and Tasks; the other one goes.
 
     A row that was deleted here is live again: whoever put the person in anew wants it to be.
 
+    Args:
+        staying, going: both in canonical form.
+
     Returns:
-        ``{column: value}`` that the row which stays got.
+        What was done with the row that stays.
     """
-    values = taken_over(staying.local.values, going.local.values, object_map)
-    mirror.rows.merge(object_map.name, _id(staying), _id(going), values)
-    return values
-
-
-def _id(row: Row) -> LocalId:
-    return row.local.local_id
+    plan = merged_rows(staying, going, object_map)
+    mirror.rows.merge(plan, going.local.local_id)
+    return plan

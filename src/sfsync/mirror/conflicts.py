@@ -134,6 +134,20 @@ def settle(
     )
 
 
+def move(database: Database, object_name: str, old: LocalId, new: LocalId) -> None:
+    """One row's conflicts are another's from now on; an open one that both have is over."""
+    database.run(
+        "UPDATE conflicts SET state = 'settled', settled_at = ?1 WHERE object = ?2"
+        ' AND person_id = ?3 AND state = \'open\' AND "column" IN (SELECT "column" FROM conflicts'
+        " WHERE object = ?2 AND person_id = ?4 AND state = 'open')",
+        [database.now(), object_name, old, new],
+    )
+    database.run(
+        "UPDATE conflicts SET person_id = ? WHERE object = ? AND person_id = ?",
+        [new, object_name, old],
+    )
+
+
 def settle_ended(database: Database, object_name: str, local_id: LocalId) -> None:
     """The record was restored: edits that waited for that are judged like any others."""
     database.run(

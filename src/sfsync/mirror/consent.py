@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Self
 
 from sfsync.mirror import quarantine
@@ -56,6 +57,9 @@ class Settled:
     opted_out: int = 0
     freed: int = 0
 
+
+PURGED_CHECKED = "purged_consent_checked"
+"""Note, by object: the last row whose address was compared with those of purged people who opted out."""
 
 NAMED = 5
 """Records that are named where opt-outs are due; of more, their number."""
@@ -116,14 +120,30 @@ class Consent:
                 database.run("INSERT INTO _consented VALUES (?, ?, ?)", [spelling, key, consented])
 
     def statements(self, address_keys: Sequence[str]) -> list[Statement]:
-        """All statements about these addresses, the oldest first."""
+        """All statements about these addresses, the oldest first.
+
+        Of purged people who opted out there is one for each address, by its hash.
+        """
         marks = ", ".join("?" * len(address_keys))
         found = self._database.rows(
             "SELECT address_key, state, since, source, reason FROM consent"
             f" WHERE address_key IN ({marks}) ORDER BY since, id",
             list(address_keys),
         )
-        return [_statement(row) for row in found]
+        said = [_statement(row) for row in found]
+        known = {(each.address_key, each.since) for each in said}
+        purged = [
+            each
+            for each in self._of_purged(address_keys)
+            if (each.address_key, each.since) not in known
+        ]
+        return sorted([*said, *purged], key=attrgetter("since"))
+
+    def _of_purged(self, address_keys: Iterable[str]) -> list[Statement]:
+        return [
+            Statement(key, ConsentState.OPTED_OUT, since, ConsentSource.PURGED)
+            for key, since in purged_opt_outs(self._database, address_keys).items()
+        ]
 
     def is_opted_out(self, address: str) -> bool:
         """Whether whoever has this address now is not to get emails."""
@@ -245,22 +265,31 @@ class Consent:
         return heard
 
     def _hear_of_purged(self) -> int:
-        """Statements of people who were purged and have been put in again by hand."""
+        """Statements of people who were purged, and are there again: put in by hand, or readmitted.
+
+        The address of a row is hashed once, when the row is new; of one that was put in by hand, at each settling.
+        """
         database = self._database
         if database.value("SELECT 1 FROM _purged_consent LIMIT 1") is None:
             return 0
-        keys = {
-            match_key(str(address))
-            for table in self._context.people_tables
-            for (address,) in database.rows(
+        heard = 0
+        for table in self._context.people_tables:
+            name = f"{PURGED_CHECKED}:{table.object}"
+            checked = int(database.value("SELECT value FROM _notes WHERE name = ?", [name]) or 0)
+            last = int(database.value(f"SELECT max(id) FROM {table.name}") or 0)
+            keys = database.rows(
                 f"SELECT {table.match('r')} FROM {table.base} AS b JOIN {table.name} AS r"
                 f" ON r.id = b.id WHERE b._never_agreed = '*' AND {table.match('r')} <> ''"
+                f" UNION SELECT {table.match('r')} FROM {table.name} AS r"
+                f" WHERE r.id > ? AND {table.match('r')} <> ''",
+                [checked],
             )
-        }
-        return self.record(
-            Statement(key, ConsentState.OPTED_OUT, since, ConsentSource.PURGED)
-            for key, since in purged_opt_outs(database, keys).items()
-        )
+            heard += self.record(self._of_purged({match_key(str(key)) for (key,) in keys}))
+            if last > checked:
+                database.run(
+                    "INSERT OR REPLACE INTO _notes (name, value) VALUES (?, ?)", [name, str(last)]
+                )
+        return heard
 
     def _unheard(self, table: MappedTable, columns: Sequence[str]) -> Iterator[Statement]:
         # a new row agreed on nothing, whatever its base holds

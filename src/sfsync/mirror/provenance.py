@@ -61,3 +61,20 @@ def note_former_address(
             plan.to_local[match_on] or "",
         ],
     )
+
+
+def move(database: Database, table: MappedTable, old: LocalId, new: LocalId) -> None:
+    """Where one row's values came from, and what addresses it had, is another row's from now on."""
+    whose = [new, table.object, old]
+    database.run("UPDATE _provenance SET person_id = ? WHERE object = ? AND person_id = ?", whose)
+    # an address that both had ended at the later time
+    database.run(
+        "INSERT INTO _former_addresses (object, person_id, match_key, until)"
+        " SELECT object, ?, match_key, until FROM _former_addresses"
+        " WHERE object = ? AND person_id = ?"
+        " ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
+        whose,
+    )
+    database.run(
+        "DELETE FROM _former_addresses WHERE object = ? AND person_id = ?", [table.object, old]
+    )

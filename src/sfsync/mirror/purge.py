@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from sfsync.mirror import person_history, records
-from sfsync.mirror.consent import Consent
+from sfsync.mirror.consent import PURGED_CHECKED, Consent
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted, translated
 from sfsync.mirror.purged_people import (
@@ -78,6 +78,8 @@ class Purge:
             with self._database.transaction():
                 self._opt_out_again(email)
                 self._database.run("DELETE FROM _purged_people WHERE person = ?", [person])
+                # their other addresses may be in rows that are there already
+                self._database.run("DELETE FROM _notes WHERE name LIKE ?", [f"{PURGED_CHECKED}:%"])
         return True
 
     def _opt_out_again(self, email: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sfsync.errors import MirrorError
-from sfsync.mirror import bases, quarantine, records
+from sfsync.mirror import bases, conflicts, provenance, quarantine, records
 from sfsync.mirror.committer import Committer
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
 from sfsync.mirror.sync_state import mirror_key
 from sfsync.model.address import match_key
-from sfsync.model.change import RowPlan
+from sfsync.model.change import LocalAction, RowPlan
 from sfsync.model.record import LocalId, Row, SalesforceId, Values
 
 PAGE = 1_000
@@ -151,19 +151,21 @@ class Rows:
             last = (page[-1][0], page[-1][1])
 
     # -- writing -----------------------------------------------------------------------------------
-    def merge(self, object_name: str, staying: LocalId, going: LocalId, values: Values) -> None:
-        """Two rows are one person: one takes these values and all that belongs to the other, which goes."""
-        database, table = self._database, self._context.table(object_name)
+    def merge(self, plan: RowPlan, going: LocalId) -> None:
+        """Two rows are one person: one takes the plan's values and all that belongs to the other, which goes."""
+        database, table = self._database, self._context.table(plan.object)
+        staying = plan.local_id
+        if staying is None:
+            raise ValueError("a plan for a row that stays names it")
         with database.transaction(edits=True):
-            records.write(database, table, staying, values)
-            database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [staying])
+            records.write(database, table, staying, plan.to_local)
+            if plan.local_action is LocalAction.RESTORE:
+                database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [staying])
             records.move_references(database, table, going, table, staying)
-            database.run(
-                "UPDATE OR IGNORE _former_addresses SET person_id = ?"
-                " WHERE object = ? AND person_id = ?",
-                [staying, object_name, going],
-            )
-            quarantine.settle_row(database, object_name, going)
+            provenance.move(database, table, going, staying)
+            conflicts.move(database, plan.object, going, staying)
+            conflicts.record(database, plan, staying, self._context.run_id)
+            quarantine.settle_row(database, plan.object, going)
             database.run(f"DELETE FROM {table.name} WHERE id = ?", [going])
 
     def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from sfsync.engine.edits import normalised_row
 from sfsync.engine.same_person import merge_rows
+from sfsync.model.change import RowPlan
+from sfsync.model.consent import ConsentSource, ConsentState
+from sfsync.model.event import EventType
 from sfsync.model.record import LocalId
-from tests.sides import Sides
+from tests.sides import Sides, event
 
 OUT = "HasOptedOutOfEmail"
 KINDS = [("Contact", "contacts", {}), ("Lead", "leads", {"Company": "C"})]
@@ -110,6 +114,27 @@ def test_whoever_was_purged_is_still_opted_out_when_let_in_again(sides: Sides, b
     assert sides.remote(new["Id"] if isinstance(new, dict) else new, OUT) is True
 
 
+def test_whoever_is_let_in_again_by_one_address_is_opted_out_by_the_others_too(
+    sides: Sides,
+) -> None:
+    other = "countess@x.example"
+    record = sides.org.create("Contact", LastName="Ada", Email=other)
+    sides.sync()
+    sides.org.edit(record, Email=ADA)
+    sides.sync()
+    sides.keep(event(1, ADA, EventType.UNSUBSCRIBED), event(2, other, EventType.UNSUBSCRIBED))
+    sides.sync_until_quiet()
+    sides.mirror.purge.person(ADA)
+    sides.org.delete(record)
+    for address in (ADA, other):
+        [said] = sides.mirror.consent.statements([address])
+        assert (said.state, said.source) == (ConsentState.OPTED_OUT, ConsentSource.PURGED)
+    sides.mirror.purge.readmit(ADA)
+    back = sides.org.create("Lead", LastName="Ada", Company="C", Email=other)
+    sides.sync_until_quiet()
+    assert sides.remote(back, OUT) is True
+
+
 def test_a_tick_a_new_address_and_a_merger_before_the_next_sync(sides: Sides) -> None:
     record = sides.org.create("Contact", LastName="Ada", Email=ADA)
     other = sides.org.create("Contact", LastName="Other", Email="other@x.example")
@@ -119,3 +144,79 @@ def test_a_tick_a_new_address_and_a_merger_before_the_next_sync(sides: Sides) ->
     sides.org.merge(other, record)
     sides.sync_until_quiet()
     assert sides.remote(other, OUT) is True
+
+
+# -- what is replaced ------------------------------------------------------------------------------
+def twins(sides: Sides, elder: str = "phone = '1'", younger: str = "phone = '2'") -> str:
+    """Two rows of one person after a sync, the elder with a record; each with something typed since."""
+    record = sides.org.create("Contact", LastName="Ada", Email=ADA)
+    sides.pull()
+    sides.edit("INSERT INTO contacts (email, last_name) VALUES (?, 'Ada')", ADA)
+    sides.sync()
+    assert sides.refusals() == ["SAME_PERSON"]
+    for number, values in enumerate((elder, younger), 1):
+        sides.edit(f"UPDATE contacts SET {values} WHERE id = {number}")
+    return record
+
+
+def merge(sides: Sides) -> RowPlan:
+    """The second row goes into the first one."""
+    contact = sides.mapping.objects["contact"]
+    rows = (sides.mirror.rows.by_local_id("contact", LocalId(number)) for number in (1, 2))
+    return merge_rows(sides.mirror, contact, *(normalised_row(row, contact) for row in rows if row))
+
+
+def test_of_two_edits_one_is_kept_in_a_conflict_and_can_be_taken_back(sides: Sides) -> None:
+    record = twins(sides)
+    merge(sides)
+    sides.sync_until_quiet()
+    assert sides.remote(record, "Phone") == "2"
+    assert sides.conflicts() == [("phone", "2", "1", "local", "decided")]
+    sides.mirror.conflicts.take(1, "remote")
+    sides.sync_until_quiet()
+    assert sides.remote(record, "Phone") == "1"
+
+
+@pytest.mark.parametrize(
+    ("elder", "younger", "column", "value"),
+    [
+        ("phone = '1'", "phone = NULL", "Phone", "1"),
+        ("phone = '1'", "phone = ' '", "Phone", "1"),
+        ("job_title = 'Countess'", "job_title = ' Countess '", "Title", "Countess"),
+        ("phone = phone", "phone = '2'", "Phone", "2"),  # nothing unsent is replaced
+    ],
+)
+def test_where_nothing_typed_is_lost_there_is_no_conflict(
+    sides: Sides, elder, younger, column, value
+) -> None:
+    record = twins(sides, elder, younger)
+    merge(sides)
+    sides.sync_until_quiet()
+    assert sides.remote(record, column) == value
+    assert sides.conflicts() == []
+
+
+def test_what_is_kept_of_the_row_that_goes_is_the_other_rows(sides: Sides) -> None:
+    twins(sides)
+    sides.edit(
+        'INSERT INTO conflicts (object, person_id, "column", local, remote, winner, rule, state,'
+        " run_id, found_at) VALUES ('contact', 2, 'city', 'a', 'b', 'local', 'r', 'decided', '', '')"
+    )
+    sides.edit("UPDATE contacts SET email = 'old@x.example' WHERE id = 2")
+    sides.edit("UPDATE contacts SET email = ? WHERE id = 2", ADA)
+    merge(sides)
+    assert sides.look("SELECT DISTINCT person_id FROM conflicts") == [(1,)]
+    former = "SELECT person_id FROM _former_addresses WHERE match_key = 'old@x.example'"
+    assert set(sides.look(former)) <= {(1,)}
+    assert sides.look("SELECT * FROM _provenance WHERE person_id = 2") == []
+
+
+def test_an_edit_of_a_row_that_was_deleted_here_and_comes_back_is_kept(sides: Sides) -> None:
+    record = sides.org.create("Contact", LastName="Ada", Email=ADA)
+    sides.pull()
+    sides.edit("UPDATE contacts SET phone = '1', deleted_at = '2026-01-20T10:00:00Z'")
+    sides.sync()
+    sides.mirror.imports.store("contact", [{"email": ADA, "last_name": "Ada", "phone": "2"}])
+    sides.sync_until_quiet()
+    assert sides.remote(record, "Phone") == "2"
+    assert [conflict[:3] for conflict in sides.conflicts()] == [("phone", "2", "1")]
