@@ -299,8 +299,17 @@ def _stage_match(
 def _takes_over(edited: EditedObject, holder: Row, local_id: LocalId) -> bool:
     """Whether a row that was deleted here is live again, with all that the new row of its person says."""
     run, object_map = edited.run, edited.object_map
-    if holder.local.deleted_at is None or run.dry_run:
+    if holder.local.deleted_at is None:
         return False
+    if run.dry_run:
+        # the row it would be cannot be planned without writing; it is no row of its own either
+        edited.held_back.add(local_id)
+        name = object_map.name
+        run.report.warn(
+            f"{name} {local_id} would go into {name} {holder.local.local_id}, which was deleted here"
+            f" and would be live again: one {object_map.kind.noun} in Salesforce"
+        )
+        return True
     new = run.mirror.rows.by_local_id(object_map.name, local_id)
     if new is None:
         return False

@@ -220,3 +220,18 @@ def test_an_edit_of_a_row_that_was_deleted_here_and_comes_back_is_kept(sides: Si
     sides.sync_until_quiet()
     assert sides.remote(record, "Phone") == "2"
     assert [conflict[:3] for conflict in sides.conflicts()] == [("phone", "2", "1")]
+
+
+def test_a_dry_run_tells_that_the_row_would_be_live_again(sides: Sides) -> None:
+    sides.org.create("Contact", LastName="Ada", Email=ADA)
+    sides.pull()
+    sides.edit("UPDATE contacts SET deleted_at = '2026-01-20T10:00:00Z'")
+    sides.sync()
+    sides.edit("INSERT INTO contacts (email, last_name, phone) VALUES (?, 'Ada', '5')", ADA)
+    before = sides.bytes_of_both()
+    report = sides.push(dry_run=True)
+    assert sides.bytes_of_both() == before
+    assert [
+        warning for warning in report.warnings if "contact 2 would go into contact 1" in warning
+    ]
+    assert report.quarantined == 0
