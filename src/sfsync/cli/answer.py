@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sfsync.cli.invocation import Cli
+from sfsync.cli.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 SCHEMA = "sfsync/1"
+FAILED = 1
 PARTIAL = 3
-"""The exit code of a run that did its work but for records that went to quarantine."""
+"""The exit code of a run that did its work in part: some went to quarantine, or could not be done now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Answer:
         show: draws the same for people.
         exit_code: 0, or the code of ``docs/errors.md`` for this outcome.
         warnings: for people a line each on stderr.
+        reason: why the exit code is not 0, in a sentence; else the warnings are.
         outcome: the ``status`` of the JSON document, where the exit code does not give it.
     """
 
@@ -37,6 +40,7 @@ class Answer:
     run_id: str | None = None
     warnings: tuple[str, ...] = ()
     errors: tuple[Mapping[str, Any], ...] = ()
+    reason: str = ""
     outcome: str = ""
 
     @property
@@ -53,16 +57,23 @@ class Answer:
 
 def respond(cli: Cli, answer: Answer) -> int:
     """Print the answer as text or as JSON, and return its exit code."""
+    told = "; ".join(answer.warnings)
+    reason = answer.reason or told or answer.status
     if cli.as_json:
         write_document(
             cli, answer.status, answer.exit_code, answer.data, run_id=answer.run_id,
             warnings=answer.warnings, errors=answer.errors,
         )  # fmt: skip
-        return answer.exit_code
-    if not cli.quiet:
-        answer.show(cli.out)
-    for warning in answer.warnings:
-        cli.inform(f"warning: {warning}", style="yellow")
+        is_told = False
+    else:
+        if not cli.quiet:
+            answer.show(cli.out)
+        for warning in answer.warnings:
+            cli.inform(f"warning: {warning}", style="yellow")
+        is_told = not cli.quiet and reason in told
+    if answer.exit_code and not is_told:
+        # whoever reads nothing but stderr, as cron's mail does, has to learn why
+        cli.to_stderr(visible(reason))
     return answer.exit_code
 
 

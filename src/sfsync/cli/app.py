@@ -42,7 +42,7 @@ from sfsync.cli.schedule import schedule
 from sfsync.cli.selftest import selftest
 from sfsync.cli.status import status
 from sfsync.cli.sync import sync
-from sfsync.cli.text import short
+from sfsync.cli.text import short, visible
 from sfsync.cli.undo import undo
 from sfsync.cli.verify import verify
 from sfsync.cli.whoami import whoami
@@ -201,3 +201,4 @@ def wrong_usage(error: typer.TyperException, arguments: list[str]) -> None:
     write_document(
         Cli(name, as_json=True), "failed", 2, {}, errors=({"slug": "usage", "message": message},)
     )
+    sys.stderr.write(f"error: {visible(message)}\n")

@@ -130,10 +130,12 @@ def _with_plan(answer: Answer, applied: Applied) -> Answer:
     """The run's answer, with what became of the plan."""
     exit_code = answer.exit_code
     warnings = answer.warnings
+    reason = answer.reason
     if applied.moved:
-        exit_code = PARTIAL
+        exit_code = exit_code or PARTIAL
         left = f"{counted(applied.moved, 'record')} moved since the plan was made, and left"
         warnings = (*warnings, left)
+        reason = f"{left}; {reason}" if reason else left
 
     def show(console: Console) -> None:
         if applied.fields:
@@ -149,6 +151,8 @@ def _with_plan(answer: Answer, applied: Applied) -> Answer:
         exit_code=exit_code,
         run_id=answer.run_id,
         warnings=warnings,
+        errors=answer.errors,
+        reason=reason,
     )
 
 

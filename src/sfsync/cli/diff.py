@@ -58,7 +58,7 @@ def diff(
     """
     from sfsync.cli.plan_view import plan_document, show_plans
     from sfsync.cli.wiring import working
-    from sfsync.engine.diff import Cost, differences
+    from sfsync.engine.diff import Cost, differences, quarantined_rows
 
     cost = Cost()
     with working(cli, lock=False, dry_run=True) as session:
@@ -69,10 +69,18 @@ def diff(
         with saved as plans:
             shown = [plan for _, plan in islice(plans, limit)]
             more = sum(1 for _ in plans)
+        held = quarantined_rows(session.run, objects or (), ids=ids or ())
     report = session.run.report
+    warnings = list(report.warnings)
+    if held:
+        warnings.append(
+            f"{counted(held, 'row')} in quarantine {'differs' if held == 1 else 'differ'} as well:"
+            " see `sfsync quarantine`"
+        )
     data: dict[str, Any] = {
         "records": [plan_document(plan) for plan in shown],
         "not_shown": more,
+        "quarantined": held,
         "cost": {name: getattr(cost, name) for name in cost.__slots__},
         "api_calls": report.api_calls,
     }
@@ -83,7 +91,7 @@ def diff(
         if out:
             console.print(f"The plan is kept in {out}: sfsync apply {out}", soft_wrap=True)
         if not show_plans(console, shown):
-            console.print("No differences.")
+            console.print("No differences but those in quarantine." if held else "No differences.")
         if more:
             console.print(f"… and {more} more; see --limit.", style="dim")
         console.print(_cost_line(cost), style="dim")
@@ -91,11 +99,19 @@ def diff(
     return Answer(
         data,
         show,
-        exit_code=DIFFERENT if shown and exit_code else 0,
+        exit_code=DIFFERENT if (shown or held) and exit_code else 0,
         run_id=report.run_id,
-        warnings=tuple(report.warnings),
-        outcome="different" if shown else "ok",
+        warnings=tuple(warnings),
+        reason=_reason(len(shown) + more, held),
+        outcome="different" if shown or held else "ok",
     )
+
+
+def _reason(planned: int, held: int) -> str:
+    parts = [f"{counted(planned, 'record')} to sync: `sfsync diff`"] if planned else []
+    if held:
+        parts.append(f"{counted(held, 'row')} in quarantine: `sfsync quarantine`")
+    return f"the two sides differ: {', '.join(parts)}"
 
 
 def _cost_line(cost: Cost) -> str:

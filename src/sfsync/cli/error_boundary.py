@@ -87,6 +87,7 @@ def _report_error(cli: Cli, error: SfsyncError) -> int:
             "problems": list(problems),
         }
         write_document(cli, "failed", error.exit_code, {}, errors=(document,))
+        _complain(cli, message)
     else:
         _complain(cli, message, hint, problems)
     _print_traceback(cli)
@@ -119,6 +120,7 @@ def _report_bug(cli: Cli, error: Exception) -> int:
     if cli.as_json:
         document = {"slug": "bug", "message": message, "hint": hint}
         write_document(cli, "failed", 1, {}, errors=(document,))
+        _complain(cli, message)
     else:
         _complain(cli, message, hint)
     _print_traceback(cli)
@@ -129,8 +131,8 @@ def _report_interruption(cli: Cli, exit_code: int) -> int:
     """Print that a person or a service manager has stopped the command."""
     message = "interrupted; what was done is kept, and the next run goes on from here"
     document: Mapping[str, Any] = {"slug": "interrupted", "message": message}
+    cli.to_stderr(message)
     if not cli.as_json:
-        cli.to_stderr(message)
         return exit_code
     try:
         write_document(cli, "interrupted", exit_code, {}, errors=(document,))
@@ -151,7 +153,7 @@ def _report_broken_stdout(cli: Cli, error: OSError) -> int:
     return 1
 
 
-def _complain(cli: Cli, message: str, hint: str, problems: tuple[str, ...] = ()) -> None:
+def _complain(cli: Cli, message: str, hint: str = "", problems: tuple[str, ...] = ()) -> None:
     from rich.text import Text
 
     cli.to_stderr(Text.assemble(("error: ", "bold red"), visible(message)))

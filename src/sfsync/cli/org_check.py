@@ -81,7 +81,8 @@ def check_org(
         console.print(f"{numbers or 'Everything is as it should be'}; {calls}.")
 
     if errors_in(found):
-        return Answer(data, show, exit_code=PROBLEMS, outcome="problems")
+        reason = f"{counted(len(errors_in(found)), 'error')}: `sfsync org check` tells them"
+        return Answer(data, show, exit_code=PROBLEMS, reason=reason, outcome="problems")
     return Answer(data, show, outcome="ok")
 
 

@@ -238,8 +238,15 @@ def _answer(
         exit_code=exit_code,
         warnings=tuple(_warnings(steps, wanted)),
         errors=tuple(_errors(undone)),
+        reason=_reason(undone, agreed=agreed),
         outcome=outcome,
     )
+
+
+def _reason(undone: Sequence[Result], *, agreed: bool) -> str:
+    if not agreed:
+        return "declined: nothing was changed"
+    return f"{counted(len(undone), 'step')} could not be done" if undone else ""
 
 
 def _warnings(steps: Sequence[SetupStep], wanted: Blueprint) -> Iterator[str]:

@@ -112,6 +112,7 @@ def _declined(found: Mapping[str, Any]) -> Answer:
         lambda console: console.print("Nothing was removed."),
         exit_code=1,
         warnings=tuple(_left_elsewhere(found)),
+        reason="declined: nothing was removed",
         outcome="declined",
     )
 

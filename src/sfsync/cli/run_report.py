@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from sfsync.cli.answer import PARTIAL, Answer
+from sfsync.cli.answer import FAILED, PARTIAL, Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.text import counted
 from sfsync.errors import MirrorBusy
@@ -46,22 +46,67 @@ def run_verb(
 
 
 def report_answer(report: RunReport) -> Answer:
-    """A finished run as an answer: exit code 3 where something went to quarantine, or an opt-out is due."""
-    exit_code = 0
-    warnings = list(report.warnings)
-    if report.quarantined:
-        exit_code = PARTIAL
-        warnings.append(f"{report.quarantined} in quarantine: see `sfsync quarantine`")
-    if report.consent_due.count:
-        exit_code = PARTIAL
-        warnings.append(due_sentence(report.consent_due))
+    """A finished run as an answer: its exit code, and what a person has to know of it."""
+    shortfalls = tuple(_shortfalls(report))
     return Answer(
         report.as_dict(),
         lambda console: show_report(console, report),
-        exit_code=exit_code,
+        exit_code=exit_code_of(report),
         run_id=report.run_id,
-        warnings=tuple(warnings),
+        warnings=(*report.warnings, *shortfalls),
+        errors=_errors(report, shortfalls),
+        reason="; ".join(shortfalls),
     )
+
+
+def exit_code_of(report: RunReport) -> int:
+    """0; 3 where it was done in part; 1 where not one of its writes was done."""
+    from sfsync.model.outcome import GOOD_RUN, PARTIAL_RUN
+
+    return {GOOD_RUN: 0, PARTIAL_RUN: PARTIAL}.get(report.ending, FAILED)
+
+
+def _errors(report: RunReport, shortfalls: Sequence[str]) -> tuple[Mapping[str, Any], ...]:
+    """The failure that a run amounts to, as the JSON document tells it."""
+    if exit_code_of(report) != FAILED:
+        return ()
+    message = "; ".join(shortfalls)
+    return ({"slug": report.ending, "message": message, "hint": "sfsync status", "problems": []},)
+
+
+def _shortfalls(report: RunReport) -> Iterator[str]:
+    """What keeps the sides apart once the run is over, a sentence each, with what shows more."""
+    if report.unanswered:
+        yield (
+            f"{_of_the_writes(report.unanswered, report)} had no answer; the next run asks what"
+            " became of them before it repeats any: `sfsync status`"
+        )
+    if report.postponed:
+        yield (
+            f"{_of_the_writes(report.postponed, report)} could not be done now; the next run tries"
+            " again: `sfsync status`"
+        )
+    if report.quarantined or report.quarantine_open:
+        yield _quarantine_sentence(report.quarantined, report.quarantine_open)
+    if report.consent_due.count:
+        yield due_sentence(report.consent_due)
+
+
+def _of_the_writes(some: int, report: RunReport) -> str:
+    return f"{some} of {counted(report.answered + report.unanswered + report.postponed, 'write')}"
+
+
+def _quarantine_sentence(new: int, total: int) -> str:
+    """How much is in quarantine, and how much of it is new; a dry run puts nothing there.
+
+    >>> _quarantine_sentence(2, 5)
+    '5 in quarantine, 2 of them new: see `sfsync quarantine`'
+    >>> _quarantine_sentence(2, 2)
+    '2 in quarantine: see `sfsync quarantine`'
+    """
+    if new and total > new:
+        return f"{total} in quarantine, {new} of them new: see `sfsync quarantine`"
+    return f"{new or total} in quarantine: see `sfsync quarantine`"
 
 
 def due_sentence(due: Due) -> str:
@@ -87,8 +132,15 @@ def show_report(console: Console, report: RunReport) -> None:
     if report.activity is not None and any(report.activity.as_dict().values()):
         console.print(_activity_line(report.activity))
     elif not counts_table.row_count:
-        console.print("Nothing to do: both sides are as they should be.")
+        console.print(_idle_sentence(report))
     console.print(_cost_line(report), style="dim")
+
+
+def _idle_sentence(report: RunReport) -> str:
+    """What a run says that found nothing to do: all is well only where nothing is held back."""
+    if report.quarantine_open or report.unanswered or report.postponed or report.consent_due.count:
+        return "Nothing new to do; what is held back stays so, see below."
+    return "Nothing to do: both sides are as they should be."
 
 
 def _figures(counts: ObjectReport) -> list[Text]:

@@ -66,7 +66,10 @@ def selftest(
         bar(None)
     data = _document(tally)
     return Answer(
-        data, lambda console: _show(console, tally, data), exit_code=1 if tally.failure else 0
+        data,
+        lambda console: _show(console, tally, data),
+        exit_code=1 if tally.failure else 0,
+        reason=f"a schedule of seed {first} did not come out as it has to" if tally.failure else "",
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sfsync.model.mapping import ObjectMap
 
 STALE = 1
-"""The exit code of ``--max-age`` where the last good run is older."""
+"""The exit code of ``--max-age`` where the last good run is older, and of ``--max-…`` beyond its number."""
 
 
 def status(
@@ -31,6 +31,18 @@ def status(
             "--max-age", metavar="AGE", help="Exit 1 where the last good run is older: 2h, 1d."
         ),
     ] = None,
+    max_quarantine: Annotated[
+        int | None,
+        typer.Option(
+            "--max-quarantine", min=0, metavar="N", help="Exit 1 where more is in quarantine."
+        ),
+    ] = None,
+    max_conflicts: Annotated[
+        int | None,
+        typer.Option(
+            "--max-conflicts", min=0, metavar="N", help="Exit 1 where more conflicts are open."
+        ),
+    ] = None,
 ) -> Answer:
     """Show watermarks, what waits, open conflicts, quarantine, the last runs and where the login is kept.
 
@@ -38,7 +50,7 @@ def status(
 
     Examples:
       sfsync status
-      sfsync status --max-age 2h --quiet
+      sfsync status --max-age 2h --max-quarantine 100 --quiet
     """
     from sfsync.cli.clock import local_now
     from sfsync.cli.since import parse_when
@@ -65,6 +77,17 @@ def status(
         warnings.append(
             f"the last good run is older than {max_age}: {last_good_run or 'there was none'}"
         )
+    too_many = [
+        f"{state[what]} {words}, {most} at most: see `{command}`"
+        for what, most, words, command in (
+            ("quarantined", max_quarantine, "in quarantine", "sfsync quarantine"),
+            ("conflicts_open", max_conflicts, "conflicts open", "sfsync conflicts --open"),
+        )
+        if most is not None and state[what] > most
+    ]
+    if too_many:
+        exit_code, outcome = STALE, outcome or "too many"
+        warnings += too_many
     return Answer(
         state,
         lambda console: _show(console, state),

@@ -11,6 +11,7 @@ from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.history import found_run
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, MassChange, Objects, Yes
+from sfsync.cli.run_report import report_answer
 from sfsync.cli.text import counted
 from sfsync.errors import UsageError
 
@@ -89,11 +90,12 @@ def _agreed(cli: Cli, undoing: Undoing) -> bool:
 def _undo_answer(
     report: RunReport, undoing: Undoing, plans: Sequence[RowPlan], *, agreed: bool
 ) -> Answer:
-    exit_code, outcome = 0, ""
+    answer = report_answer(report)
+    exit_code, outcome = answer.exit_code, ""
     if not agreed:
         exit_code, outcome = 1, "declined"
-    elif undoing.left_count or report.quarantined:
-        exit_code = PARTIAL
+    elif undoing.left_count:
+        exit_code = exit_code or PARTIAL
 
     def show(console: Console) -> None:
         if agreed:
@@ -106,7 +108,9 @@ def _undo_answer(
         show,
         exit_code=exit_code,
         run_id=report.run_id,
-        warnings=(*report.warnings, *_left_standing(undoing)),
+        warnings=(*answer.warnings, *_left_standing(undoing)),
+        errors=answer.errors,
+        reason="" if agreed else "declined: nothing was written",
         outcome=outcome,
     )
 

@@ -59,7 +59,7 @@ def verify(
     elif repair:
         verdict = "Repaired."
     else:
-        verdict = "They disagree: `sfsync verify --repair` takes it into the mirror."
+        verdict = "Mirror and org disagree: `sfsync verify --repair` takes it into the mirror."
         exit_code, outcome = DIFFERENT, "different"
 
     def show(console: Console) -> None:
@@ -72,6 +72,7 @@ def verify(
         exit_code=exit_code,
         run_id=report.run_id,
         warnings=tuple(report.warnings),
+        reason=verdict,
         outcome=outcome,
     )
 

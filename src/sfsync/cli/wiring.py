@@ -177,7 +177,7 @@ def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
         failpoints.reach("run.begun")
         with measured(run):
             yield
-        status = "partial" if run.report.quarantined else "ok"
+        status = run.report.ending
     except SfsyncError as error:
         status = error.slug
         raise
@@ -196,6 +196,7 @@ def measured(run: Run) -> Iterator[None]:
     began = time.monotonic()
     try:
         yield
+        run.report.quarantine_open = run.mirror.quarantine.count_open()
     finally:
         run.progress.done()
         usage = run.org.usage()

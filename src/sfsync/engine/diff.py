@@ -78,6 +78,19 @@ def differences(
     _add_calls(run, cost, cost.tasks, creating=True)
 
 
+def quarantined_rows(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = ()) -> int:
+    """How many rows in quarantine hold what the org should get; nothing plans them until they are edited."""
+    wanted = {str(one) for one in ids}
+    return sum(
+        not wanted or not wanted.isdisjoint({str(local_id), str(salesforce_id)})
+        for object_map in run.objects(list(names))
+        if run.usable.rules_for(object_map.name).pushes
+        for local_id, salesforce_id in run.mirror.rows.quarantined(
+            object_map.name, [each.column for each in object_map.fields if each.pushes]
+        )
+    )
+
+
 def _object_plans(run: Run, object_map: ObjectMap) -> Iterator[Planned]:
     """What a pull would do to rows at rest here, then what a push would do with edited rows."""
     rules = run.usable.rules_for(object_map.name)

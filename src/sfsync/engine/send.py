@@ -253,6 +253,7 @@ class Sender:
 
     def _count(self, plan: RowPlan, outcome: Outcome) -> None:
         report = self.report
+        self.run.report.count_answer(outcome)
         match outcome:
             case Accepted():
                 report.conflicts += sum(each.conflict for each in outcome.lost_updates)

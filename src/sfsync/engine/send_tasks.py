@@ -133,6 +133,7 @@ def _org_write(activities: ActivityMap, task: QueuedTask) -> OrgWrite:
 
 def _count(run: Run, outcomes: Iterable[Outcome], report: ActivityReport) -> None:
     for outcome in outcomes:
+        run.report.count_answer(outcome)
         match outcome:
             case Accepted():
                 report.tasks += 1

@@ -22,22 +22,30 @@ def is_dirty(table: MappedTable, columns: Sequence[str]) -> str:
     Not a row in quarantine that nobody has edited since, unless it has an opt-out to say: that is
     tried at every run. Nor one that differs only in fields which wait for a person's decision.
     """
-    edited = " OR ".join(_is_edited(table, name) for name in columns) or "0"
-    # of a row deleted here alone only consent is sent: its record is kept, and still mailed
     opt_outs = [name for name in table.object_map.opt_out if name in columns]
-    consent = " OR ".join(_is_edited(table, name) for name in opt_outs) or "0"
     due = (
         " OR ".join(f"(r.{quoted(name)} IS 1 AND {_is_edited(table, name)})" for name in opt_outs)
         or "0"
     )
+    return (
+        f"{is_unsent(table, columns)}"
+        f" AND (NOT {quarantine.is_quarantined(table)} OR (r.salesforce_id IS NOT NULL"
+        f" AND ({due}) AND NOT {quarantine.is_out_of_sight(table)}))"
+    )
+
+
+def is_unsent(table: MappedTable, columns: Sequence[str]) -> str:
+    """SQL over ``r`` and ``b``: as ``is_dirty``, for rows in quarantine too."""
+    edited = " OR ".join(_is_edited(table, name) for name in columns) or "0"
+    # of a row deleted here alone only consent is sent: its record is kept, and still mailed
+    opt_outs = [name for name in table.object_map.opt_out if name in columns]
+    consent = " OR ".join(_is_edited(table, name) for name in opt_outs) or "0"
     deletes = f"b.deleted_at IS NULL AND r.salesforce_id IS NOT NULL AND ({consent})"
     if table.object_map.on_local_delete == "delete":
         deletes = "b.deleted_at IS NULL AND r.salesforce_id IS NOT NULL"
     return (
         f"CASE WHEN r.deleted_at IS NOT NULL THEN {deletes}"
         f" ELSE (b.deleted_at IS NOT NULL OR b._never_agreed = '*' OR {edited}) END"
-        f" AND (NOT {quarantine.is_quarantined(table)} OR (r.salesforce_id IS NOT NULL"
-        f" AND ({due}) AND NOT {quarantine.is_out_of_sight(table)}))"
     )
 
 

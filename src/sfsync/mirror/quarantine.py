@@ -113,6 +113,10 @@ class Quarantine:
                 entry = with_edit_number(self._database, base, entry)
             add(self._database, entry, self._context.run_id)
 
+    def count_open(self) -> int:
+        """How much is in open quarantine."""
+        return int(self._database.value("SELECT count(*) FROM quarantine WHERE state = 'open'"))
+
     def listed(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """What is in open quarantine, the latest first."""
         found = self._database.rows(

@@ -96,6 +96,25 @@ class Rows:
             yield from (SalesforceId(found[1]) for found in page)
             after = page[-1][0]
 
+    def quarantined(
+        self, object_name: str, columns: Sequence[str]
+    ) -> Iterator[tuple[LocalId, SalesforceId | None]]:
+        """Rows in quarantine that hold what the org should get, and that no push sends as they are."""
+        table = self._context.table(object_name)
+        after = 0
+        while page := self._database.rows(
+            f"SELECT b.id, r.salesforce_id FROM {table.base} AS b"
+            f" JOIN {table.name} AS r ON r.id = b.id"
+            " WHERE b.id > ? AND b.id IN (SELECT person_id FROM quarantine"
+            "  WHERE kind = 'record' AND state <> 'settled' AND object = ?)"
+            f" AND {bases.is_unsent(table, columns)} AND NOT ({bases.is_dirty(table, columns)})"
+            " ORDER BY b.id LIMIT ?",
+            [after, object_name, PAGE],
+        ):
+            for local_id, salesforce_id in page:
+                yield LocalId(local_id), SalesforceId(salesforce_id) if salesforce_id else None
+            after = page[-1][0]
+
     def are_edited(self, object_name: str, columns: Sequence[str]) -> bool:
         """Whether any live row with a record was edited in one of these columns, in quarantine or not."""
         table = self._context.table(object_name)

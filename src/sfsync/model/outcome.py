@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from sfsync.errors import OutcomeUnknown, RetriableError
 from sfsync.model.change import FieldDecision
 from sfsync.model.consent import Due
 from sfsync.model.record import SalesforceId
@@ -71,6 +72,12 @@ NOT_FOUND = "NOT_FOUND"
 RECORD_CHANGED = "MOVED"
 """The code of a ``Deferred`` update whose record was changed, or deleted, since it was read."""
 
+_FOLLOWED = frozenset({RECORD_CHANGED, "ENTITY_IS_DELETED", "CANNOT_UPDATE_CONVERTED_LEAD"})
+"""Codes of a ``Deferred`` write whose record is no more what it was when it was read."""
+
+GOOD_RUN = "ok"
+PARTIAL_RUN = "partial"
+
 Outcome: TypeAlias = Accepted | Rejected | Deferred | Unknown
 
 
@@ -118,6 +125,10 @@ class RunReport:
     Attributes:
         pull, push: by object name.
         consent_due: opt-outs that Salesforce does not have yet, after a verb that sends.
+        answered: writes that the org took or refused.
+        unanswered: writes that were sent, and nobody knows whether they were done.
+        postponed: writes that were certainly not done, and are tried again by the next run.
+        quarantine_open: what is in quarantine once the run is over, from earlier runs too.
         transport: by verb and object, ``{"pull contact": "rest"}``.
         warnings: sentences for people, each once.
     """
@@ -128,6 +139,10 @@ class RunReport:
     push: dict[str, ObjectReport] = field(default_factory=dict)
     activity: ActivityReport | None = None
     consent_due: Due = field(default_factory=Due)
+    answered: int = 0
+    unanswered: int = 0
+    postponed: int = 0
+    quarantine_open: int = 0
     transport: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     api_calls: int = 0
@@ -146,6 +161,34 @@ class RunReport:
         rows = sum(report.quarantined for report in (*self.pull.values(), *self.push.values()))
         return rows + (self.activity.quarantined if self.activity else 0)
 
+    def count_answer(self, outcome: Outcome) -> None:
+        """Count what became of one write, for how the run ends.
+
+        A record that was changed or has ended since it was read is planned anew, or followed by the
+        next pull: that is neither.
+        """
+        match outcome:
+            case Accepted() | Rejected():
+                self.answered += 1
+            case Unknown():
+                self.unanswered += 1
+            case Deferred() if outcome.code not in _FOLLOWED:
+                self.postponed += 1
+
+    @property
+    def ending(self) -> str:
+        """How the run ended: ``ok``, ``partial``, or the slug of the error that it amounts to.
+
+        A run of which not one write was done has failed, whatever else it read.
+        """
+        if self.unanswered and not self.answered:
+            return OutcomeUnknown.slug
+        if self.postponed and not self.answered:
+            return RetriableError.slug
+        if self.unanswered or self.postponed or self.quarantined or self.consent_due.count:
+            return PARTIAL_RUN
+        return GOOD_RUN
+
     def totals(self) -> dict[str, dict[str, int]]:
         """Counts per object over all verbs of the run."""
         merged: dict[str, Counter[str]] = {}
@@ -163,6 +206,9 @@ class RunReport:
             document["activity"] = self.activity.as_dict()
         if self.consent_due.count:
             document["consent_due"] = self.consent_due.count
+        for name in ("unanswered", "postponed", "quarantine_open"):
+            if getattr(self, name):
+                document[name] = getattr(self, name)
         return document | {
             "api_calls": self.api_calls,
             "bytes_in": self.bytes_in,

@@ -84,7 +84,7 @@ def test_a_wrong_value_is_told_with_the_name_of_its_variable(say, name: str, val
     say("init")
     code, out, err = say("pull", "--json", **{name: value})
     told = json.loads(out)["errors"][0]
-    assert (code, err) == (2, "")
+    assert (code, err.count("\n"), err[:7]) == (2, 1, "error: "), err
     assert f"${name}" in told["message"] + told.get("hint", ""), told
 
 
