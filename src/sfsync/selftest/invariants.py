@@ -68,15 +68,18 @@ class Before:
     Attributes:
         records: of the org, by object.
         rows: ``(id, deleted_at)`` of the mirror's rows, by table.
+        new: addresses of the rows that have no record, by table and id.
     """
 
     records: dict[str, dict[str, Raw]]
     rows: dict[str, dict[int, str | None]]
+    new: dict[str, dict[int, str]]
 
     @classmethod
     def of(cls, world: RunSteps) -> Before:
         """As they are now."""
-        return cls({name: dict(_records(world, name)) for name in SOBJECTS.values()}, _rows(world))
+        records = {name: dict(_records(world, name)) for name in SOBJECTS.values()}
+        return cls(records, _rows(world), {table: _new_rows(world, table) for table in SOBJECTS})
 
     def judge(self, world: RunSteps, *, clean: bool) -> None:
         """Look at what the run did.
@@ -110,7 +113,7 @@ class Before:
     def _rows_kept(self, world: RunSteps) -> Violations:
         for table, after in _rows(world).items():
             lost = self.rows[table].keys() - after.keys()
-            if lost:
+            if lost and (lost := self._gone_for_good(world, table, lost, after)):
                 yield "soft", f"a run removed the rows {sorted(lost)} of {table}"
             newly = {row for row, at in after.items() if at and not self.rows[table].get(row)}
             live = {raw["Id"] for raw in world.people.live(SOBJECTS[table])} if newly else set()
@@ -118,6 +121,17 @@ class Before:
                 ((record,),) = world.look(f"SELECT salesforce_id FROM {table} WHERE id = ?", row)
                 if record in live:
                     yield "soft", f"a run soft-deleted {table} {row}, whose record {record} lives"
+
+    def _gone_for_good(
+        self, world: RunSteps, table: str, lost: set[int], after: Mapping[int, str | None]
+    ) -> set[int]:
+        """The lost rows that did not go into an older row of their person, which was deleted here and is live again."""
+        live_again = [
+            row for row, at in self.rows[table].items() if at and row in after and not after[row]
+        ]
+        addresses = dict(world.look(f"SELECT id, email FROM {table}"))
+        returned = {match_key(addresses[row] or "") for row in live_again}
+        return {row for row in lost if self.new[table].get(row) not in returned}
 
 
 def _changed(old: Raw, new: Raw) -> set[str]:
@@ -148,6 +162,11 @@ def _records(world: RunSteps, sobject: str) -> dict[str, Raw]:
 
 def _rows(world: RunSteps) -> dict[str, dict[int, str | None]]:
     return {table: dict(world.look(f"SELECT id, deleted_at FROM {table}")) for table in SOBJECTS}
+
+
+def _new_rows(world: RunSteps, table: str) -> dict[int, str]:
+    found = world.look(f"SELECT id, email FROM {table} WHERE salesforce_id IS NULL")
+    return {row: match_key(email or "") for row, email in found}
 
 
 def _file_is_whole(world: RunSteps) -> Violations:
