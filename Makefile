@@ -13,7 +13,7 @@ CORE := src/sfsync/mapping/*,src/sfsync/planning/*,src/sfsync/engine/*,src/sfsyn
 SCHEDULES ?= 2000
 JOBS ?= 2
 
-.PHONY: help venv lock format lint types layers docs html man docs-check test long faults coverage audit sbom crash chaos mutants check guard measured demo
+.PHONY: help venv lock format lint types layers docs html man docs-check test slow long faults coverage audit sbom crash chaos mutants check guard measured demo
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,8 +57,11 @@ man:  ## the manual page, docs/_build/man/sfsync.1
 docs-check:  ## fail where that is stale
 	$(PY) docs/generate.py --check
 
-test:  ## the tests
+test:  ## the tests, but for those that take seconds each
 	$(PY) -m pytest
+
+slow:  ## those that `make test` leaves out and CI runs as well
+	$(PY) -m pytest -m "slow and not long and not faults and not crash"
 
 long:  ## trouble of every kind, a telling slice of it
 	$(PY) -m pytest -m "(long or always) and not faults and not crash" tests/crash tests/faults tests/trouble tests/laws
@@ -68,7 +71,7 @@ faults:  ## every cell of the tables of trouble, where the tests take the tellin
 
 coverage:  ## the tests, and how much of the code they run, branch by branch
 	$(PY) -m coverage erase
-	$(PY) -m pytest $(COVERAGE)
+	$(PY) -m pytest $(COVERAGE) -m "not long and not faults and not crash"
 	$(PY) -m coverage report --include='$(CORE)' --fail-under=$(FLOOR)
 
 audit: sbom  ## known vulnerabilities of what is locked, where an index of them answers

@@ -73,6 +73,7 @@ def faults(counted: Counter[str]) -> int:
     return sum(number for name, number in counted.items() if name.startswith("fault: "))
 
 
+@pytest.mark.slow
 def test_a_slice_of_the_machine(world: World) -> None:
     counted = machine(world, SHORT, derandomize=True)
     assert counted["run: ok"] > 5 * SHORT

@@ -26,7 +26,10 @@ from tests.docs.pages import Block, blocks
 from tests.system.prepared import CLIENT, Checkpoint, open_workspace
 from tests.system.workspace import CommandResult, Workspace
 
-pytestmark = pytest.mark.usefixtures("at_a_terminal")  # a server here is ended by Ctrl-C
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("at_a_terminal"),  # a server here is ended by Ctrl-C
+]
 
 CALLBACKS = tuple(f"http://localhost:{port}/callback" for port in (1717, 1718, 1716))
 WHO = "sync@example.com"

@@ -31,6 +31,7 @@ CODES = {
 }  # fmt: skip
 KINDS = [TypeReferences(code, "request", status) for code, status in CODES.items()]
 KINDS += [TypeReferences("INVALID_TYPE", "record"), TypeReferences("JSON_PARSER_ERROR", "call")]
+TELLING = {("NOT_FOUND", "request"), ("INVALID_TYPE", "record"), ("JSON_PARSER_ERROR", "call")}
 
 
 @dataclass
@@ -78,7 +79,17 @@ def test_an_org_that_follows_references_takes_them_in_one_call(crowd: Crowd) -> 
     assert usual == READ + 1
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.code}-{kind.refuses}")
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            kind,
+            id=f"{kind.code}-{kind.refuses}",
+            marks=() if (kind.code, kind.refuses) in TELLING else pytest.mark.slow,
+        )
+        for kind in KINDS
+    ],
+)
 def test_whatever_the_refusal_is_all_edits_are_done_and_none_is_put_aside(
     crowd: Crowd, kind: TypeReferences
 ) -> None:

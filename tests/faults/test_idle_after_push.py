@@ -43,6 +43,7 @@ def sides(local_orgs: LocalOrgs, tmp_path_factory: pytest.TempPathFactory) -> It
         yield opened
 
 
+@pytest.mark.slow
 def test_an_idle_sync_takes_one_call_an_object_from_the_second_one_on(sides: LocalSides) -> None:
     push_all(sides, "Idle")
     first = calls_of_sync(sides)
@@ -57,7 +58,7 @@ def test_an_idle_sync_takes_one_call_an_object_from_the_second_one_on(sides: Loc
 
 
 @pytest.mark.parametrize("who", ["another user", "the same user"])
-@pytest.mark.parametrize("was", ["pushed", "old"])
+@pytest.mark.parametrize("was", ["pushed", pytest.param("old", marks=pytest.mark.slow)])
 def test_a_late_commit_within_what_was_read_is_seen(sides: LocalSides, who: str, was: str) -> None:
     """Saved while the push was under way or just after, committed when it had been read already."""
     [record, *_] = sides.live("Contact")
@@ -95,6 +96,7 @@ def test_an_edit_after_the_push_is_seen_at_once(sides: LocalSides) -> None:
     assert title_here(sides, record) == "At once"
 
 
+@pytest.mark.slow
 def test_a_late_commit_that_no_measure_shows_is_seen_once_none_can_come_any_more(
     sides: LocalSides,
 ) -> None:
@@ -115,6 +117,7 @@ def test_a_late_commit_that_no_measure_shows_is_seen_once_none_can_come_any_more
     sides.check_agreement()
 
 
+@pytest.mark.slow
 def test_an_org_that_measures_nothing_is_read_again(sides: LocalSides) -> None:
     push_all(sides, "Unmeasured")
     sides.add_fault("status", "COUNT_DISTINCT", [], status=400, code="MALFORMED_QUERY")

@@ -418,7 +418,10 @@ ORDERS = {
 }
 
 
-@pytest.fixture(scope="module", params=ORDERS)
+@pytest.fixture(
+    scope="module",
+    params=["quarantine, sync", pytest.param("newest, push before pull", marks=pytest.mark.slow)],
+)
 def ended(request, new_workspace) -> dict[tuple[str, str], Case]:
     """Every case, played to its end for both kinds, for an answer to several records and an order of runs."""
     on_multiple, commands = ORDERS[request.param]
@@ -490,10 +493,13 @@ def opt_outs(workspace: Workspace, key: str) -> set[bool]:
 
 
 # -- while a run works -----------------------------------------------------------------------------
-SLOW_WRITE = {"match": {"path": "/composite"}, "fault": "slow", "args": {"seconds": 2}}
+SLOW_WRITE = {"match": {"path": "/composite"}, "fault": "slow", "args": {"seconds": 1}}
 
 
-@pytest.mark.parametrize("side", ["here", "there", "by an event"])
+@pytest.mark.parametrize(
+    "side",
+    ["there", *(pytest.param(side, marks=pytest.mark.slow) for side in ("here", "by an event"))],
+)
 def test_an_opt_out_while_a_push_is_on_its_way(new_workspace, side):
     people = [(kind, {**REQUIRED[kind], "Email": "ada@example.com"}) for kind in TABLES]
     workspace = new_workspace(contacts=0, leads=0, people=people)

@@ -109,7 +109,16 @@ def test_a_terminal_gets_colours(watched):
     assert re.search(r"\x1b\[[0-9;]*m", at_a_terminal(watched[0], "diff"))
 
 
-@pytest.mark.parametrize("line", ["diff", "pull --full", "pull --profile other", "pull --nope"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pull --full",
+        *(
+            pytest.param(line, marks=pytest.mark.slow)
+            for line in ("diff", "pull --profile other", "pull --nope")
+        ),
+    ],
+)
 def test_with_no_color_a_terminal_gets_neither_colours_nor_bars(watched, line):
     shown = at_a_terminal(watched[0], *line.split(), NO_COLOR="1")
     assert shown.strip()

@@ -81,6 +81,7 @@ def elements(text):
 
 
 @pytest.mark.node
+@pytest.mark.slow
 def test_salesforces_converter_makes_our_package_of_our_sfdx_folder(wanted, tmp_path):
     write(source_files(wanted, VERSION), tmp_path / "ours")
     read = convert(tmp_path / "ours" / "force-app", tmp_path / "out", "metadata", "made")

@@ -25,6 +25,7 @@ def run(*, as_json: bool = False, **options: int) -> int:
     return perform(cli, lambda: module.selftest(cli, **options))
 
 
+@pytest.mark.slow
 def test_it_tells_what_was_tried_and_touches_nothing(
     capsys: pytest.CaptureFixture[str], elsewhere: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_it_ends_with_the_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["data"]["schedules"] == 1
 
 
+@pytest.mark.slow
 def test_a_broken_promise_is_exit_code_1_with_the_line_that_plays_it_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_broken_promise_is_exit_code_1_with_the_line_that_plays_it_again(
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_several_cores_play_the_same_schedules(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(as_json=True, seed=3, schedules=3, jobs=2) == 0
     together = json.loads(capsys.readouterr().out)["data"]

@@ -533,6 +533,7 @@ def test_both_spellings_of_unprocessed_records_are_known(org):
     assert org.call("GET", f"/ingest/{info['id']}/otherResults").status == 404
 
 
+@pytest.mark.slow
 def test_tens_of_thousands_of_rows_pass_in_several_batches(org):
     lines = "".join(f"First{each},Last{each},p{each}@x.example\n" for each in range(30_000))
     info = org.load("FirstName,LastName,Email\n" + lines)
