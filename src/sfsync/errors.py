@@ -102,6 +102,13 @@ class OrgRefused(SfsyncError):
         self.code = code
 
 
+class NoSuchApiVersion(OrgRefused):
+    """The org does not have the API version that the configuration asks for."""
+
+    exit_code = 2
+    slug = "api-version"
+
+
 class AuthError(SfsyncError):
     """There is no working login."""
 
@@ -152,7 +159,7 @@ class LoginKeyError(AuthError):
 
 
 class WrongOrg(AuthError):
-    """The login belongs to another org than the one this profile was first used with."""
+    """The login belongs to another org than this profile, or was made at another login host."""
 
     slug = "wrong-org"
 

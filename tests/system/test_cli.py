@@ -142,7 +142,7 @@ def test_the_run_is_in_the_mirrors_runs_under_the_same_id(synced):
         ("import missing.csv", 2, "input"),
         ("status --config missing.yaml", 2, "config"),
         ("init", 2, "usage"),
-        ("pull --profile other", 4, "not-logged-in"),
+        ("pull --profile other", 2, "usage"),
         ("whoami --profile ../other", 2, "usage"),
     ],
 )
@@ -157,8 +157,8 @@ def test_a_failure_is_one_document_too(synced, line, code, slug):
 
 def test_without_json_a_failure_is_told_on_stderr_with_what_to_try(synced):
     ran = synced[0].run("pull", "--profile", "other")
-    assert (ran.code, ran.out) == (4, "")
-    assert "sfsync login" in ran.err
+    assert (ran.code, ran.out) == (2, "")
+    assert "sfsync login --profile other" in ran.err
     assert "Traceback" not in ran.err
 
 

@@ -59,6 +59,7 @@ WRONG = {
     "a profile with a slash": (["status", "--profile", "a/b"], "letters, digits, dots and dashes"),
     "a profile without a name": (["status", "--profile", ""], "no profile name"),
     "a profile of half characters": (["status", "--profile", "\udcff"], "no profile name"),
+    "a profile that nobody knows": (["status", "--profile", "defualt"], "did you mean default?"),
     "a file that is not there": (["push-activity", "no.jsonl"], "no.jsonl: no such file"),
     "a folder in place of a file": (["import", "."], "a folder, not a file"),
     "a name that no file can have": (["import", "\udcff.csv"], "no such file"),
@@ -137,9 +138,11 @@ BEFORE_LOGIN = [
 
 @pytest.mark.parametrize("command", BEFORE_LOGIN)
 def test_before_a_login_each_command_says_how_to_get_one(
-    shared_workspace: Workspace, command: str
+    workspace: Workspace, command: str
 ) -> None:
-    said = shared_workspace.stderr_of(command, "--profile", "nobody", expect=4)
+    with workspace.yaml.open("a", encoding="utf-8") as file:
+        file.write("\nprofiles: {nobody: {}}\n")
+    said = workspace.stderr_of(command, "--profile", "nobody", expect=4)
     assert "Profile 'nobody' is not logged in" in said
     assert "sfsync login" in said
 

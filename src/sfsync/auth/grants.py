@@ -229,7 +229,9 @@ class Grants:
             home = trusted_url(held.instance_url, self.login, "instance_url")
             asked = f"{origin_of(home)}{urlsplit(asked).path}"
             reply = self._host.get(asked, held.access_token, LoginStep.IDENTITY)
-        if reply.status in {401, 403}:
+        code, _ = error_in(reply)
+        # the day's calls spent is a 403 as well, and says nothing of the login
+        if reply.status in {401, 403} and code != "REQUEST_LIMIT_EXCEEDED":
             raise GrantRevoked(
                 "Salesforce no longer takes this access token", hint="Run `sfsync login`."
             )

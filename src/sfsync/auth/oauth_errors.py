@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, quote_plus
 
-from sfsync.errors import GrantRevoked, LoginRefused, OrgUnavailable, SfsyncError
+from sfsync.errors import BudgetSpent, GrantRevoked, LoginRefused, OrgUnavailable, SfsyncError
 
 _LONGEST_SHOWN = 200
 HIDDEN = "[hidden]"
@@ -75,7 +75,13 @@ _INSTALL = (
     "app)."
 )
 _SERVER_STEPS = frozenset({LoginStep.JWT, LoginStep.CLIENT_CREDENTIALS})
+_CALLS_SPENT = "the org's API calls of the last 24 hours are used up"
+_WAIT_A_DAY = (
+    "Wait for the 24 hours to move on; the login holds, and the next run goes on from here."
+)
 _RULES = (
+    _Rule("request_limit_exceeded", _CALLS_SPENT, _WAIT_A_DAY, error=BudgetSpent),
+    _Rule("", _CALLS_SPENT, _WAIT_A_DAY, text="request_limit_exceeded", error=BudgetSpent),
     _Rule(
         "access_denied",
         "access was denied",
@@ -251,6 +257,14 @@ _RULES = (
 
 
 _WITHOUT_CODE = (
+    (
+        "nothing: sfsync itself says that the stored login was made at another address",
+        "`org.login_url` was changed since the login, and nothing is sent to either address",
+        (
+            "`sfsync login` logs in at the new one, where it is the same org; another org takes "
+            "a profile of its own."
+        ),
+    ),
     (
         "nothing: the browser shows `redirect_uri_mismatch`, and sfsync waits until its time is up",
         "the callback is not registered on the app, to the letter",

@@ -33,10 +33,15 @@ def end_login(cli: Cli, config: Config, mirror: SqliteMirror) -> bool:
     Raises:
         NotLoggedIn: there is none.
     """
-    from sfsync.cli.stored_login import LOGIN_RENEWED, LOGIN_WAY, token_store
+    from dataclasses import replace
+
+    from sfsync.cli.stored_login import LOGIN_HOST, LOGIN_RENEWED, LOGIN_WAY, token_store
     from sfsync.cli.stored_login import login as login_for
 
-    revoked = login_for(cli, config, mirror, token_store(cli, mirror)).logout()
-    for note in (LOGIN_WAY, LOGIN_RENEWED):
+    # a login is ended where it was made, whatever the configuration says by now
+    made_at = mirror.state.note(LOGIN_HOST) or config.org.login_url
+    there = replace(config, org=replace(config.org, login_url=made_at))
+    revoked = login_for(cli, there, mirror, token_store(cli, mirror)).logout()
+    for note in (LOGIN_WAY, LOGIN_RENEWED, LOGIN_HOST):
         mirror.state.keep_note(note, "")
     return revoked

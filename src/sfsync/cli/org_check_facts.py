@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 
 from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
-from sfsync.cli.stored_login import LOGIN_RENEWED, LOGIN_WAY, login, token_store
+from sfsync.cli.stored_login import (
+    LOGIN_RENEWED,
+    LOGIN_WAY,
+    login,
+    refuse_other_host,
+    token_store,
+)
 from sfsync.cli.wiring import configuration, connect, open_mirror
 from sfsync.config.sections import Config
 from sfsync.diagnosis.facts import FileFacts, LoginFacts, MachineFacts, Wanted
@@ -99,6 +105,7 @@ def _login(cli: Cli, config: Config, mirror: SqliteMirror) -> LoginFacts:
     from sfsync.auth.unattended import Kind, Way
 
     try:
+        refuse_other_host(config, mirror)
         store = token_store(cli, mirror)
         token = login(cli, config, mirror, store).current()
     except SfsyncError as error:

@@ -12,7 +12,7 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
-from sfsync.cli.profile_use import check_known, write_choice
+from sfsync.cli.profile_use import write_choice
 from sfsync.errors import NotLoggedIn, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def remove_profile(
 
     cli.profile = name
     config = configuration(cli)
-    check_known(cli, config, name)
     files = [path for path in _mirror_files(config.mirror_path) if path.exists()]
     if not delete_mirror:
         files = []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,11 +11,7 @@ from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
 from sfsync.cli.output_file import output_file
-from sfsync.cli.profile_list import profile_names
 from sfsync.errors import UsageError
-
-if TYPE_CHECKING:
-    from sfsync.config.sections import Config
 
 
 def use_profile(
@@ -41,7 +36,6 @@ def use_profile(
     before = cli.profile
     cli.profile = name
     config = configuration(cli)
-    check_known(cli, config, name)
     file = profile_file(config.source)
     if not dry_run:
         write_choice(file, "" if name == DEFAULT_PROFILE else name)
@@ -56,23 +50,6 @@ def use_profile(
         lambda console: console.print(sentence, soft_wrap=True),
         warnings=warnings,
     )
-
-
-def check_known(cli: Cli, config: Config, name: str) -> None:
-    """Stop at a profile with neither a section nor a mirror: it is a slip more often than a wish.
-
-    Raises:
-        UsageError: it is unknown; names the nearest that is known.
-    """
-    from sfsync.document.problems import suggestion
-
-    known = profile_names(cli, replace(config, profile="default"))
-    if name not in known and not config.mirror_path.exists():
-        raise UsageError(
-            f"there is no profile {name!r}{suggestion(name, known)}",
-            hint="Give it a section under `profiles:` in sfsync.yaml,"
-            " or log in with --profile first.",
-        )
 
 
 def write_choice(file: Path, name: str) -> None:

@@ -13,7 +13,7 @@ from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
 from sfsync.config.profiles import DEFAULT_PROFILE
 from sfsync.config.sections import Config
-from sfsync.errors import OrgUnavailable, SfsyncError
+from sfsync.errors import OrgUnavailable, SfsyncError, WrongOrg
 
 if TYPE_CHECKING:
     from sfsync.auth.grants import Grants
@@ -28,6 +28,9 @@ TOKEN_STORE = "token_store"  # noqa: S105  the name of a note, not a secret
 LOGIN_WAY = "login_way"
 
 LOGIN_RENEWED = "login_renewed_at"
+
+LOGIN_HOST = "login_url"
+"""The note that says where the stored login was made."""
 
 RENEW_AFTER_DAYS = 7
 
@@ -70,7 +73,8 @@ def login(cli: Cli, config: Config, mirror: SqliteMirror, store: TokenStore) -> 
     way = Way.from_note(mirror.state.note(LOGIN_WAY))
     return Login(
         grants, store, login_name(cli, mirror), lock, expected_org=mirror.state.pinned_org(),
-        renew=renewal(way, grants, clock.local_now), kept=partial(_note_renewal, mirror),
+        renew=renewal(way, grants, clock.local_now),
+        kept=partial(_note_renewal, mirror, config.org.login_url),
     )  # fmt: skip
 
 
@@ -84,10 +88,31 @@ def app_grants(cli: Cli, config: Config) -> Grants:
     )
 
 
-def _note_renewal(mirror: SqliteMirror, _token: Token) -> None:
-    """Note the time of a renewal. It only informs: a busy mirror must not end a working login."""
+def _note_renewal(mirror: SqliteMirror, login_url: str, _token: Token) -> None:
+    """Note the time of a renewal, and who gave it.
+
+    It only informs: a busy mirror must not end a working login.
+    """
     with suppress(SfsyncError):
         mirror.state.keep_note(LOGIN_RENEWED, clock.now())
+        mirror.state.keep_note(LOGIN_HOST, login_url)
+
+
+def refuse_other_host(config: Config, mirror: SqliteMirror) -> None:
+    """Stop where the configuration names another login host than the one that the login came from.
+
+    Whoever changes the address means another org; and a login is shown to no other host.
+
+    Raises:
+        WrongOrg: it does.
+    """
+    made_at = mirror.state.note(LOGIN_HOST)
+    if made_at and made_at != config.org.login_url:
+        raise WrongOrg(
+            f"the stored login was made at {made_at}, and org.login_url is {config.org.login_url}:"
+            " nothing was read or written",
+            hint="`sfsync login` logs in there; another org takes a profile of its own.",
+        )
 
 
 def idle_days(mirror: SqliteMirror) -> int | None:

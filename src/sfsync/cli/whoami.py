@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 def whoami(cli: Cli) -> Answer:
     """Show who is logged in, to which org, how, and where the login is kept."""
-    from sfsync.cli.stored_login import live_token, login_facts, token_store
+    from sfsync.cli.stored_login import live_token, login_facts, refuse_other_host, token_store
     from sfsync.cli.stored_login import login as login_for
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
     with open_mirror(config) as mirror:
+        refuse_other_host(config, mirror)
         store = token_store(cli, mirror)
         held = login_for(cli, config, mirror, store)
         live_token(held, mirror)

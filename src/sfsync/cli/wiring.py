@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,9 @@ from sfsync import failpoints
 from sfsync.cli.clock import new_run_id, now
 from sfsync.cli.invocation import Cli
 from sfsync.cli.progress import Bars
-from sfsync.cli.stored_login import live_token, login, token_store
+from sfsync.cli.stored_login import live_token, login, refuse_other_host, token_store
 from sfsync.config.file import find_config, load_config
-from sfsync.config.profiles import is_profile_name
+from sfsync.config.profiles import DEFAULT_PROFILE, is_profile_name
 from sfsync.config.sections import Config
 from sfsync.engine.bulk_jobs import note_job
 from sfsync.engine.guard_memory import is_asked_apart, note_asked_apart
@@ -33,11 +33,15 @@ if TYPE_CHECKING:
     from sfsync.salesforce.org import SalesforceOrg
 
 
-def configuration(cli: Cli) -> Config:
+def configuration(cli: Cli, *, begins_profile: bool = False) -> Config:
     """The configuration this command works with.
+
+    Args:
+        begins_profile: a profile that nobody knows is made, not refused.
 
     Raises:
         ConfigError: there is none, or it has mistakes.
+        UsageError: nobody knows the profile.
     """
     path = configuration_file(cli)
     if cli.profile is not None and not is_profile_name(cli.profile):
@@ -46,8 +50,30 @@ def configuration(cli: Cli) -> Config:
         )
     config = load_config(path, cli.environ, cli.profile)
     cli.profile = config.profile
+    if not begins_profile:
+        _refuse_unknown_profile(cli, config)
     _arm_failpoints(cli, config)
     return config
+
+
+def _refuse_unknown_profile(cli: Cli, config: Config) -> None:
+    """Stop at a profile with neither a section nor a mirror: it is a slip more often than a wish.
+
+    Raises:
+        UsageError: it is one; names those that there are.
+    """
+    from sfsync.cli.profile_list import profile_names
+    from sfsync.document.problems import suggestion
+
+    name = config.profile
+    if name == DEFAULT_PROFILE or name in config.profiles or config.mirror_path.exists():
+        return
+    known = profile_names(cli, replace(config, profile=DEFAULT_PROFILE))
+    raise UsageError(
+        f"there is no profile {name!r}{suggestion(name, known)}",
+        hint=f"There are: {', '.join(known)}. A section under `profiles:` in {config.source.name}"
+        f" begins another, and so does `sfsync login --profile {name}`.",
+    )
 
 
 def configuration_file(cli: Cli) -> Path:
@@ -97,6 +123,7 @@ def connect(cli: Cli, config: Config, mirror: SqliteMirror) -> tuple[SalesforceO
     """
     from sfsync.salesforce.org import open_org
 
+    refuse_other_host(config, mirror)
     held = login(cli, config, mirror, token_store(cli, mirror))
     token = live_token(held, mirror)
     refresher = held.refresher()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from urllib3.exceptions import TimeoutError as PoolTimeout
 from sfsync.errors import (
     ConfigError,
     GrantRevoked,
+    NoSuchApiVersion,
     OrgUnavailable,
     ProtocolError,
     SfsyncError,
@@ -64,6 +66,9 @@ HEADERS = {
 
 Source: docs/salesforce.md §2.6.
 """
+
+_VERSIONS = "/services/data/"
+_VERSION = re.compile(r"/services/data/v(\d+\.0)/")
 
 _PIECE = 256 * 1024
 
@@ -108,6 +113,7 @@ class OrgSession(requests.Session):
         self._guarded = True
         self._renewing, self._counting = threading.Lock(), threading.Lock()
         self._last_date: tuple[datetime, float] | None = None
+        self._version_is_there = False  # until a call under it has been answered
         self._origin = _origin_of(token)
         self._hosts = {_host(self._origin)}
         self.trust_env = self._origin.hostname not in LOOPBACK
@@ -163,8 +169,11 @@ class OrgSession(requests.Session):
             self._renew(stale)
             response = self._exchange(method, url, kwargs)
             _raise_if_ended(response)
+        if response.status_code in {404, 410} and not self._version_is_there:
+            self._refuse_missing_version(url, response)
         if response.status_code >= 300:
             raise self._error(method, response)
+        self._version_is_there |= _VERSION.search(urlsplit(url).path) is not None
         if "html" in response.headers.get("Content-Type", "").lower():
             raise CallFailed(
                 f"{self._origin.hostname} answered with a web page instead of data: maintenance, "
@@ -263,6 +272,34 @@ class OrgSession(requests.Session):
             self._origin = _origin_of(renewed)
             self._hosts.add(_host(self._origin))
             self.token = renewed
+
+    def _refuse_missing_version(self, url: str, response: requests.Response) -> None:
+        """Tell a resource that is not there from an API version that is not.
+
+        Raises:
+            NoSuchApiVersion: the org's own list of versions does not have the one that was called.
+
+        Source: docs/salesforce.md §2.1 (the list needs no token and is not counted).
+        """
+        called = _VERSION.search(urlsplit(url).path)
+        if called is None or _parsed(response) is None:  # a proxy's page says nothing of the org
+            return
+        address = urlsplit(url)._replace(path=_VERSIONS, query="").geturl()
+        try:
+            answer = self._exchange("GET", address, {})
+        except SfsyncError:
+            return  # what the call itself was answered is told
+        listed = _parsed(answer)
+        if answer.status_code != 200 or not isinstance(listed, list):
+            return
+        self._version_is_there = True  # asked once, whatever the list says
+        versions = [str(each.get("version")) for each in listed if isinstance(each, dict)]
+        if versions and called[1] not in versions:
+            raise NoSuchApiVersion(
+                f"this org has no API version {called[1]}; it has {versions[0]} to {versions[-1]}",
+                code="NOT_FOUND",
+                hint=f'Set org.api_version to "{versions[-1]}" or to an earlier one of these.',
+            )
 
     def _error(self, method: str, response: requests.Response) -> SfsyncError:
         if response.is_redirect or response.status_code in {301, 302, 303, 307, 308}:

@@ -1,7 +1,7 @@
 import pytest
 
 from sfsync.auth.oauth_errors import LoginStep, oauth_error, plain
-from sfsync.errors import GrantRevoked, LoginRefused, OrgUnavailable
+from sfsync.errors import BudgetSpent, GrantRevoked, LoginRefused, OrgUnavailable
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,14 @@ from sfsync.errors import GrantRevoked, LoginRefused, OrgUnavailable
         (LoginStep.REFRESH, "inactive_org", "", LoginRefused, "closed"),
         (LoginStep.REFRESH, "unknown_error", "retry your request", OrgUnavailable, "just now"),
         (LoginStep.REFRESH, "rate_limit_exceeded", "", OrgUnavailable, "too many"),
+        (LoginStep.REFRESH, "REQUEST_LIMIT_EXCEEDED", "", BudgetSpent, "24 hours"),
+        (
+            LoginStep.REFRESH,
+            "invalid_request",
+            "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded.",
+            BudgetSpent,
+            "24 hours",
+        ),
         (LoginStep.CODE, "invalid_grant", "expired authorization code", LoginRefused, "too old"),
         (LoginStep.CODE, "invalid_grant", "invalid code verifier", LoginRefused, "code"),
         (
