@@ -1,7 +1,7 @@
 """What the documentation takes from the code. ``make docs`` writes it, ``make docs-check`` fails where it is stale.
 
 Whole files: the top-level help page, ``cli.md``, the picture of a demo. Between markers in
-hand-written pages: the error table and the tables of configuration keys (``key_tables``).
+hand-written pages: the error table, that of the exit codes, and the tables of configuration keys (``key_tables``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import demo_picture
+import exit_codes
 import key_tables
 from key_tables import cell
 from typer.core import TyperArgument, TyperGroup, TyperOption
@@ -294,6 +295,7 @@ def variables_table() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "errors": error_table,
+    "exit-codes": exit_codes.table,
     "login-refusals": refusals_table,
     "findings": findings_tables,
     "variables": variables_table,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sfsync.cli.answer import Answer
+from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.invocation import Cli
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ def logout(cli: Cli) -> Answer:
     if not revoked:
         warnings = ("Salesforce could not be asked: the login may live on there until it expires",)
     return Answer(
-        {"revoked": revoked}, lambda console: console.print("Logged out."), warnings=warnings
+        {"revoked": revoked},
+        lambda console: console.print("Logged out."),
+        exit_code=0 if revoked else PARTIAL,
+        warnings=warnings,
     )
 
 

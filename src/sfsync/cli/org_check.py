@@ -81,9 +81,14 @@ def check_org(
         console.print(f"{numbers or 'Everything is as it should be'}; {calls}.")
 
     if errors_in(found):
-        reason = f"{counted(len(errors_in(found)), 'error')}: `sfsync org check` tells them"
+        reason = _reason(errors_in(found))
         return Answer(data, show, exit_code=PROBLEMS, reason=reason, outcome="problems")
     return Answer(data, show, outcome="ok")
+
+
+def _reason(errors: Sequence[Finding]) -> str:
+    """How many errors there are, and the first of them."""
+    return one_line(f"{counted(len(errors), 'error')}: {errors[0].what}")
 
 
 def _org_document(checkup: Checkup) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sfsync.cli.answer import Answer
 from sfsync.cli.indented import INDENT, print_beside
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, Yes
+from sfsync.cli.pause import refuse_if_paused
 from sfsync.cli.text import counted, one_line
 from sfsync.errors import OrgRefused, SfsyncError, UsageError
 
@@ -93,6 +94,7 @@ def _set_up(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) ->
         results: list[Result] = []
         agreed = True
         if todo(steps) and not dry_run:
+            refuse_if_paused(mirror)
             agreed = yes or _agreed(cli, steps, wanted, token.instance_url)
         if agreed and not dry_run:
             with mirror.lock(new_run_id(), cli.command):

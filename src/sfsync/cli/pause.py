@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
+from sfsync.errors import Paused
+
+if TYPE_CHECKING:
+    from sfsync.mirror.store import SqliteMirror
+
+
+def refuse_if_paused(mirror: SqliteMirror) -> None:
+    """Stop a command that writes while writing is switched off.
+
+    Raises:
+        Paused: it is.
+    """
+    since = mirror.state.note("paused")
+    if since:
+        raise Paused(f"sfsync is paused since {since}: nothing is written", hint="sfsync resume")
 
 
 def pause(cli: Cli, *, dry_run: DryRun = False) -> Answer:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sfsync.cli.answer import Answer
+from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
 from sfsync.cli.profile_use import write_choice
@@ -80,7 +80,12 @@ def remove_profile(
         if not delete_mirror and config.mirror_path.exists():
             console.print(f"Its mirror stays: {config.mirror_path}", soft_wrap=True)
 
-    return Answer(data, show, warnings=tuple(_warnings(config, name, revoked=revoked)))
+    return Answer(
+        data,
+        show,
+        exit_code=PARTIAL if revoked is False else 0,
+        warnings=tuple(_warnings(config, name, revoked=revoked)),
+    )
 
 
 def _end_login(cli: Cli, config: Config) -> bool | None:

@@ -11,8 +11,9 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, Yes
+from sfsync.cli.pause import refuse_if_paused
 from sfsync.cli.text import counted
-from sfsync.errors import Paused, UsageError
+from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
     from sfsync.mirror.store import SqliteMirror
@@ -56,7 +57,7 @@ def purge(
         nullcontext() if dry_run else mirror.lock(run_id, cli.command),
     ):
         if not dry_run:
-            _check_not_paused(mirror)
+            refuse_if_paused(mirror)
         if readmit:
             return _readmitted(was_purged=mirror.purge.readmit(email, dry_run=dry_run))
         if not lose_opt_out:
@@ -71,12 +72,6 @@ def purge(
         mirror.runs.finish(run_id, "ok", {})
     backups = "backups of the mirror, and plan files, are yours to delete"
     return _purged(found, dry_run=False, warnings=[*_left_elsewhere(found), backups])
-
-
-def _check_not_paused(mirror: SqliteMirror) -> None:
-    since = mirror.state.note("paused")
-    if since:
-        raise Paused(f"sfsync is paused since {since}: nothing is written", hint="sfsync resume")
 
 
 def _check_opt_out_sent(mirror: SqliteMirror, email: str) -> None:
