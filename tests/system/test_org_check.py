@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
+from sfsync.salesforce.transport import OrgSession
 from tests.system.workspace import CommandResult, Workspace
 
 
@@ -134,6 +136,29 @@ def test_calls_that_are_spent_are_told_and_the_look_itself_still_works(whole: Wo
         assert {"api.spent"} <= codes(ran)
     finally:
         whole.local("settings", daily_api_requests=15_000)
+
+
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [("/services/data/", b"[" * 5_000), ("/composite", b'{"compositeResponse": [7]}')],
+)
+def test_an_answer_that_is_none_is_a_finding(
+    whole: Workspace, place: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = OrgSession.request
+
+    def garbled(self: OrgSession, method: str, url: str, **given: Any) -> requests.Response:
+        response = exchange(self, method, url, **given)
+        if url.endswith(place):
+            response._content = content
+        return response
+
+    monkeypatch.setattr(OrgSession, "request", garbled)
+    ran = look_in_process(whole)
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    [finding] = [each for each in ran.data["findings"] if each["severity"] == "error"]
+    assert "the org" in finding["what"]
 
 
 def test_an_api_version_that_the_org_does_not_speak(whole: Workspace) -> None:

@@ -198,7 +198,8 @@ def count_records(content: bytes) -> int:
     """How many records a CSV has, checked to be whole.
 
     Raises:
-        CallFailed: it ends inside a value, or a row has another number of cells than the header.
+        CallFailed: it ends inside a value, a row has another number of cells than the header, or it
+            is not UTF-8.
     """
     reader = _reader(content)
     try:
@@ -208,7 +209,7 @@ def count_records(content: bytes) -> int:
             if len(row) != width:
                 raise CallFailed("the org's CSV is cut short or garbled")
             count += 1
-    except csv.Error as error:
+    except (csv.Error, UnicodeDecodeError) as error:
         raise CallFailed("the org's CSV is cut short or garbled") from error
     return count
 

@@ -91,7 +91,10 @@ class BulkJobs:
 
     def info(self, job_id: str) -> Mapping[str, Any]:
         """The job's description: ``state``, counts, ``errorMessage``."""
-        return repeat_read(lambda: self._json("GET", self.path(job_id)), self._connection.patience)
+        info = repeat_read(lambda: self._json("GET", self.path(job_id)), self._connection.patience)
+        if not isinstance(info.get("state"), str):
+            raise ProtocolError(f"the org does not say in which state Bulk job {job_id} is")
+        return info
 
     def set_state(self, job_id: str, state: str) -> None:
         """Move a job to another state, once: ``UploadComplete`` or ``Aborted``."""

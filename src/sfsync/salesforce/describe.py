@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sfsync.errors import ProtocolError
 from sfsync.model.facts import FieldFacts, SObjectFacts
+from sfsync.salesforce.shape import shape_of
 
 
 def sobject_facts(sobject: str, description: Any) -> SObjectFacts:
@@ -18,17 +18,15 @@ def sobject_facts(sobject: str, description: Any) -> SObjectFacts:
     Raises:
         ProtocolError: it has not the shape of one.
     """
-    fields = description.get("fields") if isinstance(description, Mapping) else None
-    if not isinstance(fields, list):
-        raise ProtocolError(f"the org's description of {sobject} has not the shape of one")
-    facts = [_field_facts(field) for field in fields]
-    return SObjectFacts(
-        str(description.get("name") or sobject),
-        {field.name: field for field in facts},
-        createable=description.get("createable") is not False,
-        updateable=description.get("updateable") is not False,
-        deletable=description.get("deletable") is not False,
-    )
+    with shape_of(f"the org's description of {sobject}"):
+        facts = [_field_facts(field) for field in description["fields"]]
+        return SObjectFacts(
+            str(description.get("name") or sobject),
+            {field.name: field for field in facts},
+            createable=description.get("createable") is not False,
+            updateable=description.get("updateable") is not False,
+            deletable=description.get("deletable") is not False,
+        )
 
 
 def _field_facts(description: Mapping[str, Any]) -> FieldFacts:

@@ -27,10 +27,11 @@ from sfsync.errors import (
 from sfsync.model.facts import OrgFacts, SObjectFacts, UserFacts
 from sfsync.model.objects import OBJECTS
 from sfsync.salesforce import soql
-from sfsync.salesforce.connect import Connection, answer_of, inner_answers
+from sfsync.salesforce.connect import Connection, answer_of, inner_answers, page
 from sfsync.salesforce.describe import sobject_facts
 from sfsync.salesforce.retry import repeat_read
 from sfsync.salesforce.setup_lookup import SetupLookup
+from sfsync.salesforce.shape import shape_of
 
 _ACCESS: Final = {kind.sobject: kind.sharing for kind in OBJECTS.values()}
 _RIGHTS: Final = ("ModifyAllData", "ViewAllData")
@@ -61,29 +62,30 @@ def read_org_facts(
     if versions and connection.api_version not in versions:
         return OrgFacts(versions=versions, skew=_skew(connection, now))
     described, answers = _together(connection, objects, _statements(user_id))
-    organization = _first(answers["organization"])
     limits = _tried(lambda: connection.read("limits"))
     statuses = _tried(
         lambda: connection.query(soql.select("TaskStatus", ["ApiName", "IsClosed"])).records
     )
     existing = _tried(lambda: frozenset(SetupLookup(connection).custom_field_ids(custom_fields)))
-    return OrgFacts(
-        asked=True,
-        versions=versions,
-        name=str(organization.get("Name") or ""),
-        edition=str(organization.get("OrganizationType") or ""),
-        is_sandbox=organization.get("IsSandbox"),
-        access=_access(organization, objects),
-        user=_user(answers["user"], answers["permissions"]),
-        objects=described,
-        existing=existing,
-        statuses=_statuses(statuses),
-        duplicate_rules=_duplicate_rules(answers["duplicates"]),
-        lead_assignment=_names(answers["assignment"]),
-        api_left=_remaining(limits, "DailyApiRequests"),
-        storage_mb=_remaining(limits, "DataStorageMB"),
-        skew=_skew(connection, now),
-    )
+    with shape_of("the org's description of itself"):
+        organization = _first(answers["organization"])
+        return OrgFacts(
+            asked=True,
+            versions=versions,
+            name=str(organization.get("Name") or ""),
+            edition=str(organization.get("OrganizationType") or ""),
+            is_sandbox=organization.get("IsSandbox"),
+            access=_access(organization, objects),
+            user=_user(answers["user"], answers["permissions"]),
+            objects=described,
+            existing=existing,
+            statuses=_statuses(statuses),
+            duplicate_rules=_duplicate_rules(answers["duplicates"]),
+            lead_assignment=_names(answers["assignment"]),
+            api_left=_remaining(limits, "DailyApiRequests"),
+            storage_mb=_remaining(limits, "DataStorageMB"),
+            skew=_skew(connection, now),
+        )
 
 
 def _statements(user_id: str) -> dict[str, str]:
@@ -129,8 +131,7 @@ def _together(
     }
     records: dict[str, list[dict[str, Any]] | None] = {}
     for name in statements:
-        body = bodies[name]
-        records[name] = body["records"] if isinstance(body, dict) and "records" in body else None
+        records[name] = None if bodies[name] is None else page(bodies[name]).records
     return described, records
 
 
@@ -149,6 +150,8 @@ def _bodies(connection: Connection, paths: Mapping[str, str]) -> dict[str, Any]:
         return {name: _tried(partial(connection.read, path)) for name, path in paths.items()}
     bodies = {}
     for name, (status, body) in zip(paths, answers, strict=True):
+        if not status:
+            raise ProtocolError("the org's answer to a composite call has not the shape of one")
         bodies[name] = body if status == 200 else None
     return bodies
 

@@ -16,6 +16,7 @@ from sfsync.provisioning.blueprint import ACTIVITY, SET_NAME, Blueprint
 from sfsync.provisioning.existing import Existing, ExistingField, ExistingSet
 from sfsync.salesforce import soql
 from sfsync.salesforce.connect import Connection, page
+from sfsync.salesforce.shape import shape_of
 
 _OBJECT_RIGHTS: Final = ("Read", "Create", "Edit", "Delete")
 _TYPES: Final[Mapping[str, str]] = {
@@ -74,12 +75,13 @@ class SetupLookup:
             f"({_listed(developer_names)})",
         )
         answer = page(self._connection.read(f"tooling/query/?q={quote(statement, safe='')}"))
-        ids = {
-            f"{record['TableEnumOrId']}.{record['DeveloperName']}__c": str(record["Id"])
-            for record in answer.records
-            # A field of a package is another field, whatever its name.
-            if not record.get("NamespacePrefix")
-        }
+        with shape_of("the org's list of custom fields"):
+            ids = {
+                f"{record['TableEnumOrId']}.{record['DeveloperName']}__c": str(record["Id"])
+                for record in answer.records
+                # A field of a package is another field, whatever its name.
+                if not record.get("NamespacePrefix")
+            }
         # The query asked for every name on every table.
         return {name: field_id for name, field_id in ids.items() if name.lower() in wanted}
 
@@ -103,16 +105,17 @@ class SetupLookup:
             UsageError: there is no such user.
             OrgRefused: this user may not look into the org's setup.
         """
-        user = self._user(username, user_id)
-        user_id = str(user["Id"])
-        permission_set = self._permission_set(wanted)
-        assigned = self._is_assigned(permission_set, user_id)
-        fields = {
-            new.full_name: self._field(new.full_name, described, field_ids)
-            for new in wanted.fields
-            if _id_of(new.full_name, field_ids)
-        }
-        return Existing(fields, user_id, str(user["Username"]), permission_set, assigned)
+        with shape_of("the org's description of its setup"):
+            user = self._user(username, user_id)
+            user_id = str(user["Id"])
+            permission_set = self._permission_set(wanted)
+            assigned = self._is_assigned(permission_set, user_id)
+            fields = {
+                new.full_name: self._field(new.full_name, described, field_ids)
+                for new in wanted.fields
+                if _id_of(new.full_name, field_ids)
+            }
+            return Existing(fields, user_id, str(user["Username"]), permission_set, assigned)
 
     def _user(self, username: str, user_id: str) -> Mapping[str, Any]:
         who = f"Id = {soql.quoted(user_id)}"
