@@ -156,7 +156,14 @@ def test_rare_and_impossible_times(text: str, told: str) -> None:
 
 @pytest.mark.parametrize(
     "wrong_by",
-    [timedelta(days=1), timedelta(days=-1), timedelta(minutes=10), timedelta(minutes=-10)],
+    [
+        timedelta(days=1),
+        timedelta(days=-1),
+        timedelta(minutes=10),
+        timedelta(minutes=-10),
+        timedelta(days=-20_400),  # about 1970, where a machine without a battery begins
+        timedelta(days=2_900_000),  # the year 9966
+    ],
 )
 def test_a_pull_misses_nothing_where_this_machines_clock_is_wrong(
     workspace: Workspace, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch

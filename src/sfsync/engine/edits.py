@@ -45,6 +45,9 @@ from sfsync.planning.planner import plan_row
 ROWS_PER_TRANSACTION = 500
 """Rows that one transaction brings into canonical form."""
 
+TOLD_BY_DRY_RUNS = 10
+"""Rows of an object with a senseless value that a dry run names."""
+
 SEVERAL_MATCHES = "SEVERAL_MATCHES"
 SAME_PERSON = "SAME_PERSON"
 UNREADABLE = "UNREADABLE_VALUE"
@@ -128,12 +131,19 @@ class EditedObject:
         self.held_back.add(local_id)
         quarantine_row(self.run, self.object_map, self.report, local_id, code, message, hint=hint)
 
+    def hold_odd(self, local_id: LocalId, code: str, problem: str, *, hint: str) -> None:
+        """Hold a row back for a value of its own; a dry run, which keeps nothing, tells the first ones."""
+        message = f"{self.object_map.table} {local_id}: {problem}"
+        self.hold(local_id, code, message, hint=hint)
+        if self.run.dry_run and self.report.quarantined <= TOLD_BY_DRY_RUNS:
+            self.run.report.warn(message)
+
     def hold_odd_id(self, salesforce_id: SalesforceId, problem: str) -> None:
         """Hold the row back whose Id Salesforce cannot have given: asked for it refuses the query."""
         row = self.run.mirror.rows.by_salesforce_id(self.object_map.name, salesforce_id)
         if row is not None:
-            message = f"{_named(self.object_map, row.local.local_id)}: salesforce_id {problem}"
-            self.hold(row.local.local_id, MALFORMED_ID, message, hint=_CORRECT_THE_ID)
+            what = f"salesforce_id {problem}"
+            self.hold_odd(row.local.local_id, MALFORMED_ID, what, hint=_CORRECT_THE_ID)
 
 
 def quarantine_row(
@@ -362,16 +372,11 @@ def _normalisation(edited: EditedObject, triple: Triple) -> RowPlan | None:
     clean, problems = normalised(triple, edited.object_map)
     if problems:
         sentences = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
-        message = f"{_named(edited.object_map, written.local_id)}: {sentences}"
-        edited.hold(written.local_id, UNREADABLE, message, hint=_CORRECT_THE_VALUE)
+        edited.hold_odd(written.local_id, UNREADABLE, sentences, hint=_CORRECT_THE_VALUE)
         return None
     if clean.local is None or clean.local.values == written.values:
         return None
     return _normalising_plan(triple.object, written, clean.local)
-
-
-def _named(object_map: ObjectMap, local_id: LocalId) -> str:
-    return f"{object_map.table} {local_id}"
 
 
 def _normalising_plan(object_name: str, written: Local, clean: Local) -> RowPlan:

@@ -13,10 +13,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from sfsync.engine.edits import normalised
 from sfsync.engine.pull import Reading, guard, read, settle
 from sfsync.engine.recover import recover
 from sfsync.engine.run import Run
 from sfsync.model.change import LocalAction, RowPlan, Side
+from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import Base, Local, RemoteState, Triple
 from sfsync.planning.planner import plan_row
 
@@ -86,7 +88,7 @@ def verify(run: Run, names: Iterable[str] = (), *, repair: bool = False) -> dict
             if repairs:
                 recover(run, object_map)
             readings.append(read(run, object_map, stack, since=None, full=True))
-        found = {reading.object_map.name: compare(reading) for reading in readings}
+        found = {reading.object_map.name: compare(run, reading) for reading in readings}
         if repairs:
             _repair(run, readings, found)
     return found
@@ -101,14 +103,24 @@ def _repair(run: Run, readings: Sequence[Reading], found: Mapping[str, Findings]
         findings.repaired = findings.disagreements
 
 
-def compare(reading: Reading) -> Findings:
-    """Look at every staged record and every row without one."""
+def compare(run: Run, reading: Reading) -> Findings:
+    """Look at every staged record and every row without one; the first rows that cannot be read are told."""
     findings = Findings(equal=reading.stage.summary().equal)
     for triple in reading.stage.triples(contested_only=False):
         kind = _kind(triple, reading)
         if kind:
             findings.note(kind, triple)
+        if kind == "waiting" and findings.waiting <= MAX_NAMED_RECORDS:
+            _tell_unreadable(run, reading.object_map, triple)
     return findings
+
+
+def _tell_unreadable(run: Run, object_map: ObjectMap, triple: Triple) -> None:
+    """Warn of a row's values that no push can send: it waits until they are corrected."""
+    _, problems = normalised(triple, object_map)
+    for column, sentence in problems.items():
+        row = triple.local.local_id if triple.local else ""
+        run.report.warn(f"{object_map.table} {row}: {column}: {sentence}")
 
 
 def _kind(triple: Triple, reading: Reading) -> str:

@@ -76,7 +76,7 @@ class Database:
                 raise
 
     def _configure(self) -> None:
-        self._connection.create_function("_other_spelling", 1, other_spelling, deterministic=True)
+        self._connection.create_function("_other_spelling", 1, _respelled, deterministic=True)
         self._connection.execute("PRAGMA synchronous = EXTRA")
         self._connection.execute("PRAGMA temp_store = FILE")
         self._connection.execute("PRAGMA trusted_schema = OFF")
@@ -247,11 +247,18 @@ class Database:
             raise translated(error, self.path) from error
 
 
+def _respelled(key: bytes) -> str | None:
+    try:
+        return other_spelling(key.decode())
+    except UnicodeDecodeError:
+        return None  # it is no address
+
+
 def _marked(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        return NotUtf8(raw.decode(errors="replace"))
+        return NotUtf8(raw)
 
 
 def translated(error: sqlite3.Error, path: Path) -> SfsyncError:

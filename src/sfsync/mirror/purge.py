@@ -56,9 +56,7 @@ class Purge:
         """
         database, tables = self._database, list(self._context.tables.values())
         report: dict[str, Any] = {}
-        database.connection.create_function(
-            "_mentions_address", 2, mentions_address, deterministic=True
-        )
+        database.connection.create_function("_mentions", 2, _bytes_mention, deterministic=True)
         try:
             with database.wiping(), database.transaction():
                 report = _purge(database, tables, match_key(email))
@@ -170,6 +168,18 @@ def mentions_address(text: object, key: str) -> bool:
     return bool(_whole(key).search(str(text)))
 
 
+def _bytes_mention(text: bytes | None, key: str) -> bool:
+    return text is not None and mentions_address(text.decode(errors="replace"), key)
+
+
+def _held_in(columns: Iterable[str]) -> str:
+    """SQL with a parameter for each column: one of them mentions an address.
+
+    They are given as bytes: text that is not UTF-8 ends a statement whose function takes it.
+    """
+    return " OR ".join(f"_mentions(CAST({quoted(column)} AS BLOB), ?)" for column in columns)
+
+
 @lru_cache(maxsize=64)
 def _whole(key: str) -> re.Pattern[str]:
     before = r"(?:(?<![A-Za-z0-9.%+])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4}))"
@@ -225,9 +235,7 @@ def _salesforce_ids(database: Database, people: Sequence[person_history.Person])
 def _anonymise_ids(database: Database, secret: bytes, key: str) -> None:
     """Ids of events, and keys of Tasks, that their sender made from the address."""
     for table, column in (("events", "id"), ("activities", "event_id"), ("activities", "key")):
-        found = database.rows(
-            f"SELECT {column} FROM {table} WHERE _mentions_address({column}, ?)", [key]
-        )
+        found = database.rows(f"SELECT {column} FROM {table} WHERE {_held_in([column])}", [key])
         database.run_many(
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",
             [(anonymous_id(secret, name, key), name) for (name,) in found],
@@ -280,16 +288,12 @@ def _purge_address(database: Database, key: str) -> Counter[str]:
             "DELETE FROM quarantine WHERE event_id = ?", [event_id]
         )
     counts["events"] += database.run(f"{_ANONYMISE_EVENT} WHERE match_key = ?", [key])
-    counts["activities"] += _anonymise_activities(
-        database,
-        "_mentions_address(fields, ?) OR _mentions_address(subject, ?)"
-        " OR _mentions_address(error, ?)",
-        [key] * 3,
-    )
+    texts = ("fields", "subject", "error")
+    counts["activities"] += _anonymise_activities(database, _held_in(texts), [key] * len(texts))
     for name, columns in _TEXTS.items():
-        held = " OR ".join(f"_mentions_address({quoted(column)}, ?)" for column in columns)
         what = "UPDATE runs SET report = ''" if name == "runs" else f"DELETE FROM {name}"
-        counts[_counted_as(name)] += database.run(f"{what} WHERE {held}", [key] * len(columns))
+        where = _held_in(columns)
+        counts[_counted_as(name)] += database.run(f"{what} WHERE {where}", [key] * len(columns))
     return counts
 
 
@@ -310,6 +314,5 @@ def _mentions(database: Database, table: MappedTable, keys: Iterable[str]) -> in
     texts = [name for name in table.columns if table.type_of(name) == "TEXT"]
     if not texts:
         return 0
-    held = " OR ".join(f"_mentions_address({quoted(name)}, ?)" for name in texts)
-    count = f"SELECT count(*) FROM {table.name} WHERE {held}"
+    count = f"SELECT count(*) FROM {table.name} WHERE {_held_in(texts)}"
     return sum(int(database.value(count, [key] * len(texts)) or 0) for key in keys)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.database import Database, Parameters, quoted
 from sfsync.mirror.tables import ALL, MappedTable, split_names
 from sfsync.model.address import spellings
 from sfsync.model.record import Base, Local, LocalId, Row, SalesforceId, Value, Values
@@ -60,9 +60,7 @@ def _text(value: Value) -> str | None:
     return None if value is None else str(value)
 
 
-def find(
-    database: Database, table: MappedTable, where: str, parameters: Sequence[Value]
-) -> Row | None:
+def find(database: Database, table: MappedTable, where: str, parameters: Parameters) -> Row | None:
     """The first row for which ``where`` holds, over ``r`` and ``b``."""
     found = database.row(
         f"SELECT {row_columns(table, table.columns)} FROM {table.name} AS r"

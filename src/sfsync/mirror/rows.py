@@ -12,7 +12,7 @@ from sfsync.mirror.database import quoted
 from sfsync.mirror.sync_state import mirror_key
 from sfsync.model.address import match_key
 from sfsync.model.change import LocalAction, RowPlan
-from sfsync.model.record import LocalId, Row, SalesforceId, Values
+from sfsync.model.record import LocalId, NotUtf8, Row, SalesforceId, Values
 
 PAGE = 1_000
 """Rows read at once."""
@@ -34,8 +34,11 @@ class Rows:
 
     def by_salesforce_id(self, object_name: str, salesforce_id: SalesforceId) -> Row | None:
         """The row of this record, with its base."""
-        table = self._context.table(object_name)
-        return records.find(self._database, table, "r.salesforce_id = ?", [salesforce_id])
+        table, where = self._context.table(object_name), "r.salesforce_id = ?"
+        if isinstance(salesforce_id, NotUtf8):  # what is shown of it is not what is there
+            where = "r.salesforce_id = CAST(? AS TEXT)"
+            return records.find(self._database, table, where, [salesforce_id.raw])
+        return records.find(self._database, table, where, [salesforce_id])
 
     def address_of(self, object_name: str, row: Row) -> str:
         """What a row is recognised by, in the form in which two are the same; empty for none."""

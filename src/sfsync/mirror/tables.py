@@ -99,12 +99,13 @@ class MappedTable:
     def other_match(self, alias: str) -> str:
         """The match key with its domain spelled in the other way, as SQL; null where it has no other.
 
-        Only few are looked at: ``xn--`` or a letter beyond ASCII is in them.
+        Only few are looked at: ``xn--`` or a letter beyond ASCII is in them. They are given as bytes:
+        text that is not UTF-8 ends a statement whose function takes it.
         """
         key = self.match(alias)
         return (
             f"CASE WHEN instr({key}, 'xn--') OR {key} GLOB '*[^ -~]*'"
-            f" THEN _other_spelling({key}) END"
+            f" THEN _other_spelling(CAST({key} AS BLOB)) END"
         )
 
     def match_or_blank(self, alias: str = "") -> str:

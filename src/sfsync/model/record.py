@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any, Final, Literal, NewType, TypeAlias
+from typing import Any, Final, Literal, NewType, Self, TypeAlias
 
 LocalId = NewType("LocalId", int)
 """A row's ``id`` in the mirror; it never passes for a Salesforce Id."""
@@ -132,9 +132,20 @@ class NotUtf8(str):
 
     It can be printed and compared, and is no value of any type: to send it, or to write it back,
     would make the damage the value.
+
+    Attributes:
+        raw: the bytes that are there.
     """
 
-    __slots__ = ()
+    __slots__ = ("raw",)
+
+    raw: bytes
+
+    def __new__(cls, raw: bytes) -> Self:
+        """The text that these bytes look like."""
+        text = super().__new__(cls, raw.decode(errors="replace"))
+        text.raw = raw
+        return text
 
 
 def id_problem(text: str, prefix: str) -> str:
