@@ -109,8 +109,9 @@ def test_a_senseless_id_ends_no_complete_reading(at_rest: Sides) -> None:
 def test_a_corrected_id_goes_on(at_rest: Sides) -> None:
     """What was typed meanwhile is listed: with another Id, nothing was agreed on any more."""
     good = dict(at_rest.look("SELECT id, salesforce_id FROM contacts"))
-    for number in write_senseless_ids(at_rest, name="'New'"):
-        at_rest.push()
+    senseless = write_senseless_ids(at_rest, name="'New'")
+    at_rest.push()
+    for number in senseless:
         at_rest.edit("UPDATE contacts SET salesforce_id = ? WHERE id = ?", good[number], number)
     at_rest.sync_until_quiet()
     assert at_rest.refusals() == []
@@ -200,7 +201,7 @@ def tried_columns(sides: Sides, name: str) -> list[str]:
 def one_of_each_type(sides: Sides, name: str, columns: list[str]) -> list[str]:
     by_column = sides.mapping.objects[name].by_column
     types = {by_column[each].type if each in by_column else each: each for each in columns}
-    return [*types.values(), sides.mapping.objects[name].match_on]
+    return list(dict.fromkeys([*types.values(), sides.mapping.objects[name].match_on]))
 
 
 def odd_rows(sides: Sides, name: str) -> dict[int, Cell]:
@@ -208,7 +209,12 @@ def odd_rows(sides: Sides, name: str) -> dict[int, Cell]:
     object_map = sides.mapping.objects[name]
     label = "name" if name == "account" else "last_name"
     columns = tried_columns(sides, name)
-    cells = [(column, value) for column in columns for value in ODD]
+    whole = one_of_each_type(sides, name, columns)
+    cells = [  # columns of one type share the values: one has them all, the others every second
+        (column, value)
+        for at, column in enumerate(columns)
+        for value in (ODD if column in whole else ODD[at % 2 :: 2])
+    ]
     for at in ("ada", *range(len(cells))):
         fields = {
             object_map.match_on: f"odd{at}@example.com",
@@ -230,7 +236,7 @@ def odd_rows(sides: Sides, name: str) -> dict[int, Cell]:
             with suppress(sqlite3.IntegrityError):  # a STRICT table refuses much by itself
                 tool.execute(f"UPDATE {object_map.table} SET {given} WHERE id = {number}")
                 odd[number] = (column, value)
-        for column in one_of_each_type(sides, name, columns):
+        for column in whole:
             for value in ODD:
                 made = {object_map.match_on: f"'new{len(odd)}'", label: "'New'", column: value}
                 with suppress(sqlite3.IntegrityError):
@@ -256,7 +262,6 @@ def test_no_value_in_any_column_ends_a_run(three_objects: Sides, name: str) -> N
             carry_out(run, undoing)
 
     sides.run(diff, dry_run=True)
-    sides.sync(dry_run=True)
     pushed = sides.push().run_id
     assert "Lovelace" in [value for raw in sides.org.records.values() for value in raw.values()]
     assert_told(sides, odd)
@@ -265,7 +270,7 @@ def test_no_value_in_any_column_ends_a_run(three_objects: Sides, name: str) -> N
     sides.pull(full=True)
     sides.run(verify, dry_run=True)
     sides.run(undo)
-    for number in list(odd)[::5]:
+    for number in list(odd)[::9]:
         json.dumps(sides.mirror.person_history.of(f"{name}:{number}"))
     json.dumps([report.as_dict() for report in sides.reports])
     sides.close()
