@@ -144,7 +144,7 @@ def test_before_a_login_each_command_says_how_to_get_one(
         file.write("\nprofiles: {nobody: {}}\n")
     said = workspace.stderr_of(command, "--profile", "nobody", expect=4)
     assert "Profile 'nobody' is not logged in" in said
-    assert "sfsync login" in said
+    assert "sfsync login --profile nobody" in said
 
 
 @pytest.mark.parametrize("command", [*BEFORE_LOGIN, "login", "status", "conflicts", "quarantine"])

@@ -57,18 +57,19 @@ class Answer:
 
 def respond(cli: Cli, answer: Answer) -> int:
     """Print the answer as text or as JSON, and return its exit code."""
-    told = "; ".join(answer.warnings)
-    reason = answer.reason or told or answer.status
+    warnings = tuple(map(cli.as_called, answer.warnings))
+    told = "; ".join(warnings)
+    reason = cli.as_called(answer.reason) or told or answer.status
     if cli.as_json:
         write_document(
             cli, answer.status, answer.exit_code, answer.data, run_id=answer.run_id,
-            warnings=answer.warnings, errors=answer.errors,
+            warnings=warnings, errors=answer.errors,
         )  # fmt: skip
         is_told = False
     else:
         if not cli.quiet:
             answer.show(cli.out)
-        for warning in answer.warnings:
+        for warning in warnings:
             cli.inform(f"warning: {warning}", style="yellow")
         is_told = not cli.quiet and reason in told
     if answer.exit_code and not is_told:

@@ -76,7 +76,7 @@ def _report_error(cli: Cli, error: SfsyncError) -> int:
     if isinstance(error, ConfigError):
         problems = error.problems
     message = short(error.message)
-    hint = error.hint
+    hint = cli.as_called(error.hint)
     if error.exit_code == UsageError.exit_code:
         hint = _with_variables(hint, _variables_quoted_in(cli, message))
     if cli.as_json:

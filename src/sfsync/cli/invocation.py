@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -16,6 +18,14 @@ from sfsync.cli.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+_COMMANDS = re.compile(
+    r"\bsfsync (?:org (?:check|setup)|apply|conflicts|consent|diff|doctor|explain|history|login|logout"
+    r"|pull|purge|push-activity|push|quarantine|resume|retry|status|sync|undo|verify|whoami)\b"
+    r"(?! --(?:profile|config)\b)"
+)
+"""Commands that a hint may name, and that work with a mirror."""
 
 
 @dataclass(slots=True)
@@ -56,6 +66,25 @@ class Cli:
         if self._err is None:
             self._err = _console(stderr=True)
         return typing.cast("Console", self._err)
+
+    def as_called(self, text: str) -> str:
+        """The text, its commands with the --config and --profile that this one was called with.
+
+        Else whoever copies the command it names works with another mirror, or another org. What a
+        variable or `sfsync profile use` chose holds for the next command, too.
+
+        >>> Cli("pull", profile="eu", origins={"profile": "--profile"}).as_called("see `sfsync status`")
+        'see `sfsync status --profile eu`'
+        """
+        named = [("--config", self.config), ("--profile", self.profile)]
+        options = [
+            f"{option} {shlex.quote(str(value))}"
+            for option, value in named
+            if value and self.origins.get(option.removeprefix("--")) == option
+        ]
+        if not options:
+            return text
+        return _COMMANDS.sub(lambda found: " ".join([found[0], *options]), text)
 
     def inform(self, message: str, *, style: str = "") -> None:
         """Print a line for people on stderr; silent with ``--quiet`` and ``--json``."""
