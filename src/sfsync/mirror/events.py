@@ -179,21 +179,12 @@ class Events:
             self._mark(event, "handled", None, None, "nothing to do")
             return
         table, local_id = place
-        effect = self._without_ended_opt_out(table, effect)
-        self._change(table, local_id, effect)
+        self._change(table, local_id, _without_opt_out(table, effect))
         self._note_provenance(table, local_id, effect)
         if effect.task is not None:
             self._queue(table, local_id, event, effect.task)
         self._mark(event, "handled", table.object, local_id, "")
         quarantine.settle_event(database, quarantine.EVENT, event.id)
-
-    def _without_ended_opt_out(self, table: MappedTable, effect: Effect) -> Effect:
-        """An opt-out that comes late, dated before a consent, is kept as a statement and changes nothing."""
-        if not effect.statements or self._consent.is_opted_out(effect.event.email):
-            return effect
-        opt_out = table.object_map.opt_out
-        kept = {name: value for name, value in effect.set_values.items() if name not in opt_out}
-        return replace(effect, set_values=kept)
 
     def _note_provenance(self, table: MappedTable, local_id: LocalId, effect: Effect) -> None:
         columns = {*effect.set_values, *effect.add_values}
@@ -303,3 +294,16 @@ def _written(event: EmailEvent, received_at: str, source: str) -> tuple[Value, .
         received_at,
         source,
     )
+
+
+def _without_opt_out(table: MappedTable, effect: Effect) -> Effect:
+    """An opt-out is kept as a statement, and what all statements add up to sets the boxes of rows.
+
+    A box that the event itself had set would look like one that a person ticked just now, and
+    outlive a consent that is dated after the event.
+    """
+    if not effect.statements:
+        return effect
+    opt_out = table.object_map.opt_out
+    kept = {name: value for name, value in effect.set_values.items() if name not in opt_out}
+    return replace(effect, set_values=kept)

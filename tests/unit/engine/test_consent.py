@@ -305,3 +305,25 @@ def test_an_opt_out_that_comes_late_does_not_end_a_consent_dated_after_it(sides:
     sides.push_activity(event(2, ADA, EventType.UNSUBSCRIBED, minute=4))
     sides.sync_until_quiet()
     assert [is_out(sides, record) for record in records] == [False, False]
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_consent_dated_after_an_opt_out_ends_it_though_both_come_together(
+    sides: Sides, kind, order, at_once
+) -> None:
+    record = person(sides, kind)
+    sides.sync()
+    said = {
+        1: event(1, ADA, EventType.UNSUBSCRIBED, minute=1),
+        2: event(2, ADA, EventType.RESUBSCRIBED, minute=9),
+    }
+    if at_once:
+        sides.keep(*(said[number] for number in order))
+    else:
+        for number in order:
+            sides.push_activity(said[number])
+    sides.sync_until_quiet()
+    assert not is_out(sides, record)
+    assert sides.look(f"SELECT unsubscribed FROM {TABLES[kind]}") in ([(0,)], [(None,)])
