@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sfsync.selftest.runs import ScheduleResult
 from sfsync.selftest.schedule import LONGEST, RULES, SCENES, SHORTEST, Schedule, Step, choices
+from sfsync.selftest.schedule_result import ScheduleResult
 from sfsync.selftest.world import World
 
 LONG = int(os.environ.get("MACHINE_EXAMPLES", "400"))

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 
 from sfsync.selftest.invariants import BrokenPromise
-from sfsync.selftest.runs import ScheduleResult
 from sfsync.selftest.schedule import Schedule, draw, shrink
+from sfsync.selftest.schedule_result import ScheduleResult
 from sfsync.selftest.world import World
 
 MOST_SECONDS_TO_EXPLAIN = 60.0

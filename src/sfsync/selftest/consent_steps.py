@@ -197,9 +197,12 @@ class ConsentSteps:
         return found
 
     def _rows(self, table: str, columns: tuple[str, ...]) -> Iterator[Holder]:
-        for row, record, deleted, email, *boxes in self.people.look(
+        prefix = self._map(table).kind.prefix
+        for row, written, deleted, email, *boxes in self.people.look(
             f"SELECT id, salesforce_id, deleted_at, email, {', '.join(columns)} FROM {table}"
         ):
+            # another object's Id makes a row nobody's
+            record = written if written and written.startswith(prefix) else None
             yield Holder(
                 row_node(table, row), key_of(email), _boxes(boxes), deleted is None, record
             )

@@ -68,18 +68,21 @@ class Before:
     Attributes:
         records: of the org, by object.
         rows: ``(id, deleted_at)`` of the mirror's rows, by table.
-        new: addresses of the rows that have no record, by table and id.
+        addresses: of the rows, by table and id; and which of these have no record.
     """
 
     records: dict[str, dict[str, Raw]]
     rows: dict[str, dict[int, str | None]]
-    new: dict[str, dict[int, str]]
+    addresses: dict[str, dict[int, str]]
+    new: dict[str, set[int]]
 
     @classmethod
     def of(cls, world: RunSteps) -> Before:
         """As they are now."""
         records = {name: dict(_records(world, name)) for name in SOBJECTS.values()}
-        return cls(records, _rows(world), {table: _new_rows(world, table) for table in SOBJECTS})
+        addresses = {table: _addresses(world, table) for table in SOBJECTS}
+        new = {table: _new_rows(world, table) for table in SOBJECTS}
+        return cls(records, _rows(world), addresses, new)
 
     def judge(self, world: RunSteps, *, clean: bool) -> None:
         """Look at what the run did.
@@ -129,9 +132,9 @@ class Before:
         live_again = [
             row for row, at in self.rows[table].items() if at and row in after and not after[row]
         ]
-        addresses = dict(world.look(f"SELECT id, email FROM {table}"))
-        returned = {match_key(addresses[row] or "") for row in live_again}
-        return {row for row in lost if self.new[table].get(row) not in returned}
+        before, now = self.addresses[table], _addresses(world, table)
+        returned = {known[row] for row in live_again for known in (before, now)}
+        return {row for row in lost if row not in self.new[table] or before[row] not in returned}
 
 
 def _changed(old: Raw, new: Raw) -> set[str]:
@@ -164,9 +167,12 @@ def _rows(world: RunSteps) -> dict[str, dict[int, str | None]]:
     return {table: dict(world.look(f"SELECT id, deleted_at FROM {table}")) for table in SOBJECTS}
 
 
-def _new_rows(world: RunSteps, table: str) -> dict[int, str]:
-    found = world.look(f"SELECT id, email FROM {table} WHERE salesforce_id IS NULL")
-    return {row: match_key(email or "") for row, email in found}
+def _addresses(world: RunSteps, table: str) -> dict[int, str]:
+    return {row: key_of(email) for row, email in world.look(f"SELECT id, email FROM {table}")}
+
+
+def _new_rows(world: RunSteps, table: str) -> set[int]:
+    return {row for (row,) in world.look(f"SELECT id FROM {table} WHERE salesforce_id IS NULL")}
 
 
 def _file_is_whole(world: RunSteps) -> Violations:

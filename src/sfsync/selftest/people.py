@@ -248,12 +248,9 @@ class People:
     def import_here(self, table: str, address: int) -> str:
         """``sfsync import``."""
         email = ADDRESSES[address]
-        held = self.look(
-            f"SELECT phone FROM {table}s WHERE lower(trim(email)) = ? AND deleted_at IS NULL "
-            "ORDER BY id LIMIT 1",
-            email,
-        )
-        self.ledger.typed -= {phone for (phone,) in held}
+        rows = self.look(f"SELECT email, phone FROM {table}s WHERE deleted_at IS NULL ORDER BY id")
+        held = [phone for address, phone in rows if key_of(address) == key_of(email)]
+        self.ledger.typed -= set(held[:1])
         value = self.new_value()
         self.mirror().imports.store(table, [{"email": email, "phone": value}])
         return f"{table} {email} with phone {value}"
@@ -335,5 +332,6 @@ class People:
 def connection_of(path: str, now: Callable[[], str]) -> sqlite3.Connection:
     """The mirror as any SQLite tool opens it, on a machine whose clock is the world's."""
     connection = sqlite3.connect(path, timeout=5, isolation_level=None)
+    connection.text_factory = lambda text: text.decode(errors="surrogateescape")
     connection.create_function("strftime", 2, lambda _format, _when: now())
     return connection

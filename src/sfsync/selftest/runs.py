@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from socket import socket
@@ -22,8 +23,9 @@ from sfsync.engine.push import push
 from sfsync.engine.push_activity import push_activity
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
+from sfsync.engine.undo import carry_out, plan_undo
 from sfsync.engine.verify import verify
-from sfsync.errors import SfsyncError
+from sfsync.errors import MirrorBusy, SfsyncError
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.cursor import iso
 from sfsync.model.mapping import SyncMapping
@@ -35,7 +37,8 @@ from sfsync.selftest.invariants import Before, BrokenPromise, state_of
 from sfsync.selftest.mirror_file import MirrorFile
 from sfsync.selftest.people import People
 from sfsync.selftest.scene_start import example_configuration
-from sfsync.selftest.schedule import Scene, Schedule
+from sfsync.selftest.schedule import Scene
+from sfsync.selftest.schedule_result import ScheduleResult
 from sfsync.selftest.simulated_process import (
     AFTER_A_CALL,
     BEFORE_A_CALL,
@@ -63,28 +66,10 @@ VERBS: Mapping[str, Callable[[Run], object]] = {
 }
 DIFF, APPLY = "diff", "apply"
 """The verbs of a kept plan; see ``RunSteps``."""
+UNDO = "undo"
+"""Of the last run that wrote something to the org; so the second of two undoes the first."""
 
-
-@dataclass
-class ScheduleResult:
-    """What became of one schedule.
-
-    Attributes:
-        broken: which promises did not hold; none where all did.
-        log: what every step did, in words.
-        rules: how often each rule did something.
-        runs: how runs ended: ``ok``, ``died``, ``failed``.
-        checked: how often each promise was looked at.
-    """
-
-    schedule: Schedule
-    broken: list[BrokenPromise] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
-    rules: Counter[str] = field(default_factory=Counter)
-    runs: Counter[str] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
-    checked: Counter[str] = field(default_factory=Counter)
-    calls: int = 0
+_LAST_WRITER = "SELECT run_id FROM _outbox WHERE state = 'accepted' ORDER BY ref DESC LIMIT 1"
 
 
 class RunSteps:
@@ -261,6 +246,32 @@ class RunSteps:
             process.before_a_write = act
         return self.run(verb, process, f"while somebody opts out {side}")
 
+    def run_beside_another(self, verb: str) -> str:
+        """A run that has sent something, when another process wants the mirror, and a third one makes a plan."""
+
+        def act() -> None:
+            with closing(SqliteMirror(self._file.path, now=self._now, busy_seconds=1)) as other:
+                other.prepare(self.mapping)
+                try:
+                    with other.lock("another", "sync"):
+                        self.fail("errors", f"a second run may begin while {verb} works")
+                except MirrorBusy:
+                    self._plan_beside(other)
+
+        return self.run(verb, SimulatedProcess(after_a_write=act), "beside another")
+
+    def _plan_beside(self, mirror: SqliteMirror) -> None:
+        """As ``diff --out``, which takes no lock: the plan is kept, and may be applied at any time."""
+        with self._opened_run(
+            mirror, RunReport("beside", DIFF, dry_run=True), SimulatedProcess()
+        ) as run:
+            try:
+                self._keep_plan(run)
+            except SfsyncError as error:
+                self._meanwhile(f"no plan is made: {error.slug}, {error.message}")
+            else:
+                self._meanwhile("a plan is made")
+
     def _meanwhile(self, line: str) -> None:
         if line:
             self.result.rules["edited in flight"] += 1
@@ -305,6 +316,22 @@ class RunSteps:
     def _work(self, verb: str, report: RunReport, process: SimulatedProcess) -> None:
         """What the command line does for a verb."""
         mirror = self.mirror
+        with self._opened_run(mirror, report, process) as run:
+            if run.dry_run:
+                self._keep_plan(run)
+                return
+            with mirror.lock(report.run_id, verb):
+                mirror.runs.begin(report.run_id, verb)
+                self._do_verb(verb, run)
+                self.usable = run.usable
+                mirror.runs.finish(report.run_id, "ok", report.as_dict())
+                process.hit("run.finished")
+
+    @contextmanager
+    def _opened_run(
+        self, mirror: SqliteMirror, report: RunReport, process: SimulatedProcess
+    ) -> Iterator[Run]:
+        """A run of a process, with its own session at the org."""
         session = KillableSession(
             self._login(), lambda _stale: self._login(anew=True), timeouts_seconds=(10.0, 60.0)
         )
@@ -328,25 +355,40 @@ class RunSteps:
         )
         try:
             run.check_org(self.org.state.org_id, keep=not run.dry_run)
-            if run.dry_run:
-                self._keep_plan(run)
-                return
-            mirror.runs.begin(report.run_id, verb)
-            self._do_verb(verb, run)
-            self.usable = run.usable
-            mirror.runs.finish(report.run_id, "ok", report.as_dict())
-            process.hit("run.finished")
+            yield run
         finally:
             report.api_calls = org.usage().api_calls
             session.close()
 
     def _do_verb(self, verb: str, run: Run) -> None:
+        if verb == UNDO:
+            self._undo(run)
+            return
         if verb != APPLY:
             VERBS[verb](run)
             return
         if not self.plan:
             self._keep_plan(replace(run, dry_run=True))
         apply(run, lambda: records(self.plan, "plan.json"))
+
+    def _undo(self, run: Run) -> None:
+        """What was typed and is taken back on purpose is not to be found any more; nor are counters to be computed."""
+        found = self.look(_LAST_WRITER)
+        if not found:
+            return
+        [(run_id,)] = found
+        writes = self.look(
+            "SELECT object, person_id, salesforce_id, after FROM _outbox WHERE run_id = ?", run_id
+        )
+        ledger = self.people.ledger
+        for name, row, record, after in writes:
+            ledger.typed -= {
+                value for value in json.loads(after).values() if isinstance(value, str)
+            }
+            ledger.unclear_rows.add((f"{name}s", row))
+            ledger.unclear.add(record)
+        with plan_undo(run, run_id) as undoing:
+            carry_out(run, undoing)
 
     def _keep_plan(self, run: Run) -> None:
         """As ``diff --out``: kept only when it is complete, and nothing else is changed by it."""

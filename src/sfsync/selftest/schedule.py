@@ -64,7 +64,7 @@ _SOBJECTS = ("Contact", "Lead")
 _TABLES = ("contacts", "contacts", "leads")
 _COLUMNS = ("job_title", "phone", "city")
 _BLANK = (False, False, False, True)
-_VERBS = ("pull", "push", "push", "push_activity", "sync", "sync", "diff", "apply")
+_VERBS = ("pull", "push", "push", "push_activity", "sync", "sync", "diff", "apply", "undo")
 _WRITING = ("push", "push_activity", "sync", "sync", "apply")
 
 TROUBLES = (
@@ -151,6 +151,9 @@ RULES = (
     Rule("delete_for_good_here", 2, {"number": _NUMBERS, "table": _TABLES}),
     Rule("decide_here", 2, {"number": _NUMBERS, "side": ("local", "remote")}),
     Rule("retry_here", 1),
+    Rule("nonsense_here", 2, {"number": _NUMBERS, "table": _TABLES, "what": ("not UTF-8", "too long")}),
+    Rule("row_with_a_senseless_id", 1, {"number": _NUMBERS, "table": _TABLES, "address": _ADDRESSES, "what": ("no Id", "another object's Id", "wrong checksum")}),
+    Rule("nonsense_is_mended", 2),
     Rule(
         "event_comes",
         8,
@@ -186,6 +189,7 @@ RULES = (
     Rule("run_on_a_full_disk", 2, {"verb": _VERBS, "nth": tuple(range(1, 9))}),
     Rule("run_while_somebody_edits_here", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
     Rule("run_while_somebody_opts_out", 3, {"verb": _WRITING, "side": ("here", "there"), "number": _NUMBERS, "table": _TABLES}),
+    Rule("run_beside_another", 4, {"verb": _WRITING}),
     Rule("run_while_somebody_edits_there", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
 )  # fmt: skip
 

@@ -22,14 +22,16 @@ from sfsync.model.token import Token
 from sfsync.selftest import invariants
 from sfsync.selftest.consent_steps import ConsentSteps
 from sfsync.selftest.mirror_file import MirrorFile
+from sfsync.selftest.nonsense import Nonsense
 from sfsync.selftest.people import SOBJECTS, People
-from sfsync.selftest.runs import BETWEEN_RUNS_SECONDS, RunSteps, ScheduleResult
+from sfsync.selftest.runs import BETWEEN_RUNS_SECONDS, RunSteps
 from sfsync.selftest.scene_start import (
     SceneStart,
     example_mapping,
     new_org,
 )
 from sfsync.selftest.schedule import Scene, Schedule, Step
+from sfsync.selftest.schedule_result import ScheduleResult
 from sfsync.selftest.simulated_process import (
     SimulatedProcess,
 )
@@ -134,6 +136,7 @@ class World(RunSteps):
             lambda: self._there,
         )
         self.consent.begin()
+        self.nonsense = Nonsense(self.people)
         for sobject in SOBJECTS.values():
             self.people.ledger.made_there |= self.org.state.table(sobject).rows.keys()
 
@@ -143,7 +146,11 @@ class World(RunSteps):
     # -- steps
     def do(self, step: Step) -> None:
         """Let it happen."""
-        whose = (each for each in (self.people, self.consent, self) if hasattr(each, step.rule))
+        whose = (
+            each
+            for each in (self.people, self.consent, self.nonsense, self)
+            if hasattr(each, step.rule)
+        )
         method = getattr(next(whose), step.rule)
         line = self._tried(partial(method, **step.arguments))
         if line:
