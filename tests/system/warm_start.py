@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -141,6 +142,7 @@ def become(
     os.umask(umask)
     os.environ.clear()
     os.environ.update(environ)
+    time.tzset()  # as a process that starts reads it
     sys.argv = ["sfsync", *arguments]
     from sfsync.cli.entry import main
 

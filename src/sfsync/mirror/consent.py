@@ -292,9 +292,20 @@ class Consent:
         return heard
 
     def _unheard(self, table: MappedTable, columns: Sequence[str]) -> Iterator[Statement]:
+        rows = f"{table.name} AS r LEFT JOIN {table.base} AS b ON b.id = r.id"
+        yield from self._unheard_of(table, columns, table.match("r"), rows)
+        # an address that was changed here is the record's until Salesforce has taken the new one
+        edited = f"{table.base} AS b CROSS JOIN {table.name} AS r ON r.id = b.id"
+        is_old = f"b._never_agreed <> '*' AND {table.match('b')} IS NOT {table.match('r')}"
+        theirs = f"iif({is_old}, {table.match('b')}, '')"
+        yield from self._unheard_of(table, columns, theirs, edited)
+
+    def _unheard_of(
+        self, table: MappedTable, columns: Sequence[str], key: str, rows: str
+    ) -> Iterator[Statement]:
+        """Statements of rows (``r``, with their base ``b``) for one of their addresses, all of it as SQL."""
         # a new row agreed on nothing, whatever its base holds
         agreed = f"b._never_agreed <> '*' AND ({_some('b', columns)})"
-        key = table.match("r")
         # an opt-out that was agreed on before a consent is no news: it waits to be taken back
         is_news = (
             f"(b.id IS NOT NULL AND NOT ({agreed}))"
@@ -302,11 +313,10 @@ class Consent:
         )
         found = self._database.rows(
             f"SELECT {key}, r.id, r.salesforce_id, b.id, b._edited_at, ({agreed})"
-            f" FROM {table.name} AS r LEFT JOIN {table.base} AS b ON b.id = r.id"
-            f" WHERE ({_some('r', columns)}) AND {key} <> '' AND ({is_news})"
+            f" FROM {rows} WHERE ({_some('r', columns)}) AND {key} <> '' AND ({is_news})"
             f" AND NOT EXISTS (SELECT 1 FROM _opted_out AS o WHERE o.spelling = {key})"
         )
-        for key, local_id, salesforce_id, base_id, edited_at, was_opted_out in found:
+        for address, local_id, salesforce_id, base_id, edited_at, was_opted_out in found:
             whose = salesforce_id or f"{table.object} {local_id}"
             if base_id is None:
                 # agreed as it stands: Salesforce said it, or the record has a new address
@@ -315,7 +325,7 @@ class Consent:
                 source, since = ConsentSource.RECORD, self._database.now()
             else:
                 source, since = ConsentSource.EDIT, edited_at or self._database.now()
-            yield Statement(match_key(key), ConsentState.OPTED_OUT, since, source, whose)
+            yield Statement(match_key(address), ConsentState.OPTED_OUT, since, source, whose)
 
     def _opt_out_rows(self, table: MappedTable, columns: Sequence[str], reached: _Closure) -> int:
         """Set the opt-outs of reached rows: live ones, and those deleted here whose record stays.
@@ -409,7 +419,8 @@ class _Closure:
     Trap: the match key of a row is an expression, so it has no affinity; compared with a column of
     texts, SQLite does not use the index by it and walks all people for each address. Hence the plus.
 
-    A row is reached that has the address or had it, and so is the row of the record that survived its record.
+    A row is reached that has the address here or in Salesforce, or had it, and so is the row of the record that
+    survived its record.
     An address that another live row has now leads to its former holders only for what was said while they had it.
     """
 
@@ -429,6 +440,7 @@ class _Closure:
             self._database.run(f"DELETE FROM {self.name}")
             for table in self._tables:
                 self._with_address(table)
+                self._with_address_there(table)
                 self._with_former_address(table)
             while self._survivors():
                 pass
@@ -443,6 +455,16 @@ class _Closure:
             f"INSERT OR IGNORE INTO {self.name} SELECT ?, r.id FROM {self._seeds} AS o"
             f" CROSS JOIN {table.name} AS r INDEXED BY {table.match_index}"
             f" ON {table.match('r')} = +o.spelling",
+            [table.object],
+        )
+
+    def _with_address_there(self, table: MappedTable) -> None:
+        """The address was changed here, and the record in Salesforce has it still: not sent yet, or refused."""
+        self._database.run(
+            f"INSERT OR IGNORE INTO {self.name} SELECT ?, b.id FROM {table.base} AS b"
+            f" CROSS JOIN {table.name} AS r ON r.id = b.id"
+            f" CROSS JOIN {self._seeds} AS o ON o.spelling = {table.match('b')}"
+            f" WHERE b._never_agreed <> '*' AND {table.match('b')} IS NOT {table.match('r')}",
             [table.object],
         )
 

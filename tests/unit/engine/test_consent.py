@@ -327,3 +327,25 @@ def test_a_consent_dated_after_an_opt_out_ends_it_though_both_come_together(
     sides.sync_until_quiet()
     assert not is_out(sides, record)
     assert sides.look(f"SELECT unsubscribed FROM {TABLES[kind]}") in ([(0,)], [(None,)])
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("ticked", ["the one whose address was changed", "the other"])
+def test_an_address_that_salesforce_refuses_is_the_old_one_there(
+    sides: Sides, kind, ticked
+) -> None:
+    changed, other = person(sides, kind), person(sides, kind)
+    sides.sync()
+    sides.org.trouble.rejected = lambda write: (
+        ("INVALID_EMAIL_ADDRESS", "Email: no") if "Email" in write.fields else None
+    )
+    sides.edit(
+        f"UPDATE {TABLES[kind]} SET email = 'new@x.example' WHERE salesforce_id = ?", changed
+    )
+    sides.sync()
+    # by the clock of the world, as everything else here
+    sides.edit("UPDATE _former_addresses SET until = '2026-01-20T10:01:30Z'")
+    sides.pass_time(600)
+    sides.org.edit(changed if ticked != "the other" else other, **{OUT: True})
+    sides.sync_until_quiet()
+    assert (is_out(sides, changed), is_out(sides, other)) == (True, True)
