@@ -393,3 +393,21 @@ def test_a_clock_that_is_far_off_does_no_harm(sides: Sides, year: int) -> None:
     assert (sides.remote(ada, "Phone"), sides.local("bob@example.com", "phone")) == ("3", "4")
     assert len(sides.tasks()) == 2
     assert sides.refusals() == sides.conflicts() == []
+
+
+@pytest.mark.parametrize("answer", ["answered", "lost"])
+def test_a_task_of_a_row_with_a_senseless_id_waits_until_it_is_corrected(
+    sides: Sides, answer: str
+) -> None:
+    ada = sides.org.create("Contact", LastName="Ada", Email="ada@example.com")
+    bob = sides.org.create("Contact", LastName="Bob", Email="bob@example.com")
+    sides.pull()
+    sides.org.trouble.lost_replies = 0 if answer == "answered" else 1
+    sides.edit("UPDATE contacts SET salesforce_id = 'banana' WHERE salesforce_id = ?", ada)
+    for _ in range(2):
+        sides.push_activity(event(1, "ada@example.com"), event(2, "bob@example.com"))
+    assert [task["WhoId"] for task in sides.org.live("Task")] == [bob]
+    sides.edit("UPDATE contacts SET salesforce_id = ? WHERE salesforce_id = 'banana'", ada)
+    sides.mirror.quarantine.retry()
+    sides.sync_until_quiet()
+    assert sorted(task["WhoId"] for task in sides.org.live("Task")) == [ada, bob]
