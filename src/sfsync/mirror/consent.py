@@ -296,8 +296,7 @@ class Consent:
         yield from self._unheard_of(table, columns, table.match("r"), rows)
         # an address that was changed here is the record's until Salesforce has taken the new one
         edited = f"{table.base} AS b CROSS JOIN {table.name} AS r ON r.id = b.id"
-        is_old = f"b._never_agreed <> '*' AND {table.match('b')} IS NOT {table.match('r')}"
-        theirs = f"iif({is_old}, {table.match('b')}, '')"
+        theirs = f"iif({_has_another_address_there(table)}, {table.match('b')}, '')"
         yield from self._unheard_of(table, columns, theirs, edited)
 
     def _unheard_of(
@@ -464,7 +463,7 @@ class _Closure:
             f"INSERT OR IGNORE INTO {self.name} SELECT ?, b.id FROM {table.base} AS b"
             f" CROSS JOIN {table.name} AS r ON r.id = b.id"
             f" CROSS JOIN {self._seeds} AS o ON o.spelling = {table.match('b')}"
-            f" WHERE b._never_agreed <> '*' AND {table.match('b')} IS NOT {table.match('r')}",
+            f" WHERE {_has_another_address_there(table)}",
             [table.object],
         )
 
@@ -497,6 +496,15 @@ class _Closure:
                     [ended.object, survivor.object],
                 )
         return found
+
+
+def _has_another_address_there(table: MappedTable) -> str:
+    """SQL over ``r`` and ``b``: both sides had agreed on an address, and it was changed here since."""
+    column = f"',{table.object_map.match_on},'"
+    return (
+        f"(r.salesforce_id IS NOT NULL AND b._never_agreed <> '*'"
+        f" AND NOT instr(b._never_agreed, {column}) AND {table.match('b')} IS NOT {table.match('r')})"
+    )
 
 
 def is_mailable(table: MappedTable, alias: str) -> str:
