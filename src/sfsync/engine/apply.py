@@ -9,7 +9,7 @@ they should be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -26,7 +26,7 @@ from sfsync.model.address import match_key, spelled
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
 from sfsync.model.mapping import ObjectMap, RecordEvent
 from sfsync.model.outcome import ObjectReport
-from sfsync.model.record import Row, SalesforceId, Triple
+from sfsync.model.record import Remote, Row, SalesforceId, Triple
 from sfsync.planning.drift import Drift, drifts, is_carried_out
 from sfsync.planning.plan_check import differs, forbidden
 from sfsync.planning.planfile import FIRST_RECORD_LINE, Planned
@@ -143,6 +143,7 @@ def _still_standing(
     rows = [_PlannedRow(triple, plan, _row(run, object_map, plan)) for triple, plan in chunk]
     ids = {each.salesforce_id for each in rows} - {_NO_ID}
     records = current_records(run, object_map, sorted(ids))
+    _hear_of_consent(run, object_map, records.values())
     taken = _taken_addresses(run, object_map, rows)
     doubt = in_doubt(run, object_map)
     for each in rows:
@@ -162,6 +163,18 @@ def _still_standing(
             applied.done += 1
         else:
             applied.leave(changes)
+
+
+def _hear_of_consent(run: Run, object_map: ObjectMap, records: Iterable[Remote]) -> None:
+    """Keep what the records say of consent, as a pull does before their values come in.
+
+    A box that came in without its statement would look like an older one that a consent has ended.
+    """
+    if run.dry_run or not object_map.kind.is_people:
+        return
+    with run.mirror.staging(object_map, object_map.columns) as stage:
+        stage.add(records)
+        run.mirror.consent.record(stage.consent_statements(object_map.opt_out))
 
 
 def _record_drift(

@@ -15,9 +15,12 @@ from operator import itemgetter
 from typing import Any
 
 from sfsync.mirror import bases, conflicts, quarantine, records
+from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.tables import MappedTable
+from sfsync.model.address import match_key
 from sfsync.model.change import LocalAction, OrgAction, OrgWrite, RowPlan
+from sfsync.model.consent import ConsentSource, ConsentState, Statement
 from sfsync.model.journal import JournaledWrite, WriteIntent
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
 from sfsync.model.plan_json import plan_from_json, plan_to_json
@@ -38,6 +41,7 @@ class Outbox:
     def __init__(self, context: MirrorContext) -> None:
         self._context = context
         self._database = context.database
+        self._consent = Consent(context)
 
     # -- before ------------------------------------------------------------------------------------
     def journal(self, writes: Sequence[WriteIntent]) -> list[OrgWrite]:
@@ -48,6 +52,7 @@ class Outbox:
     def _keep(self, pending: WriteIntent) -> int:
         plan, database = pending.plan, self._database
         table = self._context.tables[plan.object]
+        self._hear_opt_out(table, plan)
         edit = database.value(f"SELECT _edit FROM {table.base} WHERE id = ?", [plan.local_id])
         return database.insert(
             "INSERT INTO _outbox (run_id, object, person_id, salesforce_id, action, state,"
@@ -64,6 +69,25 @@ class Outbox:
                 edit or 0,
                 database.now(),
             ],
+        )
+
+    def _hear_opt_out(self, table: MappedTable, plan: RowPlan) -> None:
+        """Keep that a person opts out by an edit that nobody has heard of yet: made just now, or sent by a plan.
+
+        Once both sides agree on the box it would look like an older one that a consent has ended.
+        """
+        if not any(plan.to_org.get(column) for column in table.object_map.opt_out):
+            return
+        database = self._database
+        key = database.value(
+            f"SELECT {table.match()} FROM {table.name} WHERE id = ?", [plan.local_id]
+        )
+        if not key or self._consent.is_opted_out(key):
+            return
+        since = plan.edited_at or database.now()
+        whose = plan.salesforce_id or f"{table.object} {plan.local_id}"
+        self._consent.add(
+            Statement(match_key(key), ConsentState.OPTED_OUT, since, ConsentSource.EDIT, whose)
         )
 
     # -- after -------------------------------------------------------------------------------------

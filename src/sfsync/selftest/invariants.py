@@ -134,6 +134,12 @@ class Before:
         ]
         before, now = self.addresses[table], _addresses(world, table)
         returned = {known[row] for row in live_again for known in (before, now)}
+        # an address that was changed here alone is not that of the record
+        returned |= {
+            key_of(self.records[SOBJECTS[table]][record].get("Email"))
+            for row, record in world.look(f"SELECT id, salesforce_id FROM {table}")
+            if row in live_again and record in self.records[SOBJECTS[table]]
+        }
         return {row for row in lost if row not in self.new[table] or before[row] not in returned}
 
 

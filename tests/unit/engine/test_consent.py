@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from sfsync.engine.apply import apply
+from sfsync.engine.diff import Cost, differences
 from sfsync.engine.send import Sender
 from sfsync.model.change import OrgWrite
 from sfsync.model.event import EventType
 from sfsync.model.mapping import OnMultiple
+from sfsync.planning.planfile import Planned
 from tests.sides import MAPPING, Sides, event, with_object
 
 ADA = "ada@x.example"
@@ -349,3 +352,23 @@ def test_an_address_that_salesforce_refuses_is_the_old_one_there(
     sides.org.edit(changed if ticked != "the other" else other, **{OUT: True})
     sides.sync_until_quiet()
     assert (is_out(sides, changed), is_out(sides, other)) == (True, True)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_an_opt_out_after_a_consent_that_a_plan_carries_out_stands(
+    sides: Sides, kind, where
+) -> None:
+    record = person(sides, kind)
+    sides.sync()
+    sides.push_activity(event(1, ADA, EventType.RESUBSCRIBED, minute=9))
+    sides.sync_until_quiet()
+    if where == "here":
+        sides.edit(f"UPDATE {TABLES[kind]} SET unsubscribed = 1")
+    else:
+        sides.org.edit(record, **{OUT: True})
+    planned: list[Planned] = []
+    sides.run(lambda run: planned.extend(differences(run, cost=Cost())), dry_run=True)
+    sides.run(lambda run: apply(run, lambda: iter(planned)))
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
