@@ -247,7 +247,7 @@ def _consent_of_deleted(plan: RowPlan, pair: _Pair) -> RowPlan:
         column: decision for column, decision in _decisions(pair).items() if column in opt_out
     }
     assembled = _assemble(plan, pair, decisions)
-    agreed = {column: value for column, value in assembled.new_base.items() if column in decisions}
+    agreed = {column: value for column, value in assembled.new_base.items() if column in opt_out}
     return replace(assembled, new_base=agreed)
 
 

@@ -372,3 +372,17 @@ def test_an_opt_out_after_a_consent_that_a_plan_carries_out_stands(
     sides.run(lambda run: apply(run, lambda: iter(planned)))
     sides.sync_until_quiet()
     assert is_out(sides, record)
+
+
+def test_an_opt_out_of_a_deleted_row_that_stands_there_in_part_is_sent_and_asked_for_no_more(
+    sides: Sides,
+) -> None:
+    record = person(sides)
+    sides.pull()
+    sides.edit(
+        "UPDATE contacts SET deleted_at = '2026-01-20T10:00:00Z', unsubscribed = 1, opted_out = 1"
+    )
+    sides.org.edit(record, **{OUT: True})
+    sides.sync_until_quiet()
+    assert is_out(sides, record)
+    assert sides.sync().api_calls == 2
