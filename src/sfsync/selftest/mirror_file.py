@@ -9,7 +9,7 @@ from typing import Any
 
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.mapping import SyncMapping
-from sfsync.selftest.people import connection_of
+from sfsync.selftest.people import connection_of, tell_time
 
 
 class MirrorFile:
@@ -39,6 +39,7 @@ class MirrorFile:
         """The mirror as the process has it open."""
         if self._mirror is None:
             self._mirror = SqliteMirror(self.path, now=self._now, busy_seconds=1)
+            tell_time(self._mirror._database.connection, self._now)  # noqa: SLF001  the one clock of the world
             self._mirror.prepare(self.mapping)
         return self._mirror
 

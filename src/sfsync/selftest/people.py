@@ -333,5 +333,12 @@ def connection_of(path: str, now: Callable[[], str]) -> sqlite3.Connection:
     """The mirror as any SQLite tool opens it, on a machine whose clock is the world's."""
     connection = sqlite3.connect(path, timeout=5, isolation_level=None)
     connection.text_factory = lambda text: text.decode(errors="surrogateescape")
-    connection.create_function("strftime", 2, lambda _format, _when: now())
+    tell_time(connection, now)
     return connection
+
+
+def tell_time(connection: sqlite3.Connection, now: Callable[[], str]) -> None:
+    """Let the mirror's triggers see the world's clock."""
+    # a function of Python's may not be called by triggers of a schema that is not trusted
+    connection.execute("PRAGMA trusted_schema = ON")
+    connection.create_function("strftime", 2, lambda _format, _when: now())
