@@ -487,7 +487,7 @@ def redefine(
 
     def become(kind: SObjectType) -> None:
         table.kind = kind
-        state._visible.clear()
+        state._visibility.forget()
 
     field = before.field(name)
     assert field is not None

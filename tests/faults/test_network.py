@@ -148,11 +148,11 @@ def test_trouble_at_each_kind_of_place_is_made_good(
 
 
 MANY = 2_500
-"""People whose edits are two calls that read and three that write up to a thousand each."""
+"""People whose edits are two calls that read, and four that ask and write up to 800 each."""
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("nth", [3, 4, 5], ids=["the first", "a middle one", "the last"])
+@pytest.mark.parametrize("nth", [3, 4, 6], ids=["the first", "a middle one", "the last"])
 @pytest.mark.parametrize(
     ("fault", "args"),
     [
@@ -178,7 +178,7 @@ def test_trouble_at_any_call_of_many_writes_is_made_good(
     sides.add_fault(fault, r"/composite$", nth, **args)
     run_tolerating_errors(sides, "push")
     assert sides.faults_fired == 1
-    assert len(sides.unfinished()) == (500 if nth == 5 else 1_000), "it was a call that writes"
+    assert len(sides.unfinished()) == (100 if nth == 6 else 800), "it was a call that writes"
     sides.patience_seconds = 5.0
     sides.converge()
     after = sides.live("Contact")
@@ -203,10 +203,14 @@ def test_trouble_for_good_ends_the_run_with_its_code_and_loses_nothing(
     workload = start_workload(sides)
     sides.add_fault(fault, path, (), **args)
     error = run_tolerating_errors(sides)
-    if path == CREATES and expected is OrgUnavailable:
-        assert "not written now" in "".join(
-            sides.last.warnings
-        )  # told; the rest of the run went on
+    told = "".join(sides.last.warnings)
+    if path == CREATES and expected is OrgUnavailable and fault != "unavailable":
+        assert "not written now" in told  # and the rest of the run went on
+        workload.check_outcome(sides)
+        return
+    if path and fault == "unavailable":
+        # a 503 proves nothing, so the run goes on
+        assert "no answer to a write" in told or "a Task is not confirmed" in told
         workload.check_outcome(sides)
         return
     assert isinstance(error, expected)
