@@ -329,15 +329,16 @@ class Consent:
     def _opt_out_rows(self, table: MappedTable, columns: Sequence[str], reached: _Closure) -> int:
         """Set the opt-outs of reached rows: live ones, and those deleted here whose record stays.
 
-        Not one that was taken back here since both sides agreed on it: the merge decides, and keeps a conflict.
+        Not one that was taken back here since both sides agreed on it: the merge decides, and keeps a conflict. A
+        row that has no record yet has agreed on nothing.
         """
         setting = ", ".join(f"{quoted(name)} = 1" for name in columns)
         return self._database.run(
             f"UPDATE {table.name} SET {setting}"
             f" WHERE id IN (SELECT id FROM {reached.name} WHERE object = ?)"
             f" AND ({_lacking('', columns)}) AND {_has_record(table)}"
-            f" AND NOT EXISTS (SELECT 1 FROM {table.base} AS b WHERE b.id = {table.name}.id"
-            f" AND ({_taken_back(table, columns)}))",
+            f" AND (salesforce_id IS NULL OR NOT EXISTS (SELECT 1 FROM {table.base} AS b"
+            f" WHERE b.id = {table.name}.id AND ({_taken_back(table, columns)})))",
             [table.object],
         )
 

@@ -386,3 +386,17 @@ def test_an_opt_out_of_a_deleted_row_that_stands_there_in_part_is_sent_and_asked
     sides.sync_until_quiet()
     assert is_out(sides, record)
     assert sides.sync().api_calls == 2
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_box_that_is_taken_back_before_the_row_got_to_salesforce_is_set_again(
+    sides: Sides, kind
+) -> None:
+    sides.org.trouble.rejected = lambda _write: ("INVALID_EMAIL_ADDRESS", "Email: no")
+    sides.edit(
+        f"INSERT INTO {TABLES[kind]} (email, last_name, unsubscribed) VALUES (?, 'L', 1)", ADA
+    )
+    sides.sync()
+    sides.edit(f"UPDATE {TABLES[kind]} SET unsubscribed = 0")
+    sides.sync()
+    assert sides.look(f"SELECT unsubscribed FROM {TABLES[kind]}") == [(1,)]
