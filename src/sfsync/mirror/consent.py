@@ -134,12 +134,13 @@ class Consent:
         known = {(each.address_key, each.since) for each in said}
         purged = [
             each
-            for each in self._of_purged(address_keys)
+            for each in self.of_purged(address_keys)
             if (each.address_key, each.since) not in known
         ]
         return sorted([*said, *purged], key=attrgetter("since"))
 
-    def _of_purged(self, address_keys: Iterable[str]) -> list[Statement]:
+    def of_purged(self, address_keys: Iterable[str]) -> list[Statement]:
+        """What is known of these addresses by their hash: that a purged person had opted out."""
         return [
             Statement(key, ConsentState.OPTED_OUT, since, ConsentSource.PURGED)
             for key, since in purged_opt_outs(self._database, address_keys).items()
@@ -284,7 +285,7 @@ class Consent:
                 f" WHERE r.id > ? AND {table.match('r')} <> ''",
                 [checked],
             )
-            heard += self.record(self._of_purged({match_key(str(key)) for (key,) in keys}))
+            heard += self.record(self.of_purged({match_key(str(key)) for (key,) in keys}))
             if last > checked:
                 database.run(
                     "INSERT OR REPLACE INTO _notes (name, value) VALUES (?, ?)", [name, str(last)]

@@ -27,11 +27,9 @@ from sfsync.mirror.purged_people import (
     anonymous_id,
     keep_hashes,
     purge_consent,
-    purged_opt_outs,
 )
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.address import match_key, spelled
-from sfsync.model.consent import ConsentSource, ConsentState, Statement
 from sfsync.model.event import EventType
 from sfsync.model.record import LocalId, Remote, Row, Value
 
@@ -82,10 +80,9 @@ class Purge:
 
     def _opt_out_again(self, email: str) -> None:
         """Whoever opted out and was purged is still opted out."""
-        key = match_key(email)
-        if since := purged_opt_outs(self._database, [key]).get(key):
-            statement = Statement(key, ConsentState.OPTED_OUT, since, ConsentSource.PURGED)
-            Consent(self._context).add(statement)
+        consent = Consent(self._context)
+        for statement in consent.of_purged([match_key(email)]):
+            consent.add(statement)
 
     def unsent_consent(self, email: str) -> list[str]:
         """Why purging this person now would lose an opt-out, or a write without an outcome."""
