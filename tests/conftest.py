@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.system.prepared import PreparedWorkspaces
+from tests.system.workspace import Workspace
 
 JSFORCE = Path(__file__).parent / "system" / "jsforce"
 LONG = {"crash", "faults", "trouble", "test_sync_machine.py"}
@@ -47,6 +48,15 @@ def prepared_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     prepared = PreparedWorkspaces(tmp_path_factory.mktemp("prepared"))
     yield prepared
     prepared.close()
+
+
+@pytest.fixture(scope="module")
+def shared_workspace(
+    prepared_workspaces: PreparedWorkspaces, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workspace]:
+    """Everything pulled, nothing changed; tests work at copies of it."""
+    with prepared_workspaces.lend(tmp_path_factory.mktemp("workspace")) as workspace:
+        yield workspace
 
 
 @pytest.fixture

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.prepared import PreparedWorkspaces
 from tests.system.workspace import Workspace
-
-
-@pytest.fixture(scope="module")
-def shared_workspace(
-    prepared_workspaces: PreparedWorkspaces, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workspace]:
-    """Everything pulled, nothing changed; tests work at copies of it."""
-    with prepared_workspaces.lend(tmp_path_factory.mktemp("workspace")) as workspace:
-        yield workspace
 
 
 @pytest.fixture

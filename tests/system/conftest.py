@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+import stamina
 
 from tests.system.prepared import PreparedWorkspaces
 from tests.system.workspace import Workspace
@@ -24,3 +26,13 @@ def new_workspace(
 def workspace(new_workspace: Callable[..., Workspace]) -> Workspace:
     """A workspace in its usual state: everything pulled, nothing changed."""
     return new_workspace()
+
+
+@pytest.fixture
+def quiet_workspace(shared_workspace: Workspace, tmp_path: Path) -> Iterator[Workspace]:
+    """A copy with nothing to do, where a repeat waits for nothing; the org is shared."""
+    workspace = shared_workspace.copied(tmp_path)
+    with stamina.set_testing(True, attempts=3, cap=True):
+        workspace.stderr_of("sync", expect=0)
+        yield workspace
+    workspace.org.faults.clear()

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-import stamina
 
 from local_org.server import LocalOrg, LocalOrgConfig
-from tests.system.prepared import PreparedWorkspaces
 from tests.system.workspace import Workspace
 
 
-@pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
-
-
-@pytest.fixture(scope="module")
-def shared(
-    prepared_workspaces: PreparedWorkspaces, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workspace]:
-    with prepared_workspaces.lend(tmp_path_factory.mktemp("workspace")) as workspace:
-        yield workspace
-
-
 @pytest.fixture
-def workspace(shared: Workspace, tmp_path: Path) -> Iterator[Workspace]:
-    """A copy with nothing to do; the org is shared."""
-    workspace = shared.copied(tmp_path)
-    workspace.stderr_of("sync", expect=0)
-    yield workspace
-    workspace.org.faults.clear()
-
-
-def new_row(workspace: Workspace, name: str, **columns: str) -> None:
-    values = {"email": f"{name}@new.example", "last_name": name, **columns}
-    marks = ", ".join("?" * len(values))
-    workspace.sql(f"INSERT INTO contacts ({', '.join(values)}) VALUES ({marks})", *values.values())
+def workspace(quiet_workspace: Workspace) -> Workspace:
+    return quiet_workspace
 
 
 def test_calls_that_are_spent_at_the_login_host_are_no_ended_login(workspace: Workspace) -> None:
@@ -67,7 +38,7 @@ def test_a_misspelt_profile_is_refused_and_nothing_is_made(workspace: Workspace)
 def test_another_login_host_is_not_shown_the_login_nor_is_the_old_org_written_to(
     workspace: Workspace,
 ) -> None:
-    new_row(workspace, "meant-for-the-other")
+    workspace.new_contact("meant-for-the-other")
     before = workspace.everything()
     with LocalOrg(LocalOrgConfig(contacts=1, auto_approve=True)) as other:
         workspace.configure((workspace.org.url, other.url))
@@ -83,7 +54,7 @@ def test_another_login_host_is_not_shown_the_login_nor_is_the_old_org_written_to
 
 def test_an_api_version_that_the_org_does_not_have_is_told(workspace: Workspace) -> None:
     workspace.configure(('api_version: "66.0"', 'api_version: "999.0"'))
-    new_row(workspace, "later")
+    workspace.new_contact("later")
     for line in ("pull", "push", "sync", "diff"):
         told = workspace.stderr_of(line, expect=2)
         assert "no API version 999.0; it has " in told

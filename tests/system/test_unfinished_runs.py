@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-import stamina
 
-from tests.system.prepared import PreparedWorkspaces
 from tests.system.workspace import Workspace
 
 CREATES = {"match": {"method": "PATCH", "path": r"composite/sobjects"}, "fault": "lose_reply"}
 
 
-@pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
-
-
-@pytest.fixture(scope="module")
-def shared(
-    prepared_workspaces: PreparedWorkspaces, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workspace]:
-    with prepared_workspaces.lend(tmp_path_factory.mktemp("workspace")) as workspace:
-        yield workspace
-
-
 @pytest.fixture
-def workspace(shared: Workspace, tmp_path: Path) -> Iterator[Workspace]:
-    """A copy with nothing to do; the org is shared."""
-    workspace = shared.copied(tmp_path)
-    workspace.stderr_of("sync", expect=0)
-    yield workspace
-    workspace.org.faults.clear()
-
-
-def new_row(workspace: Workspace, name: str, **columns: str) -> None:
-    values = {"email": f"{name}@new.example", "last_name": name, **columns}
-    marks = ", ".join("?" * len(values))
-    workspace.sql(f"INSERT INTO contacts ({', '.join(values)}) VALUES ({marks})", *values.values())
+def workspace(quiet_workspace: Workspace) -> Workspace:
+    return quiet_workspace
 
 
 def test_a_push_without_one_answer_has_failed(workspace: Workspace) -> None:
-    new_row(workspace, "unheard")
+    workspace.new_contact("unheard")
     workspace.sql("UPDATE runs SET finished_at = '2026-01-20T10:00:00Z'")
     good = workspace.do_in_process("status")["last_good_run"]
     workspace.org.faults.set([CREATES])
@@ -60,7 +31,7 @@ def test_a_push_without_one_answer_has_failed(workspace: Workspace) -> None:
 
 
 def test_after_a_refusal_nothing_says_that_all_is_well(workspace: Workspace) -> None:
-    new_row(workspace, "refused", job_title="t" * 500)
+    workspace.new_contact("refused", job_title="t" * 500)
     told = workspace.stderr_of("sync", "--quiet", expect=3)
     assert told == "1 in quarantine: see `sfsync quarantine`\n"
     for verb in ("push", "sync", "pull", "push-activity"):
