@@ -62,27 +62,30 @@ class BrokenPromise:
 
 # -- after each run
 @dataclass(frozen=True, slots=True)
+class RowSeen:
+    """A row of the mirror, as far as it matters whether it goes."""
+
+    deleted: bool
+    key: str
+    record: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Before:
     """Both sides as a run found them.
 
     Attributes:
         records: of the org, by object.
-        rows: ``(id, deleted_at)`` of the mirror's rows, by table.
-        addresses: of the rows, by table and id; and which of these have no record.
+        rows: of the mirror, by table and id.
     """
 
     records: dict[str, dict[str, Raw]]
-    rows: dict[str, dict[int, str | None]]
-    addresses: dict[str, dict[int, str]]
-    new: dict[str, set[int]]
+    rows: dict[str, dict[int, RowSeen]]
 
     @classmethod
     def of(cls, world: RunSteps) -> Before:
         """As they are now."""
-        records = {name: dict(_records(world, name)) for name in SOBJECTS.values()}
-        addresses = {table: _addresses(world, table) for table in SOBJECTS}
-        new = {table: _new_rows(world, table) for table in SOBJECTS}
-        return cls(records, _rows(world), addresses, new)
+        return cls({name: dict(_records(world, name)) for name in SOBJECTS.values()}, _rows(world))
 
     def judge(self, world: RunSteps, *, clean: bool) -> None:
         """Look at what the run did.
@@ -115,32 +118,33 @@ class Before:
 
     def _rows_kept(self, world: RunSteps) -> Violations:
         for table, after in _rows(world).items():
-            lost = self.rows[table].keys() - after.keys()
-            if lost and (lost := self._gone_for_good(world, table, lost, after)):
+            before = self.rows[table]
+            if lost := self._gone_for_good(table, after):
                 yield "soft", f"a run removed the rows {sorted(lost)} of {table}"
-            newly = {row for row, at in after.items() if at and not self.rows[table].get(row)}
+            newly = {
+                row
+                for row, seen in after.items()
+                if seen.deleted and not (row in before and before[row].deleted)
+            }
             live = {raw["Id"] for raw in world.people.live(SOBJECTS[table])} if newly else set()
             for row in newly:
-                ((record,),) = world.look(f"SELECT salesforce_id FROM {table} WHERE id = ?", row)
-                if record in live:
-                    yield "soft", f"a run soft-deleted {table} {row}, whose record {record} lives"
+                if after[row].record in live:
+                    yield (
+                        "soft",
+                        f"a run soft-deleted {table} {row}, whose record {after[row].record} lives",
+                    )
 
-    def _gone_for_good(
-        self, world: RunSteps, table: str, lost: set[int], after: Mapping[int, str | None]
-    ) -> set[int]:
+    def _gone_for_good(self, table: str, after: Mapping[int, RowSeen]) -> set[int]:
         """The lost rows that did not go into an older row of their person, which was deleted here and is live again."""
-        live_again = [
-            row for row, at in self.rows[table].items() if at and row in after and not after[row]
-        ]
-        before, now = self.addresses[table], _addresses(world, table)
-        returned = {known[row] for row in live_again for known in (before, now)}
-        # an address that was changed here alone is not that of the record
-        returned |= {
-            key_of(self.records[SOBJECTS[table]][record].get("Email"))
-            for row, record in world.look(f"SELECT id, salesforce_id FROM {table}")
-            if row in live_again and record in self.records[SOBJECTS[table]]
-        }
-        return {row for row in lost if row not in self.new[table] or before[row] not in returned}
+        before = self.rows[table]
+        lost = before.keys() - after.keys()
+        returned: set[str] = set()
+        for row in before.keys() & after.keys() if lost else ():
+            if before[row].deleted and not after[row].deleted:
+                # an address that was changed here alone is not that of the record
+                record = self.records[SOBJECTS[table]].get(after[row].record or "", {})
+                returned |= {before[row].key, after[row].key, key_of(record.get("Email"))}
+        return {row for row in lost if before[row].record or before[row].key not in returned}
 
 
 def _changed(old: Raw, new: Raw) -> set[str]:
@@ -169,16 +173,15 @@ def _records(world: RunSteps, sobject: str) -> dict[str, Raw]:
     return world.org.state.table(sobject).rows
 
 
-def _rows(world: RunSteps) -> dict[str, dict[int, str | None]]:
-    return {table: dict(world.look(f"SELECT id, deleted_at FROM {table}")) for table in SOBJECTS}
-
-
-def _addresses(world: RunSteps, table: str) -> dict[int, str]:
-    return {row: key_of(email) for row, email in world.look(f"SELECT id, email FROM {table}")}
-
-
-def _new_rows(world: RunSteps, table: str) -> set[int]:
-    return {row for (row,) in world.look(f"SELECT id FROM {table} WHERE salesforce_id IS NULL")}
+def _rows(world: RunSteps) -> dict[str, dict[int, RowSeen]]:
+    columns = "id, deleted_at, email, salesforce_id"
+    return {
+        table: {
+            row: RowSeen(bool(deleted), key_of(email), record)
+            for row, deleted, email, record in world.look(f"SELECT {columns} FROM {table}")
+        }
+        for table in SOBJECTS
+    }
 
 
 def _file_is_whole(world: RunSteps) -> Violations:
