@@ -54,7 +54,7 @@ def consent(
     from sfsync.cli.clock import local_now, new_run_id
     from sfsync.cli.since import parse_when
     from sfsync.cli.wiring import configuration, open_mirror
-    from sfsync.intake.files import checked_address
+    from sfsync.intake.event_values import checked_address
     from sfsync.model.consent import ConsentSource, ConsentState, Statement
 
     address = _checked(email, checked_address)
@@ -108,7 +108,7 @@ def _as_document(
 
 
 def _checked(email: str, check: Any) -> str:
-    from sfsync.intake.files import BadValueError
+    from sfsync.intake.event_values import BadValueError
 
     try:
         return str(check(email.strip()))

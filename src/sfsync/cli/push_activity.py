@@ -112,7 +112,7 @@ def _events(
 def _event_from_flags(flags: dict[str, str]) -> EmailEvent:
     from sfsync.cli.clock import local_now, now
     from sfsync.cli.since import parse_when
-    from sfsync.intake.files import BadValueError, event_from
+    from sfsync.intake.event_values import BadValueError, event_from
 
     if "type" not in flags or "email" not in flags:
         raise UsageError("one event needs --type and --email")

@@ -7,13 +7,11 @@ concerns the file as a whole (it is missing, it is no text, its header names no 
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import tzinfo
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
@@ -21,39 +19,31 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 from sfsync.document.problems import nearest, shown, suggestion
 from sfsync.errors import InputError
+from sfsync.intake.event_values import (
+    EVENT_COLUMNS,
+    MAX_TEXT,
+    BadValueError,
+    column_key,
+    event_from,
+    latest_believed,
+)
 from sfsync.intake.lines import BadLine, Line, Row, bad, read_lines, read_rows
-from sfsync.model.cursor import iso
-from sfsync.model.event import EmailEvent, EventType, derived_id
+from sfsync.intake.strict_json import NotJsonError, decoded
+from sfsync.model.event import EmailEvent
 from sfsync.model.field_types import canonical
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.record import Value
 
 Source: TypeAlias = Path | BinaryIO
 
-EVENT_COLUMNS: Final = ("id", "type", "email", "campaign_id", "campaign_name", "timestamp")
+USUAL_COLUMNS: Final = EVENT_COLUMNS[:6]
 REQUIRED_COLUMNS: Final = ("type", "email", "timestamp")
 DELIMITERS: Final = (",", ";", "\t", "|")
-MAX_TEXT: Final = 32_000
-MAX_ID: Final = 255
-OLDEST_YEAR: Final = 2000
 CLEAR: Final = "#N/A"
 """The CSV cell that blanks a value; an empty cell leaves it alone, as in Salesforce's own loaders.
 
 Source: docs/salesforce.md §5.1.
 """
-
-_EMAIL = re.compile(r"[^@\s<>,;\"\x00-\x1f\x7f]+@[^@\s<>,;\"\x00-\x1f\x7f]+")
-_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_EPOCH = re.compile(r"[0-9]{9,16}(?:\.[0-9]+)?")
-
-
-class BadValueError(ValueError):
-    """One value of a line is wrong: which, and why."""
-
-    def __init__(self, column: str, reason: str) -> None:
-        super().__init__(reason)
-        self.column = column
-        self.reason = reason
 
 
 # -- opening ---------------------------------------------------------------------------------------
@@ -155,70 +145,20 @@ def _close(source: Source, stream: BinaryIO) -> None:
 
 
 # -- JSON lines ------------------------------------------------------------------------------------
-class _DuplicateKeyError(ValueError):
-    pass
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    entries = dict(pairs)
-    if len(entries) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _DuplicateKeyError(f"the key {shown(twice)} stands here twice")
-    return entries
-
-
-def _no_constant(name: str) -> Any:
-    raise _DuplicateKeyError(f"{name} is no JSON number")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
-
-
 def _json_object(line: Line) -> dict[str, Any] | BadLine:
     try:
-        entry = _DECODER.decode(line.text.strip())
-    except _DuplicateKeyError as error:
-        return bad(line.number, str(error), line.text)
-    except json.JSONDecodeError as error:
-        if not line.ended:
+        entry = decoded(line.text)
+    except NotJsonError as error:
+        if error.is_syntax and not line.ended:
             told = "the last line is not complete; is the file still being written?"
             return bad(line.number, told, line.text)
-        return bad(line.number, f"is no JSON: {error.msg} at character {error.pos + 1}", line.text)
-    except RecursionError:
-        return bad(line.number, "is nested too deeply", line.text)
-    except ValueError:
-        return bad(line.number, "holds a number too large to be one", line.text)
+        return bad(line.number, error.reason, line.text)
     if not isinstance(entry, dict):
         return bad(line.number, f"expected an object {{…}}, found {shown(entry)}", line.text)
     return entry
 
 
-def _text_of(entry: Mapping[str, Any], column: str) -> str:
-    """A JSON value as trimmed text; null and absent are empty."""
-    raw = entry.get(column)
-    if raw.__class__ is str and raw.isascii():
-        return raw.strip()  # nearly all, and this runs six times an event
-    if raw is None:
-        return ""
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return str(raw)
-    if not isinstance(raw, str):
-        raise BadValueError(column, f"expected text, found {shown(raw)}")
-    if not raw.isascii():
-        try:
-            raw.encode()
-        except UnicodeEncodeError as error:
-            raise BadValueError(column, "holds half a character (a lone surrogate)") from error
-    return raw.strip()
-
-
 # -- CSV headers -----------------------------------------------------------------------------------
-def _key(name: str) -> str:
-    """A column's name without capitals, blanks and signs: ``Campaign ID`` -> ``campaign_id``."""
-    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
-
-
 def _header(
     first: Line | BadLine, lines: Iterator[Line | BadLine], known: Collection[str], name: str
 ) -> tuple[list[str], Iterator[Row | BadLine]]:
@@ -242,7 +182,7 @@ def _header(
 
 def _score(text: str, delimiter: str, known: Collection[str]) -> tuple[int, int]:
     cells = text.replace('"', "").split(delimiter)
-    return sum(_key(cell) in known for cell in cells), len(cells) if len(cells) > 1 else 0
+    return sum(column_key(cell) in known for cell in cells), len(cells) if len(cells) > 1 else 0
 
 
 def _fitted(row: Row, width: int) -> str:
@@ -280,7 +220,7 @@ def read_events(
     Raises:
         InputError: the file cannot be read, or is no list of events at all.
     """
-    clock = _Clock(iso(datetime.fromisoformat(now) + timedelta(days=1)), zone)
+    clock = _Clock(latest_believed(now), zone)
     lines, first, kind, name, stream = _start(source, file_format)
     if first is None:
         _close(source, stream)
@@ -318,7 +258,7 @@ def _event_columns(
     first: Line | BadLine, lines: Iterator[Line | BadLine], name: str
 ) -> tuple[list[str], Iterator[Row | BadLine]]:
     cells, rows = _header(first, lines, EVENT_COLUMNS, name)
-    columns = [_key(cell) for cell in cells]
+    columns = [column_key(cell) for cell in cells]
     missing = [column for column in REQUIRED_COLUMNS if column not in columns]
     if missing:
         near = [
@@ -327,7 +267,7 @@ def _event_columns(
         found = ", ".join(near or cells[:8])
         raise InputError(
             f"{name}: line 1 names no column {', '.join(missing)}; found: {found}",
-            hint=f"the first line names the columns, parted by a comma: {','.join(EVENT_COLUMNS)}",
+            hint=f"the first line names the columns, parted by a comma: {','.join(USUAL_COLUMNS)}",
         )
     doubled = next((column for column in EVENT_COLUMNS if columns.count(column) > 1), "")
     if doubled:
@@ -353,132 +293,6 @@ def _event(entry: Mapping[str, Any], number: int, raw: str, clock: _Clock) -> Em
         return event_from(entry, latest=clock.latest, zone=clock.zone)
     except BadValueError as error:
         return bad(number, error.reason, raw, error.column)
-
-
-def event_from(entry: Mapping[str, Any], *, latest: str, zone: tzinfo | None = None) -> EmailEvent:
-    """One event from its raw values, however they arrived.
-
-    Args:
-        entry: the columns of ``EVENT_COLUMNS``; others are not looked at.
-        latest: the last time that is believed, ``2026-01-20T10:00:00Z``.
-        zone: of a time that states none; without it such a time is refused.
-
-    Raises:
-        BadValueError: with the column and a sentence.
-    """
-    event_type = event_type_of(_needed(entry, "type"))
-    email = checked_address(_needed(entry, "email"))
-    timestamp = _timestamp(entry.get("timestamp"), _needed(entry, "timestamp"), latest, zone)
-    campaign_id = _short(entry, "campaign_id", MAX_ID)
-    event_id = _short(entry, "id", MAX_ID)
-    return EmailEvent(
-        id=event_id or derived_id(event_type, email, campaign_id, timestamp),
-        type=event_type,
-        email=email,
-        timestamp=timestamp,
-        campaign_id=campaign_id,
-        campaign_name=_short(entry, "campaign_name", MAX_TEXT),
-    )
-
-
-def _needed(entry: Mapping[str, Any], column: str) -> str:
-    text = _text_of(entry, column)
-    if text:
-        return text
-    if column not in entry:
-        near = nearest(column, [name for name in entry if name not in EVENT_COLUMNS])
-        raise BadValueError(
-            column, f"missing (there is {near}; was that meant?)" if near else "missing"
-        )
-    raise BadValueError(column, "empty")
-
-
-def _short(entry: Mapping[str, Any], column: str, limit: int) -> str:
-    text = _text_of(entry, column)
-    if len(text) > limit:
-        raise BadValueError(column, f"longer than {limit} characters")
-    if not text.isprintable() and any(char < " " and char not in "\t\r\n" for char in text):
-        raise BadValueError(column, "holds control characters")
-    return text
-
-
-_TYPES: Final = {
-    **{event_type.value: event_type for event_type in EventType},
-    **{event_type.action: event_type for event_type in EventType},
-    "email_unsubscribed": EventType.UNSUBSCRIBED,
-}
-
-
-def event_type_of(text: str) -> EventType:
-    """``email_opened``, ``opened`` and ``Email Opened`` are the same.
-
-    Raises:
-        BadValueError: there is no such type.
-    """
-    found = _TYPES.get(text) or _TYPES.get(_key(text))
-    if found is None:
-        near = nearest(text, _TYPES)
-        hint = f"; did you mean {_TYPES[near]}?" if near else suggestion("", [*EventType])
-        raise BadValueError("type", f"no such event: {shown(text)}{hint}")
-    return found
-
-
-def checked_address(text: str) -> str:
-    """One plain email address.
-
-    Raises:
-        BadValueError: it is none.
-    """
-    if len(text) > 254:
-        raise BadValueError("email", "longer than 254 characters")
-    if not _EMAIL.fullmatch(text):
-        raise BadValueError("email", f"{shown(text)} is not one plain address like ada@example.com")
-    return text
-
-
-def _timestamp(raw: object, text: str, latest: str, zone: tzinfo | None) -> str:
-    if isinstance(raw, int | float) or _EPOCH.fullmatch(text):
-        at = _from_epoch(text)
-    else:
-        at = _from_iso(text, zone)
-    plain = len(text) == 20 and text[10] == "T" and text[19] == "Z"
-    timestamp = text if plain else iso(at)
-    if at.year < OLDEST_YEAR:
-        raise BadValueError("timestamp", f"{shown(text)} lies before the year {OLDEST_YEAR}")
-    if timestamp > latest:
-        raise BadValueError("timestamp", f"{shown(text)} lies more than a day in the future")
-    return timestamp
-
-
-def _from_epoch(text: str) -> datetime:
-    try:
-        number = float(text)
-        seconds = number / 1000 if number >= 1e11 else number
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        told = f"{shown(text)} is neither seconds nor milliseconds since 1970"
-        raise BadValueError("timestamp", told) from error
-
-
-def _from_iso(text: str, zone: tzinfo | None) -> datetime:
-    day = _ISO_DAY.match(text)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None:
-        raise BadValueError("timestamp", f"{shown(text)} is not a time like 2026-01-20T10:00:00Z")
-    if len(text) == 10:
-        raise BadValueError(
-            "timestamp", f"{shown(text)} has no time of day; write it like {text}T10:00:00Z"
-        )
-    if at.tzinfo is None and zone is None:
-        told = f"{shown(text)} has no time zone; add Z for UTC or an offset like +02:00"
-        raise BadValueError("timestamp", told)
-    try:
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
-    except OverflowError as error:
-        raise BadValueError("timestamp", f"{shown(text)} is no time of our calendar") from error
 
 
 # -- people ----------------------------------------------------------------------------------------
@@ -530,8 +344,8 @@ def read_records(
 
 def _names_of(object_map: ObjectMap) -> dict[str, str]:
     """Every name a column goes by, folded -> column."""
-    by_remote = {_key(field.remote): field.column for field in object_map.fields}
-    return by_remote | {_key(column): column for column in object_map.columns}
+    by_remote = {column_key(field.remote): field.column for field in object_map.fields}
+    return by_remote | {column_key(column): column for column in object_map.columns}
 
 
 def _matched(
@@ -539,7 +353,7 @@ def _matched(
 ) -> tuple[list[str | None], str]:
     """The column for each given name, ``None`` to pass over; and what is wrong with them."""
     names = _names_of(object_map)
-    columns = [names.get(_key(cell)) for cell in given]
+    columns = [names.get(column_key(cell)) for cell in given]
     known = [*object_map.columns, *(field.remote for field in object_map.fields)]
     unknown = [cell for cell, column in zip(given, columns, strict=True) if column is None]
     if unknown and not ignore_unknown:

@@ -40,6 +40,9 @@ class EmailEvent:
         id: the idempotency key. The same id twice is one event, for ever.
         email: as handed in, trimmed.
         timestamp: when it happened, ``2026-01-20T10:00:00Z``, always UTC.
+        link: what was clicked.
+        is_machine: a privacy proxy or a bot opened it, not a person, as far as the sender knows.
+        bounce: ``hard``, ``soft``, or empty where nobody said.
     """
 
     id: str
@@ -48,13 +51,31 @@ class EmailEvent:
     timestamp: str
     campaign_id: str = ""
     campaign_name: str = ""
+    link: str = ""
+    is_machine: bool = False
+    bounce: str = ""
 
 
-def derived_id(event_type: str, email: str, campaign_id: str, timestamp: str) -> str:
-    """The key of an event that came without one: the same four facts give the same key, always.
+def derived_id(
+    event_type: str,
+    email: str,
+    campaign_id: str,
+    timestamp: str,
+    *,
+    campaign_name: str = "",
+    link: str = "",
+    milliseconds: int = 0,
+) -> str:
+    """The key of an event that came without one: the same facts give the same key, always.
+
+    A name, a link and milliseconds count where they are given. Where they are not, the key is the
+    one that the first four facts have always had, so that a mirror knows its old events.
 
     >>> derived_id("email_sent", "Ada@Example.com", "c-7", "2026-01-20T10:00:00Z")[:8]
     'auto-856'
     """
-    facts = "\x1f".join((event_type, folded(email), campaign_id, timestamp))
-    return f"auto-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
+    facts = [event_type, folded(email), campaign_id, timestamp]
+    if campaign_name or link or milliseconds:
+        facts += [campaign_name, link, str(milliseconds)]
+    digest = hashlib.sha256("\x1f".join(facts).encode()).hexdigest()
+    return f"auto-{digest[:32]}"

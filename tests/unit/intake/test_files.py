@@ -94,12 +94,61 @@ def test_the_format_may_be_stated() -> None:
 def test_without_an_id_the_same_facts_give_the_same_id() -> None:
     expected = derived_id("email_opened", "ada@example.com", "c-7", "2026-01-20T10:00:00Z")
     for absent in ("ABSENT", None, "", "  "):
-        found = one(id=absent, email="Ada@Example.com")
+        found = one(id=absent, email="Ada@Example.com", campaign_name="ABSENT")
         assert isinstance(found, EmailEvent)
         assert found.id == expected
     assert events(
         "type,email,campaign_id,timestamp\nopened,ada@example.com,c-7,2026-01-20T10:00:00Z"
     )[0] == EmailEvent(expected, EventType.OPENED, "ada@example.com", "2026-01-20T10:00:00Z", "c-7")
+
+
+def test_without_an_id_two_clicks_in_one_second_are_two_where_they_differ() -> None:
+    differing: list[dict[str, object]] = [
+        {},
+        {"campaign_name": "February"},
+        {"link": "https://example.com/a"},
+        {"link": "https://example.com/b"},
+        {"timestamp": "2026-01-20T10:00:00.001Z"},
+        {"timestamp": "2026-01-20T10:00:00.002Z"},
+        {"timestamp": 1768903200003},
+        {"timestamp": 1768903200.004},
+    ]
+    found = [one(id=None, type="clicked", **changes) for changes in differing]
+    ids = [each.id for each in found if isinstance(each, EmailEvent)]
+    assert len(set(ids)) == len(differing)
+    assert ids == [one(id=None, type="clicked", **changes).id for changes in differing]
+
+
+def test_the_same_millisecond_written_in_three_ways_is_one_event() -> None:
+    spelled = ["2026-01-20T10:00:00.250Z", "2026-01-20T11:00:00.25+01:00", 1768903200250]
+    assert len({one(id=None, timestamp=each).id for each in spelled}) == 1
+
+
+def test_link_machine_and_bounce_are_taken_in() -> None:
+    found = one(type="bounced", link="https://example.com/a", machine=True, bounce="Soft")
+    assert isinstance(found, EmailEvent)
+    assert (found.link, found.is_machine, found.bounce) == ("https://example.com/a", True, "soft")
+    in_csv = events(
+        "type,email,timestamp,machine,bounce,link\n"
+        "opened,ada@example.com,2026-01-20T10:00:00Z,yes,,https://example.com/a\n"
+        "opened,ada@example.com,2026-01-20T10:00:00Z,,,\n"
+    )
+    assert [(each.is_machine, each.bounce) for each in in_csv] == [(True, ""), (False, "")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"machine": "perhaps"}, "machine: 'perhaps' is neither true nor false"),
+        ({"machine": [True]}, "machine: expected text, found a list"),
+        ({"bounce": "bouncy"}, "bounce: 'bouncy' is neither hard nor soft"),
+        ({"link": "x" * 32_001}, "link: longer than 32000 characters"),
+    ],
+)
+def test_a_senseless_link_machine_or_bounce_is_told(
+    changes: dict[str, object], expected: str
+) -> None:
+    assert told([one(**changes)]) == [f"line 1: {expected}"]
 
 
 @pytest.mark.parametrize("event_type", list(EventType))
