@@ -25,7 +25,7 @@ from sfsync.model.address import match_key, spelled, spellings
 from sfsync.model.change import FieldDecision, LocalAction, RowPlan, Side
 from sfsync.model.field_types import canonical
 from sfsync.model.mapping import ObjectMap
-from sfsync.model.outcome import NOT_FOUND, ObjectReport
+from sfsync.model.outcome import MALFORMED_ID, NOT_FOUND, UNREADABLE_VALUE, ObjectReport
 from sfsync.model.record import (
     MISSING,
     Local,
@@ -50,8 +50,6 @@ TOLD_BY_DRY_RUNS = 10
 
 SEVERAL_MATCHES = "SEVERAL_MATCHES"
 SAME_PERSON = "SAME_PERSON"
-UNREADABLE = "UNREADABLE_VALUE"
-MALFORMED_ID = "MALFORMED_ID"
 _OUT_OF_SIGHT = "the record is not found in Salesforce: purged, or no longer visible to this user"
 _CORRECT_THE_ROW = "Correct the row, or merge the two, then `sfsync retry`."
 _MERGE_THE_TWO = "`sfsync quarantine --merge ID` gives all that the first says to the second; or give it its own address."
@@ -372,7 +370,7 @@ def _normalisation(edited: EditedObject, triple: Triple) -> RowPlan | None:
     clean, problems = normalised(triple, edited.object_map)
     if problems:
         sentences = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
-        edited.hold_odd(written.local_id, UNREADABLE, sentences, hint=_CORRECT_THE_VALUE)
+        edited.hold_odd(written.local_id, UNREADABLE_VALUE, sentences, hint=_CORRECT_THE_VALUE)
         return None
     if clean.local is None or clean.local.values == written.values:
         return None

@@ -12,9 +12,10 @@ from typing import Any
 from sfsync.errors import UsageError
 from sfsync.mirror import bases, records
 from sfsync.mirror.context import MirrorContext
-from sfsync.mirror.database import Database
+from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.change import DELETED_THERE, FieldDecision, RowPlan, Side
+from sfsync.model.merges import Merge
 from sfsync.model.record import DELETED_AT, MISSING, LocalId, Missing, Value
 
 
@@ -187,6 +188,30 @@ def _hold(
         " salesforce_id = excluded.salesforce_id, base = excluded.base, local = excluded.local,"
         " remote = excluded.remote, value = excluded.value, run_id = excluded.run_id",
         _facts(plan, local_id, decision, run_id, database.now()),
+    )
+
+
+def keep_taken_back(
+    database: Database, table: MappedTable, column: str, condition: str, run_id: str
+) -> None:
+    """Keep the opt-outs of rows that were taken back here, and are set again without a plan.
+
+    Args:
+        condition: SQL over the rows that are set again.
+    """
+    name = quoted(column)
+    database.run(
+        f"{_INSERT} SELECT ?, id, salesforce_id, ?, 1, {name}, NULL, 1, ?, ?, 'decided', ?, ?"
+        f" FROM {table.name} WHERE {name} IS NOT 1 AND {condition} AND EXISTS"
+        f" (SELECT 1 FROM {table.base} AS b WHERE b.id = {table.name}.id AND b.{name} IS 1)",
+        [
+            table.object,
+            column,
+            Side.REMOTE.value,
+            Merge.STICKY_TRUE.value,
+            run_id,
+            database.now(),
+        ],
     )
 
 

@@ -16,9 +16,9 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Self
 
-from sfsync.mirror import quarantine
+from sfsync.mirror import conflicts, quarantine
 from sfsync.mirror.context import MirrorContext
-from sfsync.mirror.database import quoted
+from sfsync.mirror.database import literal, quoted
 from sfsync.mirror.person_history import Person, people
 from sfsync.mirror.purged_people import purged_opt_outs
 from sfsync.mirror.tables import MappedTable
@@ -331,16 +331,23 @@ class Consent:
         """Set the opt-outs of reached rows: live ones, and those deleted here whose record stays.
 
         Not one that was taken back here since both sides agreed on it: the merge decides, and keeps a conflict. A
-        row that has no record yet has agreed on nothing.
+        row that has no record yet has agreed on nothing. One that waits for a correction is not merged, so it is set
+        here, and what it held is kept as a conflict.
         """
+        is_reached = (
+            f"id IN (SELECT id FROM {reached.name} WHERE object = '{literal(table.object)}')"
+            f" AND {_has_record(table)}"
+        )
+        waits = quarantine.waits_for_a_correction(table)
+        for column in columns:
+            conflicts.keep_taken_back(
+                self._database, table, column, f"{is_reached} AND {waits}", self._context.run_id
+            )
         setting = ", ".join(f"{quoted(name)} = 1" for name in columns)
         return self._database.run(
-            f"UPDATE {table.name} SET {setting}"
-            f" WHERE id IN (SELECT id FROM {reached.name} WHERE object = ?)"
-            f" AND ({_lacking('', columns)}) AND {_has_record(table)}"
-            f" AND (salesforce_id IS NULL OR NOT EXISTS (SELECT 1 FROM {table.base} AS b"
-            f" WHERE b.id = {table.name}.id AND ({_taken_back(table, columns)})))",
-            [table.object],
+            f"UPDATE {table.name} SET {setting} WHERE {is_reached} AND ({_lacking('', columns)})"
+            f" AND (salesforce_id IS NULL OR {waits} OR NOT EXISTS (SELECT 1 FROM {table.base} AS b"
+            f" WHERE b.id = {table.name}.id AND ({_taken_back(table, columns)})))"
         )
 
     def _free_rows(

@@ -14,7 +14,7 @@ from typing import Any
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, literal
 from sfsync.mirror.tables import MappedTable
-from sfsync.model.outcome import NOT_FOUND
+from sfsync.model.outcome import MALFORMED_ID, NOT_FOUND, UNREADABLE_VALUE
 from sfsync.model.record import LocalId, Value
 
 RECORD = "record"
@@ -257,6 +257,15 @@ def is_out_of_sight(table: MappedTable) -> str:
         "EXISTS (SELECT 1 FROM quarantine AS q"
         f" WHERE q.kind = 'record' AND q.state <> 'settled' AND q.code = '{NOT_FOUND}'"
         f" AND q.object = '{literal(table.object)}' AND q.person_id = r.id)"
+    )
+
+
+def waits_for_a_correction(table: MappedTable) -> str:
+    """SQL over a row: no plan is made for it, because a value of its own means nothing."""
+    return (
+        "EXISTS (SELECT 1 FROM quarantine AS q WHERE q.kind = 'record' AND q.state <> 'settled'"
+        f" AND q.code IN ('{UNREADABLE_VALUE}', '{MALFORMED_ID}')"
+        f" AND q.object = '{literal(table.object)}' AND q.person_id = {table.name}.id)"
     )
 
 

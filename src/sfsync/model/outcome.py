@@ -69,6 +69,12 @@ class Unknown:
 NOT_FOUND = "NOT_FOUND"
 """The code of a row whose record the org does not return."""
 
+UNREADABLE_VALUE = "UNREADABLE_VALUE"
+"""The code of a row with a value that is nothing of its type."""
+
+MALFORMED_ID = "MALFORMED_ID"
+"""The code of a row whose Id Salesforce cannot have given."""
+
 RECORD_CHANGED = "MOVED"
 """The code of a ``Deferred`` update whose record was changed, or deleted, since it was read."""
 

@@ -400,3 +400,24 @@ def test_a_box_that_is_taken_back_before_the_row_got_to_salesforce_is_set_again(
     sides.edit(f"UPDATE {TABLES[kind]} SET unsubscribed = 0")
     sides.sync()
     assert sides.look(f"SELECT unsubscribed FROM {TABLES[kind]}") == [(1,)]
+
+
+def test_a_box_that_is_taken_back_is_set_again_in_a_row_that_waits_for_a_correction(
+    sides: Sides,
+) -> None:
+    record = person(sides)
+    sides.pull()
+    sides.edit("UPDATE contacts SET unsubscribed = 1, opted_out = 1")
+    sides.sync_until_quiet()
+    sides.pass_time(3_600)
+    sides.sync()
+    sides.pass_time(3_600)
+    sides.edit(
+        "UPDATE contacts SET unsubscribed = 0, opted_out = 0, job_title = CAST(x'4164FF61' AS TEXT)"
+    )
+    for _ in range(3):
+        sides.sync()
+    assert sides.look("SELECT unsubscribed, opted_out FROM contacts") == [(1, 1)]
+    assert is_out(sides, record)
+    kept = sides.look('SELECT "column", local, value FROM conflicts ORDER BY 1')
+    assert kept == [("opted_out", 0, 1), ("unsubscribed", 0, 1)]
