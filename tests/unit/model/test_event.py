@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.model.event import derived_id
@@ -39,6 +39,7 @@ def test_keys_that_stand_in_mirrors_already(
     assert key(facts) == expected
 
 
+@settings(deadline=None)
 @given(FACTS)
 def test_four_facts_have_the_key_they_always_had(facts: tuple[str, str, str, str]) -> None:
     kind, email, campaign, at = facts
@@ -47,6 +48,7 @@ def test_four_facts_have_the_key_they_always_had(facts: tuple[str, str, str, str
     assert key(facts) == "auto-" + hashlib.sha256(joined.encode()).hexdigest()[:32]
 
 
+@settings(deadline=None)
 @given(FACTS, FURTHER, FURTHER)
 def test_another_name_link_or_millisecond_is_another_key(
     facts: tuple[str, str, str, str], one: tuple[str, str, int], other: tuple[str, str, int]
@@ -54,6 +56,7 @@ def test_another_name_link_or_millisecond_is_another_key(
     assert (key(facts, one) == key(facts, other)) is (one == other)
 
 
+@settings(deadline=None)
 @given(FACTS, FURTHER)
 def test_a_further_fact_never_makes_the_key_of_four(
     facts: tuple[str, str, str, str], further: tuple[str, str, int]

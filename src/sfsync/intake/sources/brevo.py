@@ -58,7 +58,7 @@ def _item(entry: Entry, latest: str) -> Item:
         latest=latest,
         email=entry.get("email"),
         when=entry.get("ts_epoch") or entry.get("ts_event"),
-        message=first_label(entry.get("message-id"), entry.get("camp_id")),
+        message=entry.get("message-id") or entry.get("camp_id"),
         campaign_id=first_label(entry.get("camp_id"), tag),
         campaign_name=first_label(entry.get("campaign name"), tag),
         link=entry.get("link") or entry.get("URL"),

@@ -85,7 +85,7 @@ def _item(entry: Entry, latest: str) -> Item:
         latest=latest,
         email=at(entry, "msg", "email"),
         when=entry.get("ts"),
-        message=first_label(entry.get("_id"), at(entry, "msg", "_id")),
+        message=entry.get("_id") or at(entry, "msg", "_id"),
         campaign_id=first_label(
             at(entry, "msg", "metadata", "campaign_id"), at(entry, "msg", "tags", 0)
         ),
@@ -110,4 +110,5 @@ SOURCE: Final = Source(
     item=_item,
     recognises=_recognises,
     decode=_decode,
+    needs_public_url=True,
 )

@@ -76,7 +76,7 @@ def _item(part: _Part, latest: str) -> Item:
         latest=latest,
         email=recipient,
         when=entry.get("created_at"),
-        message=first_label(data.get("email_id"), data.get("id")),
+        message=data.get("email_id") or data.get("id"),
         campaign_id=first_label(_tag(data, "campaign_id"), data.get("broadcast_id")),
         campaign_name=first_label(_tag(data, "campaign_name"), _tag(data, "category")),
         link=at(data, "click", "link"),

@@ -184,4 +184,5 @@ SOURCE: Final = Source(
     item=_item,
     recognises=_recognises,
     needs_secret=False,
+    needs_topics=True,
 )

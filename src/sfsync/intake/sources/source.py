@@ -50,6 +50,8 @@ class Source:
             recipient. Raises ``BadValueError``.
         recognises: whether an object looks like one of this service.
         needs_secret: ``False`` where something else proves it, such as a certificate.
+        needs_topics: only topics that are configured may send.
+        needs_public_url: the address that the service was told is part of what is signed.
         decode: a body -> JSON. Raises ``NotJsonError``.
     """
 
@@ -61,6 +63,8 @@ class Source:
     recognises: Callable[[Entry], bool]
     split: Callable[[Entry], Iterable[Any]] = as_it_is
     needs_secret: bool = True
+    needs_topics: bool = False
+    needs_public_url: bool = False
     decode: Callable[[bytes], Any] = json_of
 
     def read(self, body: bytes, *, now: str) -> Iterator[Item]:

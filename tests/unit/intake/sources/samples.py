@@ -195,6 +195,20 @@ _MAUTIC_EMAIL = {"id": 12, "name": "January", "subject": "News", "language": "en
 _LEAD = {"id": 3, "points": 0, "fields": {"core": {"email": {"id": "6", "value": ADA}}}}
 _MA = {"campaign_id": "12", "campaign_name": "January"}
 MAUTIC = [
+    Sample(  # written to one person, not as part of anything
+        "mautic",
+        {
+            "mautic.email_on_send": [
+                {
+                    "email": None,
+                    "contact": {"id": "3", "email": ADA},
+                    "idHash": "77",
+                    "timestamp": AT,
+                }
+            ]
+        },
+        (said(EventType.SENT),),
+    ),
     Sample(
         "mautic",
         {
@@ -632,6 +646,13 @@ SES = [
         Skipped("Subscription"),
         timestamp=AT,
         newTopicPreferences=_SUBSCRIBED,
+        oldTopicPreferences=_NEWS_OUT,
+    ),
+    _ses(
+        "Subscription",
+        Skipped("Subscription"),
+        timestamp=AT,
+        newTopicPreferences=_NEWS_OUT,
         oldTopicPreferences=_NEWS_OUT,
     ),
     Sample(  # notifications set at an identity spell the type in another way, and have no tags

@@ -104,6 +104,16 @@ def test_the_senders_id_is_the_events_id(source: str) -> None:
     assert ids(listed(source, first(source).entry)) == [OWN_IDS[source]]
 
 
+def test_the_id_of_a_standard_event_stands_beside_its_data_or_in_it() -> None:
+    entry = copy.deepcopy(first("standard").entry)
+    assert ids(listed("standard", entry | {"id": "evt-beside"})) == ["evt-beside"]
+    del entry["data"]["id"]
+    [derived] = ids(listed("standard", entry))
+    native = {"type": entry["type"], "timestamp": entry["timestamp"], **entry["data"]}
+    assert [derived] == ids(listed("standard", native))
+    assert derived.startswith("auto-")
+
+
 def test_a_bounce_of_postmark_has_an_id_of_its_own() -> None:
     bounce = next(one for one in SAMPLES if one.source == "postmark" and "ID" in one.entry)
     assert ids(listed("postmark", bounce.entry)) == ["postmark-42"]
@@ -353,6 +363,7 @@ json_values = st.recursive(
 
 
 @sources
+@settings(max_examples=40, deadline=None)
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_items(source: str, body: bytes) -> None:
     for item in SOURCES[source].read(body, now=NOW):
@@ -360,7 +371,7 @@ def test_any_bytes_are_items(source: str, body: bytes) -> None:
 
 
 @sources
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(value=json_values)
 def test_any_json_is_items(source: str, value: Any) -> None:
     for item in SOURCES[source].read(json.dumps(value).encode(), now=NOW):
@@ -387,7 +398,7 @@ def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 @sources
-@settings(max_examples=300)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_value_in_any_place_of_a_sample_is_items(source: str, data: st.DataObject) -> None:
     sample = data.draw(st.sampled_from([one for one in SAMPLES if one.source == source]))
@@ -398,6 +409,7 @@ def test_any_value_in_any_place_of_a_sample_is_items(source: str, data: st.DataO
     assert all(len(one) <= 255 for one in ids(found))
 
 
+@settings(deadline=None)
 @given(value=json_values)
 def test_any_json_in_a_form_or_an_envelope_is_items(value: Any) -> None:
     form = urlencode({"mandrill_events": json.dumps(value)}).encode()

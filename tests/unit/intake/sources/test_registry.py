@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from sfsync.intake.sources.proof import ForgedError
 from sfsync.intake.sources.registry import NAMES, SOURCES, looks_like
 from tests.unit.intake.sources.samples import SAMPLES, Sample
+from tests.unit.intake.sources.test_verify import good
 
 
 def test_every_source_goes_by_its_name() -> None:
@@ -21,8 +23,27 @@ def test_every_source_goes_by_its_name() -> None:
         SOURCES["mailchimp"]
 
 
-def test_only_ses_needs_no_secret() -> None:
-    assert [name for name in NAMES if not SOURCES[name].needs_secret] == ["ses"]
+@pytest.mark.parametrize("source", NAMES)
+def test_what_a_source_says_it_needs_is_what_it_cannot_do_without(source: str) -> None:
+    told = SOURCES[source]
+    one = good(source)
+    without = {
+        "a secret": one.with_(secrets=()),
+        "topics": one.received(topics=()),
+        "a public address": one.received(public_url=""),
+    }
+    refused = set()
+    for what, delivery in without.items():
+        try:
+            delivery.verify()
+        except ForgedError:
+            refused.add(what)
+    needs = {
+        "a secret": told.needs_secret,
+        "topics": told.needs_topics,
+        "a public address": told.needs_public_url,
+    }
+    assert refused == {what for what, needed in needs.items() if needed}
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_signed_body_need_not_be_text() -> None:
 
 
 @sources
-@settings(max_examples=80)
+@settings(max_examples=40, deadline=None)
 @given(
     headers=st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=3),
     body=st.binary(max_size=100),
@@ -202,7 +202,7 @@ def test_whatever_comes_is_refused_in_the_one_way(
 
 
 @pytest.mark.parametrize("source", ["mailgun", "ses"])
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     block=st.dictionaries(
         st.sampled_from(
