@@ -25,6 +25,7 @@ from sfsync.model.mapping import FieldMap, ObjectMap, SyncMapping
 from sfsync.model.merges import Merge
 from sfsync.model.outcome import RunReport
 from tests.fakes import FakeOrg
+from tests.ready_mirror import write_ready_mirror
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 ORG_ID = "00D000000000001EAA"
@@ -89,6 +90,7 @@ class Sides:
     def mirror(self) -> SqliteMirror:
         """The mirror as this process has it open."""
         if self._mirror is None:
+            write_ready_mirror(self.path, self.mapping)
             self._mirror = SqliteMirror(self.path, now=lambda: iso(self.now), busy_seconds=1)
             self._mirror.prepare(self.mapping)
         return self._mirror

@@ -46,6 +46,7 @@ from sfsync.salesforce.connect import Connection
 from sfsync.salesforce.org import SalesforceOrg
 from sfsync.salesforce.retry import Patience
 from sfsync.salesforce.transport import OrgSession
+from tests.ready_mirror import write_ready_mirror
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 VERBS = {"pull": pull, "push": push, "push_activity": push_activity, "sync": sync}
@@ -390,6 +391,7 @@ class LocalOrgs(ExitStack):
             )
         local.start()
         self.callback(local.stop)
+        write_ready_mirror(folder / "mirror.db", mapping)
         with SqliteMirror(folder / "mirror.db", now=now) as mirror:
             sides = LocalSides(local, mirror, mapping, limits)
             sides.first_tasks = frozenset(sides.live("Task"))

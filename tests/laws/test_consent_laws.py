@@ -16,7 +16,9 @@ from sfsync.mirror.tables import MappedTable
 from sfsync.model.address import match_key
 from sfsync.model.consent import ConsentSource, ConsentState, Statement
 from sfsync.planning.consent import Holding, is_opted_out, standing
-from tests.unit.mirror.samples import CONTACT, LEAD, NOW, foreign, one, open_mirror
+from tests.ready_mirror import write_ready_mirror
+from tests.sides import fast_folder
+from tests.unit.mirror.samples import CONTACT, LEAD, NOW, foreign, mapping, one, open_mirror
 
 KEYS = ("a@x.example", "b@x.example", "c@x.example", "d@xn--bcher-kva.example")
 AT = tuple(f"2026-01-{day:02d}T10:00:00Z" for day in range(1, 10))
@@ -78,11 +80,17 @@ rows = st.builds(
 )
 
 
+def _new_mirror(folder: Path) -> SqliteMirror:
+    path = folder / "mirror.db"
+    write_ready_mirror(path, mapping())
+    return open_mirror(path)
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.lists(rows, min_size=1, max_size=6), st.lists(statements, max_size=6))
 def test_sql_and_python_reach_the_same_rows(people: list[Row], said: list[Statement]) -> None:
     people = [_sound(person, number, people) for number, person in enumerate(people)]
-    with TemporaryDirectory() as folder, open_mirror(Path(folder) / "mirror.db") as mirror:
+    with TemporaryDirectory(dir=fast_folder()) as folder, _new_mirror(Path(folder)) as mirror:
         ids = [_insert(mirror, number, people) for number in range(len(people))]
         consent = mirror.consent
         consent.record(said)

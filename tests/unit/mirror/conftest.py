@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sfsync.mirror.store import SqliteMirror
-from tests.unit.mirror.samples import open_mirror
+from tests.ready_mirror import write_ready_mirror
+from tests.unit.mirror.samples import mapping, open_mirror
 
 
 @pytest.fixture
@@ -18,5 +19,6 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mirror(path: Path) -> Iterator[SqliteMirror]:
+    write_ready_mirror(path, mapping())
     with open_mirror(path) as opened:
         yield opened
