@@ -7,6 +7,7 @@ starts stands in ``Provisioned``.
 from local_org.schema.admin_objects import GRANTED_OBJECTS
 from local_org.schema.custom_fields import metadata_of, table_of
 from local_org.schema.penguinmails_fields import custom_fields
+from local_org.schema.sobject import Field
 from local_org.schema.standard_objects import LEAD_STATUSES, OPT_OUT_FIELDS, TASK_STATUSES
 from local_org.state.access import permissionable
 from local_org.state.org import OrgState
@@ -60,17 +61,19 @@ def equip(state: OrgState) -> None:
 
 def _define_fields(state: OrgState) -> None:
     """The custom fields the org begins with, as an admin would find them defined."""
-    for sobject, fields in custom_fields(state.provisioned).items():
-        for item in fields:
-            state.insert_system(
-                "CustomField",
-                {
-                    "DeveloperName": item.name.removesuffix("__c"),
-                    "TableEnumOrId": table_of(sobject),
-                    "ManageableState": "unmanaged",
-                    "Metadata": metadata_of(item),
-                },
-            )
+    with state.defining():
+        for sobject, fields in custom_fields(state.provisioned).items():
+            for item in fields:
+                state.insert_system("CustomField", _definition(sobject, item))
+
+
+def _definition(sobject: str, item: Field) -> Row:
+    return {
+        "DeveloperName": item.name.removesuffix("__c"),
+        "TableEnumOrId": table_of(sobject),
+        "ManageableState": "unmanaged",
+        "Metadata": metadata_of(item),
+    }
 
 
 def _grant_all(state: OrgState, set_id: str) -> None:

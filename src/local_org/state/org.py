@@ -100,6 +100,7 @@ class OrgState:
         self.meter = Meter(self.clock.seconds)
         self.unsaved: set[tuple[str, str]] | None = None
         self._undo: list[_Undo] | None = None
+        self._defining = False
         self._standard = object_types(email_task_type=self.provisioned.email_task_type)
         self._tables = {name: Table(kind) for name, kind in self._standard.items()}
         self._by_prefix = {table.kind.key_prefix: name for name, table in self._tables.items()}
@@ -166,6 +167,16 @@ class OrgState:
         admin = self._tables["user"].rows.get(self.admin_id)
         if admin is not None:  # else the org is not founded yet
             setting_records.refresh(table, self.settings, admin)
+
+    @contextmanager
+    def defining(self) -> Iterator[None]:
+        """Custom fields that are inserted inside are there from the end of the block on, all at once."""
+        self._defining = True
+        try:
+            yield
+        finally:
+            self._defining = False
+            self.apply_custom_fields()
 
     def apply_custom_fields(self) -> None:
         """Give every object the custom fields that are defined now."""
@@ -236,7 +247,7 @@ class OrgState:
     def _after_change(self, table: Table) -> None:
         if not self._visibility.depends_on(table.kind.name):
             return
-        if table.kind.name == "CustomField":
+        if table.kind.name == "CustomField" and not self._defining:
             self.apply_custom_fields()
         self._visibility.forget()
 

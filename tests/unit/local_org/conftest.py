@@ -1,12 +1,11 @@
 """A small local org for each test, and short ways to call it over HTTP."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from local_org.server import LocalOrg, LocalOrgConfig
+from tests.unit.local_org.http_client import InProcessClient
 
 
 class Rest:
@@ -16,7 +15,7 @@ class Rest:
         self.org = org
         self.state = org.state
         self.base = f"/services/data/v{version}"
-        self.http = TestClient(org.app, base_url="http://127.0.0.1")
+        self.http = InProcessClient(org.app, base_url="http://127.0.0.1")
         self.log_in()
 
     def log_in(self) -> None:
@@ -76,8 +75,6 @@ def org() -> LocalOrg:
 
 
 @pytest.fixture
-def rest(org: LocalOrg) -> Iterator[Rest]:
-    """A client of that org; its event loop lives as long as the test, which halves the time of a call."""
-    client = Rest(org)
-    with client.http:
-        yield client
+def rest(org: LocalOrg) -> Rest:
+    """A client of that org."""
+    return Rest(org)

@@ -1,11 +1,11 @@
 """What an admin does through the APIs: fields, permissions, and what they let a user see."""
 
 import pytest
-from starlette.testclient import TestClient
 
 from local_org.records import field_definitions
 from local_org.schema.penguinmails_fields import Provisioned, custom_fields
 from local_org.server import INTEGRATION_USER, LocalOrg, LocalOrgConfig
+from tests.unit.local_org.http_client import InProcessClient
 
 OPENS = {"type": "Number", "label": "Opens", "precision": 9, "scale": 0}
 KEY = {"type": "Text", "label": "Key", "length": 64, "externalId": True, "unique": True}
@@ -20,7 +20,7 @@ class User:
     """One user's calls."""
 
     def __init__(self, org, username=None):
-        self.http = TestClient(org.app, base_url="http://127.0.0.1")
+        self.http = InProcessClient(org.app, base_url="http://127.0.0.1")
         self.http.headers["Authorization"] = f"Bearer {org.token(username)}"
         self.id = org.state.user(username or org.state.admin_id)["Id"]
 

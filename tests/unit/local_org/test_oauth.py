@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from local_org.oauth.apps import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_SECRET, PUBLIC_CLIENT_ID, App
 from local_org.oauth.endpoints import OAuth
@@ -27,6 +26,7 @@ from local_org.state.clock import Clock
 from local_org.state.founding import found_org
 from local_org.state.org import OrgState
 from local_org.state.users import add_user
+from tests.unit.local_org.http_client import InProcessClient
 
 ORIGIN = "http://localhost:8123"
 CALLBACK = "http://localhost:1717/callback"
@@ -48,7 +48,7 @@ class Org:
         self.client = self.browser()
 
     def browser(self):
-        return TestClient(self.app, base_url=ORIGIN, follow_redirects=False)
+        return InProcessClient(self.app, base_url=ORIGIN, follow_redirects=False)
 
     def ask(self, browser=None, **over):
         values = {
