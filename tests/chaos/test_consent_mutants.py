@@ -14,6 +14,7 @@ from sfsync.mirror.staging import SqliteStage
 from sfsync.mirror.tables import MappedTable
 from sfsync.selftest.schedule import Scene, Schedule, Step, draw
 from sfsync.selftest.world import World
+from tests.telling_cells import telling_cells
 
 MOST = 250
 """Schedules within which each is caught."""
@@ -171,7 +172,9 @@ LIVES: dict[Plant, tuple[str, list[Step]]] = {
 """What shows each of them: the promise that breaks, and the steps."""
 
 
-@pytest.mark.parametrize("plant", LIVES)
+@pytest.mark.parametrize(
+    "plant", telling_cells(LIVES, [only_one_of_several, a_refusal_holds_the_opt_out_back])
+)
 def test_a_few_steps_show_it(world: World, monkeypatch: pytest.MonkeyPatch, plant: Plant) -> None:
     promise, steps = LIVES[plant]
     schedule = Schedule(0, Scene("keyed"), tuple(steps))

@@ -151,12 +151,21 @@ ALWAYS = {
 }
 """Cells for every day: each fault that can do double work, at the call where it would."""
 
+TELLING = {
+    ("read time-out after the commit", "new people"),
+    ("the reply is lost", "Tasks"),
+    ("a 503 after acting", "updates"),
+}
+"""Those of them that the quick suite runs."""
+
 
 def cells() -> Iterator[Any]:
     for fault in FAULTS:
         for place in PLACES:
-            mark = pytest.mark.always if (fault, place) in ALWAYS else pytest.mark.faults
-            yield pytest.param(fault, place, marks=mark, id=f"{fault}, at {place}")
+            marks = [pytest.mark.always] if (fault, place) in ALWAYS else [pytest.mark.faults]
+            if (fault, place) not in TELLING:
+                marks.append(pytest.mark.slow)
+            yield pytest.param(fault, place, marks=marks, id=f"{fault}, at {place}")
 
 
 @pytest.mark.parametrize(("fault", "place"), list(cells()))

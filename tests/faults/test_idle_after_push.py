@@ -57,7 +57,9 @@ def test_an_idle_sync_takes_one_call_an_object_from_the_second_one_on(sides: Loc
     sides.check_agreement()
 
 
-@pytest.mark.parametrize("who", ["another user", "the same user"])
+@pytest.mark.parametrize(
+    "who", ["another user", pytest.param("the same user", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("was", ["pushed", pytest.param("old", marks=pytest.mark.slow)])
 def test_a_late_commit_within_what_was_read_is_seen(sides: LocalSides, who: str, was: str) -> None:
     """Saved while the push was under way or just after, committed when it had been read already."""

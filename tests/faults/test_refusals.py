@@ -177,10 +177,10 @@ APEX = b'[{"errorCode":"APEX_ERROR","message":"CPU time limit exceeded"}]'
     ("fault", "args"),
     [
         ("lose_reply", {}),
-        ("truncate", {}),
-        ("drop", {}),
+        pytest.param("truncate", {}, marks=pytest.mark.slow),
+        pytest.param("drop", {}, marks=pytest.mark.slow),
         ("unavailable", {"done": True}),
-        ("html", {"status": 502, "done": True}),
+        pytest.param("html", {"status": 502, "done": True}, marks=pytest.mark.slow),
     ],
     ids=["lost", "cut short", "dropped", "503 after acting", "502 after acting"],
 )

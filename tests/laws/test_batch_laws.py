@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def edited(sides: Sides, told: list[tuple[int, bool, str, int | None]]) -> tuple
     return here, there, conflicts
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(edits, st.permutations(range(6)), st.integers(1, 4), st.integers(1, 4))
 def test_small_pages_small_batches_and_another_order_end_the_same(

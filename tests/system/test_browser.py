@@ -8,7 +8,7 @@ import pytest
 from tests.system.browser import open_browser
 from tests.system.workspace import event
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 USERNAME, PASSWORD = "admin@penguin.example", "penguins"
 
 

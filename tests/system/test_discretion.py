@@ -105,6 +105,7 @@ def at_a_terminal(workspace, *arguments, **environ):
     return shown.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours(watched):
     assert re.search(r"\x1b\[[0-9;]*m", at_a_terminal(watched[0], "diff"))
 

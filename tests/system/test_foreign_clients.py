@@ -215,6 +215,7 @@ def test_jsforce_logs_in_with_pkce_and_logs_out(org, node_client):
     assert told["gone"] == "invalid_grant: expired access/refresh token"
 
 
+@pytest.mark.slow
 @pytest.mark.node
 def test_jsforce_renews_a_session_by_itself(org, node_client):
     issued = org.oauth.issue(scope="api refresh_token")
@@ -234,6 +235,7 @@ def test_jsforce_renews_a_session_by_itself(org, node_client):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.node
 def test_jsforce_pages_through_a_query(org, node_client):
     told = node_client("query", **session_of(org))
@@ -243,6 +245,7 @@ def test_jsforce_pages_through_a_query(org, node_client):
     assert told["type"] == "Contact"
 
 
+@pytest.mark.slow
 @pytest.mark.node
 def test_jsforce_writes_single_records(org, node_client):
     told = node_client("records", **session_of(org))
@@ -258,6 +261,7 @@ def test_jsforce_writes_single_records(org, node_client):
     assert told["bad"]["code"] == "REQUIRED_FIELD_MISSING"
 
 
+@pytest.mark.slow
 @pytest.mark.node
 def test_jsforce_writes_collections(org, node_client):
     told = node_client("collections", **session_of(org))
@@ -270,6 +274,7 @@ def test_jsforce_writes_collections(org, node_client):
     assert told["gone"] == 200
 
 
+@pytest.mark.slow
 @pytest.mark.node
 def test_jsforce_loads_and_queries_in_bulk(org, node_client):
     told = node_client("bulk", **session_of(org))
@@ -281,6 +286,7 @@ def test_jsforce_loads_and_queries_in_bulk(org, node_client):
     assert told["example"]["CreatedDate"].endswith(".000Z")
 
 
+@pytest.mark.slow
 @pytest.mark.node
 def test_jsforce_describes_the_org_and_reads_limits_and_identity(org, node_client):
     told = node_client("about", **session_of(org))
@@ -291,6 +297,7 @@ def test_jsforce_describes_the_org_and_reads_limits_and_identity(org, node_clien
     assert told["identity"]["organization_id"] == org.state.org_id
 
 
+@pytest.mark.slow
 @pytest.mark.node
 def test_jsforce_deploys_a_package(org, node_client):
     told = node_client("deploy", zip=package(), options={"singlePackage": True}, **session_of(org))

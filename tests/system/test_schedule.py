@@ -59,6 +59,7 @@ def test_crons_line_runs_in_an_empty_environment(workspace: Workspace) -> None:
     assert workspace.record(contact)["Phone"] == "+1 555 0777"
 
 
+@pytest.mark.slow
 def test_the_monitoring_line_runs_in_an_empty_environment_too(workspace: Workspace) -> None:
     workspace.do_in_process("sync")
     monitor = workspace.do("schedule", "cron")["monitor"]

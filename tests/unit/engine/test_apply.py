@@ -106,6 +106,7 @@ def happen(sides: Sides, edits: list[tuple[Any, ...]]) -> None:
                 sides.org.delete(records[who])
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
