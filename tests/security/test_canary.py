@@ -27,6 +27,7 @@ from tests.system.prepared import CLIENT, open_workspace
 from tests.system.workspace import Workspace, event
 from tests.trouble.machine import at
 
+pytestmark = pytest.mark.slow
 SECRET = "canary-client-secret-4711"
 TELLING_CHILD = """
 import json, os, pathlib, sys

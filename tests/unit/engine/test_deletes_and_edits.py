@@ -14,13 +14,17 @@ from sfsync.model.mapping import Direction, OnLocalDelete, SyncMapping
 from sfsync.model.merges import Merge
 from sfsync.model.record import SalesforceId
 from tests.sides import MAPPING, Sides, with_merge, with_object
+from tests.telling_cells import telling_cells
 
 DELETING = with_object(
     with_object(MAPPING, "contact", on_local_delete=OnLocalDelete.DELETE),
     "lead",
     on_local_delete=OnLocalDelete.DELETE,
 )
-KINDS = pytest.mark.parametrize(("sobject", "table"), [("Contact", "contacts"), ("Lead", "leads")])
+CONTACTS, LEADS = ("Contact", "contacts"), ("Lead", "leads")
+KINDS = pytest.mark.parametrize(
+    ("sobject", "table"), telling_cells([CONTACTS, LEADS], telling=[CONTACTS])
+)
 
 
 @pytest.fixture
