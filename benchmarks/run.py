@@ -66,10 +66,11 @@ def verbs(url: str, token: str, folder: Path) -> dict[str, dict[str, float]]:
     from sfsync.config.file import example_config, load_config
     from sfsync.engine.pull import pull
     from sfsync.engine.push import push
-    from sfsync.engine.push_activity import keep, push_activity
+    from sfsync.engine.push_activity import push_activity, take
     from sfsync.engine.run import Run
     from sfsync.engine.sync import sync
     from sfsync.mirror.store import SqliteMirror
+    from sfsync.model.arrival import Arrival
     from sfsync.model.cursor import iso
     from sfsync.model.event import EmailEvent, EventType
     from sfsync.model.outcome import RunReport
@@ -107,7 +108,10 @@ def verbs(url: str, token: str, folder: Path) -> dict[str, dict[str, float]]:
             )
             for number, email in enumerate(people)
         ]
-        measure("1,000 events", lambda run: (keep(run, events, source="bench"), push_activity(run)))
+        measure(
+            "1,000 events",
+            lambda run: (take(run, Arrival("bench", list(events))), push_activity(run)),
+        )
         measure("sync, nothing changed", sync)
     return results
 

@@ -14,10 +14,11 @@ from typing import Any
 from sfsync.config.file import load_config
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
-from sfsync.engine.push_activity import keep, push_activity
+from sfsync.engine.push_activity import push_activity, take
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
 from sfsync.mirror.store import SqliteMirror
+from sfsync.model.arrival import Arrival
 from sfsync.model.cursor import iso
 from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.limits import Limits
@@ -151,7 +152,7 @@ class Sides:
 
     def push_activity(self, *events: EmailEvent, **options: Any) -> RunReport:
         def job(run: Run) -> None:
-            keep(run, events, source="test")
+            take(run, Arrival("test", events))
             push_activity(run)
 
         return self.run(job, **options)

@@ -178,6 +178,12 @@ class MirrorBusy(SfsyncError):
     slug = "mirror-busy"
 
 
+class InboxFull(SfsyncError):
+    """The inbox has no room for more: what was handed in last is not kept."""
+
+    slug = "inbox-full"
+
+
 class UnsafePlan(SfsyncError):
     """A safety brake: the plan would delete or blank more than the configured limit. Nothing was applied."""
 

@@ -31,10 +31,11 @@ from sfsync.engine.guard_memory import is_asked_apart, note_asked_apart
 from sfsync.engine.ports import Org
 from sfsync.engine.pull import pull
 from sfsync.engine.push import push
-from sfsync.engine.push_activity import keep, push_activity
+from sfsync.engine.push_activity import push_activity, take
 from sfsync.engine.run import Run
 from sfsync.engine.sync import sync
 from sfsync.mirror.store import SqliteMirror
+from sfsync.model.arrival import Arrival
 from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.field_types import from_org
 from sfsync.model.limits import Limits
@@ -156,7 +157,7 @@ class LocalSides:
 
     def keep_events(self, *events: EmailEvent) -> None:
         """Events are durable before anything is sent."""
-        keep(self.run(), events, source="test")
+        take(self.run(), Arrival("test", events))
 
     # -- trouble
     def add_fault(

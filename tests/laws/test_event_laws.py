@@ -14,8 +14,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfsync.intake.files import read_events
-from sfsync.model.event import EmailEvent, EventType
+from sfsync.intake.event_files import read_events
+from sfsync.model.arrival import Unreadable
+from sfsync.model.event import EventType
 from tests.sides import Sides, fast_folder
 
 NOW = "2026-01-20T10:00:00Z"
@@ -63,8 +64,8 @@ def two_people() -> Iterator[Sides]:
 def handed_in(sides: Sides, content: bytes) -> None:
     """One file, as ``push-activity`` takes it."""
     found = list(read_events(io.BytesIO(content), now=NOW))
-    assert all(isinstance(each, EmailEvent) for each in found)
-    sides.push_activity(*(each for each in found if isinstance(each, EmailEvent)))
+    assert not any(isinstance(each, Unreadable) for each in found)
+    sides.push_activity(*(each[1] for each in found if not isinstance(each, Unreadable)))
 
 
 def outcome(sides: Sides) -> tuple[Any, ...]:

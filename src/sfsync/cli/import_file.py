@@ -15,8 +15,7 @@ from sfsync.cli.invocation import Cli
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
-    from sfsync.intake.lines import BadLine
-    from sfsync.mirror.store import SqliteMirror
+    pass
 
 
 BATCH = 1000
@@ -54,8 +53,8 @@ def import_file(
     from sfsync.cli.clock import new_run_id
     from sfsync.cli.wiring import configuration, open_mirror
     from sfsync.engine.run import batched
-    from sfsync.intake.files import read_records
-    from sfsync.intake.lines import BadLine
+    from sfsync.intake.people_files import read_records
+    from sfsync.model.arrival import Unreadable
 
     config = configuration(cli)
     known = config.mapping.objects
@@ -72,16 +71,14 @@ def import_file(
     with open_mirror(config) as mirror, mirror.lock(run_id, "import"):
         records = read_records(source, known[object_name], ignore_unknown=ignore_unknown)
         for batch in batched(records, BATCH):
-            bad = [record for record in batch if isinstance(record, BadLine)]
-            good = [record[1] for record in batch if not isinstance(record, BadLine)]
+            bad = [record for record in batch if isinstance(record, Unreadable)]
+            good = [record for record in batch if not isinstance(record, Unreadable)]
             counts["quarantined"] += len(bad)
-            not_sent |= {name for values in good for name in come_down & values.keys()}
+            not_sent |= {name for _, values in good for name in come_down & values.keys()}
             if dry_run:
                 counts["read"] += len(good)
                 continue
-            for line in bad:
-                _quarantine(mirror, file.name, object_name, line)
-            stored = mirror.imports.store(object_name, good, source=file.name, run_id=run_id)
+            stored = mirror.imports.take(object_name, good, bad, source=file.name, run_id=run_id)
             counts.update(stored)
     return _answer(object_name, counts, sorted(not_sent), dry_run=dry_run)
 
@@ -106,15 +103,4 @@ def _answer(
         lambda console: console.print(sentence),
         exit_code=exit_code,
         warnings=tuple(warnings),
-    )
-
-
-def _quarantine(mirror: SqliteMirror, name: str, object_name: str, record: BadLine) -> None:
-    mirror.quarantine.put(
-        kind="input",
-        code="UNREADABLE_LINE",
-        message=f"{name}, {record}",
-        hint="Correct the line and import the file again: rows that are known are not doubled.",
-        object_name=object_name,
-        payload=record.raw,
     )

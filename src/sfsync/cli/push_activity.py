@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sfsync.cli.answer import Answer
+from sfsync.cli.arrivals import LINES_PER_ENTRY, hand_in, open_inbox
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, MassChange, SkipIfLocked
 from sfsync.cli.run_report import run_verb
-from sfsync.errors import UsageError
+from sfsync.cli.text import counted
+from sfsync.errors import SfsyncError, UsageError
 
 if TYPE_CHECKING:
     from sfsync.cli.wiring import Session
-    from sfsync.intake.lines import BadLine
+    from sfsync.config.sections import Config
+    from sfsync.intake.event_files import NumberedEvent
+    from sfsync.model.arrival import Arrival, Unreadable
     from sfsync.model.event import EmailEvent
 
 
@@ -63,7 +69,7 @@ def push_activity(
       cat events.csv | sfsync push-activity -
       sfsync push-activity --type email_replied --email ada@example.com
     """
-    from sfsync.engine.push_activity import keep
+    from sfsync.cli.wiring import configuration
     from sfsync.engine.push_activity import push_activity as run_push_activity
 
     flags = {
@@ -77,36 +83,75 @@ def push_activity(
     given = {name: value for name, value in flags.items() if value is not None}
     if file is not None and given:
         raise UsageError("give a FILE or one event by flags, not both")
-    source, events = _events(file, given)
+    origin, events = _events(file, given)
+    config = configuration(cli)
+    kept = 0
+    if events is not None and not dry_run:
+        kept = hand_in(config, events, origin)
+        events = None
 
     def verb(session: Session) -> None:
         if events is not None:
-            keep(session.run, _readable(session, events, source), source=source)
+            session.run.arrivals = partial(_read_only, session.run.arrivals, events, origin)
         run_push_activity(session.run)
 
-    return run_verb(
-        cli,
-        verb,
-        dry_run=dry_run,
-        allow_mass_change=allow_mass_change,
-        skip_if_locked=skip_if_locked,
-    )
+    try:
+        answer = run_verb(
+            cli,
+            verb,
+            dry_run=dry_run,
+            allow_mass_change=allow_mass_change,
+            skip_if_locked=skip_if_locked,
+            config=config,
+        )
+    except SfsyncError as error:
+        if kept and _were_not_taken(config):
+            error.message += f". {_kept(kept)}"
+        raise
+    if not answer.data.get("skipped"):
+        return answer
+    warnings = (*answer.warnings, _kept(kept)) if kept else answer.warnings
+    return replace(answer, data={**answer.data, "kept": kept}, warnings=warnings)
+
+
+def _were_not_taken(config: Config) -> bool:
+    with open_inbox(config) as inbox:
+        return inbox.state().waiting > 0
+
+
+def _kept(count: int) -> str:
+    verb, they = ("is", "it") if count == 1 else ("are", "them")
+    return f"{counted(count, 'event')} {verb} kept in the inbox, and the next run takes {they} in"
+
+
+def _read_only(
+    waiting: Callable[[], Iterable[Arrival]],
+    events: Iterator[NumberedEvent | Unreadable],
+    origin: str,
+) -> Iterator[Arrival]:
+    """What a dry run looks at: what waits, and what was handed in and is kept nowhere."""
+    from sfsync.engine.run import batched
+    from sfsync.intake.packed_lines import arrival_of
+
+    yield from waiting()
+    for batch in batched(events, LINES_PER_ENTRY):
+        yield arrival_of(batch, origin)
 
 
 def _events(
     file: Path | None, flags: dict[str, str]
-) -> tuple[str, Iterator[EmailEvent | BadLine] | None]:
+) -> tuple[str, Iterator[NumberedEvent | Unreadable] | None]:
     """Where events come from, and the events; ``None`` where none are handed in."""
     from sfsync.cli.clock import now
-    from sfsync.intake.files import read_events
+    from sfsync.intake.event_files import read_events, refuse_without_events
 
     if file is None and not flags:
         return "", None
     if file is None:
-        return "flags", iter([_event_from_flags(flags)])
+        return "flags", iter([(0, _event_from_flags(flags))])
     if str(file) == "-":
-        return "stdin", read_events(sys.stdin.buffer, now=now())
-    return file.name, read_events(file, now=now())
+        return "stdin", refuse_without_events(read_events(sys.stdin.buffer, now=now()), "stdin")
+    return file.name, refuse_without_events(read_events(file, now=now()), file.name)
 
 
 def _event_from_flags(flags: dict[str, str]) -> EmailEvent:
@@ -125,28 +170,3 @@ def _event_from_flags(flags: dict[str, str]) -> EmailEvent:
         return event_from(values, latest=latest)
     except BadValueError as error:
         raise UsageError(f"--{error.column or 'type'}: {error.reason}") from error
-
-
-def _readable(
-    session: Session, events: Iterator[EmailEvent | BadLine], source: str
-) -> Iterator[EmailEvent]:
-    """The events. A line that cannot be read goes to quarantine with its number."""
-    from sfsync.model.event import EmailEvent
-    from sfsync.model.outcome import ActivityReport
-
-    report = session.run.report
-    report.activity = report.activity or ActivityReport()
-    for event in events:
-        if isinstance(event, EmailEvent):
-            yield event
-            continue
-        report.activity.quarantined += 1
-        if not report.dry_run:
-            session.mirror.quarantine.put(
-                kind="input",
-                code="UNREADABLE_LINE",
-                message=f"{source}, {event}",
-                hint="Correct the line and hand the file in again:"
-                " events that are known are not counted twice.",
-                payload=event.raw,
-            )

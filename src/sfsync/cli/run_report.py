@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from sfsync.cli.wiring import Session
+    from sfsync.config.sections import Config
     from sfsync.model.consent import Due
     from sfsync.model.outcome import ActivityReport, ObjectReport, RunReport
 
@@ -26,8 +27,12 @@ def run_verb(
     dry_run: bool,
     allow_mass_change: bool,
     skip_if_locked: bool,
+    config: Config | None = None,
 ) -> Answer:
     """Run a verb under the mirror's lock and answer with its report.
+
+    Args:
+        config: the configuration, where it has been read already.
 
     Raises:
         MirrorBusy: another run holds the lock. With ``skip_if_locked`` that is an answer with exit
@@ -36,7 +41,9 @@ def run_verb(
     from sfsync.cli.wiring import working
 
     try:
-        with working(cli, dry_run=dry_run, allow_mass_change=allow_mass_change) as session:
+        with working(
+            cli, dry_run=dry_run, allow_mass_change=allow_mass_change, config=config
+        ) as session:
             verb(session)
     except MirrorBusy as busy:
         if not skip_if_locked:
@@ -76,6 +83,8 @@ def _errors(report: RunReport, shortfalls: Sequence[str]) -> tuple[Mapping[str, 
 
 def _shortfalls(report: RunReport) -> Iterator[str]:
     """What keeps the sides apart once the run is over, a sentence each, with what shows more."""
+    if report.activity is not None and report.dry_run:
+        yield from map(str, report.activity.unreadable.values())
     if report.unanswered:
         yield (
             f"{_of_the_writes(report.unanswered, report)} had no answer; the next run asks what"
@@ -129,7 +138,7 @@ def show_report(console: Console, report: RunReport) -> None:
                 counts_table.add_row(f"{verb} {name}", *_figures(counts))
     if counts_table.row_count:
         console.print(counts_table)
-    if report.activity is not None and any(report.activity.as_dict().values()):
+    if report.activity is not None and any(report.activity.counts.values()):
         console.print(_activity_line(report.activity))
     elif not counts_table.row_count:
         console.print(_idle_sentence(report))
@@ -159,6 +168,8 @@ def _activity_line(activity: ActivityReport) -> str:
     )
     if activity.waiting:
         line += f", {activity.waiting} waiting"
+    if activity.skipped:
+        line += f", {activity.skipped} skipped (they say nothing of a person)"
     return line
 
 

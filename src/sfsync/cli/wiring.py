@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfsync import failpoints
+from sfsync.cli.arrivals import waiting_arrivals
 from sfsync.cli.clock import new_run_id, now
 from sfsync.cli.invocation import Cli
 from sfsync.cli.progress import Bars
@@ -156,18 +157,20 @@ def working(
     allow_mass_change: bool = False,
     lock: bool = True,
     check: Callable[[SqliteMirror], object] = lambda _mirror: None,
+    config: Config | None = None,
 ) -> Iterator[Session]:
     """A run with both sides ready. One that writes holds the mirror's lock and is kept in ``runs``.
 
     Args:
         lock: whether it writes; a command that only looks does not keep others waiting.
+        config: the configuration, where it has been read already.
         check: looks at the mirror before the org is connected; raises to refuse the command.
 
     Raises:
         AuthError: there is no working login.
         MirrorBusy: another run holds the lock.
     """
-    config = configuration(cli)
+    config = config or configuration(cli)
     with open_mirror(config) as mirror:
         check(mirror)
         report = RunReport(new_run_id(), cli.command, dry_run=dry_run)
@@ -176,6 +179,7 @@ def working(
         run = Run(
             org, mirror, config.mapping, config.limits, report, now, progress,
             dry_run=dry_run, allow_mass_change=allow_mass_change, checkpoint=cli.stop.checkpoint,
+            arrivals=partial(waiting_arrivals, config, dry_run=dry_run),
         )  # fmt: skip
         org.on_job = partial(note_job, run)
         version = org.connection.api_version

@@ -1,6 +1,6 @@
 """push-activity: email events become completed Tasks, counters and flags.
 
-    keep (durable first, once per id) -> who is it (people_lookup.py) -> decide -> apply and
+    take (durable first, once per id) -> who is it (people_lookup.py) -> decide -> apply and
     queue -> push the changed rows -> send the Tasks (send_tasks.py)
 
 An event's effects and the mark that it is handled are one transaction, so it counts once whatever
@@ -9,44 +9,61 @@ is repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sfsync.engine.bulk_jobs import finish_jobs
 from sfsync.engine.people_lookup import bring_in_people, people_of
 from sfsync.engine.push import push
-from sfsync.engine.run import Run, batched
+from sfsync.engine.run import Run
 from sfsync.engine.send_tasks import send_tasks
 from sfsync.failpoints import reach
+from sfsync.model.arrival import Arrival
+from sfsync.model.consent import ConsentState
 from sfsync.model.event import EmailEvent
 from sfsync.model.outcome import ActivityReport
-from sfsync.planning.activity import Situation, once_keys, plan_event
-
-STORED_PER_TRANSACTION = 1000
-"""Events that one transaction stores."""
+from sfsync.planning.activity import Situation, once_keys, plan_event, said_of_consent
 
 HANDLED_PER_TRANSACTION = 500
 """Events whose effects one transaction applies."""
 
 
-def keep(run: Run, events: Iterable[EmailEvent], *, source: str) -> None:
-    """Store events durably, once per id; nothing is sent yet."""
+def take(run: Run, arrival: Arrival) -> None:
+    """Store an arrival durably, each event once per id; nothing is sent yet."""
     report = _report(run)
-    for batch in batched(events, STORED_PER_TRANSACTION):
-        if run.dry_run:
-            duplicates = run.mirror.events.count_known([event.id for event in batch])
-            new = len(batch) - duplicates
-        else:
-            new, duplicates = run.mirror.events.keep(batch, source=source)
-        reach("activity.kept")
-        report.events += new
+    report.skipped += arrival.skipped
+    for line in arrival.unreadable:
+        report.note_unreadable(arrival.origin, line)
+    if run.dry_run:
+        duplicates = run.mirror.events.count_known([event.id for event in arrival.events])
+        report.events += len(arrival.events) - duplicates
         report.duplicates += duplicates
-        run.progress.advance(len(batch))
+        report.quarantined += len(arrival.unreadable)
+    else:
+        taken = run.mirror.arrivals.take(arrival)
+        # what an event says of consent holds, whichever event its id belongs to: consent only tightens
+        if taken.contradictions:
+            _opt_out(run, taken.contradictions)
+        report.events += taken.new
+        report.duplicates += taken.duplicates
+        report.quarantined += taken.quarantined
+    reach("activity.kept")
+    run.progress.advance(len(arrival.events))
+
+
+def _opt_out(run: Run, events: Sequence[EmailEvent]) -> None:
+    """Keep what these events say of consent, and nothing else of them."""
+    situation = _situation(run)
+    said = [one for event in events for one in said_of_consent(event, situation)]
+    run.mirror.consent.record(one for one in said if one.state is ConsentState.OPTED_OUT)
 
 
 def push_activity(run: Run) -> None:
-    """Handle every event that waits, push the rows they changed, and send the queued Tasks."""
+    """Take in what was handed in, handle every event that waits, push the rows they changed, and send the Tasks."""
     run.refuse_if_paused()
     report = _report(run)
+    for arrival in run.arrivals():
+        take(run, arrival)
+        run.checkpoint()
     if run.dry_run:
         report.waiting = run.mirror.tasks.count_waiting()
         return
@@ -74,13 +91,8 @@ def handle_events(run: Run, report: ActivityReport) -> int:
     while waiting := run.mirror.events.pending(HANDLED_PER_TRANSACTION):
         run.checkpoint()
         keys = once_keys(event for event, _ in waiting)
-        situation = Situation(
-            {name: run.usable.rules_for(name) for name in run.usable.objects},
-            run.usable.objects,
-            run.usable.activities,
-            run.mapping.objects,
-            taken=set(keys) - run.mirror.events.first_in_campaign(keys),
-        )
+        situation = _situation(run)
+        situation.taken = set(keys) - run.mirror.events.first_in_campaign(keys)
         effects = [
             plan_event(event, people_of(run, event, people), situation) for event, people in waiting
         ]
@@ -89,3 +101,12 @@ def handle_events(run: Run, report: ActivityReport) -> int:
         report.quarantined += sum(effect.problem is not None for effect in effects)
         handled += len(effects)
     return handled
+
+
+def _situation(run: Run) -> Situation:
+    return Situation(
+        {name: run.usable.rules_for(name) for name in run.usable.objects},
+        run.usable.objects,
+        run.usable.activities,
+        run.mapping.objects,
+    )

@@ -24,6 +24,7 @@ from sfsync.mapping.check import narrow
 from sfsync.mapping.check_activities import narrow_activities
 from sfsync.mapping.problem import Problem
 from sfsync.mapping.projection import Projection
+from sfsync.model.arrival import Arrival
 from sfsync.model.budget import Budget
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.limits import Limits
@@ -48,6 +49,8 @@ class Run:
             run is to end.
         fully_pulled: objects whose pull was completed by this very run; the mirror knows all of
             their addresses.
+        arrivals: what was handed in and is not in the mirror yet, oldest first. Each is durable where
+            it comes from until the next one is asked for.
         converted_leads: addresses of Leads that the mirror never knew, with the Contacts they
             became, each as object and Id.
     """
@@ -64,6 +67,7 @@ class Run:
     fully_pulled: set[str] = field(default_factory=set)
     converted_leads: dict[str, tuple[str, SalesforceId]] = field(default_factory=dict)
     checkpoint: Callable[[], None] = lambda: None
+    arrivals: Callable[[], Iterable[Arrival]] = lambda: ()
     _usable: SyncMapping | None = None
 
     @property

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from sfsync.errors import InputError
+from sfsync.model.arrival import Unreadable
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 MAX_ROW_LINES: Final = 1000
@@ -22,26 +23,6 @@ SHOWN: Final = 200
 _CHUNK: Final = 256 * 1024
 _UNCLOSED = "a quote is opened here and never closed"
 _BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that says nothing usable.
-
-    Attributes:
-        line: counted from 1.
-        reason: a sentence for people.
-        raw: its beginning.
-        column: which value is wrong, where it is one.
-    """
-
-    line: int
-    reason: str
-    raw: str = ""
-    column: str = ""
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {f'{self.column}: ' if self.column else ''}{self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +38,9 @@ class Line:
     ended: bool = True
 
 
-def bad(number: int, reason: str, raw: str, column: str = "") -> BadLine:
-    """A ``BadLine`` with no more of the line than is shown."""
-    return BadLine(number, reason, raw[:SHOWN], column)
+def bad(number: int, reason: str, raw: str, column: str = "", *, event_id: str = "") -> Unreadable:
+    """An ``Unreadable`` with no more of the line than is shown."""
+    return Unreadable(number, reason, raw[:SHOWN], column, event_id)
 
 
 # -- lines -----------------------------------------------------------------------------------------
@@ -102,7 +83,7 @@ def _measured(line: bytes) -> tuple[bytes, bool]:
     return (line, True) if len(line) <= MAX_LINE_BYTES else (line[:SHOWN], False)
 
 
-def read_lines(stream: BinaryIO) -> Iterator[Line | BadLine]:
+def read_lines(stream: BinaryIO) -> Iterator[Line | Unreadable]:
     """Every line, decoded; those that cannot be are told. A byte order mark is dropped.
 
     Raises:
@@ -169,15 +150,15 @@ class Row:
     ended: bool = True
 
 
-def read_rows(lines: Iterable[Line | BadLine], delimiter: str) -> Iterator[Row | BadLine]:
+def read_rows(lines: Iterable[Line | Unreadable], delimiter: str) -> Iterator[Row | Unreadable]:
     """CSV rows; quoted cells may hold line ends, delimiters and doubled quotes. Blank lines are skipped."""
-    waiting: deque[Line | BadLine] = deque()
+    waiting: deque[Line | Unreadable] = deque()
     source = iter(lines)
     while True:
         line = waiting.popleft() if waiting else next(source, None)
         if line is None:
             return
-        if isinstance(line, BadLine):
+        if isinstance(line, Unreadable):
             yield line
         elif '"' not in line.text:
             if line.text.strip():
@@ -187,10 +168,13 @@ def read_rows(lines: Iterable[Line | BadLine], delimiter: str) -> Iterator[Row |
 
 
 def _quoted_row(
-    first: Line, source: Iterator[Line | BadLine], waiting: deque[Line | BadLine], delimiter: str
-) -> Row | BadLine:
+    first: Line,
+    source: Iterator[Line | Unreadable],
+    waiting: deque[Line | Unreadable],
+    delimiter: str,
+) -> Row | Unreadable:
     """A row with quotes, together with as many of the next lines as its quotes hold."""
-    parts, taken = [first.text], deque[Line | BadLine]()
+    parts, taken = [first.text], deque[Line | Unreadable]()
     quotes, size, last = first.text.count('"'), len(first.text), first
     reason = ""
     while True:

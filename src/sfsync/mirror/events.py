@@ -21,9 +21,13 @@ from sfsync.mirror.purged_people import PURGED, PurgedPeople
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.activity import Effect, Person, TaskDraft
 from sfsync.model.address import match_key, spellings
-from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.arrival import Taken
+from sfsync.model.event import EmailEvent, EventType, derived_id, is_derived
 from sfsync.model.merges import Merge
 from sfsync.model.record import LocalId, Value
+
+SHORT_IDS_UNTIL = "short_ids_until"
+"""Note: until when ids were derived without campaign name, link and milliseconds."""
 
 PAGE = 1_000
 """Addresses read at once."""
@@ -47,26 +51,74 @@ class Events:
         )
         return int(stored) + len(ids) - len(set(ids))
 
-    def keep(self, events: Sequence[EmailEvent], *, source: str) -> tuple[int, int]:
-        """Store events durably, once per id. Returns ``(new, duplicates)``."""
-        now = self._database.now()
-        purged = PurgedPeople(self._database)
+    def keep(self, events: Sequence[EmailEvent], *, source: str) -> Taken:
+        """Store events durably, once per id."""
+        with self._database.transaction(edits=True):
+            return self.add(events, source=source)
+
+    def add(self, events: Sequence[EmailEvent], *, source: str) -> Taken:
+        """Store events inside a transaction of the caller's, once per id."""
+        database, now = self._database, self._database.now()
+        purged = PurgedPeople(database)
         if purged:
             events = [purged.without_person(event) for event in events]
-        with self._database.transaction(edits=True):
-            new = self._database.run_many(
-                "INSERT OR IGNORE INTO events (id, type, email, match_key,"
-                " campaign_id, campaign_name, timestamp, received_at, source)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (_written(event, now, source) for event in events),
+        events = self._with_short_ids(events)
+        new = database.run_many(
+            "INSERT OR IGNORE INTO events (id, type, email, match_key, campaign_id, campaign_name,"
+            " timestamp, received_at, source, link, machine, bounce)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (_written(event, now, source) for event in events),
+        )
+        if purged:
+            database.run(
+                "UPDATE events SET state = 'handled', note = ?"
+                " WHERE state = 'new' AND match_key = '' AND note = '' AND email = ''",
+                [PURGED],
             )
-            if purged:
-                self._database.run(
-                    "UPDATE events SET state = 'handled', note = ?"
-                    " WHERE state = 'new' AND match_key = '' AND note = '' AND email = ''",
-                    [PURGED],
-                )
-        return new, len(events) - new
+        known = len(events) - new
+        contradictions = self._contradictions(events) if known else ()
+        return Taken(new, known - len(contradictions), contradictions, len(contradictions))
+
+    def _with_short_ids(self, events: Sequence[EmailEvent]) -> Sequence[EmailEvent]:
+        """The same events; one that was taken in when derived ids told less apart has the id of then."""
+        until = self._database.value("SELECT value FROM _notes WHERE name = ?", [SHORT_IDS_UNTIL])
+        if until is None:
+            return events
+        short = {
+            event.id: derived_id(event.type, event.email, event.campaign_id, event.timestamp)
+            for event in events
+            if is_derived(event.id)
+        }
+        names = dict(
+            self._database.rows(
+                "SELECT id, campaign_name FROM events"
+                " WHERE id IN (SELECT value FROM json_each(?)) AND received_at <= ?",
+                [json.dumps(list(short.values())), until],
+            )
+        )
+        return [
+            replace(event, id=short[event.id])
+            if names.get(short.get(event.id, "")) == event.campaign_name
+            else event
+            for event in events
+        ]
+
+    def _contradictions(self, events: Sequence[EmailEvent]) -> tuple[EmailEvent, ...]:
+        """Those whose id is stored with another type, address or time; of a purged person nobody knows."""
+        stored = {
+            event_id: facts
+            for event_id, *facts in self._database.rows(
+                "SELECT id, type, match_key, timestamp FROM events"
+                " WHERE id IN (SELECT value FROM json_each(?)) AND match_key <> ''",
+                [json.dumps([event.id for event in events])],
+            )
+        }
+        return tuple(
+            event
+            for event in events
+            if event.id in stored
+            and stored[event.id] != [event.type.value, match_key(event.email), event.timestamp]
+        )
 
     # -- whose -------------------------------------------------------------------------------------
     def unresolved_addresses(self) -> Iterator[str]:
@@ -96,15 +148,15 @@ class Events:
         An address that only a merged or converted record had is that of its survivor.
         """
         found = self._database.rows(
-            "SELECT id, type, email, timestamp, campaign_id, campaign_name, match_key FROM events"
-            " WHERE state = 'new' AND _waits = 0 ORDER BY timestamp, id LIMIT ?",
+            "SELECT e.match_key, e.id, e.type, e.email, e.timestamp, e.campaign_id,"
+            " CASE e.campaign_name WHEN '' THEN coalesce(c.name, '') ELSE e.campaign_name END,"
+            " e.link, e.machine, e.bounce"
+            " FROM events AS e LEFT JOIN _campaigns AS c ON c.id = e.campaign_id"
+            " WHERE e.state = 'new' AND e._waits = 0 ORDER BY e.timestamp, e.id LIMIT ?",
             [limit],
         )
-        people = self._people(sorted({row[6] for row in found} - {""}))
-        return [
-            (EmailEvent(row[0], EventType(row[1]), *row[2:6]), tuple(people.get(row[6], ())))
-            for row in found
-        ]
+        people = self._people(sorted({row[0] for row in found} - {""}))
+        return [(_event(*facts), tuple(people.get(key, ()))) for key, *facts in found]
 
     def _people(self, keys: Sequence[str]) -> dict[str, list[Person]]:
         """Whose these addresses are: who has them, else the survivor of who had them, else who had them before.
@@ -282,6 +334,30 @@ class Events:
             )
 
 
+def _event(
+    event_id: str,
+    event_type: str,
+    email: str,
+    timestamp: str,
+    campaign_id: str,
+    campaign_name: str,
+    link: str,
+    machine: int,
+    bounce: str,
+) -> EmailEvent:
+    return EmailEvent(
+        event_id,
+        EventType(event_type),
+        email,
+        timestamp,
+        campaign_id,
+        campaign_name,
+        link,
+        bool(machine),
+        bounce,
+    )
+
+
 def _written(event: EmailEvent, received_at: str, source: str) -> tuple[Value, ...]:
     return (
         event.id,
@@ -293,6 +369,9 @@ def _written(event: EmailEvent, received_at: str, source: str) -> tuple[Value, .
         event.timestamp,
         received_at,
         source,
+        event.link,
+        event.is_machine,
+        event.bounce,
     )
 
 

@@ -9,9 +9,11 @@ from sfsync.mirror import provenance, records
 from sfsync.mirror.address_lookup import marks
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.input_lines import add_lines, end_corrected
 from sfsync.mirror.purged_people import PurgedPeople
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.address import match_key, spellings
+from sfsync.model.arrival import Unreadable
 from sfsync.model.record import LocalId, Value, Values
 
 
@@ -21,6 +23,28 @@ class Imports:
     def __init__(self, context: MirrorContext) -> None:
         self._context = context
         self._database = context.database
+
+    def take(
+        self,
+        object_name: str,
+        rows: Sequence[tuple[int, Values]],
+        unreadable: Sequence[Unreadable],
+        *,
+        source: str,
+        run_id: str,
+    ) -> dict[str, int]:
+        """Take in some lines of a file: records as ``store`` does, the others into quarantine.
+
+        Args:
+            rows: each with its line.
+        """
+        counts = self.store(object_name, [row for _, row in rows], source=source, run_id=run_id)
+        match_on = self._context.table(object_name).object_map.match_on
+        facts = {line: (str(values.get(match_on) or ""),) for line, values in rows}
+        with self._database.transaction():
+            add_lines(self._database, source, unreadable, run_id, object_name=object_name)
+            end_corrected(self._database, source, facts, object_name=object_name)
+        return counts
 
     def store(
         self, object_name: str, rows: Iterable[Values], *, source: str = "", run_id: str = ""

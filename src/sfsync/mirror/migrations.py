@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x73667379
 """``sfsy``, in the file's header: whose database this is."""
 
-SCHEMA = 4
+SCHEMA = 5
 """How many steps there are."""
 
 FIXED = """
@@ -245,6 +245,26 @@ CREATE INDEX _consented_by_key ON _consented (address_key)
 """Statements about addresses, and what they add up to in each spelling: see ``consent``."""
 
 
+ARRIVALS = """
+ALTER TABLE events ADD COLUMN link TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN machine INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN bounce TEXT NOT NULL DEFAULT '';
+CREATE TABLE _campaigns (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, learned_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE quarantine ADD COLUMN source TEXT NOT NULL DEFAULT '';
+ALTER TABLE quarantine ADD COLUMN line INTEGER;
+UPDATE quarantine SET source = substr(message, 1, instr(message, ', line ') - 1),
+    line = CAST(substr(message, instr(message, ', line ') + 7) AS INTEGER)
+WHERE kind = 'input' AND instr(message, ', line ') > 1;
+CREATE INDEX _quarantine_of_line ON quarantine (source, line) WHERE kind = 'input' AND state <> 'settled';
+INSERT INTO _notes (name, value)
+SELECT 'short_ids_until', max(received_at) FROM events WHERE id LIKE 'auto-%'
+HAVING max(received_at) IS NOT NULL
+"""
+"""More of each event, where the lines in quarantine stand, and names of campaigns: see ``arrivals``."""
+
+
 def migrate(database: Database) -> None:
     """Bring the fixed tables up to date; one read where they are.
 
@@ -297,30 +317,35 @@ def _steps() -> Migrations:
 
     @steps(name="0001_fixed_tables")
     def fixed_tables(schema: SchemaDatabase) -> None:
-        for statement in FIXED.split(";"):
-            if statement.strip():
-                schema.execute(statement)
+        _run_all(schema, FIXED)
         schema.execute("INSERT INTO _sync (id, mirror_key) VALUES (1, ?)", [secrets.token_hex(4)])
 
     @steps(name="0002_the_past")
     def the_past(schema: SchemaDatabase) -> None:
-        for statement in PAST.split(";"):
-            schema.execute(statement)
+        _run_all(schema, PAST)
 
     @steps(name="0003_plain_names")
     def plain_names(schema: SchemaDatabase) -> None:
         _rename_tables(schema)
-        for statement in RENAMED_INDEXES.split(";"):
-            schema.execute(statement)
+        _run_all(schema, RENAMED_INDEXES)
         for (table,) in schema.execute('SELECT "table" FROM _mapping').fetchall():
             _rename_base_columns(schema, table)
 
     @steps(name="0004_consent")
     def consent(schema: SchemaDatabase) -> None:
-        for statement in CONSENT.split(";"):
-            schema.execute(statement)
+        _run_all(schema, CONSENT)
+
+    @steps(name="0005_arrivals")
+    def arrivals(schema: SchemaDatabase) -> None:
+        _run_all(schema, ARRIVALS)
 
     return steps
+
+
+def _run_all(schema: SchemaDatabase, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
+            schema.execute(statement)
 
 
 def _rename_tables(schema: SchemaDatabase) -> None:

@@ -263,7 +263,7 @@ def _counted_as(table_name: str) -> str:
 
 
 _ANONYMISE_EVENT = (
-    "UPDATE events SET email = '', match_key = '', campaign_id = '', campaign_name = '',"
+    "UPDATE events SET email = '', match_key = '', campaign_id = '', campaign_name = '', link = '',"
     f" source = '', note = '{PURGED}', object = NULL, person_id = NULL, state = 'handled'"
 )
 _TEXTS = {

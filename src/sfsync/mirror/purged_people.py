@@ -49,6 +49,7 @@ class PurgedPeople:
             email="",
             campaign_id="",
             campaign_name="",
+            link="",
         )
 
 

@@ -22,6 +22,9 @@ EVENT = "event"
 ACTIVITY = "activity"
 INPUT = "input"
 
+UNREADABLE_LINE = "UNREADABLE_LINE"
+CONTRADICTION = "CONTRADICTION"
+
 
 @dataclass(frozen=True, slots=True)
 class QuarantineEntry:
@@ -75,7 +78,6 @@ def hint_for(code: str) -> str:
 
 
 _AGAIN = {
-    INPUT: "",  # the line itself is handed in again, corrected
     RECORD: "",  # an edited row without an open entry is pushed
     EVENT: "UPDATE events SET state = 'new', note = '' WHERE id = ? AND state = 'quarantined'",
     # as a Task whose reply was lost: an attempt before the refused one may have arrived, so it is
@@ -83,7 +85,7 @@ _AGAIN = {
     ACTIVITY: "UPDATE activities SET state = CASE sent_at WHEN '' THEN 'queued' ELSE 'sending' END,"
     " settled_at = '' WHERE key = ? AND state = 'quarantined'",
 }
-"""What an entry of each kind needs to be tried again, beside being settled itself."""
+"""What an entry of each kind needs to be tried again, beside being settled itself; a line of a file is handed in again."""
 
 
 class Quarantine:
@@ -131,7 +133,7 @@ class Quarantine:
     def retry(self, ids: Sequence[int] = ()) -> int:
         """Let entries go, so that the next push, or the next look at the events, tries again.
 
-        All where none is named.
+        All where none is named. A line of a file stays: only the file can be tried again.
 
         Returns:
             How many.

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sfsync.mirror.arrivals import Arrivals
 from sfsync.mirror.conflicts import Conflicts
 from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
@@ -67,6 +68,7 @@ class SqliteMirror:
         self.imports = Imports(self._context)
         self.outbox = Outbox(self._context)
         self.events = Events(self._context)
+        self.arrivals = Arrivals(self._context)
         self.tasks = Tasks(self._context)
         self.consent = Consent(self._context)
         self.conflicts = Conflicts(self._context)

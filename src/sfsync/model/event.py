@@ -79,3 +79,8 @@ def derived_id(
         facts += [campaign_name, link, str(milliseconds)]
     digest = hashlib.sha256("\x1f".join(facts).encode()).hexdigest()
     return f"auto-{digest[:32]}"
+
+
+def is_derived(event_id: str) -> bool:
+    """Whether an id has the form of ``derived_id``."""
+    return event_id.startswith("auto-") and len(event_id) == 37

@@ -103,7 +103,9 @@ def plan_event(event: EmailEvent, people: Sequence[Person], situation: Situation
         people: every row with the event's address, also those that are deleted, in any order.
         situation: rules and mapping; it remembers what was decided for the events before.
     """
-    return replace(_plan_event(event, people, situation), statements=_said(event, situation))
+    return replace(
+        _plan_event(event, people, situation), statements=said_of_consent(event, situation)
+    )
 
 
 def _plan_event(event: EmailEvent, rows: Sequence[Person], situation: Situation) -> Effect:
@@ -128,7 +130,7 @@ def _plan_event(event: EmailEvent, rows: Sequence[Person], situation: Situation)
     )
 
 
-def _said(event: EmailEvent, situation: Situation) -> tuple[Statement, ...]:
+def said_of_consent(event: EmailEvent, situation: Situation) -> tuple[Statement, ...]:
     """What the event says of consent to emails, for its address."""
     if event.type is EventType.RESUBSCRIBED:
         state = ConsentState.CONSENTED

@@ -23,7 +23,8 @@ from sfsync.cli.error_boundary import perform
 from sfsync.cli.invocation import Cli
 from sfsync.config.file import load_config
 from sfsync.errors import ConfigError, InputError, MirrorError, SfsyncError
-from sfsync.intake.files import read_events, read_records
+from sfsync.intake.event_files import read_events
+from sfsync.intake.people_files import read_records
 from sfsync.mirror.database import Database
 from sfsync.planning.planfile import header_of, records
 from tests.sides import MAPPING

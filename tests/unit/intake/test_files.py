@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.errors import InputError
-from sfsync.intake.files import read_events, read_records
-from sfsync.intake.lines import BadLine
+from sfsync.intake.event_files import read_events
+from sfsync.intake.people_files import read_records
+from sfsync.model.arrival import Unreadable
 from sfsync.model.event import EmailEvent, EventType, derived_id
 from sfsync.model.field_types import FieldType
 from sfsync.model.mapping import Direction, FieldMap, ObjectMap
@@ -36,16 +37,20 @@ EVENT = EmailEvent(
 HEADER = "id,type,email,campaign_id,campaign_name,timestamp\n"
 
 
-def events(content: str | bytes, **options: object) -> list[EmailEvent | BadLine]:
+def events(content: str | bytes, **options: object) -> list[EmailEvent | Unreadable]:
     stream = io.BytesIO(content.encode() if isinstance(content, str) else content)
-    return list(read_events(stream, now=NOW, **options))
+    return without_lines(read_events(stream, now=NOW, **options))
+
+
+def without_lines(items: Iterator[object]) -> list[EmailEvent | Unreadable]:
+    return [item if isinstance(item, Unreadable) else item[1] for item in items]
 
 
 def told(items: list[object]) -> list[str]:
-    return [str(item) for item in items if isinstance(item, BadLine)]
+    return [str(item) for item in items if isinstance(item, Unreadable)]
 
 
-def one(**changes: object) -> EmailEvent | BadLine:
+def one(**changes: object) -> EmailEvent | Unreadable:
     entry = {name: value for name, value in (GOOD | changes).items() if value != "ABSENT"}
     found = events(json.dumps(entry))
     assert len(found) == 1
@@ -237,7 +242,7 @@ def test_a_time_without_a_zone_is_read_where_it_was_written_if_that_is_stated() 
 )  # fmt: skip
 def test_a_bad_value_is_told_with_its_column(changes: dict[str, object], reason: str) -> None:
     found = one(**changes)
-    assert isinstance(found, BadLine)
+    assert isinstance(found, Unreadable)
     assert str(found) == f"line 1: {reason}"
     assert found.raw
     assert len(found.raw) <= 200
@@ -357,7 +362,7 @@ def test_lines_are_counted_through_quoted_line_ends() -> None:
     )
     assert isinstance(found[0], EmailEvent)
     assert found[0].campaign_name == "a\nb\nc"
-    assert isinstance(found[1], BadLine)
+    assert isinstance(found[1], Unreadable)
     assert found[1].line == 5
 
 
@@ -366,13 +371,13 @@ def test_lines_are_counted_through_quoted_line_ends() -> None:
 def test_json_files(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text(json.dumps(GOOD))
-    assert list(read_events(path, now=NOW)) == [EVENT]
+    assert list(read_events(path, now=NOW)) == [(1, EVENT)]
 
 
 def test_csv_files(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_text(HEADER + "evt-1,opened,ada@example.com,c-7,January,2026-01-20T10:00:00Z")
-    assert list(read_events(path, now=NOW)) == [EVENT]
+    assert list(read_events(path, now=NOW)) == [(2, EVENT)]
 
 
 def test_a_pipe(tmp_path: Path) -> None:
@@ -380,7 +385,7 @@ def test_a_pipe(tmp_path: Path) -> None:
     os.write(writer, json.dumps(GOOD).encode() + b"\n")
     with os.fdopen(reader, "rb") as stream:
         found = read_events(stream, now=NOW)
-        assert next(found) == EVENT  # before the other end is closed
+        assert next(found) == (1, EVENT)  # before the other end is closed
         os.close(writer)
         assert list(found) == []
 
@@ -429,7 +434,7 @@ def test_whatever_comes_is_an_event_a_bad_line_or_an_input_error(
         items = events("\n".join(found), file_format=file_format)
     except InputError:
         items = []
-    assert all(isinstance(item, EmailEvent | BadLine) for item in items)
+    assert all(isinstance(item, EmailEvent | Unreadable) for item in items)
 
 
 # -- people ----------------------------------------------------------------------------------------

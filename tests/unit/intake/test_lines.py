@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.errors import InputError
-from sfsync.intake.lines import MAX_LINE_BYTES, BadLine, Line, Row, read_lines, read_rows
+from sfsync.intake.lines import MAX_LINE_BYTES, Line, Row, read_lines, read_rows
+from sfsync.model.arrival import Unreadable
 
 
 class Dribble(io.BytesIO):
@@ -77,7 +78,7 @@ def test_a_line_that_is_too_long_is_passed_over_without_being_held(size: int) ->
         5,
         -6,
     ]
-    told = [line for line in found if isinstance(line, BadLine)]
+    told = [line for line in found if isinstance(line, Unreadable)]
     assert {line.reason for line in told} == {"longer than 1024 KiB, which no line of this kind is"}
     assert all(len(line.raw) == 200 for line in told)
 

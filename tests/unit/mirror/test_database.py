@@ -17,7 +17,13 @@ from sfsync.mirror.database import Database
 from sfsync.mirror.store import SqliteMirror
 from tests.unit.mirror.samples import NOW, foreign, look, one, open_mirror, pull, remote
 
-STEPS = [("0001_fixed_tables",), ("0002_the_past",), ("0003_plain_names",), ("0004_consent",)]
+STEPS = [
+    ("0001_fixed_tables",),
+    ("0002_the_past",),
+    ("0003_plain_names",),
+    ("0004_consent",),
+    ("0005_arrivals",),
+]
 
 
 def mode(path: Path) -> int:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.activity import Effect, Person, TaskDraft
 from sfsync.model.address import match_key
+from sfsync.model.arrival import Taken
 from sfsync.model.outcome import Accepted, Deferred, Rejected, Unknown
 from sfsync.model.record import LocalId, SalesforceId
 from tests.unit.mirror.samples import LEAD, PUSHED, edit, event, lead, look, one, pull, remote, sid
@@ -36,10 +37,9 @@ def draft(key: str) -> TaskDraft:
 
 # -- in --------------------------------------------------------------------------------------------
 def test_the_same_id_is_one_event_for_ever(mirror: SqliteMirror) -> None:
-    assert mirror.events.keep([event(1), event(2), event(1)], source="a.jsonl") == (2, 1)
-    assert mirror.events.keep(
-        [event(2, email="other@example.com"), event(3)], source="webhook"
-    ) == (1, 1)
+    assert mirror.events.keep([event(1), event(2), event(1)], source="a.jsonl") == Taken(2, 1)
+    taken = mirror.events.keep([event(2, email="other@example.com"), event(3)], source="webhook")
+    assert taken == Taken(1, 0, (event(2, email="other@example.com"),), 1)
     assert look(mirror, "SELECT id, email, source FROM events ORDER BY id") == [
         ("evt-1", "p1@example.com", "a.jsonl"),
         ("evt-2", "p1@example.com", "a.jsonl"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sfsync.mirror.store import SqliteMirror
+from sfsync.model.arrival import Taken
 from sfsync.model.event import EventType
 from tests.unit.mirror.samples import (
     busy_person,
@@ -52,8 +53,8 @@ def test_somebody_purged_comes_back_by_no_pull_no_file_and_no_event_until_readmi
         "created": 0, "updated": 0, "unchanged": 0, "purged": 1,
     }  # fmt: skip
     late = replace(event(7), id="open-p1@example.com")
-    assert mirror.events.keep([late], source="test") == (1, 0)
-    assert mirror.events.keep([late], source="test") == (0, 1)
+    assert mirror.events.keep([late], source="test") == Taken(1, 0)
+    assert mirror.events.keep([late], source="test") == Taken(0, 1)
     assert "p1@example.com" not in repr(look(mirror, "SELECT * FROM events"))
     assert [entry.id for entry, _ in mirror.events.pending(10)] == ["evt-3"]
     assert mirror.purge.readmit("p1@example.com")
@@ -73,6 +74,6 @@ def test_an_opt_out_on_its_way_is_told_before_anybody_is_forgotten(mirror: Sqlit
 def test_a_purged_event_does_not_count_again(mirror: SqliteMirror) -> None:
     busy_person(mirror)
     mirror.purge.person("p1@example.com")
-    assert mirror.events.keep([event(1)], source="test") == (0, 1)
+    assert mirror.events.keep([event(1)], source="test") == Taken(0, 1)
     assert [entry.id for entry, _ in mirror.events.pending(10)] == ["evt-3"]
     assert one(mirror, "SELECT task_id FROM activities") == sid(1, "00T")
