@@ -329,8 +329,13 @@ def _takes_over(edited: EditedObject, holder: Row, local_id: LocalId) -> bool:
 def hold_invisible(edited: EditedObject) -> None:
     """Hold back the rows whose record the org does not show."""
     for local, triple in edited.sendable():
-        if triple.remote is not None and triple.remote.state is RemoteState.GONE:
+        if _is_gone(triple):
             edited.hold(local.local_id, NOT_FOUND, _OUT_OF_SIGHT)
+
+
+def _is_gone(triple: Triple) -> bool:
+    """Whether the org did not return the record that was asked for."""
+    return triple.remote is not None and triple.remote.state is RemoteState.GONE
 
 
 # -- canonical form ------------------------------------------------------------------------------
@@ -368,6 +373,10 @@ def _normalisation(edited: EditedObject, triple: Triple) -> RowPlan | None:
     if written is None or written.local_id in edited.held_back:
         return None
     clean, problems = normalised(triple, edited.object_map)
+    if problems and _is_gone(triple):
+        # its record comes first: nothing can be sent to it, not even an opt-out alone
+        edited.hold(written.local_id, NOT_FOUND, _OUT_OF_SIGHT)
+        return None
     if problems:
         sentences = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
         edited.hold_odd(written.local_id, UNREADABLE_VALUE, sentences, hint=_CORRECT_THE_VALUE)

@@ -16,9 +16,7 @@ from sfsync.failpoints import reach
 from sfsync.model.change import OrgAction, OrgWrite
 from sfsync.model.journal import QueuedTask
 from sfsync.model.mapping import ActivityMap, RecordEvent
-from sfsync.model.objects import OBJECTS
 from sfsync.model.outcome import Accepted, ActivityReport, Deferred, Outcome, Rejected, Unknown
-from sfsync.model.record import SalesforceId, id_problem
 
 REFERENCE = "sfsync-ref: "
 """What marks a Task where the org has no external id for it."""
@@ -47,7 +45,7 @@ def send_tasks(run: Run, report: ActivityReport) -> None:
     while queued := run.mirror.tasks.queued(after, batching.size):
         run.checkpoint()
         after = queued[-1].activity_id
-        ready = [task for task in queued if task.who_id and _is_a_persons(task.who_id)]
+        ready = [task for task in queued if task.who_id]
         report.waiting += len(queued) - len(ready) - _quarantine_orphans(run, queued, report)
         unsent = _settle_unanswered(run, activities, ready, report)
         if unsent:
@@ -66,15 +64,6 @@ def _quarantine_orphans(run: Run, queued: Sequence[QueuedTask], report: Activity
     run.mirror.tasks.settle([Rejected(task.activity_id, "PERSON_GONE", _GONE) for task in orphans])
     report.quarantined += len(orphans)
     return len(orphans)
-
-
-def _is_a_persons(who_id: SalesforceId) -> bool:
-    """Whether a person's record can have this Id: another program may have written anything.
-
-    The Task of one that cannot waits, as the row does, until the Id is corrected.
-    """
-    people = (kind for kind in OBJECTS.values() if kind.is_people)
-    return any(not id_problem(who_id, kind.prefix) for kind in people)
 
 
 def _is_live(run: Run, task: QueuedTask) -> bool:

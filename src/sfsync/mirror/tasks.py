@@ -12,7 +12,7 @@ from sfsync.mirror.address_lookup import AddressLookup
 from sfsync.mirror.context import MirrorContext
 from sfsync.model.journal import QueuedTask
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
-from sfsync.model.record import LocalId, SalesforceId, Value
+from sfsync.model.record import LocalId, SalesforceId, Value, id_problem
 
 
 class Tasks:
@@ -50,8 +50,9 @@ class Tasks:
     def _who(self, object_name: str, person_id: int, event_id: str) -> SalesforceId | None:
         """The person's Salesforce Id now: a merged or converted record is followed to its survivor.
 
-        Where the row was hard-deleted, it is the one person who has the event's address now;
-        nobody where no event is named.
+        Nobody where the row has none, or one that another program wrote and that is no record of its object's: the
+        Task waits, as the row does, until the Id is corrected. Where the row was hard-deleted, it is the one person
+        who has the event's address now; nobody where no event is named.
         """
         table = self._context.tables.get(object_name)
         if table is None:
@@ -61,7 +62,7 @@ class Tasks:
         )
         if row is None:
             return self._who_has_its_address(object_name, event_id)
-        if row[0] is None:
+        if row[0] is None or id_problem(str(row[0]), table.object_map.kind.prefix):
             return None
         return self._lookup.last_successor(object_name, row[0])[1]
 
@@ -74,7 +75,10 @@ class Tasks:
             for person in self._lookup.live([key]).get(key, [])
             if person.object == object_name
         ]
-        return people[0].salesforce_id if len(people) == 1 else None
+        if len(people) != 1:
+            return None
+        who, kind = people[0].salesforce_id, self._context.tables[object_name].object_map.kind
+        return None if who is None or id_problem(who, kind.prefix) else who
 
     def count_waiting(self) -> int:
         """How many activities are still to become Tasks."""

@@ -396,6 +396,29 @@ def test_a_clock_that_is_far_off_does_no_harm(sides: Sides, year: int) -> None:
     assert sides.refusals() == sides.conflicts() == []
 
 
+def test_a_task_is_never_put_on_a_stranger_whose_id_another_objects_row_has(sides: Sides) -> None:
+    sides.org.create("Lead", LastName="Ada", Company="C", Email="ada@example.com")
+    bob = sides.org.create("Contact", LastName="Bob", Email="bob@example.com")
+    sides.pull()
+    sides.edit("UPDATE leads SET salesforce_id = ?", bob)
+    sides.push_activity(event(1, "ada@example.com"))
+    assert not sides.org.live("Task")
+    idle = sides.sync()
+    assert (idle.activity.waiting, idle.api_calls) == (1, 2)
+
+
+def test_a_row_with_an_unreadable_value_whose_record_is_gone_costs_no_call_a_run(
+    sides: Sides,
+) -> None:
+    ada = sides.org.create("Contact", LastName="Ada", Email="ada@example.com")
+    sides.pull()
+    sides.org.purge(ada)
+    sides.edit("UPDATE contacts SET unsubscribed = 1, job_title = CAST(x'ff' AS TEXT)")
+    sides.sync()
+    sides.sync()
+    assert sides.sync().api_calls == 2
+
+
 @pytest.mark.parametrize("answer", ["answered", "lost"])
 def test_a_task_of_a_row_with_a_senseless_id_waits_until_it_is_corrected(
     sides: Sides, answer: str

@@ -29,7 +29,7 @@ from sfsync.model.mapping import (
 )
 from sfsync.model.merges import Merge
 from sfsync.model.outcome import Accepted
-from sfsync.model.record import LocalId, Remote, RemoteState, SalesforceId, Triple
+from sfsync.model.record import LocalId, Remote, RemoteState, SalesforceId, Triple, salesforce_id
 from sfsync.planning.planner import plan_row
 
 NOW = "2026-01-20T10:00:00Z"
@@ -91,7 +91,7 @@ def open_mirror(path: Path, *objects: ObjectMap, **options: Any) -> SqliteMirror
 
 
 def sid(number: int, prefix: str = "003") -> SalesforceId:
-    return SalesforceId(f"{prefix}{number:012d}AAA")
+    return salesforce_id(f"{prefix}{number:012d}")
 
 
 BLANK = {
