@@ -201,7 +201,7 @@ def _deleted_here(plan: RowPlan, pair: _Pair) -> RowPlan:
             return _kept_for_their_edit(plan, pair)
         return replace(plan, org_action=OrgAction.DELETE, reason="soft-deleted in the mirror")
     consent = _consent_of_deleted(plan, pair)
-    if not consent.is_empty:
+    if consent.decisions:
         return consent
     return replace(plan, skip="soft-deleted in the mirror; the record in Salesforce is kept")
 
@@ -243,12 +243,22 @@ def _kept_for_their_edit(plan: RowPlan, pair: _Pair) -> RowPlan:
 def _consent_of_deleted(plan: RowPlan, pair: _Pair) -> RowPlan:
     """What is said of consent travels all the same: the record that is kept is still mailed."""
     opt_out = pair.object_map.opt_out
-    decisions = {
+    decisions = _said_on_both_sides(pair) | {
         column: decision for column, decision in _decisions(pair).items() if column in opt_out
     }
     assembled = _assemble(plan, pair, decisions)
     agreed = {column: value for column, value in assembled.new_base.items() if column in opt_out}
     return replace(assembled, new_base=agreed)
+
+
+def _said_on_both_sides(pair: _Pair) -> dict[str, FieldDecision]:
+    """The opt-outs that both sides have since and had not agreed on: only the base has yet to learn of it."""
+    decisions = {}
+    for column in pair.object_map.opt_out:
+        agreed, ours = agreed_value(pair.base, column), pair.local.values.get(column)
+        if ours == pair.remote.values.get(column) == 1 and agreed != 1:
+            decisions[column] = FieldDecision(column, agreed, ours, ours, ours, Side.BOTH, OPT_OUT)
+    return decisions
 
 
 # -- live on both sides --------------------------------------------------------------------------

@@ -421,3 +421,16 @@ def test_a_box_that_is_taken_back_is_set_again_in_a_row_that_waits_for_a_correct
     assert is_out(sides, record)
     kept = sides.look('SELECT "column", local, value FROM conflicts ORDER BY 1')
     assert kept == [("opted_out", 0, 1), ("unsubscribed", 0, 1)]
+
+
+def test_an_opt_out_of_a_deleted_row_that_salesforce_has_already_is_asked_for_no_more(
+    sides: Sides,
+) -> None:
+    record = person(sides, "Lead")
+    sides.pull()
+    sides.edit("UPDATE leads SET unsubscribed = 1, deleted_at = '2026-01-20T10:00:00Z'")
+    sides.org.edit(record, **{OUT: True})
+    sides.sync_until_quiet()
+    sides.pass_time(7_200)
+    assert is_out(sides, record)
+    assert sides.sync().api_calls == 2
