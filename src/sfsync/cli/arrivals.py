@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sfsync.config.sections import Config
-    from sfsync.intake.event_files import NumberedEvent
     from sfsync.mirror.inbox import Entry, Inbox
-    from sfsync.model.arrival import Arrival, Unreadable
+    from sfsync.model.arrival import Arrival
 
 LINES_PER_ENTRY = 1000
 """Lines that one entry of the inbox holds, and that one transaction of the mirror takes in."""
@@ -26,22 +25,34 @@ def open_inbox(config: Config) -> Iterator[Inbox]:
         yield inbox
 
 
-def hand_in(config: Config, items: Iterable[NumberedEvent | Unreadable], origin: str) -> int:
-    """Keep events durably, without the run lock; how many events there were.
+def inbox_state(config: Config) -> dict[str, Any]:
+    """What waits in the inbox, for people: how many events, since when, and how large the file's content is."""
+    from sfsync.mirror.inbox import InboxState, inbox_path
+
+    state = InboxState()
+    if inbox_path(config.mirror_path).exists():
+        with open_inbox(config) as inbox:
+            state = inbox.state()
+    return {"events": state.events, "oldest_at": state.oldest_at or None, "bytes": state.bytes}
+
+
+def hand_in(config: Config, arrivals: Iterable[Arrival]) -> int:
+    """Keep what was handed in durably, without the run lock; how many events that is.
 
     Raises:
         InputError: the file cannot be read to its end; what was read before is kept.
         InboxFull: there is no room for all of them; what came before is kept.
     """
-    from sfsync.engine.run import batched
-    from sfsync.intake.packed_lines import arrival_of, pack
+    from sfsync.intake.packed_lines import pack
     from sfsync.mirror.inbox import Entry
 
     count = 0
-    with open_inbox(config) as inbox:
-        for batch in batched(items, LINES_PER_ENTRY):
-            arrival = arrival_of(batch, origin)
-            inbox.keep(Entry(0, origin, "lines", pack(arrival), events=len(batch)))
+    with ExitStack() as stack:
+        inbox = None
+        for arrival in arrivals:
+            inbox = inbox or stack.enter_context(open_inbox(config))
+            held = len(arrival.events) + len(arrival.unreadable)
+            inbox.keep(Entry(0, arrival.origin, "lines", pack(arrival), events=max(held, 1)))
             count += len(arrival.events)
     return count
 
@@ -62,4 +73,9 @@ def waiting_arrivals(config: Config, *, dry_run: bool = False) -> Iterator[Arriv
 def _arrival(entry: Entry) -> Arrival:
     from sfsync.intake.packed_lines import unpack
 
-    return unpack(entry.body, entry.origin)
+    if entry.kind == "lines":
+        return unpack(entry.body, entry.origin)
+    from sfsync.intake.service_files import arrival_of_delivery
+    from sfsync.intake.sources.registry import SOURCES
+
+    return arrival_of_delivery(entry.body, SOURCES[entry.origin], now=entry.received_at)

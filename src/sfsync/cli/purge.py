@@ -16,6 +16,7 @@ from sfsync.cli.text import counted
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
+    from sfsync.config.sections import Config
     from sfsync.mirror.store import SqliteMirror
 
 
@@ -52,14 +53,16 @@ def purge(
             hint="Look at it with --dry-run, then say --yes.",
         )
     run_id = new_run_id()
+    config = configuration(cli)
     with (
-        open_mirror(configuration(cli)) as mirror,
+        open_mirror(config) as mirror,
         nullcontext() if dry_run else mirror.lock(run_id, cli.command),
     ):
         if not dry_run:
             refuse_if_paused(mirror)
         if readmit:
             return _readmitted(was_purged=mirror.purge.readmit(email, dry_run=dry_run))
+        _refuse_while_waiting(config, email)
         if not lose_opt_out:
             _check_opt_out_sent(mirror, email)
         found = mirror.purge.person(email, dry_run=True)
@@ -69,9 +72,34 @@ def purge(
             return _declined(found)
         mirror.runs.begin(run_id, cli.command)
         found = mirror.purge.person(email)
+        _forget_deliveries(config, email)
         mirror.runs.finish(run_id, "ok", {})
     backups = "backups of the mirror, and plan files, are yours to delete"
     return _purged(found, dry_run=False, warnings=[*_left_elsewhere(found), backups])
+
+
+def _refuse_while_waiting(config: Config, email: str) -> None:
+    """Stop where something of the person waits in the inbox: it would come in after the purge.
+
+    Raises:
+        UsageError: something does.
+    """
+    from sfsync.cli.arrivals import open_inbox
+
+    with open_inbox(config) as inbox:
+        waiting = inbox.count_waiting_with(email)
+    if waiting:
+        raise UsageError(
+            f"nothing was removed: the inbox holds something of {email} that no run has taken in yet",
+            hint="Let `sfsync push-activity` take them in first.",
+        )
+
+
+def _forget_deliveries(config: Config, email: str) -> None:
+    from sfsync.cli.arrivals import open_inbox
+
+    with open_inbox(config) as inbox:
+        inbox.forget(email)
 
 
 def _check_opt_out_sent(mirror: SqliteMirror, email: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -22,8 +23,7 @@ from sfsync.errors import SfsyncError, UsageError
 if TYPE_CHECKING:
     from sfsync.cli.wiring import Session
     from sfsync.config.sections import Config
-    from sfsync.intake.event_files import NumberedEvent
-    from sfsync.model.arrival import Arrival, Unreadable
+    from sfsync.model.arrival import Arrival
     from sfsync.model.event import EmailEvent
 
 
@@ -56,18 +56,28 @@ def push_activity(
             "--id", metavar="ID", help="One event: its id. The same id is the same event, for ever."
         ),
     ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            help="FILE holds what this email service sends, as it sends it.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     allow_mass_change: MassChange = False,
     skip_if_locked: SkipIfLocked = False,
 ) -> Answer:
     """Turn email events into completed Tasks, counters and flags; each event once, for ever.
 
-    Without FILE and flags it sends what is queued. Lines that cannot be read go to quarantine.
+    Without FILE and flags it sends what is queued. Lines that cannot be read go to quarantine. What is handed in while
+    another run is under way is kept, and the next run takes it in.
 
     Examples:
       sfsync push-activity events.jsonl
       cat events.csv | sfsync push-activity -
       sfsync push-activity --type email_replied --email ada@example.com
+      sfsync push-activity --from sendgrid dump.json
     """
     from sfsync.cli.wiring import configuration
     from sfsync.engine.push_activity import push_activity as run_push_activity
@@ -83,16 +93,15 @@ def push_activity(
     given = {name: value for name, value in flags.items() if value is not None}
     if file is not None and given:
         raise UsageError("give a FILE or one event by flags, not both")
-    origin, events = _events(file, given)
+    if from_ is not None and file is None:
+        raise UsageError("--from says what FILE holds, and there is no FILE")
     config = configuration(cli)
-    kept = 0
-    if events is not None and not dry_run:
-        kept = hand_in(config, events, origin)
-        events = None
+    arrivals = _arrivals(file, given, from_)
+    kept = 0 if dry_run else hand_in(config, arrivals)
 
     def verb(session: Session) -> None:
-        if events is not None:
-            session.run.arrivals = partial(_read_only, session.run.arrivals, events, origin)
+        if dry_run:
+            session.run.arrivals = partial(chain, session.run.arrivals(), arrivals)
         run_push_activity(session.run)
 
     try:
@@ -124,34 +133,44 @@ def _kept(count: int) -> str:
     return f"{counted(count, 'event')} {verb} kept in the inbox, and the next run takes {they} in"
 
 
-def _read_only(
-    waiting: Callable[[], Iterable[Arrival]],
-    events: Iterator[NumberedEvent | Unreadable],
-    origin: str,
-) -> Iterator[Arrival]:
-    """What a dry run looks at: what waits, and what was handed in and is kept nowhere."""
-    from sfsync.engine.run import batched
-    from sfsync.intake.packed_lines import arrival_of
-
-    yield from waiting()
-    for batch in batched(events, LINES_PER_ENTRY):
-        yield arrival_of(batch, origin)
-
-
-def _events(
-    file: Path | None, flags: dict[str, str]
-) -> tuple[str, Iterator[NumberedEvent | Unreadable] | None]:
-    """Where events come from, and the events; ``None`` where none are handed in."""
+def _arrivals(file: Path | None, flags: dict[str, str], service: str | None) -> Iterator[Arrival]:
+    """What is handed in, some lines at a time; nothing where nothing is."""
     from sfsync.cli.clock import now
-    from sfsync.intake.event_files import read_events, refuse_without_events
+    from sfsync.engine.run import batched
+    from sfsync.intake.event_files import read_events
+    from sfsync.intake.packed_lines import arrival_of
+    from sfsync.model.arrival import Arrival
 
-    if file is None and not flags:
-        return "", None
+    if flags:
+        return iter([Arrival("flags", [_event_from_flags(flags)], [0])])
     if file is None:
-        return "flags", iter([(0, _event_from_flags(flags))])
-    if str(file) == "-":
-        return "stdin", refuse_without_events(read_events(sys.stdin.buffer, now=now()), "stdin")
-    return file.name, refuse_without_events(read_events(file, now=now()), file.name)
+        return iter(())
+    source, origin = (sys.stdin.buffer, "stdin") if str(file) == "-" else (file, file.name)
+    if service is not None:
+        return _of_service(source, origin, service)
+    events = read_events(source, now=now(), refuse_foreign=True)
+    return (arrival_of(batch, origin) for batch in batched(events, LINES_PER_ENTRY))
+
+
+def _of_service(source: Path | BinaryIO, origin: str, service: str) -> Iterator[Arrival]:
+    """What an email service sends.
+
+    Raises:
+        UsageError: nobody knows the service.
+    """
+    from sfsync.cli.clock import now
+    from sfsync.document.problems import suggestion
+    from sfsync.engine.run import batched
+    from sfsync.intake.service_files import arrival_of_items, read_service
+    from sfsync.intake.sources.registry import NAMES, SOURCES
+
+    if service not in NAMES:
+        raise UsageError(
+            f"--from {service}: no such service{suggestion(service, NAMES)}",
+            hint=f"There are: {', '.join(NAMES)}.",
+        )
+    items = read_service(source, SOURCES[service], now=now(), refuse_foreign=True)
+    return (arrival_of_items(batch, origin) for batch in batched(items, LINES_PER_ENTRY))
 
 
 def _event_from_flags(flags: dict[str, str]) -> EmailEvent:

@@ -36,6 +36,15 @@ def quarantine(
         list[int] | None,
         typer.Option("--ignore", metavar="ID", help="Leave this one for good; may be repeated."),
     ] = None,
+    ignore_all: Annotated[
+        bool, typer.Option("--ignore-all", help="Leave all lines of the file of --of for good.")
+    ] = False,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of", metavar="FILE", help="Only lines of this file, or of this email service."
+        ),
+    ] = None,
     merge: Annotated[
         list[int] | None,
         typer.Option(
@@ -53,24 +62,50 @@ def quarantine(
       sfsync quarantine
       sfsync quarantine --ignore 3
       sfsync quarantine --merge 4
+      sfsync quarantine --ignore-all --of events.jsonl
     """
     from sfsync.cli.clock import new_run_id
     from sfsync.cli.wiring import configuration, open_mirror
 
+    if ignore_all and not of:
+        raise UsageError(
+            "--ignore-all needs --of FILE", hint="Name single entries with --ignore ID."
+        )
     config = configuration(cli)
+    ignored = 0
     with open_mirror(config) as mirror:
         merged = _merged(mirror, config, cli, merge or [], dry_run=dry_run)
         if ignore and not dry_run:
             with mirror.lock(new_run_id(), cli.command):
                 _check_ids(mirror, ignore)
                 mirror.quarantine.ignore(ignore)
-        entries = mirror.quarantine.listed(limit=limit)
+        if ignore_all and of:
+            ignored = _ignore_lines(mirror, cli, of, dry_run=dry_run)
+        entries = mirror.quarantine.listed(limit=limit, source=of)
 
     def show(console: Console) -> None:
         _show_merged(console, merged, dry_run=dry_run)
+        if ignore_all:
+            verb = "would be" if dry_run else "are"
+            console.print(f"{counted(ignored, 'entry')} of {of} {verb} left for good.")
         _show(console, entries)
 
-    return Answer({"quarantine": entries} | ({"merged": merged} if merge else {}), show)
+    data: dict[str, Any] = {"quarantine": entries}
+    if merge:
+        data["merged"] = merged
+    if ignore_all:
+        data["ignored"] = ignored
+    return Answer(data, show)
+
+
+def _ignore_lines(mirror: SqliteMirror, cli: Cli, source: str, *, dry_run: bool) -> int:
+    """Leave all lines of a file for good; how many."""
+    from sfsync.cli.clock import new_run_id
+
+    if dry_run:
+        return mirror.quarantine.count_open(source=source)
+    with mirror.lock(new_run_id(), cli.command):
+        return mirror.quarantine.ignore_lines(source)
 
 
 def _merged(

@@ -52,6 +52,7 @@ def status(
       sfsync status
       sfsync status --max-age 2h --max-quarantine 100 --quiet
     """
+    from sfsync.cli.arrivals import inbox_state
     from sfsync.cli.clock import local_now
     from sfsync.cli.since import parse_when
     from sfsync.cli.stored_login import TOKEN_STORE, login_facts
@@ -66,6 +67,7 @@ def status(
         state["consent_due"] = mirror.consent.due(sent_opt_outs(config.mapping, sendable)).count
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
         state["mirror"] = str(mirror.path)
+        state["inbox"] = inbox_state(config)
         warnings: list[str] = []
         if state["token_store"]:  # there is a login
             facts, warnings = login_facts(mirror)
@@ -107,6 +109,11 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
         f" {state['conflicts_open']} conflicts are open, {state['quarantined']} in quarantine,"
         f" {state['in_doubt']} writes in doubt"
     )
+    if state["inbox"]["events"]:
+        console.print(
+            f"{counted(state['inbox']['events'], 'event')} in the inbox since {state['inbox']['oldest_at']}:"
+            " the next run takes them in"
+        )
     if state["consent_due"]:
         console.print(
             f"{counted(state['consent_due'], 'record')} of people who opted out may still be mailed by Salesforce",

@@ -5,13 +5,14 @@ What concerns the file as a whole is an ``InputError``; a bad line is an ``Unrea
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, Final, TypeAlias
+from functools import partial
+from itertools import chain
+from typing import Any, Final, TypeAlias, TypeVar
 
-from sfsync.document.problems import nearest
+from sfsync.document.problems import nearest, shown
 from sfsync.errors import InputError
 from sfsync.intake.event_values import (
     EVENT_COLUMNS,
@@ -30,6 +31,7 @@ from sfsync.intake.files import (
     opened_lines,
 )
 from sfsync.intake.lines import Line, Row, bad
+from sfsync.intake.sources.registry import looks_like
 from sfsync.model.arrival import Unreadable
 from sfsync.model.event import EmailEvent
 
@@ -39,6 +41,8 @@ KEYS_SHOWN: Final = 12
 
 NumberedEvent: TypeAlias = tuple[int, EmailEvent]
 """An event and its line, counted from 1."""
+
+Item = TypeVar("Item")
 
 FIRST_LINES: Final = 100
 """Of so many lines at least one has to be an event; otherwise the file is none of events."""
@@ -53,7 +57,12 @@ class _Clock:
 
 
 def read_events(
-    source: Source, *, now: str, file_format: str | None = None, zone: tzinfo | None = None
+    source: Source,
+    *,
+    now: str,
+    file_format: str | None = None,
+    zone: tzinfo | None = None,
+    refuse_foreign: bool = False,
 ) -> Iterator[NumberedEvent | Unreadable]:
     """Email events with their lines, in the order of the file.
 
@@ -63,6 +72,8 @@ def read_events(
         file_format: ``csv`` or ``jsonl``; by default told from the file's name, else from how it
         begins.
         zone: of times that state none; without it they are refused.
+        refuse_foreign: raise ``InputError`` when not one of the first hundred lines is an event: these are none,
+            or those of an email service as it sends them.
 
     Raises:
         InputError: the file cannot be read, or is no list of events at all.
@@ -72,52 +83,53 @@ def read_events(
     if first is None:
         close_own(source, stream)
         return iter(())
+    refusal = partial(_no_events, name, first) if refuse_foreign else None
     if kind == "jsonl":
-        return closing(_json_events(lines, clock), source, stream)
+        return closing(with_good_ones(_json_events(lines, clock), refusal), source, stream)
     try:
         columns, rows = _event_columns(first, lines, name)
     except InputError:
         close_own(source, stream)
         raise
-    return closing(_csv_events(rows, columns, clock), source, stream)
+    return closing(with_good_ones(_csv_events(rows, columns, clock), refusal), source, stream)
 
 
-def refuse_without_events(
-    items: Iterator[NumberedEvent | Unreadable], name: str
-) -> Iterator[NumberedEvent | Unreadable]:
-    """The same items, once one of the first hundred lines is an event.
+def with_good_ones(
+    items: Iterator[Item | Unreadable], refusal: Callable[[Sequence[Unreadable]], InputError] | None
+) -> Iterator[Item | Unreadable]:
+    """The same items, once one of the first hundred is a good one.
 
     Args:
-        name: the file's.
+        refusal: what to raise where none is; with nothing nothing is refused.
 
     Raises:
-        InputError: not one is: these are not events, or those of an email service as it sends them.
+        InputError: ``refusal``'s.
     """
-    first: list[NumberedEvent | Unreadable] = []
-    for item in items:
-        first.append(item)
-        if not isinstance(item, Unreadable) or len(first) == FIRST_LINES:
-            break
-    if first and isinstance(first[-1], Unreadable):
-        raise _no_events([item for item in first if isinstance(item, Unreadable)], name)
-    yield from first
+    if refusal is not None:
+        first: list[Item | Unreadable] = []
+        for item in items:
+            first.append(item)
+            if not isinstance(item, Unreadable) or len(first) == FIRST_LINES:
+                break
+        if first and isinstance(first[-1], Unreadable):
+            raise refusal([item for item in first if isinstance(item, Unreadable)])
+        items = chain(first, items)
     yield from items
 
 
-def _no_events(lines: Sequence[Unreadable], name: str) -> InputError:
-    """That the file is none of events: what its first line lacks, and what it has instead."""
-    first = lines[0]
-    which = "its line" if len(lines) == 1 else f"its first {len(lines)} lines"
-    sentence = (
-        f"{name}: not one of {which} is an event; {first}" if len(lines) > 1 else f"{name}, {first}"
-    )
-    keys = _keys_of(first.raw)
+def _no_events(name: str, line: Line | Unreadable, lines: Sequence[Unreadable]) -> InputError:
+    """That the file is none of events: what its first line lacks, what it has instead, and whose it may be."""
+    sentence = f"{name}, {lines[0]}"
+    if len(lines) > 1:
+        sentence = f"{name}: not one of its first {len(lines)} lines is an event; {lines[0]}"
+    value = json_object(line) if isinstance(line, Line) else line
+    keys = list(value) if isinstance(value, dict) else []
     if keys:
-        sentence += f". The keys there: {', '.join(keys[:KEYS_SHOWN])}"
-    return InputError(
-        sentence,
-        hint=f"An event has {', '.join(REQUIRED_COLUMNS)}; nothing of the file was taken in.",
-    )
+        sentence += f". The keys there: {shown(', '.join(keys[:KEYS_SHOWN]))}"
+    hint = f"An event has {', '.join(REQUIRED_COLUMNS)}; nothing of the file was taken in."
+    if keys and (service := looks_like(value)):
+        hint = f"This looks like what {service} sends: --from {service}. Nothing of the file was taken in."
+    return InputError(sentence, hint=hint)
 
 
 def _json_events(
@@ -177,8 +189,3 @@ def _event(
         event_id = entry.get("id")
         known = event_id if isinstance(event_id, str) else ""
         return bad(number, error.reason, raw, error.column, event_id=known.strip())
-
-
-def _keys_of(raw: str) -> list[str]:
-    """The keys at the beginning of a line of JSON."""
-    return list(dict.fromkeys(re.findall(r'"([A-Za-z][\w-]*)"\s*:', raw)))

@@ -28,8 +28,12 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 
 
 # -- opening ---------------------------------------------------------------------------------------
-def _opened(source: Source) -> tuple[BinaryIO, str]:
-    """The stream and what to call it."""
+def opened(source: Source) -> tuple[BinaryIO, str]:
+    """The stream and what to call it.
+
+    Raises:
+        InputError: it cannot be opened, or is a folder or a device.
+    """
     if not isinstance(source, Path):
         name = str(getattr(source, "name", "standard input"))
         _refuse_endless(source, name)
@@ -102,7 +106,7 @@ def opened_lines(
     Raises:
         InputError: it cannot be read, or is no text.
     """
-    stream, name = _opened(source)
+    stream, name = opened(source)
     try:
         first, lines = _peeked(_readable(read_lines(stream), name))
         kind = _format(stated, name, first) if first else "jsonl"

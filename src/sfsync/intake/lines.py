@@ -44,8 +44,18 @@ def bad(number: int, reason: str, raw: str, column: str = "", *, event_id: str =
 
 
 # -- lines -----------------------------------------------------------------------------------------
+def text_chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes as they come: a pipe that is still written to is read without waiting for more.
+
+    A byte order mark is dropped.
+
+    Raises:
+        InputError: what comes first shows that this is no UTF-8 text file.
+    """
+    return _checked(_chunks(stream))
+
+
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """As they come: a pipe that is still written to is read without waiting for more."""
     read = getattr(stream, "read1", stream.read)
     while chunk := read(_CHUNK):
         yield chunk
@@ -89,7 +99,12 @@ def read_lines(stream: BinaryIO) -> Iterator[Line | Unreadable]:
     Raises:
         InputError: what comes first shows that this is no UTF-8 text file.
     """
-    for number, (piece, whole) in enumerate(_split(_checked(_chunks(stream))), start=1):
+    return lines_of(text_chunks(stream))
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[Line | Unreadable]:
+    """Every line of these bytes, decoded; those that cannot be are told."""
+    for number, (piece, whole) in enumerate(_split(chunks), start=1):
         content = piece.rstrip(b"\r\n")
         if not whole:
             raw = content.decode("utf-8", "replace")

@@ -30,7 +30,14 @@ def pack(arrival: Arrival) -> bytes:
         (each.line, each.reason, each.raw, each.column, each.event_id)
         for each in arrival.unreadable
     ]
-    return json.dumps({"events": events, "unreadable": unreadable}).encode()
+    return json.dumps(
+        {
+            "events": events,
+            "unreadable": unreadable,
+            "campaigns": dict(arrival.campaigns),
+            "skipped": arrival.skipped,
+        }
+    ).encode()
 
 
 def unpack(body: bytes, origin: str) -> Arrival:
@@ -46,6 +53,8 @@ def unpack(body: bytes, origin: str) -> Arrival:
         [_event(facts) for facts in held["events"]],
         [facts[0] for facts in held["events"]],
         [Unreadable(*facts) for facts in held["unreadable"]],
+        held["campaigns"],
+        held["skipped"],
     )
 
 

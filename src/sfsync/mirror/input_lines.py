@@ -40,8 +40,8 @@ def add_lines(
         source: the file's name, or the email service.
         object_name: of which object the rows are that a file brings; empty for events.
     """
-    told = {f"{source}, {line}": line for line in lines}
-    known = _open_sentences(database, source, [line.line for line in lines])
+    told = {(f"{source}, {line}", line.raw): line for line in lines}
+    known = _open_entries(database, source, [line.line for line in lines])
     _bring_up_to_date(database, [known[each] for each in told if each in known], run_id)
     hint = _AGAIN_ROWS if object_name else _AGAIN_EVENTS
     now = database.now()
@@ -49,21 +49,23 @@ def add_lines(
         _INSERT,
         [
             (object_name, line.event_id, UNREADABLE_LINE, sentence, hint, line.raw, run_id, now, source, line.line)
-            for sentence, line in told.items()
-            if sentence not in known
+            for (sentence, raw), line in told.items()
+            if (sentence, raw) not in known
         ],
     )  # fmt: skip
 
 
-def _open_sentences(database: Database, source: str, numbers: Sequence[int]) -> dict[str, int]:
-    """The entries of these lines, by their message."""
+def _open_entries(
+    database: Database, source: str, numbers: Sequence[int]
+) -> dict[tuple[str, str], int]:
+    """The entries of these lines, by their message and what the line says."""
     if not numbers:
         return {}
     found = database.rows(
-        f"SELECT message, id FROM quarantine WHERE {_OPEN} AND source = ? AND line BETWEEN ? AND ?",
+        f"SELECT message, payload, id FROM quarantine WHERE {_OPEN} AND source = ? AND line BETWEEN ? AND ?",
         [source, min(numbers), max(numbers)],
     )
-    return dict(found)
+    return {(message, payload): entry for message, payload, entry in found}
 
 
 def _bring_up_to_date(database: Database, entries: Sequence[int], run_id: str) -> None:

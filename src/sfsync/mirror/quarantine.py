@@ -88,6 +88,10 @@ _AGAIN = {
 """What an entry of each kind needs to be tried again, beside being settled itself; a line of a file is handed in again."""
 
 
+_OF_FILE = {False: "", True: f" AND kind = '{INPUT}' AND source = ?"}
+"""More of a condition: only lines of one file."""
+
+
 class Quarantine:
     """Entries, as people see and decide them. Each call is a transaction of its own."""
 
@@ -115,18 +119,23 @@ class Quarantine:
                 entry = with_edit_number(self._database, base, entry)
             add(self._database, entry, self._context.run_id)
 
-    def count_open(self) -> int:
-        """How much is in open quarantine."""
-        return int(self._database.value("SELECT count(*) FROM quarantine WHERE state = 'open'"))
+    def count_open(self, *, source: str | None = None) -> int:
+        """How much is in open quarantine; with a source, how many lines of this file."""
+        return int(
+            self._database.value(
+                f"SELECT count(*) FROM quarantine WHERE state = 'open'{_OF_FILE[source is not None]}",
+                [source] if source is not None else [],
+            )
+        )
 
-    def listed(self, *, limit: int = 50) -> list[dict[str, Any]]:
-        """What is in open quarantine, the latest first."""
+    def listed(self, *, limit: int = 50, source: str | None = None) -> list[dict[str, Any]]:
+        """What is in open quarantine, the latest first; with a source, the lines of this file."""
         found = self._database.rows(
             "SELECT k.id, k.kind, k.object, k.person_id, k.event_id, k.code, k.message, k.hint,"
             f" k.payload, k.run_id, k.quarantined_at, {self._context.address_sql()}"
-            " FROM quarantine AS k WHERE k.state = 'open'"
+            f" FROM quarantine AS k WHERE k.state = 'open'{_OF_FILE[source is not None]}"
             " ORDER BY k.quarantined_at DESC, k.id DESC LIMIT ?",
-            [limit],
+            [limit] if source is None else [source, limit],
         )
         return [_listed(row) for row in found]
 
@@ -153,6 +162,15 @@ class Quarantine:
                     [database.now(), number],
                 )
         return len(again)
+
+    def ignore_lines(self, source: str) -> int:
+        """Leave all lines of a file for good; how many there were."""
+        with self._database.transaction(edits=True):
+            return self._database.run(
+                "UPDATE quarantine SET state = 'ignored', settled_at = ?"
+                f" WHERE state = 'open'{_OF_FILE[True]}",
+                [self._database.now(), source],
+            )
 
     def ignore(self, ids: Sequence[int]) -> int:
         """Leave these for good: not listed again, and tried only where the row is edited.
