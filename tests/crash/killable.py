@@ -22,6 +22,7 @@ from urllib3 import HTTPResponse
 
 from local_org.server import LocalOrg
 from sfsync import failpoints
+from sfsync.cli import push_activity as handing_in
 from sfsync.cli import wiring
 from sfsync.cli.answer import Answer
 from sfsync.cli.error_boundary import perform
@@ -257,7 +258,7 @@ def small_steps() -> Iterator[None]:
         (edits, "IDS_PER_FETCH"): 4,
         (fetch, "IDS_PER_FETCH"): 4,
         (edits, "ADDRESSES_PER_LOOKUP"): 2,
-        (push_activity, "STORED_PER_TRANSACTION"): 5,
+        (handing_in, "LINES_PER_ENTRY"): 5,
         (push_activity, "HANDLED_PER_TRANSACTION"): 4,
         (people_lookup, "ADDRESSES_PER_LOOKUP"): 2,
     }
