@@ -84,7 +84,7 @@ def _errors(report: RunReport, shortfalls: Sequence[str]) -> tuple[Mapping[str, 
 def _shortfalls(report: RunReport) -> Iterator[str]:
     """What keeps the sides apart once the run is over, a sentence each, with what shows more."""
     if report.activity is not None and report.dry_run:
-        yield from map(str, report.activity.unreadable.values())
+        yield from map(str, report.activity.unreadable)
     if report.unanswered:
         yield (
             f"{_of_the_writes(report.unanswered, report)} had no answer; the next run asks what"

@@ -32,7 +32,7 @@ def take(run: Run, arrival: Arrival) -> None:
     report = _report(run)
     report.skipped += arrival.skipped
     for line in arrival.unreadable:
-        report.note_unreadable(arrival.origin, line)
+        report.unreadable.note(arrival.origin, line)
     if run.dry_run:
         duplicates = run.mirror.events.count_known([event.id for event in arrival.events])
         report.events += len(arrival.events) - duplicates

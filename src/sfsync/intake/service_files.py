@@ -10,9 +10,8 @@ from typing import BinaryIO, TypeAlias
 import ijson
 
 from sfsync.errors import InputError
-from sfsync.intake.event_files import with_good_ones
 from sfsync.intake.files import Source as File
-from sfsync.intake.files import closing, opened
+from sfsync.intake.files import closing, opened, with_good_ones
 from sfsync.intake.lines import MAX_LINE_BYTES, SHOWN, Line, bad, lines_of, text_chunks
 from sfsync.intake.sources.items import CampaignName, Item
 from sfsync.intake.sources.items import Unreadable as UnreadableItem

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sfsync.model.event import EmailEvent
 
@@ -30,6 +31,63 @@ class Unreadable:
         """Where it is, and why it cannot be read."""
         where = f"line {self.line}" if self.line else "an event"
         return f"{where}: {f'{self.column}: ' if self.column else ''}{self.reason}"
+
+
+KINDS_TOLD = 20
+"""Kinds of reasons why lines cannot be read that one run tells."""
+
+
+@dataclass(slots=True)
+class UnreadableKind:
+    """Lines that cannot be read for the same kind of reason: how many, and the first of them."""
+
+    origin: str
+    first: Unreadable
+    count: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "source": self.origin,
+            "line": self.first.line or None,
+            "column": self.first.column,
+            "reason": self.first.reason,
+            "raw": self.first.raw,
+            "count": self.count,
+        }
+
+    def __str__(self) -> str:
+        """The first of them in a sentence, and how many more there are."""
+        more = f" ({self.count - 1} more of this kind)" if self.count > 1 else ""
+        return f"{self.origin}, {self.first}{more}"
+
+
+@dataclass(slots=True)
+class UnreadableKinds:
+    """What could not be read, by kind of reason, in the order of the first of each."""
+
+    _kinds: dict[str, UnreadableKind] = field(default_factory=dict)
+
+    def note(self, origin: str, line: Unreadable) -> None:
+        """Count a line that cannot be read; of each kind of reason the first one is kept."""
+        # a reason quotes the value that is wrong, so in a column all reasons are one kind
+        kind = line.column or line.reason
+        if kind in self._kinds:
+            self._kinds[kind].count += 1
+        elif len(self._kinds) < KINDS_TOLD:
+            self._kinds[kind] = UnreadableKind(origin, line)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._kinds)
+
+    def __iter__(self) -> Iterator[UnreadableKind]:
+        """Each kind."""
+        return iter(self._kinds.values())
+
+    def as_list(self) -> list[dict[str, Any]]:
+        """As JSON has them."""
+        return [kind.as_dict() for kind in self]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from sfsync.errors import OutcomeUnknown, RetriableError
-from sfsync.model.arrival import Unreadable
+from sfsync.model.arrival import UnreadableKinds
 from sfsync.model.change import FieldDecision
 from sfsync.model.consent import Due
 from sfsync.model.record import SalesforceId
@@ -110,35 +110,6 @@ class ObjectReport:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-KINDS_TOLD = 20
-"""Kinds of reasons why lines cannot be read that one run tells."""
-
-
-@dataclass(slots=True)
-class UnreadableKind:
-    """Lines that cannot be read for the same kind of reason: how many, and the first of them."""
-
-    origin: str
-    first: Unreadable
-    count: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {
-            "source": self.origin,
-            "line": self.first.line or None,
-            "column": self.first.column,
-            "reason": self.first.reason,
-            "raw": self.first.raw,
-            "count": self.count,
-        }
-
-    def __str__(self) -> str:
-        """The first of them in a sentence, and how many more there are."""
-        more = f" ({self.count - 1} more of this kind)" if self.count > 1 else ""
-        return f"{self.origin}, {self.first}{more}"
-
-
 @dataclass(slots=True)
 class ActivityReport:
     """What became of the events handed in and of their Tasks.
@@ -154,16 +125,7 @@ class ActivityReport:
     quarantined: int = 0
     waiting: int = 0
     skipped: int = 0
-    unreadable: dict[str, UnreadableKind] = field(default_factory=dict)
-
-    def note_unreadable(self, origin: str, line: Unreadable) -> None:
-        """Count a line that cannot be read; of each kind of reason the first one is kept."""
-        # a reason quotes the value that is wrong, so in a column all reasons are one kind
-        kind = line.column or line.reason
-        if kind in self.unreadable:
-            self.unreadable[kind].count += 1
-        elif len(self.unreadable) < KINDS_TOLD:
-            self.unreadable[kind] = UnreadableKind(origin, line)
+    unreadable: UnreadableKinds = field(default_factory=UnreadableKinds)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -175,10 +137,7 @@ class ActivityReport:
         """The counts, and of a file with lines that cannot be read the first of each kind."""
         if not self.unreadable:
             return self.counts
-        return {
-            **self.counts,
-            "unreadable": [kind.as_dict() for kind in self.unreadable.values()],
-        }
+        return {**self.counts, "unreadable": self.unreadable.as_list()}
 
 
 @dataclass(slots=True)
