@@ -53,8 +53,8 @@ def test_consent_that_nobody_can_read_is_told_with_its_place_and_the_other_lines
     )
     entries = asked.do_in_process("quarantine")["quarantine"]
     assert sorted(entry["message"] for entry in entries) == [
-        "people.csv, line 2: unsubscribed: 'maybe' is neither true nor false",
-        "people.csv, line 4: unsubscribed: '2' is neither true nor false",
+        "people.csv, line 2: unsubscribed: 'maybe' is neither true nor false; where it means true: --true maybe",
+        "people.csv, line 4: unsubscribed: '2' is neither true nor false; where it means true: --true 2",
     ]
     people = {row["email"]: row["unsubscribed"] for row in asked.rows("contacts")}
     assert people == {"bob@example.com": 1}

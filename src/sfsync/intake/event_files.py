@@ -5,12 +5,11 @@ What concerns the file as a whole is an ``InputError``; a bad line is an ``Unrea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
-from itertools import chain
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 from sfsync.document.problems import nearest, shown
 from sfsync.errors import InputError
@@ -29,6 +28,7 @@ from sfsync.intake.files import (
     json_object,
     misfit,
     opened_lines,
+    with_good_ones,
 )
 from sfsync.intake.lines import Line, Row, bad
 from sfsync.intake.sources.registry import looks_like
@@ -41,11 +41,6 @@ KEYS_SHOWN: Final = 12
 
 NumberedEvent: TypeAlias = tuple[int, EmailEvent]
 """An event and its line, counted from 1."""
-
-Item = TypeVar("Item")
-
-FIRST_LINES: Final = 100
-"""Of so many lines at least one has to be an event; otherwise the file is none of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,7 @@ def read_events(
         InputError: the file cannot be read, or is no list of events at all.
     """
     clock = _Clock(latest_believed(now), zone)
-    lines, first, kind, name, stream = opened_lines(source, file_format)
+    lines, first, kind, name, stream = opened_lines(source, file_format, command="push-activity")
     if first is None:
         close_own(source, stream)
         return iter(())
@@ -92,29 +87,6 @@ def read_events(
         close_own(source, stream)
         raise
     return closing(with_good_ones(_csv_events(rows, columns, clock), refusal), source, stream)
-
-
-def with_good_ones(
-    items: Iterator[Item | Unreadable], refusal: Callable[[Sequence[Unreadable]], InputError] | None
-) -> Iterator[Item | Unreadable]:
-    """The same items, once one of the first hundred is a good one.
-
-    Args:
-        refusal: what to raise where none is; with nothing nothing is refused.
-
-    Raises:
-        InputError: ``refusal``'s.
-    """
-    if refusal is not None:
-        first: list[Item | Unreadable] = []
-        for item in items:
-            first.append(item)
-            if not isinstance(item, Unreadable) or len(first) == FIRST_LINES:
-                break
-        if first and isinstance(first[-1], Unreadable):
-            raise refusal([item for item in first if isinstance(item, Unreadable)])
-        items = chain(first, items)
-    yield from items
 
 
 def _no_events(name: str, line: Line | Unreadable, lines: Sequence[Unreadable]) -> InputError:

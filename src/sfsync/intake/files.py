@@ -7,24 +7,29 @@ missing, it is no text, its header names no known column) is an ``InputError`` b
 from __future__ import annotations
 
 import os
+import shlex
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
 
 from sfsync.document.problems import shown, suggestion
 from sfsync.errors import InputError
-from sfsync.intake.event_values import (
-    column_key,
-)
-from sfsync.intake.lines import Line, Row, bad, read_lines, read_rows
+from sfsync.intake.encodings import UTF_8, Encoding
+from sfsync.intake.event_values import column_key
+from sfsync.intake.lines import UNPACK, Line, Row, bad, read_lines, read_rows
 from sfsync.intake.strict_json import NotJsonError, decoded
 from sfsync.model.arrival import Unreadable
 
 Source: TypeAlias = Path | BinaryIO
 
 DELIMITERS: Final = (",", ";", "\t", "|")
+
+FIRST_LINES: Final = 100
+"""Of so many lines at least one has to be readable; otherwise the file is none of its kind."""
+
+Item = TypeVar("Item")
 
 
 # -- opening ---------------------------------------------------------------------------------------
@@ -96,9 +101,17 @@ def _format(stated: str | None, name: str, first: Line | Unreadable) -> str:
 
 
 def opened_lines(
-    source: Source, stated: str | None
+    source: Source,
+    stated: str | None,
+    *,
+    command: str,
+    encoding: Encoding = UTF_8,
 ) -> tuple[Iterator[Line | Unreadable], Line | Unreadable | None, str, str, BinaryIO]:
     """Open a file or stream and look at how it begins.
+
+    Args:
+        stated: ``csv`` or ``jsonl``, where somebody says so.
+        command: what reads it, for advice: ``import --object lead``.
 
     Returns:
         All lines; the first that is not blank; ``csv`` or ``jsonl``; the file's name; the stream.
@@ -108,12 +121,12 @@ def opened_lines(
     """
     stream, name = opened(source)
     try:
-        first, lines = _peeked(_readable(read_lines(stream), name))
+        first, lines = _peeked(_readable(read_lines(stream, encoding), name, command))
         kind = _format(stated, name, first) if first else "jsonl"
         if kind == "jsonl" and isinstance(first, Line) and first.text.lstrip().startswith("["):
             raise InputError(  # noqa: TRY301  # the same clean-up as for all others
                 f"{name} is one JSON array; one object a line is expected",
-                hint=f"jq -c '.[]' {name} > events.jsonl",
+                hint=_by_pipe("jq -c '.[]'", source, command),
             )
     except BaseException:
         close_own(source, stream)
@@ -121,12 +134,21 @@ def opened_lines(
     return lines, first, kind, name, stream
 
 
-def _readable(lines: Iterator[Line | Unreadable], name: str) -> Iterator[Line | Unreadable]:
+def _by_pipe(program: str, source: Source, command: str) -> str:
+    """The line to type that reads the file through a program."""
+    file = f" {shlex.quote(str(source))}" if isinstance(source, Path) else ""
+    return f"{program}{file} | sfsync {command} -"
+
+
+def _readable(
+    lines: Iterator[Line | Unreadable], name: str, command: str
+) -> Iterator[Line | Unreadable]:
     """The same lines; what the operating system or the first bytes say against it names the file."""
     try:
         yield from lines
     except InputError as error:
-        raise InputError(f"{name}: {error.message}", hint=error.hint) from error
+        told = error.message.replace(UNPACK, f"gunzip -c {shlex.quote(name)} | sfsync {command} -")
+        raise InputError(f"{name}: {told}", hint=error.hint) from error
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
 
@@ -196,3 +218,26 @@ def closing(items: Iterator[Any], source: Source, stream: BinaryIO) -> Iterator[
         yield from items
     finally:
         close_own(source, stream)
+
+
+def with_good_ones(
+    items: Iterator[Item | Unreadable], refusal: Callable[[Sequence[Unreadable]], InputError] | None
+) -> Iterator[Item | Unreadable]:
+    """The same items, once one of the first hundred is a good one.
+
+    Args:
+        refusal: what to raise where none is; with nothing nothing is refused.
+
+    Raises:
+        InputError: ``refusal``'s.
+    """
+    if refusal is not None:
+        first: list[Item | Unreadable] = []
+        for item in items:
+            first.append(item)
+            if not isinstance(item, Unreadable) or len(first) == FIRST_LINES:
+                break
+        if first and isinstance(first[-1], Unreadable):
+            raise refusal([item for item in first if isinstance(item, Unreadable)])
+        items = chain(first, items)
+    yield from items

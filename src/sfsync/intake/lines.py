@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from sfsync.errors import InputError
+from sfsync.intake.encodings import UTF_8, Encoding, as_utf8
 from sfsync.model.arrival import Unreadable
 
 MAX_LINE_BYTES: Final = 1024 * 1024
@@ -44,15 +45,16 @@ def bad(number: int, reason: str, raw: str, column: str = "", *, event_id: str =
 
 
 # -- lines -----------------------------------------------------------------------------------------
-def text_chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes as they come: a pipe that is still written to is read without waiting for more.
+def text_chunks(stream: BinaryIO, encoding: Encoding = UTF_8) -> Iterator[bytes]:
+    """The bytes as they come, in UTF-8: a pipe that is still written to is read without waiting for more.
 
     A byte order mark is dropped.
 
     Raises:
-        InputError: what comes first shows that this is no UTF-8 text file.
+        InputError: what comes first shows that this is no such text file.
     """
-    return _checked(_chunks(stream))
+    chunks = _checked(_chunks(stream), encoding)
+    return _without_mark(chunks if encoding.is_utf8 else as_utf8(chunks, encoding))
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
@@ -93,17 +95,21 @@ def _measured(line: bytes) -> tuple[bytes, bool]:
     return (line, True) if len(line) <= MAX_LINE_BYTES else (line[:SHOWN], False)
 
 
-def read_lines(stream: BinaryIO) -> Iterator[Line | Unreadable]:
+def read_lines(stream: BinaryIO, encoding: Encoding = UTF_8) -> Iterator[Line | Unreadable]:
     """Every line, decoded; those that cannot be are told. A byte order mark is dropped.
 
     Raises:
-        InputError: what comes first shows that this is no UTF-8 text file.
+        InputError: what comes first shows that this is no such text file.
     """
-    return lines_of(text_chunks(stream))
+    return lines_of(text_chunks(stream, encoding), encoding)
 
 
-def lines_of(chunks: Iterable[bytes]) -> Iterator[Line | Unreadable]:
-    """Every line of these bytes, decoded; those that cannot be are told."""
+def lines_of(chunks: Iterable[bytes], encoding: Encoding = UTF_8) -> Iterator[Line | Unreadable]:
+    """Every line of these bytes in UTF-8, decoded; those that cannot be are told.
+
+    Args:
+        encoding: what they were in before.
+    """
     for number, (piece, whole) in enumerate(_split(chunks), start=1):
         content = piece.rstrip(b"\r\n")
         if not whole:
@@ -124,30 +130,43 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[Line | Unreadable]:
                 yield Line(number, content.decode(), len(content) < len(piece))
             except UnicodeDecodeError as error:
                 raw = content.decode("latin-1")
-                told = f"is not UTF-8 at character {error.start + 1} (Latin-1?); save the file as UTF-8"
-                yield bad(number, told, raw)
+                yield bad(number, encoding.undecodable(content, error.start), raw)
 
 
-def _checked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same chunks without the byte order mark, after a look at the first."""
-    first = b""
-    for chunk in chunks:
-        first += chunk
-        if len(first) >= 4:
-            break
+def _checked(chunks: Iterator[bytes], encoding: Encoding) -> Iterator[bytes]:
+    """The same chunks, after a look at the first."""
+    first = _beginning(chunks)
+    if first.startswith(_UTF16) and encoding.is_utf8:
+        raise InputError(encoding.utf16_told)
     for magic, told in _FOREIGN.items():
         if first.startswith(magic):
             raise InputError(told)
-    first = first.removeprefix(_BOM)
     if first:
         yield first
     yield from chunks
 
 
+def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    first = _beginning(chunks).removeprefix(_BOM)
+    if first:
+        yield first
+    yield from chunks
+
+
+def _beginning(chunks: Iterator[bytes]) -> bytes:
+    """As many bytes as tell what a file is."""
+    first = b""
+    for chunk in chunks:
+        first += chunk
+        if len(first) >= 4:
+            break
+    return first
+
+
+UNPACK: Final = "gunzip -c FILE | sfsync … -"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _FOREIGN: Final = {
-    b"\xff\xfe": "this is UTF-16; save the file as UTF-8",
-    b"\xfe\xff": "this is UTF-16; save the file as UTF-8",
-    b"\x1f\x8b": "this is a gzip file; unpack it first: gunzip -c FILE | sfsync … -",
+    b"\x1f\x8b": f"this is a gzip file; unpack it first: {UNPACK}",
     b"PK\x03\x04": "this is a zip archive or a spreadsheet; export it as CSV first",
     b"SQLi": "this is an SQLite database, not a text file",
     b"%PDF": "this is a PDF, not a text file",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from sfsync.mirror import provenance, records
 from sfsync.mirror.address_lookup import marks
@@ -40,7 +41,7 @@ class Imports:
         """
         counts = self.store(object_name, [row for _, row in rows], source=source, run_id=run_id)
         match_on = self._context.table(object_name).object_map.match_on
-        facts = {line: (str(values.get(match_on) or ""),) for line, values in rows}
+        facts = {line: _own_words(values.get(match_on)) for line, values in rows}
         with self._database.transaction():
             add_lines(self._database, source, unreadable, run_id, object_name=object_name)
             end_corrected(self._database, source, facts, object_name=object_name)
@@ -79,6 +80,21 @@ class Imports:
                         database, table, local_id, "imported", columns, source, noted_under
                     )
         return dict(counts)
+
+
+SHORTEST_NAME: Final = 3
+"""A shorter name of a mailbox is in too many lines to tell one from another."""
+
+
+def _own_words(recognised_by: Value) -> tuple[str, ...]:
+    """What a line says that another one would not: an address, and the mailbox in it, which a half address has too.
+
+    >>> _own_words("ada@example.com")
+    ('ada@example.com', 'ada')
+    """
+    whole = str(recognised_by or "")
+    mailbox, sign, _ = whole.partition("@")
+    return (whole, mailbox) if sign and len(mailbox) >= SHORTEST_NAME else (whole,)
 
 
 def _key(table: MappedTable, values: Values) -> str:

@@ -307,7 +307,9 @@ def in_the_command_line(sides: Sides, name: str, odd: dict[int, Cell]) -> None:
             stdin=people.replace("'", '"').encode(),
             browse=print,
         )
-        assert code == 0, (arguments, code, out, err)
+        # a file in which some are no addresses is taken in in part
+        expected = 3 if arguments[0] == "import" and name != "account" else 0
+        assert code == expected, (arguments, code, out, err)
 
 
 ODD_FROM_ORG = [

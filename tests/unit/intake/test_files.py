@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sfsync.errors import InputError
 from sfsync.intake.event_files import read_events
-from sfsync.intake.people_files import read_records
+from sfsync.intake.people_files import HowToRead, read_records
 from sfsync.model.arrival import Unreadable
 from sfsync.model.event import EmailEvent, EventType, derived_id
 from sfsync.model.field_types import FieldType
@@ -456,7 +456,7 @@ CONTACT = ObjectMap(
 
 
 def people(content: str, **options: bool) -> Iterator[object]:
-    return read_records(io.BytesIO(content.encode()), CONTACT, **options)
+    return read_records(io.BytesIO(content.encode()), CONTACT, HowToRead(**options))
 
 
 @pytest.mark.parametrize(
