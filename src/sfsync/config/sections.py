@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from sfsync.config.limits import read_limits
+from sfsync.config.listen import ListenSettings, read_listen
 from sfsync.config.mirror import Folders, mirror_beside, read_mirror
 from sfsync.config.org import NO_ORG, OrgSettings, read_org
 from sfsync.config.profiles import DEFAULT_PROFILE, read_profiles
@@ -16,7 +17,7 @@ from sfsync.mapping.parse import SECTIONS, read_mapping
 from sfsync.model.limits import Limits
 from sfsync.model.mapping import SyncMapping
 
-_TOP: Final = ("org", "mirror", *SECTIONS, "limits", "profiles")
+_TOP: Final = ("org", "mirror", *SECTIONS, "limits", "listen", "profiles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Config:
     profile: str = DEFAULT_PROFILE
     profiles: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    listen: ListenSettings = field(default_factory=ListenSettings)
 
 
 def read_config(
@@ -81,6 +83,9 @@ def read_config(
         digest=digest,
         profile=profile,
         profiles=tuple(profiles),
+        listen=read_listen(document["listen"], problems)
+        if "listen" in document
+        else ListenSettings(),
     )
 
 
