@@ -24,6 +24,7 @@ from sfsync.cli.history import history
 from sfsync.cli.import_file import import_file
 from sfsync.cli.init import init
 from sfsync.cli.invocation import Cli
+from sfsync.cli.listen import listen
 from sfsync.cli.local_org import local_org
 from sfsync.cli.login import login
 from sfsync.cli.logout import logout
@@ -126,6 +127,7 @@ command(app, "sync", panel=SYNC)(sync)
 command(app, "pull", panel=SYNC)(pull)
 command(app, "push", panel=SYNC)(push)
 command(app, "push-activity", panel=SYNC)(push_activity)
+command(app, "listen", panel=SYNC)(listen)
 command(app, "diff", panel=SYNC)(diff)
 command(app, "apply", panel=SYNC)(apply)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from sfsync.config.sections import Config
     from sfsync.mirror.inbox import Entry, Inbox
     from sfsync.model.arrival import Arrival
+
+LISTENER = "listener"
+"""Note: how the process that listens is."""
 
 LINES_PER_ENTRY = 1000
 """Lines that one entry of the inbox holds, and that one transaction of the mirror takes in."""
@@ -26,14 +30,19 @@ def open_inbox(config: Config) -> Iterator[Inbox]:
 
 
 def inbox_state(config: Config) -> dict[str, Any]:
-    """What waits in the inbox, for people: how many events, since when, and how large the file's content is."""
+    """What waits in the inbox, for people: how many events, since when, how large it is, and how the process that listens is."""
     from sfsync.mirror.inbox import InboxState, inbox_path
 
-    state = InboxState()
+    state, listener = InboxState(), ""
     if inbox_path(config.mirror_path).exists():
         with open_inbox(config) as inbox:
-            state = inbox.state()
-    return {"events": state.events, "oldest_at": state.oldest_at or None, "bytes": state.bytes}
+            state, listener = inbox.state(), inbox.noted(LISTENER)
+    return {
+        "events": state.events,
+        "oldest_at": state.oldest_at or None,
+        "bytes": state.bytes,
+        "listener": json.loads(listener) if listener else None,
+    }
 
 
 def hand_in(config: Config, arrivals: Iterable[Arrival]) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _COMMANDS = re.compile(
-    r"\bsfsync (?:org (?:check|setup)|apply|conflicts|consent|diff|doctor|explain|history|login|logout"
+    r"\bsfsync (?:org (?:check|setup)|apply|conflicts|consent|diff|doctor|explain|history|listen|login|logout"
     r"|pull|purge|push-activity|push|quarantine|resume|retry|status|sync|undo|verify|whoami)\b"
     r"(?! --(?:profile|config)\b)"
 )

@@ -114,6 +114,9 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
             f"{counted(state['inbox']['events'], 'event')} in the inbox since {state['inbox']['oldest_at']}:"
             " the next run takes them in"
         )
+    listener = state["inbox"]["listener"]
+    if listener is not None:
+        console.print(_listener_sentence(listener))
     if state["consent_due"]:
         console.print(
             f"{counted(state['consent_due'], 'record')} of people who opted out may still be mailed by Salesforce",
@@ -133,6 +136,14 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
     if state.get("login_renewed_at"):
         console.print(login_sentence(state))
     console.print(f"mirror: {state['mirror']}", soft_wrap=True)
+
+
+def _listener_sentence(listener: Mapping[str, Any]) -> str:
+    """How the process that listens was when it last said so."""
+    if listener["pid"] is None:
+        return f"`sfsync listen` ended at {listener['at']}"
+    trouble = f": {listener['trouble']}" if listener["trouble"] else ", all is well"
+    return f"`sfsync listen` (process {listener['pid']}) at {listener['at']}{trouble}"
 
 
 def _sendable(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:

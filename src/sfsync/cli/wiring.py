@@ -158,12 +158,16 @@ def working(
     lock: bool = True,
     check: Callable[[SqliteMirror], object] = lambda _mirror: None,
     config: Config | None = None,
+    show_progress: bool = True,
+    keep_idle: bool = True,
 ) -> Iterator[Session]:
     """A run with both sides ready. One that writes holds the mirror's lock and is kept in ``runs``.
 
     Args:
         lock: whether it writes; a command that only looks does not keep others waiting.
         config: the configuration, where it has been read already.
+        show_progress: whether to draw bars on a terminal.
+        keep_idle: whether a run that did nothing is kept in ``runs``, too.
         check: looks at the mirror before the org is connected; raises to refuse the command.
 
     Raises:
@@ -175,7 +179,7 @@ def working(
         check(mirror)
         report = RunReport(new_run_id(), cli.command, dry_run=dry_run)
         org, org_id = connect(cli, config, mirror)
-        progress = Bars(cli) if cli.interactive else Silent()
+        progress = Bars(cli) if cli.interactive and show_progress else Silent()
         run = Run(
             org, mirror, config.mapping, config.limits, report, now, progress,
             dry_run=dry_run, allow_mass_change=allow_mass_change, checkpoint=cli.stop.checkpoint,
@@ -193,14 +197,14 @@ def working(
             return
         with mirror.lock(report.run_id, cli.command):
             run.check_org(org_id)
-            with recorded(run, mirror):
+            with recorded(run, mirror, keep_idle=keep_idle):
                 cli.stop.draining = True  # from here on a signal waits for the end of a batch
                 yield Session(run, mirror, config, org_id)
                 cli.stop.checkpoint()
 
 
 @contextmanager
-def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
+def recorded(run: Run, mirror: SqliteMirror, *, keep_idle: bool = True) -> Iterator[None]:
     """Keep the run in the table ``runs``: that it began, and how it ended."""
     mirror.runs.begin(run.report.run_id, run.report.command)
     status = "failed"
@@ -217,7 +221,10 @@ def recorded(run: Run, mirror: SqliteMirror) -> Iterator[None]:
         raise
     finally:
         run.progress.done()
-        mirror.runs.finish(run.report.run_id, status, run.report.as_dict())
+        if keep_idle or not run.report.is_idle or status != run.report.ending:
+            mirror.runs.finish(run.report.run_id, status, run.report.as_dict())
+        else:
+            mirror.runs.forget(run.report.run_id)
         failpoints.reach("run.finished")
 
 

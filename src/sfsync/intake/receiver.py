@@ -92,7 +92,7 @@ class Receiver:
     keep: Callable[[Sequence[Delivery]], None]
     now: Callable[[], str]
     counts: Counts
-    confirm: Callable[[str], None] = lambda _url: None
+    confirm: Callable[[str], object] = lambda _url: None
     on_kept: Callable[[], None] = lambda: None
     max_body: int = 1024 * 1024
     body_seconds: float = BODY_SECONDS

@@ -44,6 +44,7 @@ _TABLES = (
     "CREATE INDEX _taken ON entries (taken_at) WHERE taken_at IS NOT NULL",
     "CREATE TABLE size (bytes INTEGER NOT NULL, events INTEGER NOT NULL) STRICT",
     "INSERT INTO size VALUES (0, 0)",
+    "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """
     CREATE TRIGGER _more AFTER INSERT ON entries BEGIN
         UPDATE size SET bytes = bytes + length(new.body), events = events + new.events;
@@ -277,6 +278,15 @@ class Inbox:
         )
         held = self._database.value("SELECT bytes FROM size")
         return InboxState(waiting, events, oldest or "", held)
+
+    def note(self, name: str, value: str) -> None:
+        """Remember something under a name."""
+        with self._database.transaction(edits=True):
+            self._database.run("INSERT OR REPLACE INTO notes VALUES (?, ?)", [name, value])
+
+    def noted(self, name: str) -> str:
+        """What is remembered under a name; empty for nothing."""
+        return str(self._database.value("SELECT value FROM notes WHERE name = ?", [name]) or "")
 
     def forget_old(self) -> int:
         """Delete deliveries that were taken longer ago than they are kept; how many."""

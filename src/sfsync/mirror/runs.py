@@ -12,6 +12,9 @@ from sfsync.mirror.mapped_schema import prune_bases
 GOOD = ("ok", "partial")
 """How a run ends that did its work; some records may be in quarantine."""
 
+IDLE_RUN = "idle_run"
+"""Note: when a run ended that did nothing and is not kept."""
+
 _RUN = "SELECT run_id, command, started_at, finished_at, status, report FROM runs"
 
 
@@ -42,6 +45,15 @@ class Runs:
                 [self._database.now(), status, json.dumps(report), run_id],
             )
 
+    def forget(self, run_id: str) -> None:
+        """A run is over that did nothing, and is one of many: only when it was is kept."""
+        now = self._database.now()
+        with self._database.transaction(edits=True):
+            self._database.run("DELETE FROM runs WHERE run_id = ?", [run_id])
+            self._database.run(
+                "INSERT OR REPLACE INTO _notes (name, value) VALUES (?, ?)", [IDLE_RUN, now]
+            )
+
     def listed(self, *, limit: int = 20) -> list[dict[str, Any]]:
         """The last runs, the latest first, each with its report."""
         found = self._database.rows(f"{_RUN} ORDER BY started_at DESC, rowid DESC LIMIT ?", [limit])
@@ -65,7 +77,8 @@ class Runs:
         found = self._database.value(
             f"SELECT max(finished_at) FROM runs WHERE status IN ({marks})", GOOD
         )
-        return found or None
+        idle = self._database.value("SELECT value FROM _notes WHERE name = ?", [IDLE_RUN])
+        return max(found or "", idle or "") or None
 
     def _as_dict(self, row: Sequence[Any]) -> dict[str, Any]:
         run_id, command, started, finished, status, report = row

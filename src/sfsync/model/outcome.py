@@ -211,6 +211,20 @@ class RunReport:
             return PARTIAL_RUN
         return GOOD_RUN
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the run found nothing to do, on either side."""
+        changed = (
+            count
+            for reports in (self.pull, self.push)
+            for report in reports.values()
+            for name, count in report.as_dict().items()
+            if name != "unchanged"
+        )
+        activity = self.activity.counts if self.activity is not None else {}
+        handled = (count for name, count in activity.items() if name != "waiting")
+        return self.ending == GOOD_RUN and not any(changed) and not any(handled)
+
     def totals(self) -> dict[str, dict[str, int]]:
         """Counts per object over all verbs of the run."""
         merged: dict[str, Counter[str]] = {}
