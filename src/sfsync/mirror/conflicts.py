@@ -6,7 +6,8 @@ brought up to date and never doubled; it is settled when the field comes to rest
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sfsync.errors import UsageError
@@ -211,6 +212,37 @@ def keep_taken_back(
             Merge.STICKY_TRUE.value,
             run_id,
             database.now(),
+        ],
+    )
+
+
+def keep_replaced_addresses(
+    database: Database,
+    table: MappedTable,
+    match_on: str,
+    staged: str,
+    ids: Sequence[int],
+    run_id: str,
+) -> None:
+    """Keep the addresses of rows that were edited here, before they follow their records without a plan.
+
+    Args:
+        staged: the table of the records.
+    """
+    name = quoted(match_on)
+    database.run(
+        f"{_INSERT} SELECT ?, r.id, r.salesforce_id, ?, b.{name}, r.{name}, s.{name}, s.{name}, ?, ?,"
+        f" 'decided', ?, ? FROM {table.name} AS r JOIN {table.base} AS b ON b.id = r.id"
+        f" JOIN {staged} AS s ON s.salesforce_id = r.salesforce_id"
+        f" WHERE r.{name} IS NOT b.{name} AND r.id IN (SELECT value FROM json_each(?))",
+        [
+            table.object,
+            match_on,
+            Side.REMOTE.value,
+            table.object_map.by_column[match_on].merge.value,
+            run_id,
+            database.now(),
+            json.dumps(list(ids)),
         ],
     )
 

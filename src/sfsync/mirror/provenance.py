@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 
 from sfsync.mirror.database import Database
 from sfsync.mirror.tables import MappedTable, joined_names
@@ -60,6 +61,17 @@ def note_former_address(
             local_id,
             plan.to_local[match_on] or "",
         ],
+    )
+
+
+def note_replaced_addresses(database: Database, table: MappedTable, ids: Sequence[int]) -> None:
+    """Keep the addresses that these rows have until now, edited ones too: they still lead to their people."""
+    now, key = database.now(), table.match("r")
+    database.run(
+        "INSERT OR REPLACE INTO _former_addresses (object, person_id, match_key, until)"
+        f" SELECT ?, r.id, {key}, ? FROM {table.name} AS r"
+        f" WHERE {key} <> '' AND r.id IN (SELECT value FROM json_each(?))",
+        [table.object, now, json.dumps(list(ids))],
     )
 
 

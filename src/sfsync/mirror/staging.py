@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from sfsync.mirror import bases, provenance, records
+from sfsync.mirror import bases, conflicts, provenance, records
 from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.stage_table import StageTable
 from sfsync.mirror.stage_triples import StageTriples
@@ -17,6 +17,7 @@ from sfsync.mirror.stage_verdicts import Verdicts
 from sfsync.mirror.tables import MappedTable
 from sfsync.model.address import match_key
 from sfsync.model.consent import ConsentSource, ConsentState, Statement
+from sfsync.model.merges import Merge
 from sfsync.model.outcome import ObjectReport
 from sfsync.model.record import LocalId, Remote, SalesforceId, Triple
 from sfsync.model.stage import StageSummary
@@ -175,21 +176,28 @@ class SqliteStage:
         """Let rows that are deleted here alone have the address that their record has now; how many.
 
         The record is still mailed, so that what is said for its new address holds for it, too. An
-        address that was edited here stays.
+        address that was edited here is one that the person had, and is kept as a conflict; where the mapping gives
+        it the last word, it stays.
         """
         table, staged = self._table, self._staged.name
         match_on = table.object_map.match_on
         if match_on not in self._staged.columns:
             return 0
         name = quoted(match_on)
+        local_wins = table.object_map.by_column[match_on].merge is Merge.LOCAL_WINS
+        changed = f"r.{name} IS b.{name}" if local_wins else f"s.{name} IS NOT b.{name}"
         moved = (
             f"SELECT r.id FROM {staged} AS s CROSS JOIN {table.name} AS r"
             f" ON r.salesforce_id = s.salesforce_id JOIN {table.base} AS b ON b.id = r.id"
             " WHERE s._state = 'present' AND s._absent = '' AND r.deleted_at IS NOT NULL"
-            f" AND b.deleted_at IS NULL AND r.{name} IS b.{name} AND s.{name} IS NOT r.{name}"
+            f" AND b.deleted_at IS NULL AND {changed} AND s.{name} IS NOT r.{name}"
         )
         with self._database.transaction():
             ids = [found for (found,) in self._database.rows(moved)]
+            conflicts.keep_replaced_addresses(
+                self._database, table, match_on, staged, ids, self._run_id
+            )
+            provenance.note_replaced_addresses(self._database, table, ids)
             for where in (table.base, table.name) if ids else ():
                 self._database.run(
                     f"UPDATE {where} AS changed SET {name} = (SELECT s.{name} FROM {table.name} AS r"

@@ -434,3 +434,22 @@ def test_an_opt_out_of_a_deleted_row_that_salesforce_has_already_is_asked_for_no
     sides.pass_time(7_200)
     assert is_out(sides, record)
     assert sides.sync().api_calls == 2
+
+
+def test_a_deleted_row_with_an_edited_address_follows_its_records_address_too(
+    sides: Sides,
+) -> None:
+    moved, other = person(sides), person(sides, email="other@x.example")
+    sides.pull()
+    sides.edit(
+        "UPDATE contacts SET email = 'typed@x.example', deleted_at = '2026-01-20T09:00:00Z'"
+        " WHERE salesforce_id = ?",
+        moved,
+    )
+    unsubscribe(sides, "typed@x.example")
+    sides.org.edit(moved, Email="other@x.example")
+    sides.sync_until_quiet()
+    assert is_out(sides, moved)
+    assert is_out(sides, other)  # one person has both records now
+    kept = sides.look('SELECT "column", local, remote, winner FROM conflicts')
+    assert kept == [("email", "typed@x.example", "other@x.example", "remote")]
