@@ -56,6 +56,10 @@ NAMES: Final = frozenset({
     "activity.sent",
     "activity.settled",
     "doubt.looked_up",
+    "inbox.kept",
+    "inbox.taken",
+    "listen.verified",
+    "listen.kept",
 })  # fmt: skip
 
 _STEP = re.compile(r"(?P<name>[a-z_.]+)=(?P<act>kill|term|int|disk)(?:@(?P<nth>[1-9][0-9]*))?")

@@ -1,0 +1,273 @@
+"""The installed command listens: signed deliveries become Tasks, each once, whatever it is killed at."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+import requests
+
+from tests.system.workspace import SFSYNC, Workspace
+
+SECRET = "whsec_" + "ab" * 32
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def delivery(number: int, email: str, kind: str = "email.sent") -> bytes:
+    return json.dumps(
+        {
+            "id": f"evt_{number}",
+            "type": kind,
+            "created_at": "2026-01-20T10:00:00Z",
+            "data": {
+                "campaign_id": "c-7",
+                "contact": {"email": email},
+            },
+        }
+    ).encode()
+
+
+class Listener:
+    """One process that listens, and what it printed."""
+
+    def __init__(self, workspace: Workspace, port: int, health: int, **environ: str) -> None:
+        self.url, self.health = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{health}"
+        self.process = workspace.start("listen", PM_SECRET=SECRET, **environ)
+        self.printed: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            pipe.close()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        self.printed.extend(self.process.stderr)
+
+    def send(self, body: bytes, secret: str = SECRET) -> int:
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        answer = requests.post(
+            f"{self.url}/webhooks/penguinmails",
+            data=body,
+            headers={"X-PenguinMails-Signature": f"sha256={digest}"},
+            timeout=20,
+        )
+        return answer.status_code
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def workspace(new_workspace) -> Workspace:
+    workspace = new_workspace(contacts=6, leads=2)
+    workspace.do_in_process("pull")
+    text = workspace.yaml.read_text(encoding="utf-8")
+    section = "\nlisten:\n  bind: 127.0.0.1:{}\n  health_bind: 127.0.0.1:{}\n  sources:\n    penguinmails: {{secret_env: PM_SECRET}}\n"
+    workspace.ports = free_port(), free_port()
+    workspace.yaml.write_text(text + section.format(*workspace.ports), encoding="utf-8")
+    return workspace
+
+
+@contextmanager
+def listening(workspace: Workspace, **environ: str) -> Iterator[Listener]:
+    listener = Listener(workspace, *workspace.ports, **environ)
+    try:
+        until(lambda: answers(f"{listener.health}/healthz"), "\n".join(listener.printed))
+        yield listener
+    finally:
+        listener.close()
+
+
+def people(workspace: Workspace) -> list[str]:
+    return sorted(row["email"] for row in workspace.rows() if row["email"])
+
+
+def tasks_of(workspace: Workspace, *numbers: int) -> list[int]:
+    keys = [task["PenguinMails_Event_Id__c"] for task in workspace.tasks()]
+    return [keys.count(f"evt_{number}") for number in numbers]
+
+
+def test_a_signed_delivery_is_a_task_within_seconds_and_ends_cleanly(workspace):
+    ada = people(workspace)[0]
+    with listening(workspace) as listener:
+        assert listener.send(delivery(1, ada)) == 200
+        assert listener.send(delivery(1, ada)) == 200
+        assert listener.send(delivery(2, ada), secret="whsec_wrong") == 401
+        until(lambda: tasks_of(workspace, 1, 2) == [1, 0], "the Task")
+        until(lambda: answers(f"{listener.health}/readyz"), "ready")
+        metrics = requests.get(f"{listener.health}/metrics", timeout=5).text
+        assert 'sfsync_deliveries_total{outcome="forged",source="penguinmails"} 1.0' in metrics
+        status = workspace.do_in_process("status")["inbox"]["listener"]
+        assert status["pid"] == listener.process.pid
+        assert listener.stop() == 143
+    assert workspace.do_in_process("status")["inbox"]["listener"]["pid"] is None
+    assert not any(SECRET in line or ada in line for line in listener.printed)
+
+
+def test_by_file_by_flag_and_by_webhook_it_is_one_event(workspace):
+    bob = people(workspace)[1]
+    workspace.do_in_process(
+        "push-activity", "--type", "email_sent", "--email", bob, "--campaign-id", "c-7",
+        "--id", "evt_10", "--at", "2026-01-20T10:00:00Z",
+    )  # fmt: skip
+    (workspace.folder / "dump.json").write_bytes(delivery(10, bob))
+    workspace.do_in_process("push-activity", "--from", "penguinmails", "dump.json")
+    with listening(workspace) as listener:
+        assert listener.send(delivery(10, bob)) == 200
+        until(lambda: workspace.do_in_process("status")["inbox"]["events"] == 0, "taken in")
+    assert tasks_of(workspace, 10) == [1]
+    assert workspace.sql("SELECT count(*) AS n FROM events WHERE id = 'evt_10'") == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "listen.verified",
+        "inbox.kept",
+        "listen.kept",
+        "activity.kept",
+        "inbox.taken",
+        "activity.applied",
+    ],
+)
+def test_killed_anywhere_no_delivery_is_lost_and_none_is_a_task_twice(workspace, place):
+    carl = people(workspace)[2]
+    number = 100 + abs(hash(place)) % 1000
+    body = delivery(number, carl)
+    with listening(workspace, SFSYNC_FAILPOINTS=f"{place}=kill") as listener:
+        status = 0
+        with suppress(requests.ConnectionError):
+            status = listener.send(body)
+        listener.process.wait(20)
+    assert listener.process.returncode == -signal.SIGKILL
+    if place in ("activity.kept", "inbox.taken", "activity.applied"):
+        assert status == 200
+    with listening(workspace) as again:
+        if status != 200:
+            assert again.send(body) == 200  # as the sender does
+        until(lambda: tasks_of(workspace, number) == [1], f"the Task of {place}")
+        time.sleep(0.5)
+        assert tasks_of(workspace, number) == [1]
+
+
+def test_a_changed_secret_is_taken_over_without_an_end(workspace):
+    dora = people(workspace)[3]
+    file = workspace.folder / "pm.key"
+    file.touch(0o600)
+    file.write_text("whsec_new\n")
+    before = workspace.yaml.read_text(encoding="utf-8")
+    with listening(workspace) as listener:
+        changed = before.replace(
+            "{secret_env: PM_SECRET}", "{secret_env: PM_SECRET, secret_file: pm.key}"
+        )
+        workspace.yaml.write_text(changed, encoding="utf-8")
+        assert listener.send(delivery(20, dora), secret="whsec_new") == 401
+        listener.process.send_signal(signal.SIGHUP)
+        until(
+            lambda: listener.send(delivery(20, dora), secret="whsec_new") == 200, "the new secret"
+        )
+        assert listener.send(delivery(21, dora)) == 200
+        workspace.yaml.write_text(before + "\n  nonsense: 1\n", encoding="utf-8")
+        listener.process.send_signal(signal.SIGHUP)
+        until(lambda: any("is not taken over" in line for line in listener.printed), "the mistake")
+        assert listener.send(delivery(22, dora), secret="whsec_new") == 200
+    workspace.yaml.write_text(before, encoding="utf-8")
+
+
+def test_a_socket_that_the_service_manager_opened_is_used(workspace):
+    emil = people(workspace)[4]
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        opened.listen()
+        port = opened.getsockname()[1]
+        script = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True);"
+            " os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1');"
+            f" os.execv({SFSYNC!r}, [{SFSYNC!r}, 'listen'])"
+        )
+        process = subprocess.Popen(
+            ["python3", "-c", script, str(opened.fileno())],
+            cwd=workspace.folder, env=workspace.environ | {"PM_SECRET": SECRET},
+            pass_fds=[opened.fileno()], stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            listener = Listener.__new__(Listener)
+            listener.url = f"http://127.0.0.1:{port}"
+            # it waits in the socket until the process is there: nobody is refused
+            assert listener.send(delivery(30, emil)) == 200
+            until(lambda: tasks_of(workspace, 30) == [1], "the Task")
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_systemd_is_told(workspace, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        path = str(tmp_path / "notify")
+        told.bind(path)
+        told.settimeout(20)
+        with listening(workspace, NOTIFY_SOCKET=path, WATCHDOG_USEC="1000000") as listener:
+            seen = ""
+            while "READY=1" not in seen or "WATCHDOG=1" not in seen:
+                seen += told.recv(4096).decode() + "\n"
+            listener.stop()
+            while "STOPPING=1" not in seen:
+                seen += told.recv(4096).decode() + "\n"
+
+
+def test_without_its_secret_it_does_not_begin(workspace):
+    ran = workspace.run_in_process("listen")
+    assert ran.code == 2
+    assert "$PM_SECRET is not set" in ran.err
+
+
+def test_an_address_that_is_taken_is_told(workspace):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        ran = workspace.run_in_process("listen", "--bind", bind, PM_SECRET=SECRET)
+    assert (ran.code, f"{bind} cannot be listened on" in ran.err) == (2, True)
+
+
+def test_once_does_what_waits_and_ends(workspace):
+    fay = people(workspace)[5]
+    (workspace.folder / "once.json").write_bytes(delivery(40, fay))
+    ran = workspace.run_in_process("push-activity", "--from", "penguinmails", "once.json")
+    assert ran.code == 0
+    assert workspace.run_in_process("listen", "--once").code == 0
+    assert tasks_of(workspace, 40) == [1]
