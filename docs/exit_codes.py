@@ -9,7 +9,7 @@ SITUATIONS: dict[str, str] = {
     "nothing to do": "both sides are as they should be, and nothing is asked for",
     "done": "there is something to do, and all of it is done; for what only looks: there is something to tell",
     "partly refused": "some writes are refused by Salesforce, or some lines of a file cannot be read",
-    "all refused": "every write is refused, or not one line of a file can be read",
+    "all refused": "every write is refused",
     "some unanswered": "some writes get no answer: whether they were done is not known yet",
     "all unanswered": "no write gets an answer",
     "budget spent": "the org's API calls of the day are used up",
@@ -70,6 +70,10 @@ LOOKING = (
 APART = {
     "init": "writes a new configuration, 2 where one is there",
     "demo": "works with an org and a mirror of its own",
+    "listen": "works until it is stopped, 130 or 143; with `--once` as `sync`",
+    "webhook send": "asks the own listener, 1 where the answer is not 200",
+    "webhook verify": "looks at one delivery, 1 where nothing proves it",
+    "webhook replay": "works on the inbox alone",
     "local-org": "serves until it is stopped",
     "selftest": "works with orgs and mirrors of its own, 1 where a promise was broken",
 }

@@ -5,8 +5,10 @@ Shell lines are run in ``test_examples_run``.
 
 import io
 import json
+import os
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -30,7 +32,7 @@ APP = get_command(app)
 
 
 # -- all of them -----------------------------------------------------------------------------------
-TRIED = frozenset({"sh", "yaml", "json", "jsonl", "csv", "python", "sql"})
+TRIED = frozenset({"sh", "yaml", "json", "jsonl", "csv", "python", "sql", "ini"})
 
 
 def is_usage(block):
@@ -224,3 +226,22 @@ def test_every_custom_field_of_the_example_is_among_those_to_set_up():
     page = (DOCS / "setup.md").read_text(encoding="utf-8")
     for field in set(re.findall(r"\w+__c", example_config())):
         assert f"`{field}`" in page
+
+
+# -- units -----------------------------------------------------------------------------------------
+def test_units_pass_systemds_own_check(tmp_path):
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None and os.environ.get("CI") != "true":
+        pytest.skip("systemd-analyze is not installed")
+    assert analyze is not None, "in CI nothing may be skipped"
+    units = [block for block in blocks("ini") if block.page.name == "webhooks.md"]
+    assert len(units) == 2
+    for block in units:
+        name = block.text.splitlines()[0].removeprefix("# ")
+        (tmp_path / name).write_text(block.text, encoding="utf-8")
+    told = subprocess.run(
+        [analyze, "--user", "verify", *map(str, sorted(tmp_path.iterdir()))],
+        env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stderr) == (0, "")

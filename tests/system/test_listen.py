@@ -271,3 +271,51 @@ def test_once_does_what_waits_and_ends(workspace):
     assert ran.code == 0
     assert workspace.run_in_process("listen", "--once").code == 0
     assert tasks_of(workspace, 40) == [1]
+
+
+def test_a_sample_is_signed_sent_looked_at_and_handed_in_again(workspace):
+    ada = people(workspace)[0]
+    shown = workspace.run_in_process(
+        "webhook", "send", "penguinmails", "--email", ada, "--dry-run", "--json", PM_SECRET=SECRET
+    ).data
+    (workspace.folder / "sample.json").write_text(shown["body"], encoding="utf-8")
+    headers = [f"{name}: {value}" for name, value in shown["headers"].items()]
+    options = [option for header in headers for option in ("-H", header)]
+    proved = workspace.run_in_process(
+        "webhook", "verify", "penguinmails", "sample.json", *options, "--json", PM_SECRET=SECRET
+    )
+    assert (proved.code, proved.data["proved"], proved.data["events"][0]["email"]) == (0, True, ada)
+    forged = workspace.run_in_process(
+        "webhook", "verify", "penguinmails", "sample.json", *options, PM_SECRET="whsec_another"
+    )
+    assert (forged.code, SECRET in forged.out + forged.err) == (1, False)
+    nobody = workspace.run_in_process(
+        "webhook", "send", "penguinmails", "--email", ada, PM_SECRET=SECRET
+    )
+    assert (nobody.code, "Is `sfsync listen` running?" in nobody.err) == (1, True)
+    with listening(workspace):
+        sent = workspace.run_in_process(
+            "webhook", "send", "penguinmails", "--email", ada, "--id", "evt_50", PM_SECRET=SECRET
+        )
+        assert sent.code == 0, sent.err
+        until(lambda: tasks_of(workspace, 50) == [1], "the Task")
+    assert workspace.do_in_process("webhook", "replay", "--dry-run")["deliveries"] >= 1
+    again = workspace.do_in_process("webhook", "replay", "--from", "penguinmails")["deliveries"]
+    ran = workspace.do_in_process("push-activity")["activity"]
+    assert (ran["events"], ran["duplicates"]) == (0, again)
+    assert tasks_of(workspace, 50) == [1]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (("send", "sendgrit", "--email", "a@b.c"), "did you mean sendgrid"),
+        (("send", "sendgrid", "--email", "a@b.c"), "sendgrid is not configured"),
+        (("replay", "--from", "nobody"), "no such email service"),
+        (("verify", "penguinmails", "missing.json"), "missing.json cannot be read"),
+        (("verify", "penguinmails", "sfsync.yaml", "-H", "nonsense"), "has no name and value"),
+    ],
+)
+def test_a_mistake_with_webhooks_is_wrong_usage(workspace, line, told):
+    ran = workspace.run_in_process("webhook", *line, PM_SECRET=SECRET)
+    assert (ran.code, told in ran.err) == (2, True), ran.err

@@ -46,6 +46,9 @@ from sfsync.cli.sync import sync
 from sfsync.cli.text import short, visible
 from sfsync.cli.undo import undo
 from sfsync.cli.verify import verify
+from sfsync.cli.webhook import replay as webhook_replay
+from sfsync.cli.webhook import send as webhook_send
+from sfsync.cli.webhook import verify as webhook_verify
 from sfsync.cli.whoami import whoami
 
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -96,6 +99,7 @@ def _group(name: str, text: str) -> typer.Typer:
 
 config = _group("config", "Which settings count, and where each came from.")
 profile = _group("profile", "Several orgs from one configuration.")
+webhook = _group("webhook", "Try webhooks: sign a sample, look at a signature, hand in again.")
 org = _group("org", "See what an org lacks for this mapping, and make it.")
 
 # Panel by panel, in the order of the help page. Groups stand at the end of their panels there.
@@ -128,6 +132,10 @@ command(app, "pull", panel=SYNC)(pull)
 command(app, "push", panel=SYNC)(push)
 command(app, "push-activity", panel=SYNC)(push_activity)
 command(app, "listen", panel=SYNC)(listen)
+command(webhook, "send", panel=SYNC, full_name="webhook send")(webhook_send)
+command(webhook, "verify", panel=SYNC, full_name="webhook verify")(webhook_verify)
+command(webhook, "replay", panel=SYNC, full_name="webhook replay")(webhook_replay)
+app.add_typer(webhook, rich_help_panel=SYNC)
 command(app, "diff", panel=SYNC)(diff)
 command(app, "apply", panel=SYNC)(apply)
 

@@ -271,6 +271,22 @@ class Inbox:
                 )
         reach("inbox.taken")
 
+    def hand_in_again(self, *, source: str = "", since: str = "", dry_run: bool = False) -> int:
+        """Let deliveries that were taken wait once more; how many.
+
+        Args:
+            source: only those of this email service.
+            since: only those received at or after this time, ``2026-01-20T10:00:00Z``.
+        """
+        which = "taken_at IS NOT NULL AND kind = 'delivery' AND (origin = ?1 OR ?1 = '') AND received_at >= ?2"
+        if dry_run:
+            count = f"SELECT count(*) FROM entries WHERE {which}"
+            return int(self._database.value(count, [source, since]))
+        with self._database.transaction(edits=True):
+            return self._database.run(
+                f"UPDATE entries SET taken_at = NULL WHERE {which}", [source, since]
+            )
+
     def state(self) -> InboxState:
         """What is in it."""
         [(waiting, events, oldest)] = self._database.rows(

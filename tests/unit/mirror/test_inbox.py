@@ -59,6 +59,16 @@ def test_what_was_taken_waits_no_more(inbox: Inbox) -> None:
     assert inbox.state() == InboxState(1, 1, NOW, 2)  # the delivery may be handed in again
 
 
+def test_deliveries_may_be_handed_in_again_and_lines_are_gone(inbox: Inbox) -> None:
+    inbox.keep(lines("a"), delivery("b"), delivery("c"))
+    for entry in inbox.waiting():
+        inbox.taken(entry)
+    assert inbox.hand_in_again(since="2026-01-20T10:00:01Z") == 0
+    assert inbox.hand_in_again(source="sendgrid") == 0
+    assert inbox.hand_in_again(source="penguinmails", since=NOW) == 2
+    assert bodies(inbox) == ["b", "c"]
+
+
 def test_the_file_is_its_owners_alone(inbox: Inbox, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
