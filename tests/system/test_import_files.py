@@ -180,7 +180,8 @@ def test_a_dry_run_tells_the_first_of_each_kind_and_keeps_nothing(workspace, fil
 def test_a_file_of_which_nothing_can_be_read_is_refused_and_leaves_nothing_behind(workspace, file):
     file.write_text("email,first_name\n" + "nobody,x\n" * 100_000, encoding="utf-8")
     told = " ".join(workspace.stderr_of("import", file.name, expect=2).split())
-    assert "not one of its first 100 lines can be read; line 2: email: 'nobody'" in told
+    assert "not one of its first 100 lines can be read (its columns: email, first_name)" in told
+    assert "; line 2: email: 'nobody'" in told
     assert "Nothing of the file was taken in" in told
     assert open_lines(workspace, file) == []
 
@@ -200,9 +201,7 @@ def test_the_line_that_takes_an_array_apart_does_it(workspace, file):
 def test_the_line_that_unpacks_a_file_does_it(workspace, file):
     packed = file.with_name("packed list.csv.gz")
     packed.write_bytes(gzip.compress(b"email\npacked@example.com\n"))
-    told = workspace.run_in_process("import", packed.name, "--json").document["errors"][0][
-        "message"
-    ]
-    done = followed(workspace, told.partition("unpack it first: ")[2])
+    [error] = workspace.run_in_process("import", packed.name, "--json").document["errors"]
+    done = followed(workspace, error["hint"])
     assert done.returncode == 0, done
     assert "packed@example.com" in people(workspace)

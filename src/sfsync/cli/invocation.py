@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = re.compile(
     r"\bsfsync (?:org (?:check|setup)|apply|conflicts|consent|diff|doctor|explain|history|listen|login|logout"
-    r"|pull|purge|push-activity|push|quarantine|resume|retry|status|sync|undo|verify|webhook (?:send|verify|replay)|whoami)\b"
+    r"|import|pull|purge|push-activity|push|quarantine|resume|retry|status|sync|undo|verify|webhook (?:send|verify|replay)|whoami)\b"
     r"(?! --(?:profile|config)\b)"
 )
 """Commands that a hint may name, and that work with a mirror."""

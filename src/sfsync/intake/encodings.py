@@ -46,6 +46,14 @@ class Encoding:
             f"is not UTF-8 at character {at + 1}; where a spreadsheet wrote it: --encoding {likely}"
         )
 
+    def with_nul(self, content: bytes) -> str:
+        """Why a line with a NUL character is none, and which encoding it may be."""
+        told = "holds a NUL character"
+        if not (self.is_utf8 and self.may_be_stated):
+            return f"{told}; is this a text file?"
+        likely = "utf-16-be" if content.startswith(b"\x00") else "utf-16-le"
+        return f"{told}; where it is UTF-16 without a byte order mark: --encoding {likely}"
+
     @property
     def utf16_told(self) -> str:
         """What to do about UTF-16 where this was expected."""

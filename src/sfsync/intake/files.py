@@ -147,8 +147,9 @@ def _readable(
     try:
         yield from lines
     except InputError as error:
-        told = error.message.replace(UNPACK, f"gunzip -c {shlex.quote(name)} | sfsync {command} -")
-        raise InputError(f"{name}: {told}", hint=error.hint) from error
+        told, packed, _ = error.message.partition(f"; {UNPACK}")
+        hint = f"gunzip -c {shlex.quote(name)} | sfsync {command} -" if packed else error.hint
+        raise InputError(f"{name}: {told}", hint=hint) from error
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
 
@@ -185,7 +186,14 @@ def header_of(
     """
     if isinstance(first, Unreadable):
         raise InputError(f"{name}: {first}")
-    delimiter = max(DELIMITERS, key=lambda sign: _score(first.text, sign, known))
+    delimiter = _stated_delimiter(first.text)
+    if delimiter:
+        next(lines)
+        header, lines = _peeked(lines)
+        if header is None:
+            raise InputError(f"{name}: nothing follows its first line")
+    else:
+        delimiter = max(DELIMITERS, key=lambda sign: _score(first.text, sign, known))
     rows = read_rows(lines, delimiter)
     row = next(rows)
     if isinstance(row, Unreadable):
@@ -194,6 +202,15 @@ def header_of(
     while cells and not cells[-1]:
         cells.pop()
     return cells, rows
+
+
+def _stated_delimiter(text: str) -> str:
+    """The sign that a first line like ``sep=;`` names, which is there for Excel; empty where it is none.
+
+    Source: https://en.wikipedia.org/wiki/Comma-separated_values ("Excel ... sep=").
+    """
+    name, sign, delimiter = text.strip('" \r\n').partition("=")
+    return delimiter if sign and name.lower() == "sep" and delimiter in DELIMITERS else ""
 
 
 def _score(text: str, delimiter: str, known: Collection[str]) -> tuple[int, int]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from sfsync.document.problems import nearest, shown, suggestion
 from sfsync.errors import UsageError
 from sfsync.intake.event_values import column_key
 from sfsync.intake.known_exports import KnownExport, recognised
 from sfsync.model.mapping import ObjectMap
+
+CellText: TypeAlias = Callable[[str], str]
 
 CLEAR: Final = "#N/A"
 """The CSV cell that blanks a value; an empty cell leaves it alone, as in Salesforce's own loaders.
@@ -53,21 +55,44 @@ class Heading:
         pairs = zip(self.given, self.columns, strict=True)
         return [given for given, column in pairs if column is None and given]
 
-    def stated(self, cells: Sequence[str]) -> dict[str, str | None]:
-        """What a CSV row says of the mirror's columns; an empty cell says nothing."""
-        found: dict[str, str | None] = {}
-        for given, column, cell in zip(self.given, self.columns, cells, strict=False):
-            if column is not None and cell.strip():
-                found[column] = None if cell.strip() == CLEAR else self._value(given, column, cell)
-        return found
+    @property
+    def cells(self) -> list[tuple[int, str, CellText | None]]:
+        """Of each column that is taken in: its place, the mirror's name, and how a cell is to be understood."""
+        return [
+            (place, column, self._understood(given, column))
+            for place, (given, column) in enumerate(zip(self.given, self.columns, strict=True))
+            if column is not None
+        ]
 
-    def _value(self, given: str, column: str, cell: str) -> str:
+    def _understood(self, given: str, column: str) -> CellText | None:
         export = self.export
         if export is None:
-            return cell
+            return None
         if export.is_opted_out_since(given) and column in self.opt_out:
-            return "true"
-        return cell.split(export.joined_by, 1)[0] if export.joined_by else cell
+            return _always_true
+        return export.first_of if export.joined_by else None
+
+
+def _always_true(_cell: str) -> str:
+    return "true"
+
+
+def stated_in(
+    cells: Sequence[str], taken: Sequence[tuple[int, str, CellText | None]]
+) -> dict[str, str | None]:
+    """What a CSV row says of the mirror's columns; an empty cell says nothing.
+
+    Args:
+        cells: as many as the header has names, at least.
+        taken: a heading's ``cells``.
+    """
+    found: dict[str, str | None] = {}
+    for place, column, understood in taken:
+        cell = cells[place].strip()
+        if cell:
+            value = understood(cell) if understood else cell
+            found[column] = None if cell == CLEAR else value
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +222,10 @@ def _unknown(cells: Sequence[str], object_map: ObjectMap) -> Misfit:
     )
     one_each = {near: cell for cell, near in reversed(meant.items()) if near}
     said = " ".join(_as_option(cell, near) for near, cell in reversed(one_each.items()))
-    hint = "Pass over what is not mapped: --ignore-unknown"
+    # no full stop after an option: it would be copied with it
+    hint = "--ignore-unknown passes over what is not mapped"
     if said:
-        hint = f"Say what it is: {said}. {hint}"
+        hint = f"{said} says what it is; {hint}"
     return Misfit(f"no field of {object_map.name} is called {told}", hint)
 
 

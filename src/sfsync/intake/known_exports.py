@@ -58,6 +58,10 @@ class KnownExport:
                 return object_map.by_remote[field].column
         return ""
 
+    def first_of(self, cell: str) -> str:
+        """The first of the values in one cell."""
+        return cell.partition(self.joined_by)[0]
+
     def is_opted_out_since(self, header: str) -> bool:
         """Whether every value under this header means that a person has opted out."""
         return OPTED_OUT_SINCE in self.fields.get(column_key(header), ())

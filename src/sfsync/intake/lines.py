@@ -122,7 +122,7 @@ def lines_of(chunks: Iterable[bytes], encoding: Encoding = UTF_8) -> Iterator[Li
         elif b"\x00" in content:
             yield bad(
                 number,
-                "holds a NUL character; is this a text file?",
+                encoding.with_nul(content),
                 content.decode("utf-8", "replace"),
             )
         else:
@@ -163,10 +163,10 @@ def _beginning(chunks: Iterator[bytes]) -> bytes:
     return first
 
 
-UNPACK: Final = "gunzip -c FILE | sfsync … -"
+UNPACK: Final = "unpack it first: gunzip -c FILE | sfsync … -"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _FOREIGN: Final = {
-    b"\x1f\x8b": f"this is a gzip file; unpack it first: {UNPACK}",
+    b"\x1f\x8b": f"this is a gzip file; {UNPACK}",
     b"PK\x03\x04": "this is a zip archive or a spreadsheet; export it as CSV first",
     b"SQLi": "this is an SQLite database, not a text file",
     b"%PDF": "this is a PDF, not a text file",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
-from sfsync.document.problems import shown
 from sfsync.errors import InputError
 from sfsync.intake.encodings import UTF_8, Encoding
 from sfsync.intake.event_values import BadValueError
@@ -21,7 +20,7 @@ from sfsync.intake.files import (
     opened_lines,
     with_good_ones,
 )
-from sfsync.intake.headings import Heading, Misfit, heading_of, names_of
+from sfsync.intake.headings import Heading, Misfit, heading_of, names_of, stated_in
 from sfsync.intake.known_exports import KNOWN_HEADERS
 from sfsync.intake.lines import Line, Row, bad
 from sfsync.intake.report_footer import without_footer
@@ -58,7 +57,7 @@ class HowToRead:
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleFile(Iterator[ImportRow | Unreadable]):
+class PeopleFile(Iterable[ImportRow | Unreadable]):
     """The records of a file, in its order; a line that cannot be read is an ``Unreadable``.
 
     Attributes:
@@ -68,9 +67,9 @@ class PeopleFile(Iterator[ImportRow | Unreadable]):
     records: Iterator[ImportRow | Unreadable]
     heading: Heading
 
-    def __next__(self) -> ImportRow | Unreadable:
-        """The next one."""
-        return next(self.records)
+    def __iter__(self) -> Iterator[ImportRow | Unreadable]:
+        """Each once."""
+        return self.records
 
 
 def read_records(source: Source, object_map: ObjectMap, how: HowToRead | None = None) -> PeopleFile:
@@ -107,12 +106,12 @@ def read_records(source: Source, object_map: ObjectMap, how: HowToRead | None = 
 
 def _nothing_readable(name: str, heading: Heading, first: Sequence[Unreadable]) -> InputError:
     """That no line of the beginning says anything of a person, and what its columns are."""
-    sentence = f"{name}, {first[0]}"
-    if len(first) > 1:
-        sentence = f"{name}: not one of its first {len(first)} lines can be read; {first[0]}"
-    if heading.given:
-        sentence += f". The columns there: {shown(', '.join(heading.given[:NAMES_SHOWN]))}"
-    return InputError(sentence, hint="Nothing of the file was taken in.")
+    columns = f" (its columns: {', '.join(heading.given[:NAMES_SHOWN])})" if heading.given else ""
+    count = f"not one of its first {len(first)} lines" if len(first) > 1 else "no line of it"
+    return InputError(
+        f"{name}: {count} can be read{columns}; {first[0]}",
+        hint="Nothing of the file was taken in.",
+    )
 
 
 def _refuse(name: str, problem: Misfit | None) -> None:
@@ -141,13 +140,14 @@ def _csv_file(
 def _csv_records(
     rows: Iterator[Row | Unreadable], heading: Heading, values: WrittenValues
 ) -> Iterator[ImportRow | Unreadable]:
+    width, taken = len(heading.columns), heading.cells
     for row in rows:
         if isinstance(row, Unreadable):
             yield row
-        elif unfit := misfit(row, len(heading.columns)):
+        elif unfit := misfit(row, width):
             yield bad(row.number, unfit, row.raw)
         else:
-            yield _record(row.number, row.raw, heading.stated(row.cells), values)
+            yield _record(row.number, row.raw, stated_in(row.cells, taken), values)
 
 
 # -- JSON lines ------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from sfsync.model.arrival import Unreadable
 MOST_LINES: Final = 12
 """No footer is longer."""
 
+MANY: Final = 2
+
 _SIGNATURE: Final = re.compile(
     r"Copyright (?:\(c\)|\u00a9) 2000-[0-9]{4} salesforce\.com", re.IGNORECASE
 )
@@ -35,21 +37,23 @@ def without_footer(rows: Iterator[Row | Unreadable]) -> Iterator[Row | Unreadabl
     stands directly below another row is a bad row, as it would be anywhere else.
     """
     held: deque[Row] = deque()
-    last: int | None = None
+    last: Row | Unreadable | None = None
     for row in rows:
-        if isinstance(row, Row) and not any(cell.strip() for cell in row.cells):
+        filled = _filled(row) if isinstance(row, Row) else MANY
+        if not filled:
             continue
-        if not isinstance(row, Row) or not _is_one_value(row):
-            yield from held
-            held.clear()
+        if filled == MANY or not isinstance(row, Row):
+            if held:
+                yield from held
+                held.clear()
             yield row
-        elif held or (last is not None and row.number > last + 1):
+        elif held or (last is not None and row.number > _last_line(last) + 1):
             held.append(row)
             if len(held) > MOST_LINES:
                 yield held.popleft()
         else:
             yield row
-        last = _last_line(row)
+        last = row
     yield from _above_footer(list(held))
 
 
@@ -63,8 +67,15 @@ def _above_footer(held: list[Row]) -> list[Row]:
     return [row for row in held[:begin] if not _TOTALS.search(row.raw)]
 
 
-def _is_one_value(row: Row) -> bool:
-    return sum(bool(cell.strip()) for cell in row.cells) == 1
+def _filled(row: Row) -> int:
+    """How many of the cells say something: none, one or ``MANY``."""
+    filled = 0
+    for cell in row.cells:
+        if cell and not cell.isspace():
+            filled += 1
+            if filled == MANY:
+                break
+    return filled
 
 
 def _last_line(row: Row | Unreadable) -> int:

@@ -112,7 +112,7 @@ def _read_of(object_map: ObjectMap, field: FieldMap, spelling: Spelling) -> Read
         return _address
     if _PHONE.search(field.remote):
         return partial(_phone, field_type=field.type)
-    return partial(canonical, field.type)
+    return field.type.traits.converter.canonical
 
 
 def _is_address(object_map: ObjectMap, field: FieldMap) -> bool:

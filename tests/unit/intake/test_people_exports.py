@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import re
 import shlex
+from encodings.aliases import aliases
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sfsync.config.file import load_config
 from sfsync.errors import InputError, UsageError
@@ -265,7 +268,7 @@ def how_hinted(hint: str, object_map: ObjectMap) -> HowToRead:
     words = [shlex.split(each)[0] for each in re.findall(r"--true ('[^']*'|\S+)", hint)]
     assert pairs or encodings or words or "--ignore-unknown" in hint, hint
     return HowToRead(
-        columns=stated_columns([pair.rstrip(".;") for pair in pairs], object_map),
+        columns=stated_columns(pairs, object_map),
         encoding=encoding_named(encodings[0] if encodings else "utf-8"),
         spelling=Spelling(true_words(words)),
         ignore_unknown="--ignore-unknown" in hint,
@@ -286,6 +289,8 @@ def how_hinted(hint: str, object_map: ObjectMap) -> HowToRead:
         '{"email": "ada@example.com", "shoes": 1}\n',
         "Email,FirstName,Nachn\u00e4me\nada@example.com,Ada,L\n".encode("cp1252"),
         "Email,FirstName\nada@example.com,Ada\n".encode("utf-16"),
+        "Email,FirstName\nada@example.com,Ada\n".encode("utf-16-le"),
+        "Email,FirstName\nada@example.com,Ada\n".encode("utf-16-be"),
     ],
 )
 def test_whoever_follows_the_hints_gets_the_file_in(
@@ -329,6 +334,15 @@ def test_whoever_follows_the_hint_of_a_line_gets_it_in(contact: ObjectMap) -> No
         assert len(rows(read_records(io.BytesIO(raw), contact, hinted))) == 1
 
 
+def test_whoever_follows_the_hints_of_a_refusal_gets_the_file_in(contact: ObjectMap) -> None:
+    for content in ("Email,unsubscribed\nada@example.com,oui\n", "Email\nj\u00fc@example.com\n"):
+        raw = content.encode("cp1252")
+        with pytest.raises(InputError) as caught:
+            list(read(raw, contact, encoding=encoding_named("utf-8"), refuse_foreign=True))
+        hinted = how_hinted(caught.value.message, contact)
+        assert len(rows(read_records(io.BytesIO(raw), contact, hinted))) == 1
+
+
 # -- encodings -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["cp1252", "latin-1", "UTF-8", "utf-8-sig", "utf-16", "utf-16-le", "mac_roman", "utf-32"])  # fmt: skip
 def test_text_in_any_encoding_is_the_same_text(name: str, contact: ObjectMap) -> None:
@@ -358,6 +372,22 @@ def test_a_byte_that_is_no_character_costs_its_own_line(contact: ObjectMap) -> N
 def test_text_of_another_encoding_than_stated_is_told(contact: ObjectMap) -> None:
     with pytest.raises(InputError, match="this is not utf-16"):
         list(read(b"Email\nada@example.com\n\x00\xd8", contact, encoding=encoding_named("utf-16")))
+
+
+@pytest.mark.parametrize("name", sorted(set(aliases.values())))
+def test_whatever_the_bytes_and_the_encoding_they_are_rows_or_told(
+    name: str, contact: ObjectMap
+) -> None:
+    try:
+        encoding = encoding_named(name)
+    except UsageError:
+        return
+    for content in (bytes(range(256)) * 3, b"Email\nada@example.com\n", b"\xff\xfe\x00", b"+-\\x"):
+        try:
+            found = list(read(content, contact, encoding=encoding))
+        except InputError:
+            found = []
+        assert all(isinstance(each, Unreadable) or each[1]["email"] for each in found)
 
 
 @pytest.mark.parametrize(
@@ -447,13 +477,51 @@ def test_other_phone_numbers_are_kept_as_they_are(written: str, contact: ObjectM
     assert ada["phone"] == written
 
 
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "ada@example.com,Ada,1", ",,", "", "alone", '"', '"Copyright (c) 2000-2026 salesforce.com, inc."',
+            "ada@example.com,,x", "a,b,c,d", "\x00", "Grand Totals (1 record)", "bob@example.com,#N/A,",
+        ]
+    )
+    | st.text(st.characters(codec="utf-8"), max_size=20),
+    max_size=30,
+)  # fmt: skip
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(LINES)
+def test_whatever_stands_in_a_file_is_a_person_or_told(
+    contact: ObjectMap, lines: list[str]
+) -> None:
+    content = "\n".join(["Email,FirstName,unsubscribed", *lines])
+    found = list(read(content, contact))
+    good = [each for each in found if not isinstance(each, Unreadable)]
+    # a full row is never taken for a footer, nor for a blank
+    expected = sum(line in {"ada@example.com,Ada,1", "ada@example.com,,x"} for line in lines)
+    if not any('"' in line for line in lines):
+        assert sum(each[1]["email"] == "ada@example.com" for each in good) >= expected
+    numbers = [each.line if isinstance(each, Unreadable) else each[0] for each in found]
+    assert numbers == sorted(numbers)
+
+
+def test_a_first_line_that_names_the_delimiter_for_excel_is_no_header(contact: ObjectMap) -> None:
+    for first in ("sep=;", '"sep=;"', "SEP=;\n"):
+        found = rows(read(f"{first}\nEmail;FirstName\nada@example.com;Ada, Countess\n", contact))
+        assert found == [{"email": "ada@example.com", "first_name": "Ada, Countess"}]
+    with pytest.raises(InputError, match="nothing follows its first line"):
+        read("sep=;\n", contact)
+
+
 # -- files of something else -----------------------------------------------------------------------
 def test_a_file_of_which_nothing_can_be_read_is_refused(contact: ObjectMap) -> None:
     many = "Email,FirstName\n" + "nobody,x\n" * 300
     with pytest.raises(InputError) as caught:
         list(read(many, contact, refuse_foreign=True))
-    assert "not one of its first 100 lines can be read; line 2: email: " in caught.value.message
-    assert "The columns there: 'Email, FirstName'" in caught.value.message
+    assert (
+        "not one of its first 100 lines can be read (its columns: Email, FirstName); line 2: email: "
+        in caught.value.message
+    )
     late = "Email,FirstName\n" + "nobody,x\n" * 99 + "ada@example.com,Ada\n"
     assert len(list(read(late, contact, refuse_foreign=True))) == 100
     assert list(read("Email\n", contact, refuse_foreign=True)) == []
