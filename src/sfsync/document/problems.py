@@ -116,14 +116,17 @@ def label_of(path: Path) -> str:
     return next((str(step) for step in reversed(path) if isinstance(step, str)), "the file")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """The known name that was probably meant; empty where none is near.
+
+    Args:
+        likeness: from 0 to 1, how much alike they have to be.
 
     >>> nearest("Emial", ["Email", "Phone"])
     'Email'
     """
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=likeness)
     return by_folded[close[0]] if close else ""
 
 

@@ -22,6 +22,10 @@ Source: docs/salesforce.md §5.1.
 """
 
 
+SURE: Final = 0.75
+"""How much a name has to be like another one for advice to say that it is that one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """What each column of a file is.
@@ -220,7 +224,8 @@ def _unknown(cells: Sequence[str], object_map: ObjectMap) -> Misfit:
         f"{shown(cell)} (did you mean {near}?)" if near else shown(cell)
         for cell, near in meant.items()
     )
-    one_each = {near: cell for cell, near in reversed(meant.items()) if near}
+    sure = {cell: nearest(cell, known, likeness=SURE) for cell in cells}
+    one_each = {near: cell for cell, near in reversed(sure.items()) if near}
     said = " ".join(_as_option(cell, near) for near, cell in reversed(one_each.items()))
     # no full stop after an option: it would be copied with it
     hint = "--ignore-unknown passes over what is not mapped"

@@ -321,6 +321,13 @@ def refused(raw: bytes, object_map: ObjectMap, how: HowToRead) -> InputError | N
     return None
 
 
+def test_no_advice_says_that_a_shoe_is_a_phone(contact: ObjectMap) -> None:
+    error = refused(b"Emial,Shoe\nada@example.com,42\n", contact, HowToRead())
+    assert error is not None
+    assert "--map Emial=Email says" in error.hint
+    assert "Shoe" not in error.hint
+
+
 def test_whoever_follows_the_hint_of_a_line_gets_it_in(contact: ObjectMap) -> None:
     for content in (
         "Email,unsubscribed\nada@example.com,oui\n",
