@@ -193,6 +193,8 @@ def test_the_line_that_takes_an_array_apart_does_it(workspace, file):
     )
     ran = workspace.run_in_process("import", named.name, "--object", "lead", "--json")
     [error] = ran.document["errors"]
+    elsewhere = workspace.run_in_process("import", named.name, "--config", "sfsync.yaml", "--json")
+    assert "| sfsync import --config sfsync.yaml -" in elsewhere.document["errors"][0]["hint"]
     done = followed(workspace, error["hint"])
     assert done.returncode == 0, done
     assert [row["email"] for row in workspace.rows("leads")] == ["array@example.com"]
