@@ -208,6 +208,8 @@ def limits_keys() -> Described:
         "overlap": (f"a time, {default(duration(limits.overlap))}", f"How far behind its watermark a pull reads again, so that records committed late are not missed. At most `{longest}`."),
         "api_reserve": (f"a share, {default(share(limits.api_reserve))}", "How much of the org's daily API calls is left for everyone else."),
         "api_per_run": (f"a share, {default(share(limits.api_per_run))}", "How much of them one run may take; the next run goes on from there."),
+        "keep_changes_rows": (f"a number, {default(str(limits.keep_changes_rows))}", "How many lines of the [feed of changes](changes.md) are kept at most. The oldest go first, at the next run."),
+        "keep_changes_days": (f"a number, {default(str(limits.keep_changes_days))}", "For how many days they are kept at most."),
     }  # fmt: skip
 
 

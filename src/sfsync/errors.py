@@ -178,6 +178,20 @@ class MirrorBusy(SfsyncError):
     slug = "mirror-busy"
 
 
+class CursorGone(SfsyncError):
+    """The feed of changes cannot go on from this cursor: the tables have to be read whole.
+
+    Attributes:
+        cursor: where to go on after that.
+    """
+
+    slug = "cursor-gone"
+
+    def __init__(self, message: str, *, cursor: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.cursor = cursor
+
+
 class InboxFull(SfsyncError):
     """The inbox has no room for more: what was handed in last is not kept."""
 

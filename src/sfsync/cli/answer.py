@@ -32,6 +32,7 @@ class Answer:
         warnings: for people a line each on stderr.
         reason: why the exit code is not 0, in a sentence; else the warnings are.
         outcome: the ``status`` of the JSON document, where the exit code does not give it.
+        is_written: the command has written its lines already, also with ``--json``.
     """
 
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Answer:
     errors: tuple[Mapping[str, Any], ...] = ()
     reason: str = ""
     outcome: str = ""
+    is_written: bool = False
 
     @property
     def status(self) -> str:
@@ -57,6 +59,8 @@ class Answer:
 
 def respond(cli: Cli, answer: Answer) -> int:
     """Print the answer as text or as JSON, and return its exit code."""
+    if answer.is_written:
+        return answer.exit_code
     warnings = tuple(map(cli.as_called, answer.warnings))
     told = "; ".join(warnings)
     reason = cli.as_called(answer.reason) or told or answer.status

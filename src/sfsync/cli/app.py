@@ -11,6 +11,7 @@ import typer
 
 from sfsync.cli.answer import write_document
 from sfsync.cli.apply import apply
+from sfsync.cli.changes import changes
 from sfsync.cli.command import Commands, command
 from sfsync.cli.config_check import check_config
 from sfsync.cli.config_path import config_path
@@ -152,6 +153,7 @@ command(app, "history", panel=REVIEW)(history)
 command(app, "undo", panel=REVIEW)(undo)
 command(app, "explain", panel=REVIEW)(explain)
 command(app, "purge", panel=REVIEW)(purge)
+command(app, "changes", panel=REVIEW)(changes)
 
 command(app, "schedule", panel=SYNC)(schedule)
 

@@ -13,7 +13,14 @@ from sfsync.cli.invocation import Cli
 from sfsync.cli.signals import Interrupted
 from sfsync.cli.streams import hush
 from sfsync.cli.text import short, visible
-from sfsync.errors import ConfigError, ProtocolError, SfsyncError, UsageError, advice_for
+from sfsync.errors import (
+    ConfigError,
+    CursorGone,
+    ProtocolError,
+    SfsyncError,
+    UsageError,
+    advice_for,
+)
 
 
 def perform(cli: Cli, work: Callable[[], Answer]) -> int:
@@ -86,6 +93,8 @@ def _report_error(cli: Cli, error: SfsyncError) -> int:
             "hint": hint,
             "problems": list(problems),
         }
+        if isinstance(error, CursorGone):
+            document["cursor"] = error.cursor
         write_document(cli, "failed", error.exit_code, {}, errors=(document,))
         _complain(cli, message)
     else:

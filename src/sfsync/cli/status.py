@@ -68,6 +68,8 @@ def status(
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
         state["mirror"] = str(mirror.path)
         state["inbox"] = inbox_state(config)
+        oldest_line, latest = mirror.changes.oldest(), mirror.changes.latest()
+        state["changes"] = {"oldest": str(oldest_line), "latest": str(latest)}
         warnings: list[str] = []
         if state["token_store"]:  # there is a login
             facts, warnings = login_facts(mirror)

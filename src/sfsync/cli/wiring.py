@@ -209,6 +209,8 @@ def recorded(run: Run, mirror: SqliteMirror, *, keep_idle: bool = True) -> Itera
     mirror.runs.begin(run.report.run_id, run.report.command)
     status = "failed"
     try:
+        limits = run.limits
+        mirror.changes.prune(rows=limits.keep_changes_rows, days=limits.keep_changes_days)
         failpoints.reach("run.begun")
         with measured(run):
             yield

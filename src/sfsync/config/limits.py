@@ -20,6 +20,8 @@ class LimitsShape(Shape):
     overlap: Any = None
     api_reserve: Any = None
     api_per_run: Any = None
+    keep_changes_rows: int = takes_default(Limits, "keep_changes_rows")
+    keep_changes_days: int = takes_default(Limits, "keep_changes_days")
 
 
 class MaxDeleteShape(Shape):
@@ -50,6 +52,8 @@ def read_limits(raw: object, problems: Problems) -> Limits:
         stated["api_reserve"] = _reserve(shape.api_reserve, ("limits", "api_reserve"), problems)
     if "api_per_run" in shape.model_fields_set:
         stated["api_per_run"] = _per_run(shape.api_per_run, ("limits", "api_per_run"), problems)
+    for name in ("keep_changes_rows", "keep_changes_days"):
+        stated[name] = _count(getattr(shape, name), ("limits", name), problems)
     return replace(Limits(), **stated)
 
 
@@ -81,6 +85,12 @@ def _per_run(raw: object, path: Path, problems: Problems) -> float:
     if share <= 0:
         problems.add(path, "0% would leave no call for sfsync")
     return share
+
+
+def _count(raw: int, path: Path, problems: Problems) -> int:
+    if raw < 1:
+        problems.add(path, f"expected a number from 1 on, found {raw}")
+    return raw
 
 
 def _share(raw: object, path: Path, problems: Problems) -> float:
@@ -116,6 +126,8 @@ def written_limits(limits: Limits) -> dict[str, str]:
         "overlap": written_duration(limits.overlap),
         "api_reserve": written_share(limits.api_reserve),
         "api_per_run": written_share(limits.api_per_run),
+        "keep_changes_rows": str(limits.keep_changes_rows),
+        "keep_changes_days": str(limits.keep_changes_days),
     }
 
 

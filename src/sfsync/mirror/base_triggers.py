@@ -1,5 +1,8 @@
 """The triggers that keep the base of every edited row, and the indexes of a mapped table.
 
+What they and ``feed_triggers`` do at an insert has to happen in a fixed order, which SQLite does
+not promise for several triggers: there, the feed's statements stand in these.
+
 They write the base row at a row's first edit, whoever edits with whatever tool, so that what
 changed here is the base table itself, not a scan. The guard is up only while sfsync itself writes.
 
@@ -12,6 +15,7 @@ insert that saves what is about to be replaced.
 
 from __future__ import annotations
 
+from sfsync.mirror import feed_triggers
 from sfsync.mirror.database import quoted
 from sfsync.mirror.tables import REVIVED, MappedTable, differs
 
@@ -54,6 +58,7 @@ def _replacing(table: MappedTable) -> str:
     """Before an insert: the row that ``REPLACE`` is about to delete keeps its base."""
     return (
         f"BEFORE INSERT ON {table.name} WHEN {_GUARD_IS_DOWN} BEGIN"
+        f" {feed_triggers.remember_replaced(table)}"
         f" {_save(table)} r.id, {table.listed('r')}, r.deleted_at, r.salesforce_id, ''"
         f" FROM {table.name} AS r WHERE r.id = NEW.id AND {_has_no_base(table, 'NEW')};"
         f" UPDATE {table.base} SET deleted_at = '{REVIVED}' WHERE id = NEW.id"
@@ -68,6 +73,7 @@ def _inserted(table: MappedTable) -> str:
     agreed_id = f"(SELECT _salesforce_id FROM {table.base} WHERE id = NEW.id)"
     return (
         f"AFTER INSERT ON {table.name} WHEN {_GUARD_IS_DOWN} BEGIN"
+        f" {feed_triggers.begin_insert(table)}"
         f" {_COUNT_EDIT}"
         f" {_save(table)} NEW.id, {table.listed('NEW')}, NEW.deleted_at, NEW.salesforce_id, '*'"
         f" WHERE {_has_no_base(table, 'NEW')};"
@@ -77,6 +83,7 @@ def _inserted(table: MappedTable) -> str:
         # replaced with another Salesforce Id: what was agreed with the one before says nothing
         f" UPDATE {table.base} SET _never_agreed = '*' WHERE id = NEW.id"
         f" AND _salesforce_id IS NOT (SELECT salesforce_id FROM {table.name} WHERE id = NEW.id);"
+        f" {feed_triggers.tell_inserted(table)}"
         " END"
     )
 

@@ -92,6 +92,10 @@ class Committer:
     # -- gone --------------------------------------------------------------------------------------
     def _soft_delete(self, table: MappedTable, plan: RowPlan, local_id: LocalId) -> None:
         database = self._database
+        if plan.successor_id is not None and plan.salesforce_id is not None:
+            # before the row ends: the feed of changes names its survivor
+            survivor = plan.successor_object or plan.object, plan.successor_id
+            keep_successor(database, table, plan.salesforce_id, *survivor)
         database.run(
             f"UPDATE {table.name} SET deleted_at = coalesce(deleted_at, ?) WHERE id = ?",
             [database.now(), local_id],
@@ -102,21 +106,18 @@ class Committer:
             bases.drop(database, table, local_id)
         conflicts.record(database, plan, local_id, self._run_id)
         if plan.successor_id is not None and plan.salesforce_id is not None:
-            self._hand_over(table, plan, local_id, plan.salesforce_id, plan.successor_id)
+            self._hand_over(plan, local_id, plan.salesforce_id, plan.successor_id)
 
     def _hand_over(
         self,
-        table: MappedTable,
         plan: RowPlan,
         local_id: LocalId,
         record: SalesforceId,
         successor_id: SalesforceId,
     ) -> None:
         """What a merged or converted record's row owned, or had yet to send, is its survivor's."""
-        database = self._database
-        successor_object = plan.successor_object or plan.object
-        keep_successor(database, table, record, successor_object, successor_id)
-        successor = self._tables.get(successor_object)
+        database, table = self._database, self._tables[plan.object]
+        successor = self._tables.get(plan.successor_object or plan.object)
         survivor = records.id_of(database, successor, successor_id) if successor else None
         if successor is None or survivor is None:
             return  # queued Tasks are sent to the successor, also where it has no row

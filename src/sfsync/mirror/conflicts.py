@@ -66,7 +66,7 @@ class Conflicts:
             )
         winner = Side(side)
         chosen = local if winner is Side.LOCAL else remote
-        with self._database.transaction():
+        with self._database.transaction(origin="local"):
             if state == "open":
                 self._take_open(table, local_id, column, remote, winner)
             else:

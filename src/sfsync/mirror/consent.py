@@ -243,7 +243,7 @@ class Consent:
         with (
             _Closure(self._context, "_reached", "_opted_out") as reached,
             _Closure(self._context, "_freed", "_consented") as consented,
-            self._database.transaction(edits=True),
+            self._database.transaction(edits=True, origin="consent"),
         ):
             opted_out = freed = 0
             for table, columns in self._mapped(opt_out):

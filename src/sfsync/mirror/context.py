@@ -14,13 +14,20 @@ class MirrorContext:
     """One open mirror. All families share it, so that a new mapping or run reaches each of them.
 
     Attributes:
-        run_id: what is written is noted under it.
         tables: all mapped tables, by object, in the mapping's order.
     """
 
     database: Database
-    run_id: str = ""
     tables: dict[str, MappedTable] = field(default_factory=dict)
+
+    @property
+    def run_id(self) -> str:
+        """What is written is noted under it."""
+        return self.database.run_id
+
+    @run_id.setter
+    def run_id(self, run_id: str) -> None:
+        self.database.run_id = run_id
 
     def table(self, object_name: str) -> MappedTable:
         """The table of an object.

@@ -41,8 +41,12 @@ _OLDEST = (3, 37, 0)
 """STRICT tables. Python 3.11 comes with an older SQLite on some systems."""
 
 _SAFE_WAL = (3, 51, 3)
-_GUARD_UP = "UPDATE _sync SET guard = 1"
-_GUARD_DOWN = "UPDATE _sync SET guard = 0"
+GUARDED, BULK = 1, 2
+"""How high the guard is up: ``BULK`` where the feed of changes is told apart from the rows."""
+
+_SET_GUARD = "UPDATE _sync SET guard = ?"
+_NAME_WRITER = "UPDATE _sync SET guard = ?, origin = ?, run = ?"
+_FORGET_WRITER = "UPDATE _sync SET guard = 0, origin = 'local', run = ''"
 
 
 class Database:
@@ -53,6 +57,9 @@ class Database:
         now: the clock.
         busy_seconds: how long to wait for another program that is writing.
 
+    Attributes:
+        run_id: the run under way, if any: what is changed is told with it.
+
     Raises:
         MirrorError: the file cannot be used.
         MirrorBusy: another program keeps writing.
@@ -61,6 +68,7 @@ class Database:
     def __init__(self, path: Path, *, now: Clock, busy_seconds: float = 10.0) -> None:
         self.path = path
         self.now = now
+        self.run_id = ""
         if sqlite3.sqlite_version_info < _OLDEST:
             raise MirrorError(
                 f"sfsync needs SQLite 3.37 or newer, and this Python has {sqlite3.sqlite_version}",
@@ -137,15 +145,18 @@ class Database:
         found = self.row(sql, parameters)
         return None if found is None else found[0]
 
-    def parsed(self, text: str) -> Any:
+    def parsed(self, text: str, *, strict: bool = True) -> Any:
         """What sfsync keeps as JSON.
+
+        Args:
+            strict: control characters in strings are damage.
 
         Raises:
             MirrorError: it is none any more: SQLite notices damage to its own pages, not to what is
                 in them.
         """
         try:
-            return json.loads(text)
+            return json.loads(text, strict=strict)
         except ValueError:
             sentence, hint = _MEANINGS["SQLITE_CORRUPT"]
             raise MirrorError(f"{self.path}: {sentence}", hint=hint) from None
@@ -173,11 +184,16 @@ class Database:
             raise translated(error, self.path) from error
 
     @contextmanager
-    def transaction(self, *, edits: bool = False) -> Iterator[None]:
+    def transaction(
+        self, *, edits: bool = False, origin: str = "", run_id: str = ""
+    ) -> Iterator[None]:
         """Everything in the block, or nothing.
 
         Args:
             edits: what is written to mapped rows counts as edited here, to be pushed.
+            origin: who the feed of changes says wrote them: ``salesforce`` where nothing is said,
+                and ``local`` for edits. It has to be said for edits to be told with their run.
+            run_id: the run that they are told with, where it is another than that under way.
 
         Raises:
             MirrorBusy: another program kept the file locked for too long.
@@ -186,11 +202,12 @@ class Database:
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                if not edits:
-                    self._connection.execute(_GUARD_UP)
+                if origin or not edits:
+                    guard, writer = 0 if edits else GUARDED, origin or "salesforce"
+                    self._connection.execute(_NAME_WRITER, [guard, writer, run_id or self.run_id])
                 yield
-                if not edits:
-                    self._connection.execute(_GUARD_DOWN)
+                if origin or not edits:
+                    self._connection.execute(_FORGET_WRITER)
                 self._commit()
             except BaseException:
                 self._rollback()
@@ -199,9 +216,16 @@ class Database:
     @contextmanager
     def as_edits(self) -> Iterator[None]:
         """Inside a transaction: what is written in this block counts as edited here."""
-        self.run(_GUARD_DOWN)
+        self.run(_SET_GUARD, [0])
         yield
-        self.run(_GUARD_UP)
+        self.run(_SET_GUARD, [GUARDED])
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """Inside a transaction: rows that are inserted in this block are not told one by one."""
+        self.run(_SET_GUARD, [BULK])
+        yield
+        self.run(_SET_GUARD, [GUARDED])
 
     @contextmanager
     def wiping(self) -> Iterator[None]:

@@ -206,7 +206,7 @@ class Events:
     # -- handled -----------------------------------------------------------------------------------
     def apply(self, effects: Sequence[Effect]) -> None:
         """In one transaction: change people's rows, queue Tasks, mark the events as handled."""
-        with self._database.transaction(edits=True):
+        with self._database.transaction(edits=True, origin="event"):
             for effect in effects:
                 self._apply(effect)
 

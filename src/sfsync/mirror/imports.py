@@ -67,7 +67,7 @@ class Imports:
         noted_under = run_id or self._context.run_id
         counts = Counter({"created": 0, "updated": 0, "unchanged": 0})
         purged, is_people = PurgedPeople(database), table.object_map.kind.is_people
-        with database.transaction(edits=True):
+        with database.transaction(edits=True, origin="import", run_id=noted_under):
             for values in rows:
                 key = _key(table, values)
                 if is_people and key in purged and not records.has_address(database, table, key):

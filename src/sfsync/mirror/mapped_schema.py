@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from sfsync.errors import ConfigError, MirrorError
-from sfsync.mirror.base_triggers import INDEXES, TRIGGERS, to_build
+from sfsync.mirror import base_triggers, changes, feed_triggers
+from sfsync.mirror.base_triggers import INDEXES, TRIGGERS
 from sfsync.mirror.database import Database, quoted
+from sfsync.mirror.feed_triggers import TRIGGERS as FEED
 from sfsync.mirror.tables import BASE_COLUMNS, MappedTable, field_meaning
 from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.objects import OWN_COLUMNS
@@ -24,6 +27,7 @@ def fit(database: Database, mapping: SyncMapping) -> tuple[str, ...]:
         if not _fits(database, table):
             with database.transaction():
                 _make_fit(database, table)
+    _fit_segments(database)
     return tuple(
         name
         for name, object_map in mapping.objects.items()
@@ -70,7 +74,7 @@ def _fits(database: Database, table: MappedTable) -> bool:
     name, meanings = kept[0], database.parsed(kept[1])
     if name != table.object_map.table or meanings != _meanings(table):
         return False
-    if _built(database, table) != to_build(table):
+    if _built(database, _names(table)) != _to_build(table):
         return False
     return _types(database, name).keys() >= {*OWN_COLUMNS, *table.columns}
 
@@ -79,16 +83,19 @@ def _meanings(table: MappedTable) -> dict[str, str]:
     return {column: field_meaning(table.object_map, column) for column in table.columns}
 
 
-def _built(database: Database, table: MappedTable) -> dict[str, str]:
-    """The table's triggers and indexes, as they stand in the file."""
-    names = _names(table)
+def _to_build(table: MappedTable) -> dict[str, str]:
+    return base_triggers.to_build(table) | feed_triggers.to_build(table)
+
+
+def _built(database: Database, names: Sequence[str]) -> dict[str, str]:
+    """Those of these triggers and indexes that stand in the file."""
     marks = ", ".join("?" * len(names))
     found = database.rows(f"SELECT name, sql FROM sqlite_master WHERE name IN ({marks})", names)
     return dict(found)
 
 
 def _names(table: MappedTable) -> list[str]:
-    return [f"_{table.object_map.table}_{what}" for what in (*INDEXES, *TRIGGERS)]
+    return [f"_{table.object_map.table}_{what}" for what in (*INDEXES, *TRIGGERS, *FEED)]
 
 
 def _make_fit(database: Database, table: MappedTable) -> None:
@@ -100,13 +107,21 @@ def _make_fit(database: Database, table: MappedTable) -> None:
             f"{database.path}: there is a table {name} that sfsync did not make",
             hint="Point mirror.path at a file of its own.",
         )
-    watched = _watched(database, table)
+    watched, is_told = (_has_all(database, table, names) for names in (TRIGGERS, FEED))
     _drop_indexes_and_triggers(database, table)
     if exists:
-        _change(database, table, set(database.parsed(stored)), watched=watched)
+        changed = _change(database, table, database.parsed(stored), watched=watched)
+        if changed or not is_told:
+            changes.begin_anew(database)
     else:
         _create(database, table)
-    for sql in to_build(table).values():
+    watched_columns = table.listed("", feed_triggers.watched_columns(table))
+    database.run(f"DROP TABLE IF EXISTS {table.replaced}")
+    database.run(
+        f"CREATE TABLE {table.replaced} (id INTEGER PRIMARY KEY, {watched_columns},"
+        " _inserted INTEGER NOT NULL DEFAULT 0)"
+    )
+    for sql in _to_build(table).values():
         database.run(sql)
     database.run(
         'INSERT INTO _mapping (object, "table", columns) VALUES (?, ?, ?)'
@@ -116,35 +131,53 @@ def _make_fit(database: Database, table: MappedTable) -> None:
     )
 
 
+def _fit_segments(database: Database) -> None:
+    wanted = feed_triggers.segment_triggers()
+    found = _built(database, list(wanted))
+    if found == wanted:
+        return
+    with database.transaction():
+        for name, sql in wanted.items():
+            database.run(f"DROP TRIGGER IF EXISTS {name}")
+            database.run(sql)
+        if found.keys() != wanted.keys():
+            changes.begin_anew(database)
+
+
 def _change(
-    database: Database, table: MappedTable, known_columns: set[str], *, watched: bool
-) -> None:
-    """Give a table that is there the columns of the mapping."""
+    database: Database, table: MappedTable, known: dict[str, str], *, watched: bool
+) -> bool:
+    """Give a table that is there the columns of the mapping.
+
+    Returns:
+        Whether some column may hold other values now than the feed of changes has told.
+    """
     name = table.object_map.table
     _check_own_columns(database, name)
     _add_columns(database, name, table, {})
     _add_columns(database, f"_{name}_base", table, BASE_COLUMNS)
     for column in table.columns:
-        if column not in known_columns:
+        if column not in known:
             _mark_never_agreed(database, table, column)
     if not watched:
         _mark_nothing_agreed(database, table)
+    return known != _meanings(table)
 
 
 def _types(database: Database, name: str) -> dict[str, str]:
     return {row[1]: row[2] for row in database.rows(f"PRAGMA table_info({quoted(name)})")}
 
 
-def _watched(database: Database, table: MappedTable) -> bool:
-    """Whether all triggers are there, in whatever form."""
-    found = _built(database, table)
-    return all(f"_{table.object_map.table}_{what}" in found for what in TRIGGERS)
+def _has_all(database: Database, table: MappedTable, triggers: Sequence[str]) -> bool:
+    """Whether all of these triggers are there, in whatever form."""
+    found = _built(database, _names(table))
+    return all(f"_{table.object_map.table}_{what}" in found for what in triggers)
 
 
 def _drop_indexes_and_triggers(database: Database, table: MappedTable) -> None:
     for what in INDEXES:
         database.run(f"DROP INDEX IF EXISTS {quoted(f'_{table.object_map.table}_{what}')}")
-    for what in TRIGGERS:
+    for what in (*TRIGGERS, *FEED):
         database.run(f"DROP TRIGGER IF EXISTS {quoted(f'_{table.object_map.table}_{what}')}")
 
 

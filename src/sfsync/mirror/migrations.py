@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x73667379
 """``sfsy``, in the file's header: whose database this is."""
 
-SCHEMA = 5
+SCHEMA = 6
 """How many steps there are."""
 
 FIXED = """
@@ -264,6 +264,29 @@ HAVING max(received_at) IS NOT NULL
 """
 """More of each event, where the lines in quarantine stand, and names of campaigns: see ``arrivals``."""
 
+CHANGES = """
+ALTER TABLE _sync ADD COLUMN origin TEXT NOT NULL DEFAULT 'local';
+ALTER TABLE _sync ADD COLUMN run TEXT NOT NULL DEFAULT '';
+ALTER TABLE _sync ADD COLUMN changes_gone INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE _changes (
+    cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+    line_count INTEGER NOT NULL DEFAULT 1,
+    at TEXT NOT NULL,
+    object TEXT NOT NULL,
+    row_id INTEGER NOT NULL,
+    salesforce_id TEXT,
+    action TEXT NOT NULL,
+    changed TEXT,
+    segment TEXT,
+    survivor_object TEXT,
+    survivor_id INTEGER,
+    survivor_salesforce_id TEXT,
+    origin TEXT NOT NULL,
+    run TEXT NOT NULL
+) STRICT
+"""
+"""The feed of changes, and who writes at the moment: see ``changes``."""
+
 
 def migrate(database: Database) -> None:
     """Bring the fixed tables up to date; one read where they are.
@@ -338,6 +361,10 @@ def _steps() -> Migrations:
     @steps(name="0005_arrivals")
     def arrivals(schema: SchemaDatabase) -> None:
         _run_all(schema, ARRIVALS)
+
+    @steps(name="0006_changes")
+    def changes(schema: SchemaDatabase) -> None:
+        _run_all(schema, CHANGES)
 
     return steps
 

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from sfsync.mirror import person_history, records
+from sfsync.mirror.address_lookup import marks
 from sfsync.mirror.consent import PURGED_CHECKED, Consent
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted, translated
@@ -56,7 +57,7 @@ class Purge:
         report: dict[str, Any] = {}
         database.connection.create_function("_mentions", 2, _bytes_mention, deterministic=True)
         try:
-            with database.wiping(), database.transaction():
+            with database.wiping(), database.transaction(origin="purge"):
                 report = _purge(database, tables, match_key(email))
                 if dry_run:
                     _roll_back()
@@ -205,6 +206,7 @@ def _purge(database: Database, tables: Sequence[MappedTable], key: str) -> dict[
         )
     for address in addresses:
         counts += _purge_address(database, address)
+    _purge_changes(database, tables, people, addresses, linked)
     secret = keep_hashes(database, key, {*addresses, *linked})
     counts["consent"] = purge_consent(database, addresses)
     for address in addresses:
@@ -254,6 +256,66 @@ def _purge_row(database: Database, table: MappedTable, local_id: int) -> Counter
         f"DELETE FROM {table.name} WHERE id = ?", [local_id]
     )
     return counts
+
+
+def _purge_changes(
+    database: Database,
+    tables: Sequence[MappedTable],
+    people: Sequence[person_history.Person],
+    addresses: Iterable[str],
+    linked: Iterable[str],
+) -> None:
+    """Of the feed stays that a row is gone; who follows it has to hear that."""
+    gone: set[tuple[str, int]] = {(table.object, int(local_id)) for table, local_id in people}
+    records_now = list(linked)
+    gone |= set(
+        database.rows(
+            f"SELECT DISTINCT object, row_id FROM _changes WHERE salesforce_id IN ({marks(records_now)})",
+            records_now,
+        )
+    )
+    for address in addresses:
+        told = f"changed IS NOT NULL AND ({_held_in(['changed'])})"
+        found = database.rows(
+            f"SELECT DISTINCT object, row_id FROM _changes WHERE {told}", [address]
+        )
+        gone |= {row for row in found if not _is_there(database, tables, *row)}
+        # of others the values are read from their row, when they are told
+        database.run(f"UPDATE _changes SET changed = NULL WHERE {told}", [address])
+    for row in gone:
+        _leave_tombstone(database, row)
+    database.run(
+        f"UPDATE _changes SET survivor_salesforce_id = NULL WHERE survivor_salesforce_id IN ({marks(records_now)})",
+        records_now,
+    )
+    for table in tables:
+        database.run(f"DELETE FROM {table.replaced}")
+
+
+def _is_there(
+    database: Database, tables: Sequence[MappedTable], object_name: str, row_id: int
+) -> bool:
+    return any(
+        database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [row_id])
+        for table in tables
+        if table.object == object_name
+    )
+
+
+def _leave_tombstone(database: Database, row: tuple[str, int]) -> None:
+    last = database.value(
+        "SELECT max(cursor) FROM _changes WHERE object = ? AND row_id = ?"
+        " AND action IN ('delete', 'merge')",
+        row,
+    )
+    # a row of the feed that stands for several lines holds no values
+    database.run(
+        "DELETE FROM _changes WHERE object = ? AND row_id = ? AND line_count = 1 AND cursor IS NOT ?",
+        [*row, last],
+    )
+    database.run(
+        "UPDATE _changes SET changed = '{}', salesforce_id = NULL WHERE cursor = ?", [last]
+    )
 
 
 def _counted_as(table_name: str) -> str:

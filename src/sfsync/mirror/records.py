@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sfsync.mirror import changes
 from sfsync.mirror.database import Database, Parameters, quoted
 from sfsync.mirror.tables import ALL, MappedTable, split_names
 from sfsync.model.address import spellings
@@ -179,6 +180,7 @@ def _make_room(database: Database, table: MappedTable, other: LocalId, local_id:
         return False
     move_references(database, table, other, table, local_id)
     database.run(f"DELETE FROM {table.name} WHERE id = ?", [other])
+    changes.name_survivor(database, table, other, local_id)
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sfsync.errors import MirrorError
-from sfsync.mirror import bases, conflicts, provenance, quarantine, records
+from sfsync.mirror import bases, changes, conflicts, provenance, quarantine, records
 from sfsync.mirror.committer import Committer
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import quoted
@@ -179,7 +179,7 @@ class Rows:
         staying = plan.local_id
         if staying is None:
             raise ValueError("a plan for a row that stays names it")
-        with database.transaction(edits=True):
+        with database.transaction(edits=True, origin="local"):
             records.write(database, table, staying, plan.to_local)
             if plan.local_action is LocalAction.RESTORE:
                 database.run(f"UPDATE {table.name} SET deleted_at = NULL WHERE id = ?", [staying])
@@ -189,6 +189,7 @@ class Rows:
             conflicts.record(database, plan, staying, self._context.run_id)
             quarantine.settle_row(database, plan.object, going)
             database.run(f"DELETE FROM {table.name} WHERE id = ?", [going])
+            changes.name_survivor(database, table, going, staying)
 
     def commit(self, plans: Sequence[RowPlan], *, segment: str = "") -> None:
         """Apply the mirror's half of these plans (rows, base, conflicts, successors, segments)."""
@@ -219,7 +220,7 @@ class Rows:
     def write_edits(self, object_name: str, local_id: LocalId, values: Values) -> bool:
         """Write columns of a row as an edit to be pushed; whether there is such a row."""
         table = self._context.table(object_name)
-        with self._database.transaction(edits=True):
+        with self._database.transaction(edits=True, origin="local"):
             found = self._database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [local_id])
             records.write(self._database, table, local_id, values)
         return found is not None

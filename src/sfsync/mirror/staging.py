@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from sfsync.mirror import bases, conflicts, provenance, records
+from sfsync.mirror import bases, changes, conflicts, provenance, records
 from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.stage_table import StageTable
 from sfsync.mirror.stage_triples import StageTriples
@@ -330,24 +330,29 @@ class SqliteStage:
         before = database.value(f"SELECT max(id) FROM {table.name}") or 0
         into = ", ".join(["salesforce_id", *(quoted(name) for name in pulled)])
         taken = ", ".join(["s.salesforce_id", *(f"s.{quoted(name)}" for name in pulled)])
-        count = database.run(
-            f"INSERT INTO {table.name} ({into})"
-            f" SELECT {taken} FROM {self._staged.name} AS s"
-            f" LEFT JOIN {table.name} AS r ON r.salesforce_id = s.salesforce_id"
-            f" WHERE {_OF_SPAN} AND {self._verdicts.new} ORDER BY s.salesforce_id",
-            span,
-        )
+        with database.in_bulk():
+            count = database.run(
+                f"INSERT INTO {table.name} ({into})"
+                f" SELECT {taken} FROM {self._staged.name} AS s"
+                f" LEFT JOIN {table.name} AS r ON r.salesforce_id = s.salesforce_id"
+                f" WHERE {_OF_SPAN} AND {self._verdicts.new} ORDER BY s.salesforce_id",
+                span,
+            )
         if not count:
             return 0
         last = database.value(f"SELECT max(id) FROM {table.name}")
+        changes.note_rows(database, table, LocalId(last), count)
         provenance.note_pulled_rows(
             database, table, LocalId(before + 1), LocalId(last), self._run_id
         )
         if segment and table.person_column:
-            database.run(
-                "INSERT OR IGNORE INTO contact_segments"
-                f" (segment_id, {table.person_column}, added_at)"
-                f" SELECT ?, id, ? FROM {table.name} WHERE id > ?",
-                [records.segment_id(database, segment), database.now(), before],
-            )
+            segment_id = records.segment_id(database, segment)
+            with database.in_bulk():
+                database.run(
+                    "INSERT OR IGNORE INTO contact_segments"
+                    f" (segment_id, {table.person_column}, added_at)"
+                    f" SELECT ?, id, ? FROM {table.name} WHERE id > ?",
+                    [segment_id, database.now(), before],
+                )
+            changes.note_rows(database, table, LocalId(last), count, segment)
         return count

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from sfsync.mirror.arrivals import Arrivals
+from sfsync.mirror.changes import Changes
 from sfsync.mirror.conflicts import Conflicts
 from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
@@ -61,7 +62,8 @@ class SqliteMirror:
         except BaseException:
             self._database.close()
             raise
-        self._context = MirrorContext(self._database, run_id)
+        self._database.run_id = run_id
+        self._context = MirrorContext(self._database)
         self._stages = 0
         self.state = SyncState(self._context)
         self.rows = Rows(self._context)
@@ -69,6 +71,7 @@ class SqliteMirror:
         self.outbox = Outbox(self._context)
         self.events = Events(self._context)
         self.arrivals = Arrivals(self._context)
+        self.changes = Changes(self._context)
         self.tasks = Tasks(self._context)
         self.consent = Consent(self._context)
         self.conflicts = Conflicts(self._context)

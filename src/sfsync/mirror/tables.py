@@ -63,6 +63,11 @@ class MappedTable:
         return quoted(f"_{self.object_map.table}_base")
 
     @cached_property
+    def replaced(self) -> str:
+        """The table of rows that an insert may be about to replace, quoted: empty but for that moment."""
+        return quoted(f"_{self.object_map.table}_replaced")
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The mapped columns."""
         return self.object_map.columns

@@ -20,6 +20,8 @@ class Limits:
         overlap: how far behind its watermark a pull reads again.
         api_reserve: the share (0..1) of the org's daily calls that is left for everyone else.
         api_per_run: the share (0..1) of them that one run may take.
+        keep_changes_rows: so many lines of the feed of changes are kept,
+        keep_changes_days: and for so long.
     """
 
     max_delete: float = 0.10
@@ -28,3 +30,5 @@ class Limits:
     api_reserve: float = 0.20
     api_per_run: float = 0.25
     max_change: float = 1.0
+    keep_changes_rows: int = 1_000_000
+    keep_changes_days: int = 30

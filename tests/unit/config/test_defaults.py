@@ -64,6 +64,8 @@ def other_limits(change: Change) -> None:
         overlap=timedelta(hours=1, seconds=5),
         api_reserve=0.5,
         api_per_run=0.125,
+        keep_changes_rows=500,
+        keep_changes_days=7,
         max_change=0.6,
     )
 
@@ -115,6 +117,8 @@ def test_the_defaults_are_shown(show: Callable[..., str]) -> None:
         "limits.overlap: 15m",
         "limits.api_reserve: 20%",
         "limits.api_per_run: 25%",
+        "limits.keep_changes_rows: 1000000",
+        "limits.keep_changes_days: 30",
     ]
 
 
@@ -131,6 +135,8 @@ def test_a_changed_default_is_shown(show: Callable[..., str], change: Change) ->
         "limits.overlap": "1h5s",
         "limits.api_reserve": "50%",
         "limits.api_per_run": "12.5%",
+        "limits.keep_changes_rows": "500",
+        "limits.keep_changes_days": "7",
     }
     told = json.loads(show("--json"))["data"]["settings"]
     assert {row["key"]: row["value"] for row in told if row["key"] in rows} == rows
@@ -202,6 +208,8 @@ def test_the_tables_follow_a_changed_default(change: Change) -> None:
         "overlap": "1h5s",
         "api_reserve": "50%",
         "api_per_run": "12.5%",
+        "keep_changes_rows": "500",
+        "keep_changes_days": "7",
     }
     assert "and more than 7, stops" in written
     assert "`{percent: 25, at_least: 7}`" in written

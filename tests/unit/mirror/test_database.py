@@ -23,6 +23,7 @@ STEPS = [
     ("0003_plain_names",),
     ("0004_consent",),
     ("0005_arrivals",),
+    ("0006_changes",),
 ]
 
 
