@@ -1,23 +1,20 @@
 """The mirror's file: opened with care, written in immediate transactions, its errors translated.
 
-The file is born 0600 under any umask, before SQLite sees it; SQLite gives its journal the same
-mode. It keeps the rollback journal and ``synchronous = EXTRA``: SQLite before 3.51.3 can corrupt a
-write-ahead log with two writers (docs/decisions/0013-a-rollback-journal.md), and one writer with durable commits is all that
-a sync needs.
+The file is private (``private_file``). It keeps the rollback journal and ``synchronous = EXTRA``:
+SQLite before 3.51.3 can corrupt a write-ahead log with two writers
+(docs/decisions/0013-a-rollback-journal.md), and one writer with durable commits is all that a sync
+needs.
 
 A transaction raises a guard while it runs, so that the triggers which notice people's edits (see
-``tables``) let sfsync's own writes pass. The guard is a row of the same file, set and cleared
-inside the transaction: no other connection ever sees it up, and a crash takes it back with the
+``tables``) let sfsync's own writes pass, and says for the feed of changes who writes, in which run.
+The guard is a row of the same file, set and cleared inside the transaction: no other connection ever sees it up, and a crash takes it back with the
 rest.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import sqlite3
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -26,6 +23,7 @@ from typing import Any, TypeAlias
 
 from sfsync.errors import MirrorBusy, MirrorError, SfsyncError, advice_for, shortage
 from sfsync.failpoints import reach
+from sfsync.mirror.private_file import make_private
 from sfsync.model.address import other_spelling
 from sfsync.model.record import NotUtf8
 
@@ -74,7 +72,7 @@ class Database:
                 f"sfsync needs SQLite 3.37 or newer, and this Python has {sqlite3.sqlite_version}",
                 hint="Use a newer Python, for example from python.org or uv.",
             )
-        _make_private(path)
+        make_private(path)
         with self._translated():
             self._connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
             try:
@@ -340,66 +338,6 @@ _MEANINGS = {
         "Look at the disk, then run the same command again.",
     ),
 }
-
-
-def _make_private(path: Path) -> None:
-    """Create the file 0600 and its folder 0700 where missing; make an existing file 0600.
-
-    Raises:
-        MirrorError: the path leads, by a link, to another user's file, or cannot be made.
-    """
-    try:
-        _make_folder(path.parent)
-        _refuse_foreign(path)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except PermissionError as error:
-        if path.exists() and os.access(path, os.R_OK):
-            return  # reading may be all that is wanted; a write says so itself
-        raise MirrorError(
-            f"{path}: no permission to open the mirror",
-            hint="Look at the permissions of the file and of its folder.",
-        ) from error
-    except OSError as error:
-        if error.errno == errno.EROFS and path.exists():  # as above
-            return
-        raise MirrorError(
-            f"{path}: the mirror cannot be opened: {error.strerror}",
-            hint=_hint_for(error),
-        ) from error
-    try:
-        found = os.fstat(handle)
-        if (
-            stat.S_ISREG(found.st_mode)
-            and found.st_uid == os.geteuid()
-            and stat.S_IMODE(found.st_mode) & 0o077
-        ):
-            os.fchmod(handle, 0o600)
-    finally:
-        os.close(handle)
-
-
-def _hint_for(error: OSError) -> str:
-    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        return advice_for(error)
-    return "Choose another mirror.path."
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.exists():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _refuse_foreign(path: Path) -> None:
-    if not path.is_symlink():
-        return
-    target = path.resolve()
-    if not target.exists() or target.stat().st_uid != os.geteuid():
-        raise MirrorError(
-            f"{path}: a link to {target}, which is not your file",
-            hint="Name the file itself as mirror.path.",
-        )
 
 
 @lru_cache(maxsize=4096)

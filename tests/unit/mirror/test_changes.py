@@ -630,7 +630,7 @@ STEPS = st.one_of(
 )  # fmt: skip
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(STEPS, st.booleans()), max_size=12))
 def test_whoever_replays_the_feed_has_the_tables(steps: list[Any]) -> None:
     with TemporaryDirectory() as folder:
