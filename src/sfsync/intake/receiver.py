@@ -149,8 +149,11 @@ class Receiver:
         if sender is None:
             return self._answer("unknown", 404, "refused", "no such source is configured")
         try:
-            # may fetch a certificate
-            await asyncio.to_thread(self._verify, sender, headers, body)
+            if sender.source.needs_topics:
+                # may fetch a certificate; the others only compute, quicker than a thread is woken
+                await asyncio.to_thread(self._verify, sender, headers, body)
+            else:
+                self._verify(sender, headers, body)
         except ForgedError as error:
             return self._answer(name, 401, "forged", error.reason)
         except Exception as error:  # noqa: BLE001  whatever keeps us from proving it is our trouble

@@ -1,0 +1,187 @@
+"""Webhooks under load: how long an acknowledgement takes while a large pull is under way, and whether any is lost.
+
+    python benchmarks/listen.py [--contacts 200000] [--deliveries 10000] [--burst 200]
+
+`sfsync listen` begins with the batch, so the first pull of all contacts runs beside the deliveries. At the end every
+delivery has to be one event in the mirror.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import re
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
+import requests
+from cryptography.fernet import Fernet
+
+SECRET = "whsec_" + "ab" * 32
+SFSYNC = str(Path(sys.executable).with_name("sfsync"))
+WEBHOOKS, HEALTH = "127.0.0.1:18788", "127.0.0.1:18789"
+SECTION = f"""
+listen:
+  bind: {WEBHOOKS}
+  health_bind: {HEALTH}
+  sources:
+    penguinmails: {{secret_env: PM_SECRET}}
+"""
+
+
+def body(number: int) -> bytes:
+    """A delivery of its own."""
+    contact = {"email": f"load{number % 500}@example.com"}
+    data = {"campaign_id": "load", "contact": contact}
+    told = {"id": f"load_{number}", "type": "email.opened", "created_at": "2026-01-20T10:00:00Z"}
+    return json.dumps({**told, "data": data}).encode()
+
+
+async def send(count: int, burst: int) -> tuple[list[float], Counter[int]]:
+    """All deliveries, so many at once; one that is not answered with 200 is sent again, as services do."""
+    seconds: list[float] = []
+    statuses: Counter[int] = Counter()
+    limits = httpx2.Limits(max_connections=burst, max_keepalive_connections=burst)
+    async with httpx2.AsyncClient(limits=limits, timeout=30) as client:
+
+        async def deliver(number: int) -> None:
+            raw = body(number)
+            digest = hmac.new(SECRET.encode(), raw, hashlib.sha256).hexdigest()
+            headers = {"X-PenguinMails-Signature": f"sha256={digest}"}
+            while True:
+                began = time.perf_counter()
+                url = f"http://{WEBHOOKS}/webhooks/penguinmails"
+                try:
+                    answer = await client.post(url, content=raw, headers=headers)
+                except httpx2.TransportError:
+                    statuses[0] += 1  # no answer
+                    continue
+                seconds.append(time.perf_counter() - began)
+                statuses[answer.status_code] += 1
+                if answer.status_code == 200:
+                    return
+                await asyncio.sleep(0.5)
+
+        for first in range(0, count, burst):
+            await asyncio.gather(*(deliver(n) for n in range(first, min(count, first + burst))))
+    return seconds, statuses
+
+
+def log_in(folder: Path, environ: dict[str, str], url: str) -> None:
+    """A workspace with a login."""
+    begin = [SFSYNC, "init", "--login-url", url, "--client-id", "sfsync-local"]
+    subprocess.run(begin, cwd=folder, env=environ, check=True, capture_output=True)
+    login = subprocess.Popen(
+        [SFSYNC, "login", "--no-browser"],
+        cwd=folder, env=environ, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert login.stderr is not None
+    for line in login.stderr:
+        if found := re.search(r"http\S+", line):
+            requests.get(found[0], timeout=30)
+            break
+    assert login.wait(60) == 0
+    with (folder / "sfsync.yaml").open("a", encoding="utf-8") as file:
+        file.write(SECTION)
+
+
+def memory_mib(pid: int) -> float:
+    """What a process holds now."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def until(holds, seconds: float = 900) -> float:
+    """How long it took to hold."""
+    began = time.monotonic()
+    while not holds():
+        if time.monotonic() - began > seconds:
+            raise TimeoutError
+        time.sleep(0.2)
+    return time.monotonic() - began
+
+
+def is_up() -> bool:
+    try:
+        return requests.get(f"http://{HEALTH}/healthz", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def events_in(mirror: Path) -> int:
+    with closing(sqlite3.connect(mirror, timeout=60)) as database:
+        return int(
+            database.execute("SELECT count(*) FROM events WHERE state <> 'new'").fetchone()[0]
+        )
+
+
+def measure(folder: Path, contacts: int, deliveries: int, burst: int) -> dict[str, object]:
+    environ = os.environ | {
+        "SFSYNC_TOKEN_STORE": "database",
+        "SFSYNC_TOKEN_KEY": Fernet.generate_key().decode(),
+        "PM_SECRET": SECRET,
+        "XDG_CONFIG_HOME": str(folder),
+    }
+    org = subprocess.Popen(
+        [SFSYNC, "local-org", "--port", "0", "--contacts", str(contacts), "--auto-approve", "--json"],
+        cwd=folder, env=environ, text=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert org.stdout is not None
+        log_in(folder, environ, json.loads(org.stdout.readline())["url"])
+        listener = subprocess.Popen([SFSYNC, "listen", "--quiet"], cwd=folder, env=environ)
+        try:
+            until(is_up)
+            seconds, statuses = asyncio.run(send(deliveries, burst))
+            after = memory_mib(listener.pid)
+            drained = until(lambda: events_in(folder / "mirror.db") >= deliveries)
+            found = {
+                "deliveries": deliveries,
+                "answers": dict(statuses),
+                "ack_ms_p50": round(1000 * statistics.median(seconds), 1),
+                "ack_ms_p99": round(1000 * statistics.quantiles(seconds, n=100)[98], 1),
+                "ack_ms_max": round(1000 * max(seconds), 1),
+                "events": events_in(folder / "mirror.db"),
+                "seconds_to_handle": round(drained, 1),
+                "listener_mib": round(after, 1),
+                "listener_mib_at_the_end": round(memory_mib(listener.pid), 1),
+            }
+            listener.send_signal(signal.SIGTERM)
+            found["exit_code"] = listener.wait(60)
+            return found
+        finally:
+            listener.kill()
+            listener.wait()
+    finally:
+        org.kill()
+        org.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contacts", type=int, default=200_000)
+    parser.add_argument("--deliveries", type=int, default=10_000)
+    parser.add_argument("--burst", type=int, default=200)
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), given.contacts, given.deliveries, given.burst)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
