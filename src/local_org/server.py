@@ -14,7 +14,6 @@ from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
 
 from local_org.api.router import Router
 from local_org.bulk.endpoints import Bulk
@@ -115,7 +114,7 @@ class LocalOrg:
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
-    def _new_app(self) -> ASGIApp:
+    def _new_app(self) -> Entrance:
         control = ControlApi(self.state, self.faults, self.save)
         data = DataApi(self.state, self.oauth, self.api, self.save)
         app = Starlette(

@@ -36,11 +36,15 @@ class Entrance:
     Args:
         app: what handles a request that goes well.
         plan: what does not.
+
+    Attributes:
+        silenced: requests that got as far as the plan lets them, and are never answered.
     """
 
     def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
         self._app = app
         self._plan = plan
+        self.silenced = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event."""
@@ -70,6 +74,7 @@ class Entrance:
         elif effects.silent:
             if effects.silent_after_work:
                 await self._app(scope, receive, _send_nothing)
+            self.silenced += 1
             await _wait_until_gone(receive)
         elif effects.truncate_share is not None and effects.clean_end:
             await self._app(scope, receive, _ended_early(send, effects.truncate_share))

@@ -7,6 +7,7 @@ up early.
 from __future__ import annotations
 
 import socket
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from local_org.server import LocalOrg
 
 GIVEN_UP_SECONDS = 0.1
 """How long to wait for an answer that will never come."""
+
+WORKED_SECONDS = 10.0
+"""How long the org may take for what it does of such a call, on a machine that has much else to do."""
 
 RULED_OUT = "typed%3"
 """What the validation rule refuses as a Title, as SOQL's LIKE writes it."""
@@ -159,8 +163,19 @@ class TroubledAdapter(HTTPAdapter):
         if self._troubles.refuses(method, target):
             request.url = url._replace(netloc=f"127.0.0.1:{self._port}").geturl()
         elif self._troubles.silences(method, target):
-            given["timeout"] = (given["timeout"][0], GIVEN_UP_SECONDS)
+            return self._send_in_vain(request, **given)
         return super().send(request, **given)
+
+    def _send_in_vain(self, request: requests.PreparedRequest, **given: Any) -> requests.Response:
+        """Carry a call that is never answered, and give up; the org has done by then what it does of it."""
+        given["timeout"] = (given["timeout"][0], GIVEN_UP_SECONDS)
+        before = self._troubles.org.app.silenced
+        try:
+            return super().send(request, **given)
+        finally:
+            deadline = time.monotonic() + WORKED_SECONDS
+            while self._troubles.org.app.silenced == before and time.monotonic() < deadline:
+                time.sleep(0.001)
 
 
 def refusing_socket() -> socket.socket:
