@@ -252,6 +252,9 @@ def test_a_column_that_the_file_has_not_got_is_told_with_the_nearest(contact: Ob
     assert "there is no column 'Emial Address', which --map names; did you mean Email Address?" in (
         caught.value.message
     )
+    hinted = how_hinted(caught.value.hint, contact)
+    content = io.BytesIO(b"Email Address,FirstName\nada@example.com,Ada\n")
+    assert len(rows(read_records(content, contact, hinted))) == 1
 
 
 def test_keys_of_json_lines_are_stated_likewise(contact: ObjectMap) -> None:
