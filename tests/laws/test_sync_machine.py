@@ -38,6 +38,8 @@ from sfsync.model.mapping import FieldMap
 from sfsync.model.merges import Merge
 from sfsync.model.record import Value
 from tests.fakes import Trouble
+from tests.feed import read, replayed
+from tests.feed import tables as tables_of
 from tests.sides import MAPPING, Sides, event, fast_folder, with_merge, without_keys
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -497,6 +499,10 @@ class Machine(RuleBasedStateMachine):
             self._judge_people(table)
         self._judge_typed_values()
         self._judge_counters()
+        objects = sides.mapping.objects.values()
+        assert replayed(read(sides.mirror, page=100)) == tables_of(sides.look, objects), (
+            "whoever replays the feed of changes has the tables"
+        )
 
     def _judge_tasks(self) -> None:
         sides = self.sides

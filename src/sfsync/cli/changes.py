@@ -101,7 +101,12 @@ def _pages(
     left = limit
     while left is None or left > 0:
         version = mirror.changes.version()
-        lines = mirror.changes.page(place, PAGE if left is None else min(PAGE, left), only)
+        try:
+            lines = mirror.changes.page(place, PAGE if left is None else min(PAGE, left), only)
+        except MirrorBusy:
+            if not follow:
+                raise
+            continue  # a transaction that takes long to be written
         if lines:
             yield lines
             place = lines[-1].cursor
