@@ -56,6 +56,7 @@ LOOKING = (
     "conflicts",
     "quarantine",
     "history",
+    "changes",
     "explain",
     "consent",
     "config show",
