@@ -92,7 +92,9 @@ def remember_replaced(table: MappedTable) -> str:
         f"DELETE FROM {table.replaced};"
         f" INSERT INTO {table.replaced} (id, {table.listed('', watched)})"
         f" SELECT r.id, {table.listed('r', watched)} FROM {table.name} AS r"
-        " WHERE r.id = NEW.id OR r.salesforce_id = NEW.salesforce_id;"
+        " WHERE r.id = NEW.id OR r.salesforce_id = NEW.salesforce_id"
+        # the row gets back the record that is in its base, which may be another row's by now
+        f" OR r.salesforce_id = (SELECT _salesforce_id FROM {table.base} WHERE id = NEW.id);"
     )
 
 
@@ -107,7 +109,8 @@ def tell_inserted(table: MappedTable) -> str:
     return (
         f"{_TELL} {NOW}, '{table.object}', o.id, o.salesforce_id, 'delete',"
         f" {_changed(table, _of('o'), _nothing)}, origin, run"
-        f" FROM _sync, {table.replaced} AS o WHERE o.id <> NEW.id;"
+        f" FROM _sync, {table.replaced} AS o WHERE o.id <> NEW.id"
+        f" AND NOT EXISTS (SELECT 1 FROM {table.name} WHERE id = o.id);"
         f" {_TELL} {NOW}, '{table.object}', r.id, r.salesforce_id,"
         f" iif(o.id IS NULL, 'import', {action}), {_changed(table, _of('o'), _of('r'))}, origin, run"
         f" FROM _sync, {table.name} AS r LEFT JOIN {table.replaced} AS o ON o.id = r.id"
