@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sfsync.errors import UsageError
-from sfsync.mirror import bases, records
+from sfsync.mirror import bases, provenance, records
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Database, quoted
 from sfsync.mirror.tables import MappedTable
@@ -99,6 +99,8 @@ class Conflicts:
         """The base moves to the org's value; the row takes it too, or its own counts as an edit."""
         bases.keep(self._database, table, local_id)
         if winner is Side.REMOTE:
+            if column == table.object_map.match_on:
+                provenance.note_replaced_addresses(self._database, table, [local_id])
             records.write(self._database, table, local_id, {column: remote})
         bases.move(self._database, table, local_id, {column: remote}, set())
         bases.prune(self._database, table, local_id)

@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sfsync.mirror import bases, conflicts, quarantine, records
+from sfsync.mirror import bases, conflicts, provenance, quarantine, records
 from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.tables import MappedTable
@@ -179,6 +179,9 @@ class Outbox:
             each.column: each.value for each in outcome.lost_updates if each.column not in held
         }
         values = {**plan.to_local, **restored}
+        # until now: the stamp of the plan is that of the record before it was written
+        replaced = replace(plan, to_local=values, modified_at="")
+        provenance.note_former_address(database, table, local_id, replaced)
         records.write(database, table, local_id, values, bases.seen_values(plan.decisions))
         not_agreed = held | bases.edited_since(database, table, local_id, plan)
         sent = {**plan.new_base, **plan.to_org}

@@ -123,3 +123,17 @@ def test_what_two_runs_wrote_goes_back_one_after_the_other(sides: Sides) -> None
     assert undoing.left_count == 3
     list(map(partial(undo, sides), (second, first)))
     assert now(sides, ids) == before
+
+
+def test_an_address_that_is_taken_back_still_leads_to_its_person(sides: Sides) -> None:
+    record = sides.org.create("Contact", LastName="Ada", Email="ada@example.com")
+    lead = sides.org.create("Lead", LastName="L", Company="C", Email="new@example.com")
+    sides.pull()
+    sides.edit("UPDATE contacts SET email = 'new@example.com'")
+    moved = sides.push()
+    sides.org.edit(lead, HasOptedOutOfEmail=True)  # one person has both
+    sides.pass_time()
+    undo(sides, moved.run_id)
+    sides.sync_until_quiet()
+    raw = sides.org.records[record]
+    assert (raw["Email"], raw["HasOptedOutOfEmail"]) == ("ada@example.com", True)
