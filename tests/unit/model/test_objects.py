@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sfsync.mirror import migrations
+from sfsync.mirror import migration_steps
 from sfsync.model import objects
 from sfsync.model.mapping import MissingPerson
 from sfsync.model.objects import BY_SOBJECT, OBJECTS, ObjectKind
@@ -62,6 +62,6 @@ def test_only_people_are_made_where_a_person_is_missing() -> None:
 
 
 def test_all_people_can_be_in_segments() -> None:
-    schema = Path(migrations.__file__).read_text(encoding="utf-8")
+    schema = Path(migration_steps.__file__).read_text(encoding="utf-8")
     for name, kind in OBJECTS.items():
         assert (f"_segments_of_{name} ON contact_segments ({name}_id)" in schema) is kind.is_people
