@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from sfsync.intake.sources.items import Item, Skipped, Unreadable
 from sfsync.intake.sources.registry import NAMES, SOURCES
 from sfsync.model.event import EmailEvent, EventType
+from tests.telling_cells import telling_cells
 from tests.unit.intake.sources.deliveries import NOW, delivery
 from tests.unit.intake.sources.samples import SAMPLES, Sample, first
 
 sources = pytest.mark.parametrize("source", NAMES)
+few_sources = pytest.mark.parametrize("source", telling_cells(NAMES, ("penguinmails", "ses")))
 
 
 def read(source: str, value: Any) -> list[Item]:
@@ -362,7 +364,7 @@ json_values = st.recursive(
 )
 
 
-@sources
+@few_sources
 @settings(max_examples=40, deadline=None)
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_items(source: str, body: bytes) -> None:
@@ -370,7 +372,7 @@ def test_any_bytes_are_items(source: str, body: bytes) -> None:
         assert isinstance(item, Item)
 
 
-@sources
+@few_sources
 @settings(max_examples=40, deadline=None)
 @given(value=json_values)
 def test_any_json_is_items(source: str, value: Any) -> None:
@@ -397,7 +399,7 @@ def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
-@sources
+@few_sources
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_value_in_any_place_of_a_sample_is_items(source: str, data: st.DataObject) -> None:
