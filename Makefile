@@ -59,7 +59,7 @@ docs-check:  ## fail where that is stale
 test:  ## the tests, but for those that take seconds each
 	$(PY) -m pytest
 
-slow:  ## those that `make test` leaves out and CI runs as well
+slow:  ## those that `make test` and CI leave out, and `make check` runs as well
 	$(PY) -m pytest -m "slow and not long and not faults and not crash"
 
 long:  ## trouble of every kind, a telling slice of it

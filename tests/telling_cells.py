@@ -1,4 +1,4 @@
-"""A table whose telling cells run at every change, and the others in CI as well."""
+"""A table whose telling cells run at every change, and the others before a release."""
 
 from __future__ import annotations
 

@@ -42,6 +42,14 @@ ELSEWHERE = {
     "python3 -m venv ~/sfsync && ~/sfsync/bin/pip install .": "installs",
     "make venv": "installs",
     "make check": "runs this test",
+    "sfsync changes --since now --follow": "follows until it is stopped: tests/system/test_changes.py",
+    "sfsync changes --since c1-1a2b3c4d-1021": "another mirror's cursor: tests/system/test_changes.py",
+    "sfsync changes --since c1-1a2b3c4d-1021 --object contact": "another mirror's cursor: tests/system/test_changes.py",
+    "sfsync listen": "serves until it is stopped: tests/system/test_listen.py",
+    "sfsync listen --bind 127.0.0.1:9000": "serves until it is stopped: tests/system/test_listen.py",
+    "sfsync webhook send penguinmails --email ada@example.com": "tests/system/test_listen.py",
+    "sfsync webhook send penguinmails --email ada@example.com --type email.clicked --dry-run": "tests/system/test_listen.py",
+    "sfsync webhook verify penguinmails body.json -H 'X-PenguinMails-Signature: sha256=…'": "tests/system/test_listen.py",
 }
 """What is not run here, and why; each is a line that a shell can read."""
 
@@ -149,6 +157,8 @@ def at_work(workspace: Workspace, ready: Checkpoint, folder: Path) -> Workspace:
     files = {
         "events.jsonl": jsonl.text,
         "events.csv": csv.text,
+        "list.csv": "Work address,Last Name\nlist@example.com,List\n",
+        "dump.json": '[{"event": "open", "email": "ada@example.com", "timestamp": 1768903200, "sg_event_id": "1"}]',
         "people.csv": "email,last_name\nnew@example.com,New\n",
         "leads.jsonl": json.dumps(
             {"email": "lead@example.com", "last_name": "L", "company": "Acme"}

@@ -274,6 +274,7 @@ OTHERWISE = {
     ("doctor", "done"): r"999\.0",
     ("logout", "nothing to do"): "not logged in",
     ("quarantine --ignore", "nothing to do"): "not in quarantine: 1",
+    ("import", "all refused"): "no line of it can be read",
 }
 
 
