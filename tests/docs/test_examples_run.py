@@ -157,7 +157,7 @@ def at_work(workspace: Workspace, ready: Checkpoint, folder: Path) -> Workspace:
     files = {
         "events.jsonl": jsonl.text,
         "events.csv": csv.text,
-        "list.csv": "Work address,Last Name\nlist@example.com,List\n",
+        "list.csv": "Work address,Given,Last Name\nlist@example.com,Lis,List\n",
         "dump.json": '[{"event": "open", "email": "ada@example.com", "timestamp": 1768903200, "sg_event_id": "1"}]',
         "people.csv": "email,last_name\nnew@example.com,New\n",
         "leads.jsonl": json.dumps(
