@@ -23,7 +23,7 @@ from starlette.routing import Route
 from sfsync.errors import SfsyncError
 from sfsync.failpoints import reach
 from sfsync.intake.sources.items import ConfirmSubscription
-from sfsync.intake.sources.proof import ForgedError, Reception
+from sfsync.intake.sources.proof import SECRET_HEADERS, ForgedError, Reception
 from sfsync.intake.sources.source import Source
 
 BODY_SECONDS: Final = 10.0
@@ -31,7 +31,7 @@ BODY_SECONDS: Final = 10.0
 
 RETRY_AFTER_SECONDS: Final = 30
 KEPT_HEADERS: Final = ("content-type", "user-agent")
-"""Beside those of the signature: what it takes to look at a delivery again, and no more."""
+"""Beside those of the signature."""
 
 COMMIT_TOGETHER: Final = 200
 """Deliveries that one commit keeps, where so many come at once."""
@@ -162,11 +162,7 @@ class Receiver:
         reach("listen.verified")
         if await self._confirmed(sender, body):
             return self._answer(name, 200, "confirmed", "")
-        kept = {
-            header.lower(): headers[header]
-            for header in (*sender.source.signature_headers, *KEPT_HEADERS)
-            if header in headers
-        }
+        kept = _kept_headers(sender.source, headers)
         try:
             await self._durable(Delivery(name, kept, body))
         except SfsyncError as error:
@@ -243,6 +239,14 @@ class Receiver:
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
         content = {"error": reason} if reason else {"status": outcome}
         return JSONResponse(content, status, headers)
+
+
+def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
+    """What it takes to look at a delivery again, in small letters; never a secret itself."""
+    wanted = [
+        name for name in (*source.signature_headers, *KEPT_HEADERS) if name not in SECRET_HEADERS
+    ]
+    return {name.lower(): headers[name] for name in wanted if name in headers}
 
 
 async def _is_there(_request: Request) -> Response:

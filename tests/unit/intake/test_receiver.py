@@ -88,6 +88,18 @@ def test_a_proved_delivery_is_kept_as_it_came_and_then_acknowledged(receiver, ke
     assert kept.outcomes == {("penguinmails", "kept"): 1}
 
 
+def test_a_password_that_proves_a_delivery_is_not_kept_with_it(kept) -> None:
+    senders = {"postmark": Sender(SOURCES["postmark"], ("user:password",))}
+    receiver = Receiver(senders, kept.keep, lambda: NOW, kept)
+    answer = send(
+        receiver, url="/webhooks/postmark", content=b"{}",
+        headers={"Authorization": "Basic dXNlcjpwYXNzd29yZA==", "X-Webhook-Token": "user:password"},
+    )  # fmt: skip
+    assert answer.status_code == 200
+    assert "dXNl" not in repr(kept.deliveries)
+    assert "password" not in repr(kept.deliveries)
+
+
 def test_either_of_two_secrets_proves_it_while_one_is_replaced(receiver, kept) -> None:
     assert send(receiver, content=BODY, headers=signed(BODY, OLD_SECRET)).status_code == 200
 

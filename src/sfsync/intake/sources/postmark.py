@@ -10,12 +10,11 @@ webhook", "Subscription change webhook", "Bounce types".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from sfsync.intake.sources.event_facts import at, event, first_label, kind_of, label
 from sfsync.intake.sources.items import Item, Skipped
-from sfsync.intake.sources.proof import TOKEN_HEADER, Headers, Reception, expect_password
+from sfsync.intake.sources.proof import SECRET_HEADERS, verify_password
 from sfsync.intake.sources.source import Entry, Source
 from sfsync.model.event import EventType
 
@@ -33,16 +32,6 @@ _BOUNCES: Final = {
 
 TRANSACTIONAL_STREAM: Final = "outbound"
 """The stream that every server has. It has bounce webhooks of its own."""
-
-
-def verify(headers: Headers, body: bytes, secrets: Sequence[str], reception: Reception) -> None:
-    """Hold the password or token against the secrets.
-
-    Raises:
-        ForgedError: it is none of them.
-    """
-    del body, reception  # nothing of it is signed
-    expect_password(headers, secrets)
 
 
 def _item(entry: Entry, latest: str) -> Item:
@@ -107,8 +96,8 @@ def _recognises(entry: Entry) -> bool:
 SOURCE: Final = Source(
     name="postmark",
     title="Postmark",
-    signature_headers=("Authorization", TOKEN_HEADER),
-    verify=verify,
+    signature_headers=SECRET_HEADERS,
+    verify=verify_password,
     item=_item,
     recognises=_recognises,
 )

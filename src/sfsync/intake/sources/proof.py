@@ -143,8 +143,14 @@ def expect_recent(seconds: str, now: str, *, past: int = WINDOW_SECONDS) -> int:
 TOKEN_HEADER: Final = "X-Webhook-Token"  # noqa: S105  # the name of a header
 
 
-def expect_password(headers: Headers, secrets: Sequence[str]) -> None:
-    """A secret itself, for services that sign nothing.
+SECRET_HEADERS: Final = ("Authorization", TOKEN_HEADER)
+"""Headers that hold a secret itself, where others hold a signature: never to be kept."""
+
+
+def verify_password(
+    headers: Headers, body: bytes, secrets: Sequence[str], reception: Reception
+) -> None:
+    """Hold a secret itself against those that are known, for services that sign nothing.
 
     Either ``user:password`` as basic authentication, or a token: as a bearer, or in the header
     ``X-Webhook-Token``.
@@ -152,6 +158,7 @@ def expect_password(headers: Headers, secrets: Sequence[str]) -> None:
     Raises:
         ForgedError: none of these is there, or none is a secret.
     """
+    del body, reception
     given = _password(optional_header(headers, "Authorization"))
     given = given or optional_header(headers, TOKEN_HEADER)
     if not given:
