@@ -194,11 +194,13 @@ class SqliteStage:
         )
         with self._database.transaction():
             ids = [found for (found,) in self._database.rows(moved)]
+            if not ids:
+                return 0
             conflicts.keep_replaced_addresses(
                 self._database, table, match_on, staged, ids, self._run_id
             )
             provenance.note_replaced_addresses(self._database, table, ids)
-            for where in (table.base, table.name) if ids else ():
+            for where in (table.base, table.name):
                 self._database.run(
                     f"UPDATE {where} AS changed SET {name} = (SELECT s.{name} FROM {table.name} AS r"
                     f" JOIN {staged} AS s ON s.salesforce_id = r.salesforce_id"
