@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.system.prepared import CLIENT
 from tests.system.workspace import Workspace
+from tests.systemd import verified
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +92,6 @@ def test_a_crontab_is_installed_once_and_taken_away_again(workspace: Workspace) 
 
 
 def test_units_pass_systemds_own_check(workspace: Workspace, tmp_path: Path) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None and os.environ.get("CI") != "true":
-        pytest.skip("systemd-analyze is not installed")
-    assert analyze is not None, "in CI nothing may be skipped"
     for kind, arguments in (("--user", ()), ("--system", ("--system",))):
         folder = tmp_path / kind
         folder.mkdir()
@@ -103,19 +99,10 @@ def test_units_pass_systemds_own_check(workspace: Workspace, tmp_path: Path) -> 
             "files"
         ].items():
             (folder / Path(path).name).write_text(text)
-        told = subprocess.run(
-            [analyze, kind, "verify", *map(str, folder.iterdir())],
-            env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        told = verified(folder, kind)
         assert (told.returncode, told.stderr) == (0, "")
         (folder / "sfsync.timer").write_text("[Timer]\nOnCalendar=now and then\n")
-        broken = subprocess.run(
-            [analyze, kind, "verify", str(folder / "sfsync.timer")],
-            env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": os.environ["PATH"]},
-            capture_output=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert broken.returncode != 0, "the check can fail"
+        assert verified(folder, kind).returncode != 0, "the check can fail"
 
 
 def test_units_are_installed_once_started_and_taken_away(workspace: Workspace) -> None:

@@ -121,19 +121,21 @@ def health_app(health: Health, metrics: Metrics, look: Callable[[], InboxState])
         status = 503 if health.is_stuck else 200
         return JSONResponse(health.as_dict() | {"stuck": health.is_stuck}, status)
 
-    def readyz(_: Request) -> Response:
+    def look_into_the_inbox() -> None:
         with guard:
             try:
                 metrics.inbox(look())
                 health.inbox_trouble = ""
             except Exception as error:  # noqa: BLE001  whatever it is, nothing can be kept
                 health.inbox_trouble = f"the inbox cannot be used ({type(error).__name__})"
+
+    def readyz(_: Request) -> Response:
+        look_into_the_inbox()
         ready = not (health.trouble or health.inbox_trouble or health.is_stuck)
         return JSONResponse(health.as_dict() | {"ready": ready}, 200 if ready else 503)
 
     def prometheus(_: Request) -> Response:
-        with guard:
-            metrics.inbox(look())
+        look_into_the_inbox()
         return PlainTextResponse(generate_latest(metrics.registry))
 
     return Starlette(
