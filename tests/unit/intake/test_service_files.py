@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.errors import InputError
@@ -110,6 +110,7 @@ def test_nothing_is_nothing() -> None:
     assert said(read("", refuse_foreign=True)) == ([], 0, 0)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_else(content: bytes) -> None:
     with suppress(InputError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfsync.planning.ticks import LOCKED_SECONDS, LONGEST_WAIT_SECONDS, Ticks, Work
@@ -40,6 +40,7 @@ def test_a_mirror_that_another_run_holds_is_left_alone_for_a_moment() -> None:
     assert ticks.due(100 + LOCKED_SECONDS, events_wait=True) is Work.POLL
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=1, max_value=30))
 def test_waits_double_up_to_a_minute_and_begin_anew_after_a_success(failures: int) -> None:
     ticks = Ticks(60, 0)
