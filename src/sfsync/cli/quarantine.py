@@ -86,7 +86,7 @@ def quarantine(
     def show(console: Console) -> None:
         _show_merged(console, merged, dry_run=dry_run)
         if ignore_all:
-            verb = "would be" if dry_run else "are"
+            verb = "would be" if dry_run else "is" if ignored == 1 else "are"
             console.print(f"{counted(ignored, 'entry')} of {of} {verb} left for good.")
         _show(console, entries)
 

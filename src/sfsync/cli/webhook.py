@@ -152,7 +152,6 @@ def verify(
         told = f"nothing proves that {sender.source.title} sent it: {error.reason}"
         return Answer(
             {"proved": False, "reason": error.reason},
-            lambda console: console.print(told),
             exit_code=FAILED,
             reason=told,
         )
