@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from sfsync.engine import apply as engine_apply
 from tests.system.workspace import changed
 
 
@@ -129,6 +130,25 @@ def test_a_file_that_was_changed_is_refused_with_its_place(kept, change, told):
     ran = workspace.run_in_process("apply", "edited.json", "--json")
     assert ran.code == 2, ran.out
     assert told in ran.document["errors"][0]["message"]
+    assert workspace.rows() == mirror
+
+
+def test_a_file_that_is_written_to_between_its_check_and_its_use_is_refused(kept, monkeypatch):
+    workspace, text = kept
+    plan = workspace.folder / "rewritten.json"
+    plan.write_text(text)
+    mirror = workspace.rows()
+    checked = engine_apply._guard
+
+    def written_to_after(run, planned):
+        writes = checked(run, planned)
+        plan.write_text(text + " ")
+        return writes
+
+    monkeypatch.setattr(engine_apply, "_guard", written_to_after)
+    ran = workspace.run_in_process("apply", "rewritten.json", "--json")
+    assert ran.code == 2, ran.out
+    assert "written to after it was checked" in ran.document["errors"][0]["message"]
     assert workspace.rows() == mirror
 
 

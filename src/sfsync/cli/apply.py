@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -55,11 +57,12 @@ def apply(
 
     outcomes: list[Applied] = []
     with _plan_file(plan) as file:
+        read_again = partial(_rewound, as_it_was=_state(file))
         header = header_of(file.readline(MAX_LINE), str(plan))
 
         def verb(session: Session) -> None:
             _refuse_other(header, session, plan)
-            outcomes.append(run_apply(session.run, lambda: records(_rewound(file), str(plan))))
+            outcomes.append(run_apply(session.run, lambda: records(read_again(file), str(plan))))
 
         answer = run_verb(
             cli,
@@ -102,10 +105,25 @@ def _plan_file(path: Path) -> Iterator[TextIO]:
         ) from None
 
 
-def _rewound(file: TextIO) -> Iterator[str]:
-    """The lines from the first on; one that is too long comes in pieces, which no plan has."""
+def _rewound(file: TextIO, *, as_it_was: tuple[int, int]) -> Iterator[str]:
+    """The lines from the first on; one that is too long comes in pieces, which no plan has.
+
+    Raises:
+        InputError: the file was written to since; what was checked is not what would be done.
+    """
+    if _state(file) != as_it_was:
+        raise InputError(
+            f"{file.name}: the plan was written to after it was checked",
+            hint="Nothing was applied. Apply it again, once its file is whole.",
+        )
     file.seek(0)
     return iter(lambda: file.readline(MAX_LINE), "")
+
+
+def _state(file: TextIO) -> tuple[int, int]:
+    """What tells whether a file was written to: its size in bytes, and when it last was, in nanoseconds."""
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns
 
 
 def _refuse_other(header: Header, session: Session, path: Path) -> None:

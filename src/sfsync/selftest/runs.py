@@ -369,7 +369,8 @@ class RunSteps:
             return
         if not self.plan:
             self._keep_plan(replace(run, dry_run=True))
-        apply(run, lambda: records(self.plan, "plan.json"))
+        opened = self.plan  # the command reads the file that it has opened, whatever replaces it
+        apply(run, lambda: records(opened, "plan.json"))
 
     def _undo(self, run: Run) -> None:
         """What was typed and is taken back on purpose is not to be found any more; nor are counters to be computed."""
