@@ -210,6 +210,9 @@ def limits_keys() -> Described:
         "api_per_run": (f"a share, {default(share(limits.api_per_run))}", "How much of them one run may take; the next run goes on from there."),
         "keep_changes_rows": (f"a number, {default(str(limits.keep_changes_rows))}", "How many lines of the [feed of changes](changes.md) are kept at most. The oldest go first, at the next run."),
         "keep_changes_days": (f"a number, {default(str(limits.keep_changes_days))}", "For how many days they are kept at most."),
+        "inbox_events": (f"a number, {default(str(limits.inbox_events))}", f"How many events may be in the [inbox](mirror.md) at once, {limits_section.LEAST['inbox_events']} or more. Beyond, deliveries are answered with 503 and files are not taken in."),
+        "inbox_bytes": (f"bytes, {default(str(limits.inbox_bytes))}", f"How much all of it may hold, {limits_section.LEAST['inbox_bytes']} or more, and not less than `listen.max_body`."),
+        "keep_deliveries_days": (f"a number, {default(str(limits.keep_deliveries_days))}", "For how many days a delivery stays there once it was taken in, for `sfsync webhook replay`. It goes earlier where room is needed."),
     }  # fmt: skip
 
 

@@ -2,124 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import signal
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 import requests
 
+from tests.system.listener import (
+    SECRET,
+    Listener,
+    answers,
+    delivery,
+    let_listen,
+    listening,
+    people,
+    tasks_of,
+    until,
+)
 from tests.system.workspace import SFSYNC, Workspace
 from tests.telling_cells import telling_cells
-
-SECRET = "whsec_" + "ab" * 32
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def delivery(number: int, email: str, kind: str = "email.sent") -> bytes:
-    return json.dumps(
-        {
-            "id": f"evt_{number}",
-            "type": kind,
-            "created_at": "2026-01-20T10:00:00Z",
-            "data": {
-                "campaign_id": "c-7",
-                "contact": {"email": email},
-            },
-        }
-    ).encode()
-
-
-class Listener:
-    """One process that listens, and what it printed."""
-
-    def __init__(self, workspace: Workspace, port: int, health: int, **environ: str) -> None:
-        self.url, self.health = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{health}"
-        self.process = workspace.start("listen", PM_SECRET=SECRET, **environ)
-        self.printed: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            pipe.close()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.printed.extend(self.process.stderr)
-
-    def send(self, body: bytes, secret: str = SECRET) -> int:
-        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        answer = requests.post(
-            f"{self.url}/webhooks/penguinmails",
-            data=body,
-            headers={"X-PenguinMails-Signature": f"sha256={digest}"},
-            timeout=20,
-        )
-        return answer.status_code
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-
-def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).status_code == 200
-    except requests.ConnectionError:
-        return False
 
 
 @pytest.fixture(scope="module")
 def workspace(new_workspace) -> Workspace:
     workspace = new_workspace(contacts=6, leads=2)
     workspace.do_in_process("pull")
-    text = workspace.yaml.read_text(encoding="utf-8")
-    section = "\nlisten:\n  bind: 127.0.0.1:{}\n  health_bind: 127.0.0.1:{}\n  sources:\n    penguinmails: {{secret_env: PM_SECRET}}\n"
-    workspace.ports = free_port(), free_port()
-    workspace.yaml.write_text(text + section.format(*workspace.ports), encoding="utf-8")
+    let_listen(workspace)
     return workspace
-
-
-@contextmanager
-def listening(workspace: Workspace, **environ: str) -> Iterator[Listener]:
-    listener = Listener(workspace, *workspace.ports, **environ)
-    try:
-        until(lambda: answers(f"{listener.health}/healthz"), "\n".join(listener.printed))
-        yield listener
-    finally:
-        listener.close()
-
-
-def people(workspace: Workspace) -> list[str]:
-    return sorted(row["email"] for row in workspace.rows() if row["email"])
-
-
-def tasks_of(workspace: Workspace, *numbers: int) -> list[int]:
-    keys = [task["PenguinMails_Event_Id__c"] for task in workspace.tasks()]
-    return [keys.count(f"evt_{number}") for number in numbers]
 
 
 def test_a_signed_delivery_is_a_task_within_seconds_and_ends_cleanly(workspace):

@@ -25,7 +25,8 @@ def open_inbox(config: Config) -> Iterator[Inbox]:
     from sfsync.cli.clock import now
     from sfsync.mirror.inbox import Inbox, inbox_path
 
-    with Inbox(inbox_path(config.mirror_path), now=now) as inbox:
+    path = inbox_path(config.mirror_path)
+    with Inbox(path, now=now, limits=config.limits) as inbox:
         yield inbox
 
 

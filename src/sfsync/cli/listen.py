@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
@@ -244,7 +244,7 @@ class _Listener:
 
         return Receiver(
             self._senders,
-            _Keeper(self._config).keep,
+            _Keeper(lambda: self._config).keep,
             now,
             self._metrics,
             confirm=fetched,
@@ -317,12 +317,14 @@ class _Listener:
 
 
 class _Keeper:
-    """Keeps deliveries in the inbox, whose file stays open; always called by the same thread."""
+    """Keeps deliveries in the inbox, whose file stays open; always called by the same thread.
 
-    def __init__(self, config: Config) -> None:
-        from sfsync.mirror.inbox import inbox_path
+    Args:
+        config: the configuration as it is now; it may be read again meanwhile.
+    """
 
-        self._path = inbox_path(config.mirror_path)
+    def __init__(self, config: Callable[[], Config]) -> None:
+        self._config = config
         self._inbox: Inbox | None = None
 
     def keep(self, deliveries: Sequence[Delivery]) -> None:
@@ -331,21 +333,36 @@ class _Keeper:
         Raises:
             SfsyncError: they cannot be kept.
         """
-        from sfsync.cli.clock import now
-        from sfsync.mirror.inbox import Entry, Inbox
+        from sfsync.mirror.inbox import Entry
 
         entries = [
             Entry(0, each.source, "delivery", each.body, each.headers) for each in deliveries
         ]
-        if self._inbox is None:
-            self._inbox = Inbox(self._path, now=now, busy_seconds=BUSY_SECONDS)
+        inbox = self._opened()
         try:
-            self._inbox.keep(*entries)
+            inbox.keep(*entries)
         except SfsyncError:
             # whatever was wrong with the file: the next delivery opens it anew
+            self._close()
+            raise
+
+    def _opened(self) -> Inbox:
+        from sfsync.cli.clock import now
+        from sfsync.mirror.inbox import Inbox, inbox_path
+
+        config = self._config()
+        path = inbox_path(config.mirror_path)
+        if self._inbox is not None and self._inbox.path != path:
+            self._close()
+        if self._inbox is None:
+            self._inbox = Inbox(path, now=now, busy_seconds=BUSY_SECONDS)
+        self._inbox.limits = config.limits
+        return self._inbox
+
+    def _close(self) -> None:
+        if self._inbox is not None:
             self._inbox.close()
             self._inbox = None
-            raise
 
 
 def _ticks(config: Config) -> Ticks:

@@ -22,6 +22,9 @@ class LimitsShape(Shape):
     api_per_run: Any = None
     keep_changes_rows: int = takes_default(Limits, "keep_changes_rows")
     keep_changes_days: int = takes_default(Limits, "keep_changes_days")
+    inbox_events: int = takes_default(Limits, "inbox_events")
+    inbox_bytes: int = takes_default(Limits, "inbox_bytes")
+    keep_deliveries_days: int = takes_default(Limits, "keep_deliveries_days")
 
 
 class MaxDeleteShape(Shape):
@@ -32,6 +35,15 @@ class MaxDeleteShape(Shape):
 
 
 LONGEST_OVERLAP: Final = timedelta(days=7)
+LEAST: Final = {
+    "keep_changes_rows": 1,
+    "keep_changes_days": 1,
+    "inbox_events": 1_000,
+    "inbox_bytes": 1024 * 1024,
+    "keep_deliveries_days": 1,
+}
+"""The least of each number. An inbox has room for what is handed in at once: 1,000 lines, a delivery."""
+
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
 _DURATION = re.compile(r"(?:([0-9]{1,3})d)?(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?")
 
@@ -52,8 +64,8 @@ def read_limits(raw: object, problems: Problems) -> Limits:
         stated["api_reserve"] = _reserve(shape.api_reserve, ("limits", "api_reserve"), problems)
     if "api_per_run" in shape.model_fields_set:
         stated["api_per_run"] = _per_run(shape.api_per_run, ("limits", "api_per_run"), problems)
-    for name in ("keep_changes_rows", "keep_changes_days"):
-        stated[name] = _count(getattr(shape, name), ("limits", name), problems)
+    for name, least in LEAST.items():
+        stated[name] = _count(getattr(shape, name), least, ("limits", name), problems)
     return replace(Limits(), **stated)
 
 
@@ -87,9 +99,9 @@ def _per_run(raw: object, path: Path, problems: Problems) -> float:
     return share
 
 
-def _count(raw: int, path: Path, problems: Problems) -> int:
-    if raw < 1:
-        problems.add(path, f"expected a number from 1 on, found {raw}")
+def _count(raw: int, least: int, path: Path, problems: Problems) -> int:
+    if raw < least:
+        problems.add(path, f"expected a number from {least} on, found {raw}")
     return raw
 
 
@@ -128,6 +140,9 @@ def written_limits(limits: Limits) -> dict[str, str]:
         "api_per_run": written_share(limits.api_per_run),
         "keep_changes_rows": str(limits.keep_changes_rows),
         "keep_changes_days": str(limits.keep_changes_days),
+        "inbox_events": str(limits.inbox_events),
+        "inbox_bytes": str(limits.inbox_bytes),
+        "keep_deliveries_days": str(limits.keep_deliveries_days),
     }
 
 

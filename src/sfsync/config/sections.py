@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sfsync.config.limits import read_limits
+from sfsync.config.limits import LEAST, read_limits
 from sfsync.config.listen import ListenSettings, read_listen
 from sfsync.config.mirror import Folders, mirror_beside, read_mirror
 from sfsync.config.org import NO_ORG, OrgSettings, read_org
@@ -74,19 +74,27 @@ def read_config(
     elif profile != DEFAULT_PROFILE:
         # A login needs no section of the file to begin a profile.
         mirror = mirror_beside(mirror, profile)
+    limits = read_limits(document.get("limits", {}), problems)
+    listen = read_listen(document["listen"], problems) if "listen" in document else ListenSettings()
+    _check_inbox(limits, listen, problems)
     return Config(
         org=org,
         mirror_path=mirror,
         mapping=read_mapping(document, problems),
-        limits=read_limits(document.get("limits", {}), problems),
+        limits=limits,
         source=source,
         digest=digest,
         profile=profile,
         profiles=tuple(profiles),
-        listen=read_listen(document["listen"], problems)
-        if "listen" in document
-        else ListenSettings(),
+        listen=listen,
     )
+
+
+def _check_inbox(limits: Limits, listen: ListenSettings, problems: Problems) -> None:
+    """A delivery that is let in has to fit into the inbox."""
+    if LEAST["inbox_bytes"] <= limits.inbox_bytes < listen.max_body:
+        told = f"a delivery may have {listen.max_body} bytes (listen.max_body), which would not fit"
+        problems.add(("limits", "inbox_bytes"), told)
 
 
 def _check_keys(document: dict[str, Any], problems: Problems) -> None:

@@ -21,6 +21,7 @@ from sfsync.errors import InboxFull, MirrorError
 from sfsync.failpoints import reach
 from sfsync.mirror.database import Clock, Database
 from sfsync.model.cursor import iso
+from sfsync.model.limits import Limits
 
 APPLICATION_ID = 0x73667369
 """``sfsi``, in the file's header: whose database this is."""
@@ -56,21 +57,6 @@ _TABLES = (
     """,
 )
 _PRUNED_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class InboxLimits:
-    """How large the inbox may grow.
-
-    Attributes:
-        events: how many may be there at once.
-        bytes: how much all entries may hold.
-        days: how long a delivery is kept once it was taken.
-    """
-
-    events: int = 1_000_000
-    bytes: int = 1 << 30
-    days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +111,7 @@ class Inbox:
     Args:
         path: the file; made where there is none, 0600.
         now: the clock, ``2026-01-20T10:00:00Z``.
+        limits: how large it may grow; another value may be set later.
 
     Raises:
         MirrorError: the file cannot be used.
@@ -136,11 +123,11 @@ class Inbox:
         path: Path,
         *,
         now: Clock,
-        limits: InboxLimits | None = None,
+        limits: Limits | None = None,
         busy_seconds: float = 10.0,
     ) -> None:
         self.path = path
-        self._limits = limits or InboxLimits()
+        self.limits = limits or Limits()
         self._database = Database(path, now=now, busy_seconds=busy_seconds)
         try:
             # what is taken is gone from the file, too: people are purged
@@ -213,18 +200,19 @@ class Inbox:
         reach("inbox.kept")
 
     def _make_room(self, more_bytes: int, more_events: int) -> None:
-        limits = self._limits
+        limits = self.limits
         while True:
             [(held_bytes, held_events)] = self._database.rows("SELECT bytes, events FROM size")
             if (
-                held_bytes + more_bytes <= limits.bytes
-                and held_events + more_events <= limits.events
+                held_bytes + more_bytes <= limits.inbox_bytes
+                and held_events + more_events <= limits.inbox_events
             ):
                 return
             if not self._delete_taken("taken_at IS NOT NULL", []):
                 raise InboxFull(
                     f"{self.path}: the inbox is full: {held_events} events and {held_bytes / 1e6:,.0f} MB wait",
-                    hint="Let `sfsync push-activity` take them in; see `sfsync status` for what is in the way.",
+                    hint="Let `sfsync push-activity` take them in, see `sfsync status` for what is in the way, or raise"
+                    " limits.inbox_events or limits.inbox_bytes.",
                 )
 
     def _delete_taken(self, where: str, parameters: list[str]) -> int:
@@ -300,9 +288,8 @@ class Inbox:
 
     def forget_old(self) -> int:
         """Delete deliveries that were taken longer ago than they are kept; how many."""
-        before = iso(
-            datetime.fromisoformat(self._database.now()) - timedelta(days=self._limits.days)
-        )
+        kept = timedelta(days=self.limits.keep_deliveries_days)
+        before = iso(datetime.fromisoformat(self._database.now()) - kept)
         gone = 0
         while True:
             with self._database.transaction(edits=True):

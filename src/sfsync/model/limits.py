@@ -22,6 +22,9 @@ class Limits:
         api_per_run: the share (0..1) of them that one run may take.
         keep_changes_rows: so many lines of the feed of changes are kept,
         keep_changes_days: and for so long.
+        inbox_events: so many events may be in the inbox at once.
+        inbox_bytes: so much all of its entries may hold.
+        keep_deliveries_days: so long a delivery stays in the inbox once it was taken.
     """
 
     max_delete: float = 0.10
@@ -32,3 +35,6 @@ class Limits:
     max_change: float = 1.0
     keep_changes_rows: int = 1_000_000
     keep_changes_days: int = 30
+    inbox_events: int = 1_000_000
+    inbox_bytes: int = 1 << 30
+    keep_deliveries_days: int = 30

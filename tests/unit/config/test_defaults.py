@@ -66,6 +66,9 @@ def other_limits(change: Change) -> None:
         api_per_run=0.125,
         keep_changes_rows=500,
         keep_changes_days=7,
+        inbox_events=2000,
+        inbox_bytes=3000000,
+        keep_deliveries_days=8,
         max_change=0.6,
     )
 
@@ -119,6 +122,9 @@ def test_the_defaults_are_shown(show: Callable[..., str]) -> None:
         "limits.api_per_run: 25%",
         "limits.keep_changes_rows: 1000000",
         "limits.keep_changes_days: 30",
+        "limits.inbox_events: 1000000",
+        "limits.inbox_bytes: 1073741824",
+        "limits.keep_deliveries_days: 30",
     ]
 
 
@@ -137,6 +143,9 @@ def test_a_changed_default_is_shown(show: Callable[..., str], change: Change) ->
         "limits.api_per_run": "12.5%",
         "limits.keep_changes_rows": "500",
         "limits.keep_changes_days": "7",
+        "limits.inbox_events": "2000",
+        "limits.inbox_bytes": "3000000",
+        "limits.keep_deliveries_days": "8",
     }
     told = json.loads(show("--json"))["data"]["settings"]
     assert {row["key"]: row["value"] for row in told if row["key"] in rows} == rows
@@ -210,6 +219,9 @@ def test_the_tables_follow_a_changed_default(change: Change) -> None:
         "api_per_run": "12.5%",
         "keep_changes_rows": "500",
         "keep_changes_days": "7",
+        "inbox_events": "2000",
+        "inbox_bytes": "3000000",
+        "keep_deliveries_days": "8",
     }
     assert "and more than 7, stops" in written
     assert "`{percent: 25, at_least: 7}`" in written

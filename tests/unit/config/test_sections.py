@@ -152,10 +152,33 @@ def test_other_ways_to_write_the_same(
         ("overlap: 7d", Limits(overlap=timedelta(days=7))),
         ("api_reserve: 0%", Limits(api_reserve=0.0)),
         ("api_per_run: 100%", Limits(api_per_run=1.0)),
+        ("inbox_events: 1000", Limits(inbox_events=1000)),
+        ("inbox_bytes: 1048576", Limits(inbox_bytes=1_048_576)),
+        ("keep_deliveries_days: 1", Limits(keep_deliveries_days=1)),
     ],
 )
 def test_limits(tmp_path: Path, line: str, limits: Limits) -> None:
     assert load(tmp_path, f"{SMALLEST}limits: {{{line}}}\n").limits == limits
+
+
+def test_an_inbox_has_room_for_every_delivery_that_is_let_in(tmp_path: Path) -> None:
+    lines = "limits: {inbox_bytes: 1048576}\nlisten: {max_body: 1048577}\n"
+    [told] = problems_of(tmp_path, SMALLEST + lines)
+    assert told.startswith("3:")
+    assert "inbox_bytes: a delivery may have 1048577 bytes (listen.max_body)" in told
+
+
+@pytest.mark.parametrize(
+    ("line", "least"),
+    [
+        ("inbox_events: 999", 1_000),
+        ("inbox_bytes: 1000", 1_048_576),
+        ("keep_deliveries_days: 0", 1),
+    ],
+)
+def test_a_limit_that_is_too_small_is_told(tmp_path: Path, line: str, least: int) -> None:
+    [told] = problems_of(tmp_path, f"{SMALLEST}limits: {{{line}}}\n")
+    assert f"expected a number from {least} on" in told
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sfsync.errors import InboxFull, MirrorError
-from sfsync.mirror.inbox import Entry, Inbox, InboxLimits, InboxState, inbox_path
+from sfsync.mirror.inbox import Entry, Inbox, InboxState, inbox_path
+from sfsync.model.limits import Limits
 
 NOW = "2026-01-20T10:00:00Z"
 
@@ -83,11 +84,9 @@ def test_what_comes_while_entries_are_read_is_for_the_next_time(inbox: Inbox) ->
 
 
 @pytest.mark.parametrize(
-    ("limits", "what"), [(InboxLimits(events=3), "3 events"), (InboxLimits(bytes=3), "0 MB")]
+    ("limits", "what"), [(Limits(inbox_events=3), "3 events"), (Limits(inbox_bytes=3), "0 MB")]
 )
-def test_a_full_inbox_refuses_and_keeps_what_it_has(
-    path: Path, limits: InboxLimits, what: str
-) -> None:
+def test_a_full_inbox_refuses_and_keeps_what_it_has(path: Path, limits: Limits, what: str) -> None:
     with Inbox(path, now=lambda: NOW, limits=limits) as inbox:
         inbox.keep(lines("a"), lines("b"), lines("c"))
         with pytest.raises(InboxFull, match=what):
@@ -99,7 +98,7 @@ def test_a_full_inbox_refuses_and_keeps_what_it_has(
 
 
 def test_room_is_made_of_deliveries_that_were_taken(path: Path) -> None:
-    with Inbox(path, now=lambda: NOW, limits=InboxLimits(events=2)) as inbox:
+    with Inbox(path, now=lambda: NOW, limits=Limits(inbox_events=2)) as inbox:
         inbox.keep(delivery("a"), delivery("b"))
         inbox.taken(next(inbox.waiting()))
         inbox.keep(delivery("c"))
