@@ -152,6 +152,7 @@ def activities_keys() -> Described:
         "timezone": (f"an IANA zone, {default(zone)}", "Whose calendar `ActivityDate` follows."),
         "missing_person": ("", f"What to do with an event of somebody whom neither side knows. `{missing_person}` where not stated."),
         "deleted_person": ("", f"What to do with an event of somebody whose record was deleted. Nobody is made anew: it waits until the record is restored, or goes to quarantine; `recreate` makes the person again. `{deleted_person}` where not stated."),
+        "machine_events": ("", "What to do with an event of a machine: a privacy proxy that opens, a bot that clicks, where the sender [tells](webhooks.md#what-counts-as-what). `ignore`: it is kept, and does nothing. A rule may say otherwise for itself; an opt-out always counts."),
         "activity_types": ("a list", "Which events may become Tasks, by name: `Email Sent` and so on, or `email_sent`. All where left out."),
     }  # fmt: skip
 
@@ -180,6 +181,7 @@ def event_rule_keys() -> Described:
         "value": ("a value or text", "`update_field`: what to write; the event's time where left out. Text may hold `{campaign_id}` and the other names."),
         "by": (f"a whole number, {default(by)}", "`increment_field`: how much to add."),
         "once_per": ("", "`create_task`: every event, or only the first of its type for a person in a campaign."),
+        "machine_events": ("", "Whether the rule answers to events of machines, too. As `activities.machine_events` says where not stated. Not for what says something of consent."),
     }  # fmt: skip
 
 

@@ -11,12 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 import requests
+from standardwebhooks import Webhook
 
 from tests.system.workspace import Workspace
 
 SECRET = "whsec_" + "ab" * 32
+STANDARD_SECRET = "whsec_" + "ab" * 16
 
 
 def free_port() -> int:
@@ -69,6 +73,17 @@ class Listener:
             timeout=20,
         )
         return answer.status_code
+
+    def send_standard(self, told: dict[str, Any]) -> int:
+        body, at = json.dumps(told), datetime.now(UTC)
+        headers = {
+            "webhook-id": "msg_1",
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": Webhook(STANDARD_SECRET).sign("msg_1", at, body),
+        }
+        return requests.post(
+            f"{self.url}/webhooks/standard", data=body, headers=headers, timeout=20
+        ).status_code
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)

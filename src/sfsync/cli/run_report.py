@@ -170,6 +170,8 @@ def _activity_line(activity: ActivityReport) -> str:
         line += f", {activity.waiting} waiting"
     if activity.skipped:
         line += f", {activity.skipped} skipped (they say nothing of a person)"
+    if activity.left_out:
+        line += f", {activity.left_out} left out (machines')"
     return line
 
 

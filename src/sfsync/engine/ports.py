@@ -6,7 +6,7 @@ shape alone; the fakes in ``tests/fakes.py`` satisfy the same contract suite.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from sfsync.model.arrival import Arrival, Taken
 from sfsync.model.change import OrgWrite, RowPlan
 from sfsync.model.consent import Due, Statement
 from sfsync.model.cursor import Watermark
-from sfsync.model.event import EmailEvent
+from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
 from sfsync.model.mapping import ActivityMap, ObjectMap
@@ -180,6 +180,7 @@ class Events(Protocol):
     def pending(self, limit: int) -> list[tuple[EmailEvent, tuple[Person, ...]]]: ...
     def first_in_campaign(self, keys: Sequence[str]) -> set[str]: ...
     def apply(self, effects: Sequence[Effect]) -> None: ...
+    def leave_out(self, types: Collection[EventType]) -> int: ...
 
 
 class Arrivals(Protocol):

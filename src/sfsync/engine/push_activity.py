@@ -22,6 +22,7 @@ from sfsync.model.consent import ConsentState
 from sfsync.model.event import EmailEvent
 from sfsync.model.outcome import ActivityReport
 from sfsync.planning.activity import Situation, once_keys, plan_event, said_of_consent
+from sfsync.planning.machine_events import left_out
 
 HANDLED_PER_TRANSACTION = 500
 """Events whose effects one transaction applies."""
@@ -68,11 +69,20 @@ def push_activity(run: Run) -> None:
         report.waiting = run.mirror.tasks.count_waiting()
         return
     finish_jobs(run)
+    report.left_out += _leave_out(run)
     run.mirror.events.wake()
     bring_in_people(run)
     if handle_events(run, report):
         push(run)
     send_tasks(run, report)
+
+
+def _leave_out(run: Run) -> int:
+    """Set aside what the rules leave out, before anybody is looked for or made for it; how much that is."""
+    mapping = run.mapping
+    people = [name for name, each in mapping.objects.items() if each.kind.is_people]
+    types = left_out(map(mapping.rules_for, people), mapping.activities.machine_events)
+    return run.mirror.events.leave_out(types) if types else 0
 
 
 def _report(run: Run) -> ActivityReport:
@@ -99,6 +109,7 @@ def handle_events(run: Run, report: ActivityReport) -> int:
         run.mirror.events.apply(effects)
         reach("activity.applied")
         report.quarantined += sum(effect.problem is not None for effect in effects)
+        report.left_out += sum(effect.left_out for effect in effects)
         handled += len(effects)
     return handled
 

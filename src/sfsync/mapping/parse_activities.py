@@ -43,6 +43,7 @@ def read_activities(
         timezone=shape.timezone,
         missing_person=_missing_person(shape.missing_person, drafts, problems),
         deleted_person=shape.deleted_person,
+        machine_events=shape.machine_events,
         fields=_task_fields(shape.fields, external_id, (*path, "fields"), problems),
         types=_activity_types(shape.activity_types, (*path, "activity_types"), problems),
     )

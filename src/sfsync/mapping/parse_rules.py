@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sfsync.document.problems import Path, Problems, shown, suggestion
@@ -24,6 +25,7 @@ from sfsync.model.mapping import (
     Direction,
     EventRule,
     FieldMap,
+    MachineEvents,
     RecordEvent,
     RecordRule,
     SyncRules,
@@ -134,7 +136,24 @@ def _event_rule(
     _check_keys(shape, action, path, problems)
     if action is Action.CREATE_TASK:
         _check_task_rule(event, activities, path, problems)
-        return EventRule(event, action, once_per=shape.once_per)
+        rule: EventRule | None = EventRule(event, action, once_per=shape.once_per)
+    else:
+        rule = _field_rule(event, shape, action, path, draft, problems)
+    if rule is None:
+        return None
+    machine_events = _machine_events(shape, rule, draft, activities, path, problems)
+    return replace(rule, machine_events=machine_events)
+
+
+def _field_rule(
+    event: EventType,
+    shape: EventRuleShape,
+    action: Action,
+    path: Path,
+    draft: Draft,
+    problems: Problems,
+) -> EventRule | None:
+    """A rule that sets a field, or adds to it."""
     field = _rule_field(shape, action, path, draft, problems)
     if field is None:
         return None
@@ -147,6 +166,25 @@ def _event_rule(
             path, f"{shape.field} is {field.type} and cannot hold the event's time; add a value"
         )
     return EventRule(event, action, column=field.column, value=value, has_value=has_value)
+
+
+def _machine_events(
+    shape: EventRuleShape,
+    rule: EventRule,
+    draft: Draft,
+    activities: ActivityMap | None,
+    path: Path,
+    problems: Problems,
+) -> MachineEvents:
+    """What the rule does with events of machines; what says something of consent always counts."""
+    opt_out = draft.map.opt_out if draft.map else ()
+    opts_out = rule.has_value and rule.column in opt_out and bool(rule.value)
+    if not (rule.on.is_about_consent or opts_out):
+        return shape.machine_events or (activities or ActivityMap()).machine_events
+    if shape.machine_events is MachineEvents.IGNORE:
+        told = "an opt-out always counts, whoever caused it; leave this out"
+        problems.add((*path, "machine_events"), told, at_key=True)
+    return MachineEvents.COUNT
 
 
 def _email_event(name: str, path: Path, problems: Problems) -> EventType | None:
@@ -177,7 +215,9 @@ _RULE_KEYS: Final = {
 
 
 def _check_keys(shape: EventRuleShape, action: Action, path: Path, problems: Problems) -> None:
-    for key in sorted(shape.model_fields_set - {"on", "action"} - _RULE_KEYS[action]):
+    for key in sorted(
+        shape.model_fields_set - {"on", "action", "machine_events"} - _RULE_KEYS[action]
+    ):
         problems.add((*path, key), f"{shape.action} does not use it", at_key=True)
 
 

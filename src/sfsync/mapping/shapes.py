@@ -19,6 +19,7 @@ from sfsync.model.mapping import (
     DeletedPerson,
     Direction,
     EventRule,
+    MachineEvents,
     MissingPerson,
     ObjectMap,
     OncePer,
@@ -93,6 +94,7 @@ class ActivitiesShape(Shape):
     timezone: str = takes_default(ActivityMap, "timezone")
     missing_person: Annotated[MissingPerson | None, LAX] = None
     deleted_person: Annotated[DeletedPerson, LAX] = takes_default(ActivityMap, "deleted_person")
+    machine_events: Annotated[MachineEvents, LAX] = takes_default(ActivityMap, "machine_events")
     activity_types: list[Any] | None = None
 
 
@@ -115,6 +117,7 @@ class EventRuleShape(Shape):
     value: Any = None
     by: int = takes_default(EventRule, "by")
     once_per: Annotated[OncePer, LAX] = takes_default(EventRule, "once_per")
+    machine_events: Annotated[MachineEvents | None, LAX] = None
 
 
 class RecordRuleShape(Shape):

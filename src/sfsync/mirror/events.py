@@ -1,30 +1,25 @@
 """Email events: what came in, whose they are, and what they did.
 
-An event is durable before anything else happens, and idempotent by its id. Its effects (the
-person's row, the queued Task, the mark that it is handled) are one transaction, so it counts once
-whatever is repeated. What events change in rows counts as edited here, for the org has yet to get
-it.
+An event is durable before anything else happens, and idempotent by its id. What events change in
+rows (``event_effects``) counts as edited here, for the org has yet to get it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from sfsync.mirror import provenance, quarantine, records
+from sfsync.mirror import quarantine
 from sfsync.mirror.address_lookup import AddressLookup, chunks, marks
-from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
-from sfsync.mirror.database import quoted
+from sfsync.mirror.event_effects import EventEffects
 from sfsync.mirror.purged_people import PURGED, PurgedPeople
-from sfsync.mirror.tables import MappedTable
-from sfsync.model.activity import Effect, Person, TaskDraft
+from sfsync.model.activity import LEFT_OUT, Effect, Person
 from sfsync.model.address import match_key, spellings
 from sfsync.model.arrival import Taken
 from sfsync.model.event import EmailEvent, EventType, derived_id, is_derived
-from sfsync.model.merges import Merge
-from sfsync.model.record import LocalId, Value
+from sfsync.model.record import Value
 
 SHORT_IDS_UNTIL = "short_ids_until"
 """Note: until when ids were derived without campaign name, link and milliseconds."""
@@ -40,7 +35,7 @@ class Events:
         self._context = context
         self._database = context.database
         self._lookup = AddressLookup(context)
-        self._consent = Consent(context)
+        self._effects = EventEffects(context)
 
     # -- in ----------------------------------------------------------------------------------------
     def count_known(self, ids: Sequence[str]) -> int:
@@ -206,131 +201,21 @@ class Events:
     # -- handled -----------------------------------------------------------------------------------
     def apply(self, effects: Sequence[Effect]) -> None:
         """In one transaction: change people's rows, queue Tasks, mark the events as handled."""
-        with self._database.transaction(edits=True, origin="event"):
-            for effect in effects:
-                self._apply(effect)
+        self._effects.apply(effects)
 
-    def _apply(self, effect: Effect) -> None:
-        database, event = self._database, effect.event
-        if database.value("SELECT state FROM events WHERE id = ?", [event.id]) != "new":
-            return  # handled before: it counts once
-        for statement in effect.statements:
-            # said for the address: it holds also where nobody can tell which record is meant
-            self._consent.add(statement)
-        if effect.waits:
-            database.run(
-                "UPDATE events SET _waits = 1, note = 'waits: the person is deleted' WHERE id = ?",
-                [event.id],
-            )
-            return
-        if effect.problem is not None:
-            self._quarantine(effect, *effect.problem)
-            return
-        place = self._row_of(effect)
-        if place is None:
-            self._mark(event, "handled", None, None, "nothing to do")
-            return
-        table, local_id = place
-        self._change(table, local_id, _without_opt_out(table, effect))
-        self._note_provenance(table, local_id, effect)
-        if effect.task is not None:
-            self._queue(table, local_id, event, effect.task)
-        self._mark(event, "handled", table.object, local_id, "")
-        quarantine.settle_event(database, quarantine.EVENT, event.id)
-
-    def _note_provenance(self, table: MappedTable, local_id: LocalId, effect: Effect) -> None:
-        columns = {*effect.set_values, *effect.add_values}
-        if effect.new_person is not None:
-            columns |= effect.new_person[1].keys()
-        if columns:
-            run_id = self._context.run_id
-            provenance.note(
-                self._database, table, local_id, "event", columns, effect.event.id, run_id
-            )
-
-    def _queue(
-        self, table: MappedTable, local_id: LocalId, event: EmailEvent, task: TaskDraft
-    ) -> None:
-        self._database.run(
-            "INSERT OR IGNORE INTO activities"
-            " (event_id, key, object, person_id, type, subject, fields, queued_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                event.id,
-                task.key,
-                table.object,
-                local_id,
-                event.type.value,
-                task.subject,
-                json.dumps(dict(task.fields)),
-                self._database.now(),
-            ],
-        )
-
-    def _quarantine(self, effect: Effect, code: str, message: str, hint: str) -> None:
-        event, person = effect.event, effect.person
-        if person is None:
-            self._mark(event, "quarantined", None, None, message)
-        else:
-            self._mark(event, "quarantined", person.object, person.local_id, message)
-        entry = quarantine.QuarantineEntry(
-            quarantine.EVENT, code, message, hint, event_id=event.id, payload=event.email
-        )
-        quarantine.add(self._database, entry, self._context.run_id)
-
-    def _mark(
-        self,
-        event: EmailEvent,
-        state: str,
-        object_name: str | None,
-        local_id: LocalId | None,
-        note: str,
-    ) -> None:
-        self._database.run(
-            "UPDATE events SET state = ?, object = ?, person_id = ?, note = ? WHERE id = ?",
-            [state, object_name, local_id, note, event.id],
-        )
-
-    def _row_of(self, effect: Effect) -> tuple[MappedTable, LocalId] | None:
-        """The person's row; a new person gets one, however many of their events come at once."""
-        if effect.person is not None:
-            return self._context.tables[effect.person.object], effect.person.local_id
-        if effect.new_person is None:
-            return None
-        table, values = self._context.tables[effect.new_person[0]], effect.new_person[1]
-        keys = spellings(match_key(effect.event.email))
-        found = self._database.value(
-            f"SELECT min(id) FROM {table.name} WHERE {table.match()} IN ({marks(keys)})"
-            " AND deleted_at IS NULL",
-            keys,
-        )
-        if found is not None:
-            return table, LocalId(found)
-        return table, records.insert(self._database, table, values)
-
-    def _change(self, table: MappedTable, local_id: LocalId, effect: Effect) -> None:
-        """Set and add. An event that comes late takes back no later time and no opt-out."""
-        parts: list[str] = []
-        parameters: list[Value] = []
-        for column, value in effect.set_values.items():
-            name = quoted(column)
-            merge = table.object_map.by_column[column].merge
-            if merge is Merge.LATEST:
-                parts.append(f"{name} = max(coalesce({name}, ?), ?)")
-                parameters += [value, value]
-            elif merge is Merge.STICKY_TRUE:
-                parts.append(f"{name} = CASE WHEN {name} IS 1 THEN 1 ELSE ? END")
-                parameters.append(value)
-            else:
-                parts.append(f"{name} = ?")
-                parameters.append(value)
-        for column, amount in effect.add_values.items():
-            name = quoted(column)
-            parts.append(f"{name} = coalesce({name}, 0) + ?")
-            parameters.append(amount)
-        if parts:
+    def leave_out(self, types: Collection[EventType]) -> int:
+        """Handle machines' events of these types: they are kept, and do nothing. Returns how many."""
+        which = "state = 'new' AND machine = 1 AND type IN (SELECT value FROM json_each(?))"
+        named = json.dumps(sorted(types))
+        with self._database.transaction(edits=True):
             self._database.run(
-                f"UPDATE {table.name} SET {', '.join(parts)} WHERE id = ?", [*parameters, local_id]
+                "UPDATE quarantine SET state = 'settled', settled_at = ? WHERE kind = ?"
+                f" AND state <> 'settled' AND event_id IN (SELECT id FROM events WHERE {which})",
+                [self._database.now(), quarantine.EVENT, named],
+            )
+            return self._database.run(
+                f"UPDATE events SET state = 'handled', _waits = 0, note = ? WHERE {which}",
+                [LEFT_OUT, named],
             )
 
 
@@ -373,16 +258,3 @@ def _written(event: EmailEvent, received_at: str, source: str) -> tuple[Value, .
         event.is_machine,
         event.bounce,
     )
-
-
-def _without_opt_out(table: MappedTable, effect: Effect) -> Effect:
-    """An opt-out is kept as a statement, and what all statements add up to sets the boxes of rows.
-
-    A box that the event itself had set would look like one that a person ticked just now, and
-    outlive a consent that is dated after the event.
-    """
-    if not effect.statements:
-        return effect
-    opt_out = table.object_map.opt_out
-    kept = {name: value for name, value in effect.set_values.items() if name not in opt_out}
-    return replace(effect, set_values=kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from sfsync.model.consent import Statement
 from sfsync.model.event import EmailEvent
@@ -41,6 +42,10 @@ class TaskDraft:
     fields: Mapping[str, Value]
 
 
+LEFT_OUT: Final = "left out: a machine's"
+"""The note of an event that the rules leave out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What handling one event does to the mirror.
@@ -53,6 +58,7 @@ class Effect:
         task: the Task to queue, if any.
         statements: what the event says of consent, whatever becomes of the rest.
         waits: the person is deleted: the event waits until the record is restored.
+        left_out: it is a machine's, and the rules leave those out: it does nothing.
         problem: ``(code, message, hint)`` for quarantine.
     """
 
@@ -64,4 +70,5 @@ class Effect:
     task: TaskDraft | None = None
     statements: tuple[Statement, ...] = ()
     waits: bool = False
+    left_out: bool = False
     problem: tuple[str, str, str] | None = None

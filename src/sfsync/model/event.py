@@ -22,6 +22,11 @@ class EventType(StrEnum):
     RESUBSCRIBED = "resubscribed"
 
     @property
+    def is_about_consent(self) -> bool:
+        """Whether it says that a person does or does not want emails."""
+        return self in {EventType.UNSUBSCRIBED, EventType.COMPLAINED, EventType.RESUBSCRIBED}
+
+    @property
     def action(self) -> str:
         """The word for a sentence: ``opened``."""
         return self.value.removeprefix("email_")

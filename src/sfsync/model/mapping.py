@@ -87,6 +87,13 @@ class Action(StrEnum):
     SOFT_DELETE = "soft_delete"
 
 
+class MachineEvents(StrEnum):
+    """What to do with an event that a privacy proxy or a bot caused."""
+
+    COUNT = "count"
+    IGNORE = "ignore"
+
+
 class RecordEvent(StrEnum):
     """What can happen to a record in Salesforce, for the rules of that direction."""
 
@@ -188,6 +195,7 @@ class EventRule:
         column: the mirror's column that the named field is tied to; empty for ``create_task``.
         value: what to write; ``None`` means the event's time.
         by: how much an increment adds.
+        machine_events: whether it also answers to events of machines.
     """
 
     on: EventType
@@ -197,6 +205,7 @@ class EventRule:
     has_value: bool = False
     by: int = 1
     once_per: OncePer = OncePer.EVENT
+    machine_events: MachineEvents = MachineEvents.COUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +256,7 @@ class ActivityMap:
         fields: ``(sf_field, template)`` in the configuration's order; see ``mapping.template``.
         types: which event types may be logged as Tasks.
         timezone: the IANA zone whose calendar ``ActivityDate`` follows.
+        machine_events: what rules that do not say do with events of machines.
     """
 
     sobject: str = "Task"
@@ -254,6 +264,7 @@ class ActivityMap:
     timezone: str = "UTC"
     missing_person: MissingPerson = MissingPerson.CREATE_CONTACT
     deleted_person: DeletedPerson = DeletedPerson.KEEP_WAITING
+    machine_events: MachineEvents = MachineEvents.COUNT
     fields: tuple[tuple[str, str], ...] = ()
     types: tuple[EventType, ...] = tuple(EventType)
 

@@ -116,6 +116,7 @@ class ActivityReport:
 
     Attributes:
         skipped: events that say nothing of a person.
+        left_out: events of machines that do nothing, as the rules say.
         unreadable: what could not be read, by kind of reason, in the order of its first lines.
     """
 
@@ -125,12 +126,13 @@ class ActivityReport:
     quarantined: int = 0
     waiting: int = 0
     skipped: int = 0
+    left_out: int = 0
     unreadable: UnreadableKinds = field(default_factory=UnreadableKinds)
 
     @property
     def counts(self) -> dict[str, int]:
         """In the order people read them."""
-        names = ("events", "tasks", "duplicates", "quarantined", "waiting", "skipped")
+        names = ("events", "tasks", "duplicates", "quarantined", "waiting", "skipped", "left_out")
         return {name: getattr(self, name) for name in names}
 
     def as_dict(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sfsync.model.mapping import (
     DeletedPerson,
     EventRule,
     FieldMap,
+    MachineEvents,
     MissingPerson,
     ObjectMap,
     OncePer,
@@ -30,6 +31,7 @@ from sfsync.model.mapping import (
 from sfsync.model.merges import Merge
 from sfsync.model.record import Value
 from sfsync.planning.identity import choose
+from sfsync.planning.machine_events import left_out
 
 
 @dataclass(slots=True)
@@ -162,6 +164,8 @@ def _rules(event: EmailEvent, situation: Situation) -> Iterator[tuple[str, Event
 
 def _meets(rule: EventRule, event: EmailEvent, situation: Situation, object_name: str) -> bool:
     """A rule meets the events that it names. A complaint is an opt-out, too: it meets what an opt-out does."""
+    if event.is_machine and rule.machine_events is MachineEvents.IGNORE:
+        return False
     if rule.on is event.type:
         return True
     if event.type is not EventType.COMPLAINED or rule.on is not EventType.UNSUBSCRIBED:
@@ -225,6 +229,10 @@ def _missing(event: EmailEvent, situation: Situation) -> Effect:
                 "See activities.missing_person.",
             ),
         )
+    if event.is_machine and event.type in left_out(
+        [situation.rules[object_name]], situation.activities.machine_events
+    ):
+        return Effect(event, left_out=True)
     values = situation.values_of_new(object_name, event)
     effect = _effect(event, None, situation, object_name, values)
     new = {situation.objects[object_name].match_on: event.email}

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from sfsync.model.activity import LEFT_OUT
 from sfsync.model.mapping import ObjectMap
 from sfsync.model.objects import OBJECTS
 
@@ -199,7 +200,7 @@ def _former_address(one: Entry) -> _Line:
 
 def _event(one: Entry) -> _Line:
     detail = f"{one['id']} {one['campaign_name'] or one['campaign_id']}".strip()
-    if one["state"] == "handled":
+    if one["state"] == "handled" and one["note"] != LEFT_OUT:
         return one["timestamp"], one["type"], detail
     note = f": {one['note']}" if one["note"] else ""
     return one["timestamp"], one["type"], f"{detail} ({one['state']}{note})"

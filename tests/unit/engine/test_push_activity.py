@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sfsync.model.event import EventType
-from sfsync.model.mapping import MissingPerson
+from sfsync.model.activity import LEFT_OUT
+from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.mapping import MachineEvents, MissingPerson, SyncMapping
 from tests.sides import MAPPING, Sides, event, without_keys
 
 CLICKS = "PenguinMails_Total_Clicks__c"
@@ -241,3 +242,53 @@ def test_a_task_in_doubt_does_not_go_to_another_person_of_the_same_address(sides
     sides.mirror.quarantine.retry()
     sides.sync_until_quiet()
     assert len(sides.tasks()) == 1
+
+
+# -- machines --------------------------------------------------------------------------------------
+def ignoring(mapping: SyncMapping, *columns: str) -> SyncMapping:
+    """A contact's rules of these columns ignore what machines cause; "" is the Task."""
+    contact = mapping.rules["contact"]
+    rules = tuple(
+        replace(rule, machine_events=MachineEvents.IGNORE) if rule.column in columns else rule
+        for rule in contact.events
+    )
+    return replace(mapping, rules={**mapping.rules, "contact": replace(contact, events=rules)})
+
+
+def machines(number: int, email: str = ADA, kind: EventType = EventType.OPENED) -> EmailEvent:
+    return replace(event(number, email, kind), is_machine=True)
+
+
+def test_a_rule_may_ignore_machines_while_the_others_count_them(sides: Sides) -> None:
+    sides.reopen(ignoring(MAPPING, ""))
+    record = ada(sides)
+    report = sides.push_activity(machines(1), event(2, ADA, minute=5))
+    assert sides.remote(record, OPENS) == 2
+    assert len(sides.tasks()) == 1
+    assert sides.look("SELECT event_id FROM activities") == [("evt-2",)]  # the person's first
+    assert report.activity.left_out == 0
+
+
+def test_a_stranger_that_a_machine_acts_for_is_not_looked_for_and_not_made(sides: Sides) -> None:
+    sides.reopen(ignoring(MAPPING, "", "last_email_opened", "total_opens"))
+    # leads still count them: the event is no longer left out as a whole, and yet nobody is made
+    sides.org.create("Contact", LastName="Lovelace", Email=ADA)
+    report = sides.push_activity(machines(1, "nobody@x.example"))
+    assert [raw["Email"] for raw in sides.org.live("Contact")] == [ADA]
+    assert report.activity.left_out == 1
+    assert sides.look("SELECT state, note FROM events") == [("handled", LEFT_OUT)]
+
+
+def test_an_event_in_quarantine_that_is_left_out_now_is_out_of_it(sides: Sides) -> None:
+    quarantining = replace(MAPPING.activities, missing_person=MissingPerson.QUARANTINE)
+    sides.reopen(replace(MAPPING, activities=quarantining))
+    sides.push_activity(machines(1))
+    assert sides.refusals() == ["UNKNOWN_PERSON"]
+    rules = {
+        name: replace(each, events=tuple(replace(one, machine_events=MachineEvents.IGNORE) for one in each.events))
+        for name, each in MAPPING.rules.items()
+    }  # fmt: skip
+    sides.reopen(replace(MAPPING, rules=rules))
+    sides.mirror.quarantine.retry()
+    assert sides.push_activity().activity.left_out == 1
+    assert sides.refusals() == []

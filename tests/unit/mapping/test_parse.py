@@ -14,7 +14,15 @@ from sfsync.errors import ConfigError
 from sfsync.mapping.parse import parse_mapping
 from sfsync.model.event import EventType
 from sfsync.model.field_types import FieldType
-from sfsync.model.mapping import Action, Direction, MissingPerson, OncePer, OnMissing, RecordEvent
+from sfsync.model.mapping import (
+    Action,
+    Direction,
+    MachineEvents,
+    MissingPerson,
+    OncePer,
+    OnMissing,
+    RecordEvent,
+)
 from sfsync.model.merges import Merge
 
 EXAMPLE = example_config()
@@ -376,6 +384,21 @@ MISTAKES = [
     ),
     (
         "{on: email_sent, action: create_task}",
+        "{on: email_sent, action: create_task, machine_events: §no}",
+        ("@ machine_events: 'no' is none of its values; known here: count, ignore",),
+    ),
+    (
+        "field: PenguinMails_Unsubscribed__c, value: true}",
+        "field: PenguinMails_Unsubscribed__c, value: true, §machine_events: ignore}",
+        ("@ machine_events: an opt-out always counts, whoever caused it; leave this out",),
+    ),
+    (
+        "{on: email_bounced, action: create_task}",
+        "{on: email_bounced, action: update_field, field: HasOptedOutOfEmail, value: true, §machine_events: ignore}",
+        ("@ machine_events: an opt-out always counts, whoever caused it; leave this out",),
+    ),
+    (
+        "{on: email_sent, action: create_task}",
         "§{on: email_sent}",
         ("@ action: missing in penguinmails_to_salesforce",),
     ),
@@ -383,7 +406,7 @@ MISTAKES = [
         "{on: email_sent, action: create_task}",
         "§email_sent",
         (
-            "@ penguinmails_to_salesforce: expected keys with values (on, action, field, value, by, once_per), found 'email_sent'",
+            "@ penguinmails_to_salesforce: expected keys with values (on, action, field, value, by, once_per, machine_events), found 'email_sent'",
         ),
     ),
     (
@@ -804,6 +827,26 @@ def test_a_rules_value_is_kept_as_its_field_keeps_it(
     fields = contact(X__c={"to": "x", "type": field_type})
     parsed = parse_mapping(fields | rules(rule)).rules["contact"].events[0]
     assert (parsed.has_value, parsed.value) == (True, kept)
+
+
+def test_machine_events_of_the_activities_holds_for_rules_that_do_not_say() -> None:
+    text = EXAMPLE.replace("  # machine_events: ignore ", "  machine_events: ignore ").replace(
+        "{on: email_replied, action: create_task}",
+        "{on: email_replied, action: create_task, machine_events: count}",
+    )
+    mapping = load_config_text(text)
+    ignoring, counting = MachineEvents.IGNORE, MachineEvents.COUNT
+    assert mapping.activities.machine_events is ignoring
+    of_contact = {(each.on, each.machine_events) for each in mapping.rules["contact"].events}
+    assert of_contact == {
+        (EventType.SENT, ignoring),
+        (EventType.REPLIED, counting),
+        (EventType.BOUNCED, ignoring),
+        (EventType.OPENED, ignoring),
+        (EventType.CLICKED, ignoring),
+        (EventType.UNSUBSCRIBED, counting),  # what says something of consent always counts
+    }
+    assert load_config_text(EXAMPLE).activities.machine_events is counting
 
 
 def test_rules_are_read_in_the_words_of_the_seed() -> None:
