@@ -1,6 +1,6 @@
 """The local org as a whole: all parts put together, served on loopback.
 
-This is the door for programs: ``LocalOrg`` and ``LocalOrgConfig``.
+This is the door for programs: ``LocalOrg``, ``LocalOrgConfig`` and ``WebhookConfig``.
 """
 
 import socket
@@ -19,6 +19,8 @@ from local_org.api.router import Router
 from local_org.bulk.endpoints import Bulk
 from local_org.control import watch_page
 from local_org.control.control_api import ControlApi
+from local_org.email_platform.platform import EmailPlatform
+from local_org.email_platform.settings import WebhookConfig
 from local_org.faults import FaultPlan
 from local_org.metadata.deploy_requests import DeployRequests
 from local_org.oauth.endpoints import OAuth
@@ -36,6 +38,8 @@ from local_org.state.users import API_ONLY_PROFILE, add_user
 from local_org.web.data_api import DataApi
 from local_org.web.entrance import Entrance
 from local_org.web.listener import listen, new_server
+
+__all__ = ["LocalOrg", "LocalOrgConfig", "WebhookConfig"]
 
 INTEGRATION_USER = "integration@penguin.example"
 _START_SECONDS = 10.0
@@ -61,6 +65,7 @@ class LocalOrgConfig:
             say), opt-out fields that are granted to nobody, no Email among the Task types, and an
             integration user, who may log in and no more (``integration@penguin.example``).
         rotate_refresh_tokens: whether each refresh gives a new refresh token.
+        webhooks: where the email platform beside the org sends; None for no platform.
         settings: further switches, by the names in ``settings``.
         clock: where the time comes from, in seconds since 1970.
     """
@@ -78,6 +83,7 @@ class LocalOrgConfig:
     hide_opt_out: bool = False
     bare: bool = False
     rotate_refresh_tokens: bool = False
+    webhooks: WebhookConfig | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
 
@@ -91,11 +97,19 @@ class LocalOrg:
 
     Args:
         config: how it is to be.
+
+    Attributes:
+        platform: the email platform beside it, if there is one; see ``play_platform``.
+
+    Raises:
+        ValueError: the platform is to send elsewhere than to this machine, or has no secret.
     """
 
     def __init__(self, config: LocalOrgConfig | None = None) -> None:
         self.config = config or LocalOrgConfig()
         self.state = _new_state(self.config)
+        webhooks = self.config.webhooks
+        self.platform = EmailPlatform(webhooks, self.state) if webhooks else None
         self._file = StateFile(self.config.state_file) if self.config.state_file else None
         if self._file is None or not self._file.load(self.state):
             _fill(self.state, self.config)
@@ -115,7 +129,7 @@ class LocalOrg:
         self._thread: threading.Thread | None = None
 
     def _new_app(self) -> Entrance:
-        control = ControlApi(self.state, self.faults, self.save)
+        control = ControlApi(self.state, self.faults, self.save, lambda: self.platform)
         data = DataApi(self.state, self.oauth, self.api, self.save)
         app = Starlette(
             routes=[
@@ -156,11 +170,15 @@ class LocalOrg:
             if time.monotonic() > deadline or not self._thread.is_alive():
                 raise RuntimeError("the local org did not start")
             time.sleep(0.005)
+        if self.platform is not None:
+            self.platform.start()
         return self
 
     def serve(self) -> None:
         """Serve until interrupted."""
         self._server = new_server(self.app)
+        if self.platform is not None:
+            self.platform.start()
         try:
             self._server.run(sockets=[self._bound()])
         finally:
@@ -168,6 +186,8 @@ class LocalOrg:
 
     def stop(self) -> None:
         """Stop serving and keep the state, if there is a file for it."""
+        if self.platform is not None:
+            self.platform.stop()
         if self._server is not None:
             self._server.should_exit = True
         if self._thread is not None:
@@ -200,6 +220,19 @@ class LocalOrg:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def play_platform(self, webhooks: WebhookConfig) -> EmailPlatform:
+        """Let an email platform send from now on, in place of the one there was.
+
+        Raises:
+            ValueError: as when the org is made.
+        """
+        platform = EmailPlatform(webhooks, self.state)
+        if self.platform is not None:
+            self.platform.stop()
+        self.platform = platform
+        platform.start()
+        return platform
 
     def _bound(self) -> socket.socket:
         if self._socket is None:

@@ -78,6 +78,35 @@ WRONG = {
     "an entry to retry that is none": (["retry", "99"], "99"),
     "a port that is none": (["local-org", "--port", "70000"], "less than or equal to 65535"),
     "a fault plan that is not there": (["local-org", "--faults", "no.json"], "no.json"),
+    "webhooks to elsewhere": (
+        ["local-org", "--webhooks", "http://192.0.2.1/x", "--webhooks-secret-file", "new.secret"],
+        "http://192.0.2.1/x is not on this machine",
+    ),
+    "webhooks without a secret": (
+        ["local-org", "--webhooks", "http://127.0.0.1:9/x"],
+        "$PENGUINMAILS_SECRET is not set",
+    ),
+    "webhooks signed with something else": (
+        ["local-org", "--webhooks", "http://127.0.0.1:9/x", "--webhooks-secret-file", "."],
+        "cannot be read: Is a directory",
+    ),
+    "a secret where nothing can be written": (
+        ["local-org", "--webhooks", "http://127.0.0.1:9/x", "--webhooks-secret-file", "/proc/no/s"],
+        "cannot be made",
+    ),
+    "traffic to nobody": (["local-org", "--traffic", "3"], "--webhooks URL"),
+    "traffic that is no number": (
+        [
+            "local-org",
+            "--webhooks",
+            "http://127.0.0.1:9/x",
+            "--webhooks-secret-file",
+            "new.secret",
+            "--traffic",
+            "nan",
+        ],
+        "greater than or equal to 0",
+    ),
     "a file that is there already": (["init"], "overwrite it with --force"),
     "a place where nothing can be written": (
         ["init", "--config", "/proc/no/x.yaml"],

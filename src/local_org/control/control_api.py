@@ -20,6 +20,7 @@ that writes.
 - ``POST /_local/calls/reset``: ``{}``.
 - ``GET /_local/dump?sobject=&query=``: every record, deleted ones too, or what the SOQL finds, as
   ``{name: [record]}``.
+- ``/_local/platform``: the email platform, see ``platform_control``.
 - ``GET /_local/watch`` and ``GET /_local/person/ID``: what the page shows.
 """
 
@@ -35,6 +36,8 @@ from local_org import ids, soql
 from local_org.api.versions import NEWEST_VERSION
 from local_org.api_error import ApiError
 from local_org.control import watch_data
+from local_org.control.platform_control import Body, PlatformControl
+from local_org.email_platform.platform import EmailPlatform
 from local_org.faults import FaultPlan
 from local_org.records.actor import Actor
 from local_org.state.org import OrgState
@@ -42,7 +45,6 @@ from local_org.state.rendering import whole_record
 
 _VERSION = f"{NEWEST_VERSION}.0"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-Body = dict[str, Any]
 
 
 class ControlApi:
@@ -52,12 +54,20 @@ class ControlApi:
         state: the org.
         faults: its fault plan.
         save: what keeps the state after a change.
+        platform: gives the email platform beside the org, if there is one.
     """
 
-    def __init__(self, state: OrgState, faults: FaultPlan, save: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: OrgState,
+        faults: FaultPlan,
+        save: Callable[[], None],
+        platform: Callable[[], EmailPlatform | None],
+    ) -> None:
         self.state = state
         self.faults = faults
         self.save = save
+        self.platform = PlatformControl(platform, state)
 
     def routes(self) -> list[Route]:
         """The addresses, see the module."""
@@ -71,11 +81,13 @@ class ControlApi:
             "convert": self._convert,
             "archive": self._archive,
             "calls/reset": self._reset_calls,
+            **self.platform.posts(),
         }
         both: dict[str, tuple[Callable[[Request], Any], Callable[[Body], Any]]] = {
             "faults": (self._faults, self._set_faults),
             "settings": (self._settings, self._change_settings),
             "clock": (self._clock, self._advance),
+            "platform": (lambda _: self.platform.overview(), self.platform.change),
         }
         gets: dict[str, Callable[[Request], Any]] = {
             "calls": self._calls,
@@ -234,7 +246,7 @@ class ControlApi:
     # -- the page
 
     def _watch(self, _request: Request) -> Any:
-        return watch_data.overview(self.state)
+        return {**watch_data.overview(self.state), "platform": self.platform.overview_if_any()}
 
     def _person(self, request: Request) -> Any:
         return watch_data.person(self.state, _id(request.path_params["id"]))

@@ -55,6 +55,11 @@ button.name { all: unset; cursor: pointer; color: var(--accent); font-weight: 60
 button.name:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 2px; }
 .chip { background: var(--chip); border-radius: 1rem; padding: .05rem .55rem; font-size: .8rem; }
 .chip.warn { color: var(--warn); }
+section[hidden] { display: none; }
+#platform-section { grid-column: 1 / -1; }
+#platform-state { margin: 0; padding: .6rem 1rem; color: var(--soft); font-size: .88rem; }
+#platform-state.bad, td.bad { color: var(--warn); }
+td.answer { max-width: 30rem; overflow: hidden; text-overflow: ellipsis; }
 .empty { padding: 1rem; color: var(--soft); margin: 0; }
 ol { list-style: none; margin: 0; padding: .3rem 1rem 1rem; }
 ol li { border-left: 3px solid var(--line); padding: .45rem 0 .45rem .9rem; position: relative; }
@@ -129,6 +134,31 @@ function timeline(tasks, withWho) {
   return list;
 }
 
+const waits = seconds => seconds === null ? '' : seconds < 90 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
+
+function platform(now) {
+  byId('platform-section').hidden = !now;
+  if (!now) return;
+  const counts = `${now.events} events, ${now.taken} taken, ${now.failed} failed, ${now.given_up} given up, ${now.waiting} waiting`;
+  byId('platform-url').textContent = now.url;
+  byId('platform-state').textContent = `${now.state}: ${counts}`;
+  byId('platform-state').className = now.state === 'healthy' ? '' : 'bad';
+  const table = make('table'), head = make('tr');
+  ['At', 'Event', 'Of', 'Attempt', 'Took', 'Again in', 'Answer'].forEach(title => head.append(make('th', title)));
+  table.append(make('thead'), make('tbody'));
+  table.tHead.append(head);
+  for (const sent of now.latest) {
+    const row = make('tr'), well = sent.status >= 200 && sent.status < 300;
+    const answer = make('td', sent.status === null ? sent.answer : `${sent.status} ${sent.answer}`, well ? 'answer' : 'answer bad');
+    answer.title = sent.answer;
+    row.append(make('td', sent.at.slice(11, 19)), make('td', sent.type), make('td', sent.email), make('td', sent.attempt, 'number'),
+      make('td', `${Math.round(sent.seconds * 1000)} ms`, 'number'), make('td', waits(sent.again_in_seconds), 'number'), answer);
+    row.title = `${sent.event_id}, ${sent.delivery_id}, ${sent.spelling} case`;
+    table.tBodies[0].append(row);
+  }
+  byId('platform').replaceChildren(now.latest.length ? table : make('p', 'Nothing was sent yet.', 'empty'));
+}
+
 async function ask(path) {
   const reply = await fetch(path, { cache: 'no-store' });
   if (!reply.ok) throw new Error(reply.status);
@@ -157,6 +187,7 @@ async function look() {
     const seen = [...people('contacts', now.contacts), ...people('leads', now.leads)];
     known = new Map(seen);
     byId('activity').replaceChildren(timeline(now.tasks, true));
+    platform(now.platform);
     byId('alive').textContent = short(now.now) + ' UTC';
     byId('alive').className = '';
     await person();
@@ -195,6 +226,11 @@ _DOCUMENT = f"""<!DOCTYPE html>
 <section><h2 id="person-title">One person</h2><div id="person"><p class="empty">Choose a name to see the timeline.</p></div></section>
 <section><h2>Latest activity in the org</h2><div class="scroll" id="activity"></div></section>
 </div>
+<section id="platform-section" hidden>
+<h2>The email platform sends to <span id="platform-url"></span></h2>
+<p id="platform-state"></p>
+<div class="scroll" id="platform"></div>
+</section>
 </main>
 <script>{_SCRIPT}</script>
 </body>

@@ -124,7 +124,7 @@ class _Listener:
 
     def __enter__(self) -> Self:
         from sfsync.cli.listen_metrics import health_app
-        from sfsync.cli.listen_server import Servers, listening
+        from sfsync.cli.listen_server import Servers, at_address, listening
         from sfsync.cli.service_manager import handed_over
 
         with open_inbox(self._config):
@@ -139,8 +139,10 @@ class _Listener:
         self._servers.start()
         self._cli.stop.draining = True  # a stop is noted, and the loop ends at its next turn
         self._before = signal.signal(signal.SIGHUP, self._asked_to_reload)
+        self._health.webhooks_at = at_address(webhooks) if webhooks else ""
+        self._health.health_at = at_address(health)
         self._manager.ready()
-        self._tell(webhooks.getsockname()[:2] if webhooks else None, health.getsockname()[:2])
+        self._tell()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -285,15 +287,13 @@ class _Listener:
         self._manager.ready()
 
     # -- telling -----------------------------------------------------------------------------------
-    def _tell(self, webhooks: Sequence[Any] | None, health: Sequence[Any]) -> None:
-        at = f"http://{health[0]}:{health[1]}"
-        if webhooks is None:
-            self._say(f"listening to no webhooks; health at {at}/readyz")
+    def _tell(self) -> None:
+        health = f"health at {self._health.health_at}/readyz"
+        if not self._health.webhooks_at:
+            self._say(f"listening to no webhooks; {health}")
             return
         names = ", ".join(self._receiver.senders) if self._receiver else ""
-        self._say(
-            f"listening at http://{webhooks[0]}:{webhooks[1]}/webhooks/SOURCE for {names}; health at {at}/readyz"
-        )
+        self._say(f"listening at {self._health.webhooks_at}/webhooks/SOURCE for {names}; {health}")
 
     def _say(self, sentence: str) -> None:
         from sfsync.cli.clock import now

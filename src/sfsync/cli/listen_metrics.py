@@ -31,9 +31,13 @@ class Health:
         trouble: what keeps ticks from their work, in a sentence; empty where nothing does.
         turned_at: when the loop last turned, of ``time.monotonic``.
         inbox_trouble: why nothing can be kept.
+        webhooks_at: where webhooks come in, as ``http://127.0.0.1:8788``; empty where none do.
+        health_at: where health is told, likewise.
     """
 
     started_at: str
+    webhooks_at: str = ""
+    health_at: str = ""
     trouble: str = ""
     inbox_trouble: str = ""
     last_tick_at: str = ""
@@ -52,6 +56,8 @@ class Health:
         """As JSON has it."""
         return {
             "started_at": self.started_at,
+            "webhooks_at": self.webhooks_at or None,
+            "health_at": self.health_at or None,
             "last_tick_at": self.last_tick_at or None,
             "trouble": self.trouble or self.inbox_trouble or None,
         }

@@ -49,6 +49,12 @@ def listening(bind: str) -> socket.socket:
     return opened
 
 
+def at_address(opened: socket.socket) -> str:
+    """Where a socket listens, whatever port it was given: ``http://127.0.0.1:8788``."""
+    host, port = opened.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class Servers:
     """Serves until it is stopped; sockets are open, and connections wait, before it starts."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,8 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.errors import UsageError
+
+SECRET_VARIABLE = "PENGUINMAILS_SECRET"  # noqa: S105  where a secret is, not one
 
 
 def local_org(
@@ -66,41 +70,138 @@ def local_org(
         bool,
         typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token."),
     ] = False,
+    webhooks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Play the email platform, too, and send signed webhooks there: on this machine alone.",
+        ),
+    ] = None,
+    webhooks_secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What signs them; made where it is missing.",
+            show_default=f"${SECRET_VARIABLE}",
+        ),
+    ] = None,
+    webhooks_speed: Annotated[
+        float,
+        typer.Option(
+            min=0.001, metavar="TIMES", help="How much faster than in earnest a webhook is retried."
+        ),
+    ] = 60.0,
+    traffic: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="How many events a minute happen by themselves, some doubled, overtaken or late.",
+        ),
+    ] = 0.0,
 ) -> Answer:
     """Serve a small Salesforce on this machine, for trying things and for tests. Ctrl-C ends it.
 
+    With `--webhooks` it is the email platform as well: it sends what you ask for at `/_local/platform/send`, and `--traffic` of its own.
+
     Examples:
       sfsync local-org
+      sfsync local-org --webhooks http://127.0.0.1:8788/webhooks/penguinmails --webhooks-secret-file penguinmails.secret --traffic 30
       sfsync local-org --port 0 --contacts 5000 --auto-approve
       sfsync local-org --bare
     """
-    from local_org.server import LocalOrg, LocalOrgConfig
+    from local_org.server import LocalOrg, LocalOrgConfig, WebhookConfig
 
-    org = LocalOrg(
-        LocalOrgConfig(
-            port=port, seed=seed, contacts=contacts, leads=leads, latency_seconds=latency, faults=_plan(faults),
-            state_file=state, auto_approve=auto_approve, custom_fields=not no_custom_fields,
-            task_external_id=not no_task_external_id, hide_opt_out=hide_opt_out, bare=bare,
-            rotate_refresh_tokens=rotate_refresh_tokens,
-        )
+    config = LocalOrgConfig(
+        port=port, seed=seed, contacts=contacts, leads=leads, latency_seconds=latency, faults=_plan(faults),
+        state_file=state, auto_approve=auto_approve, custom_fields=not no_custom_fields,
+        task_external_id=not no_task_external_id, hide_opt_out=hide_opt_out, bare=bare,
+        rotate_refresh_tokens=rotate_refresh_tokens,
     )  # fmt: skip
+    secret = _Secret()
+    if webhooks is not None:
+        secret = _secret(cli, webhooks_secret_file)
+        sender = WebhookConfig(webhooks, secret.value, traffic, webhooks_speed, seed)
+        config = replace(config, webhooks=sender)
+    elif traffic or webhooks_secret_file:
+        raise UsageError(
+            "nobody is named whom the email platform should send to",
+            hint="Name them: --webhooks URL.",
+        )
+    try:
+        org = LocalOrg(config)
+    except ValueError as error:
+        raise UsageError(str(error), hint="See --webhooks.") from error
     try:
         with org:
-            if cli.as_json:
-                sys.stdout.write(json.dumps({"url": org.url}) + "\n")
-                sys.stdout.flush()
-            else:
-                cli.out.print(f"A local Salesforce org at {org.url} (Ctrl-C ends it)")
-                line = (
-                    f"  sfsync init --login-url {org.url} --client-id sfsync-local && sfsync login"
-                )
-                cli.out.print(line, soft_wrap=True)
+            _tell(cli, org.url, webhooks, secret)
             while True:  # an Event broken off by a signal can be between two states of its lock
                 time.sleep(0.5)
     except OSError as error:
         raise UsageError(
             f"port {port} cannot be used: {error.strerror}", hint="Take another with --port."
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """What the email platform signs with, and where it is, for people."""
+
+    value: str = field(default="", repr=False)
+    place: str = ""
+
+
+def _secret(cli: Cli, file: Path | None) -> _Secret:
+    """The secret of a file, which is made where it is missing, or of the environment."""
+    from sfsync.auth.own_file import UnusableFileError, read_own
+
+    if file is None:
+        value = cli.environ.get(SECRET_VARIABLE, "").strip()
+        if not value:
+            raise UsageError(
+                f"the email platform has nothing to sign with: ${SECRET_VARIABLE} is not set",
+                hint="Set it, or name a file with --webhooks-secret-file; it is made where it is missing.",
+            )
+        return _Secret(value, f"${SECRET_VARIABLE}")
+    made = _made(file)
+    try:
+        value = read_own(file).strip()
+    except UnusableFileError as error:
+        raise UsageError(f"{file} {error.reason}", hint=error.hint) from None
+    if not value:
+        raise UsageError(f"{file} is empty", hint="It has to hold the secret alone; or remove it.")
+    return _Secret(value, f"{file}, new" if made else str(file))
+
+
+def _made(file: Path) -> bool:
+    """Make the file with a new secret, unless it is there."""
+    from local_org.email_platform.signing import new_secret
+
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UsageError(f"{file} cannot be made: {error.strerror}") from error
+    with open(descriptor, "w", encoding="utf-8") as opened:  # noqa: PTH123  a descriptor
+        opened.write(new_secret() + "\n")
+    return True
+
+
+def _tell(cli: Cli, url: str, webhooks: str | None, secret: _Secret) -> None:
+    if cli.as_json:
+        told = {"url": url}
+        if webhooks is not None:
+            told |= {"webhooks": webhooks, "secret_in": secret.place}
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+        return
+    cli.out.print(f"A local Salesforce org at {url} (Ctrl-C ends it)")
+    line = f"  sfsync init --login-url {url} --client-id sfsync-local && sfsync login"
+    cli.out.print(line, soft_wrap=True)
+    if webhooks is not None:
+        line = f"The email platform sends to {webhooks}, signed with the secret in {secret.place}"
+        cli.out.print(line, soft_wrap=True)
 
 
 def _plan(path: Path | None) -> tuple[dict[str, Any], ...]:

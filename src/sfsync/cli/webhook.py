@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sfsync.cli.answer import FAILED, Answer
-from sfsync.cli.arrivals import open_inbox
+from sfsync.cli.arrivals import inbox_state, open_inbox
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
 from sfsync.cli.text import counted
@@ -72,10 +72,23 @@ def send(
         raise UsageError(
             f"the secret of {source} has not the form that it needs", hint="Copy it whole."
         ) from error
-    url = url or f"http://{config.listen.bind}/webhooks/{source}"
+    url = url or f"{_own_listener(config)}/webhooks/{source}"
     if dry_run:
         return _shown(url, headers, body)
     return _answered(url, event_id, *_posted(url, headers, body))
+
+
+def _own_listener(config: Config) -> str:
+    """Where the own listener is; one with any free port has said which it took."""
+    if not config.listen.bind.endswith(":0"):
+        return f"http://{config.listen.bind}"
+    listener = inbox_state(config)["listener"] or {}
+    if not (listener.get("pid") and listener.get("webhooks_at")):
+        raise UsageError(
+            "`sfsync listen` is not running, and listen.bind has any free port",
+            hint="Start it, or say where to: --url.",
+        )
+    return str(listener["webhooks_at"])
 
 
 def _shown(url: str, headers: dict[str, str], body: bytes) -> Answer:

@@ -1,0 +1,1 @@
+"""The email platform beside the org: it sends signed webhooks, as PenguinMails' documentation says it does."""
