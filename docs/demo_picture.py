@@ -15,7 +15,7 @@ from rich.text import Text
 from sfsync.cli import invocation
 from sfsync.cli.demo import demo
 
-SHOWN_STEPS = ("3", "5", "8")
+SHOWN_STEPS = ("3", "5", "8", "9")
 _WIDTH = 90
 _COLOURS = TerminalTheme(
     (22, 27, 34),

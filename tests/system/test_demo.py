@@ -1,5 +1,7 @@
 """The first things a newcomer runs: help, version and the demo."""
 
+import json
+import re
 import resource
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from tests.system.workspace import KEYS, SFSYNC
 
 STEPS = [
     "Log in", "Pull contacts and leads into the mirror", "Hand in the same file again", "Edit both sides",
-    "An opt-out", "Deletions, merges, converted leads", "Sync once more",
+    "An opt-out", "Deletions, merges, converted leads", "Work in real time", "Sync once more",
 ]  # fmt: skip
 
 
@@ -40,8 +42,6 @@ def second(demo):
 
 
 def document(demo):
-    import json
-
     return json.loads(demo[1].stdout)
 
 
@@ -63,6 +63,20 @@ def test_the_demo_ends_with_a_sync_that_writes_nothing(demo):
     last = document(demo)["data"]["steps"][-1]
     assert last["commands"] == ["sfsync sync"]
     assert last["checks"] == ["not one write to Salesforce"]
+
+
+def test_the_demo_shows_a_delivery_become_one_task_within_seconds(demo):
+    step = document(demo)["data"]["steps"][-2]
+    assert step["commands"] == ["sfsync listen"]
+    within, once = step["checks"]
+    assert float(re.match(r"after ([\d.]+) s it is a Task in Salesforce: “.+”$", within)[1]) < 20
+    assert once == "told twice, it is one Task"
+
+
+def test_what_the_demo_started_has_ended(demo):
+    status = sfsync(demo[0] / "sfsync-demo", "status", "--json")
+    listener = json.loads(status.stdout)["data"]["inbox"]["listener"]
+    assert (listener["pid"], listener["trouble"]) == (None, None)
 
 
 @pytest.mark.slow

@@ -35,9 +35,11 @@ def demo(
     """Show the whole job on an embedded local org: no account, no configuration, under 20 seconds.
 
     Log in, pull, turn events into Tasks, edit both sides, see the conflict, sync, follow deletions,
-    merges and converted leads, and end with a sync that has nothing to do.
+    merges and converted leads, take a signed webhook in that is a Task within seconds, and end with
+    a sync that has nothing to do.
     """
     from local_org.server import LocalOrg, LocalOrgConfig
+    from sfsync.cli.demo_real_time import real_time
 
     folder = _fresh_folder(folder)
     with LocalOrg(
@@ -51,6 +53,7 @@ def demo(
         demonstration.both_sides()
         demonstration.consent()
         demonstration.deletions()
+        real_time(demonstration)
         demonstration.nothing_left()
     cli.inform(f"\nAll of it is kept in {folder}: look at mirror.db with any SQLite tool.")
     return Answer({"folder": str(folder), "steps": demonstration.steps})
@@ -271,25 +274,31 @@ class Demonstration:
 
     def run(self, line: str, work: Callable[[Cli], Answer]) -> None:
         """Run one command exactly as the command line would."""
-        self.steps[-1]["commands"].append(f"sfsync {line}")
-        if not (self.cli.quiet or self.cli.as_json):
-            from rich.text import Text
-
-            self.cli.out.print(Text(f"   $ sfsync {line}", style="green"), soft_wrap=True)
-        silent = self.cli.quiet or self.cli.as_json
-        environ = {"SFSYNC_TOKEN_KEY": self.key, "PATH": self.cli.environ.get("PATH", "")}
-        cli = Cli(
-            line.split(maxsplit=1)[0],
-            config=self.folder / "sfsync.yaml",
-            quiet=silent,
-            environ=environ,
-        )
+        self.note_command(line)
+        cli = self.own_cli(line)
         cli.open_browser = play_browser
         code = perform(cli, lambda: work(cli))
         if code:
             raise SfsyncError(
                 f"sfsync {line} ended with exit code {code}", hint=f"Look into {self.folder}."
             )
+
+    def note_command(self, line: str) -> None:
+        """A command begins."""
+        self.steps[-1]["commands"].append(f"sfsync {line}")
+        if not (self.cli.quiet or self.cli.as_json):
+            from rich.text import Text
+
+            self.cli.out.print(Text(f"   $ sfsync {line}", style="green"), soft_wrap=True)
+
+    def own_cli(self, line: str) -> Cli:
+        """A call of the command line in the demo's folder."""
+        return Cli(
+            line.split(maxsplit=1)[0],
+            config=self.folder / "sfsync.yaml",
+            quiet=self.cli.quiet or self.cli.as_json,
+            environ={"SFSYNC_TOKEN_KEY": self.key, "PATH": self.cli.environ.get("PATH", "")},
+        )
 
     # -- the people it plays with
     def people(self, count: int) -> list[str]:
