@@ -58,6 +58,11 @@ NAMES: Final = frozenset({
     "doubt.looked_up",
     "inbox.kept",
     "inbox.taken",
+    "stream.kept",
+    "stream.position_lost",
+    "follow.settled",
+    "follow.taken",
+    "follow.whole_taken",
     "listen.verified",
     "listen.kept",
 })  # fmt: skip

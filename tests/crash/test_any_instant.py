@@ -66,7 +66,9 @@ def step(request: pytest.FixtureRequest, every: dict[str, int]) -> int:
 def test_the_work_passes_every_named_place_and_leaves_nothing_to_do(case: Case) -> None:
     passed = {name for reference in case.references for name in reference.passed}
     elsewhere = {"doubt.looked_up"} | {
-        name for name in failpoints.NAMES if name.startswith(("auth.", "listen."))
+        name
+        for name in failpoints.NAMES
+        if name.startswith(("auth.", "listen.", "stream.", "follow."))
     }
     by_bulk = {name for name in failpoints.NAMES if name.startswith("bulk.")}
     bulk = case.sweep.program.bulk

@@ -17,6 +17,7 @@ from sfsync.model.consent import Due, Statement
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.facts import SObjectFacts
+from sfsync.model.hint import Batch, DueRead, Hint, StreamEnd
 from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
 from sfsync.model.mapping import ActivityMap, ObjectMap
 from sfsync.model.outcome import ObjectReport, Outcome
@@ -124,6 +125,28 @@ class Org(Protocol):
         ...
 
 
+class ChangeStream(Protocol):
+    """The org's stream of changes, as hints which records to read."""
+
+    def open(self, position: bytes | None) -> None:
+        """Begin after this position; ``None``: with what happens from now on, never with what lies before.
+
+        What goes wrong is told by ``read``.
+
+        Raises:
+            AuthError: there is no working login.
+        """
+        ...
+
+    def read(self) -> Batch | StreamEnd:
+        """The next message, waited for; or why the stream has ended: then it is to be opened again."""
+        ...
+
+    def end(self) -> None:
+        """Leave the stream; it can be opened again."""
+        ...
+
+
 class Stage(Protocol):
     """Fresh records beside the mirror's rows: ``mirror.staging.SqliteStage``."""
 
@@ -187,6 +210,17 @@ class Arrivals(Protocol):
     """What was handed in: ``mirror.arrivals.Arrivals``."""
 
     def take(self, arrival: Arrival) -> Taken: ...
+
+
+class Hints(Protocol):
+    """What the stream of changes says is to be read: ``mirror.hints.Hints``."""
+
+    def position(self, channel: str, org_id: str) -> bytes | None: ...
+    def keep(self, channel: str, org_id: str, batch: Batch) -> None: ...
+    def lose_position(self, channel: str, hints: Sequence[Hint]) -> None: ...
+    def due(self, name: str, most: int) -> DueRead: ...
+    def taken(self, due: DueRead, ids: Iterable[SalesforceId]) -> None: ...
+    def taken_whole(self, due: DueRead) -> None: ...
 
 
 class Tasks(Protocol):
@@ -270,6 +304,8 @@ class Mirror(Protocol):
     def events(self) -> Events: ...
     @property
     def arrivals(self) -> Arrivals: ...
+    @property
+    def hints(self) -> Hints: ...
     @property
     def tasks(self) -> Tasks: ...
     @property

@@ -17,6 +17,7 @@ from datetime import timedelta
 from itertools import chain, filterfalse
 
 from sfsync.engine.consent import settle_consent
+from sfsync.engine.damage_memory import earlier_damage, remember_damage
 from sfsync.engine.doubt import in_doubt
 from sfsync.engine.fetch import IDS_PER_FETCH, OddIds, askable
 from sfsync.engine.ports import Stage
@@ -231,7 +232,8 @@ def guard(run: Run, reading: Reading) -> StageSummary:
     name = reading.object_map.name
     if not run.allow_mass_change:
         safety.check_emptied(name, found=reading.found, missed=reading.missed)
-    run.brake(name, found, changed)
+    run.brake(name, found, changed, earlier_damage(run, name))
+    run.passed[name] = found
     reach("pull.guarded")
     return summary
 
@@ -239,6 +241,7 @@ def guard(run: Run, reading: Reading) -> StageSummary:
 def settle(run: Run, reading: Reading, summary: StageSummary) -> ObjectReport:
     """Apply a guarded reading to the mirror, and move the watermark."""
     stage, segment = reading.stage, reading.segment
+    remember_damage(run, reading.object_map.name)
     # before the watermark moves: a tick on a record that has ended is not read again
     run.mirror.consent.record(stage.consent_statements(reading.object_map.opt_out))
     stage.follow_addresses()

@@ -32,7 +32,7 @@ from sfsync.model.mapping import ObjectMap, SyncMapping
 from sfsync.model.outcome import Deferred, Outcome, RunReport
 from sfsync.model.record import SalesforceId
 from sfsync.model.traffic import Batching
-from sfsync.planning.safety import Damage, brake
+from sfsync.planning.safety import NO_DAMAGE, Damage, brake
 
 Item = TypeVar("Item")
 
@@ -51,6 +51,8 @@ class Run:
             their addresses.
         arrivals: what was handed in and is not in the mirror yet, oldest first. Each is durable where
             it comes from until the next one is asked for.
+        brakes_by_hour: whether the brake counts what the runs of the last hour took away from the mirror as well.
+        passed: what the brake let pass and is not applied yet, by object.
         converted_leads: addresses of Leads that the mirror never knew, with the Contacts they
             became, each as object and Id.
     """
@@ -64,6 +66,8 @@ class Run:
     progress: Progress = field(default_factory=Silent)
     dry_run: bool = False
     allow_mass_change: bool = False
+    brakes_by_hour: bool = False
+    passed: dict[str, Damage] = field(default_factory=dict)
     fully_pulled: set[str] = field(default_factory=set)
     converted_leads: dict[str, tuple[str, SalesforceId]] = field(default_factory=dict)
     checkpoint: Callable[[], None] = lambda: None
@@ -140,15 +144,20 @@ class Run:
             budget.check(needed)
         return batching
 
-    def brake(self, object_name: str, found: Damage, changed: int) -> None:
+    def brake(
+        self, object_name: str, found: Damage, changed: int, earlier: Damage = NO_DAMAGE
+    ) -> None:
         """Stop where an object's plans take away or change too much, unless that is allowed.
+
+        Args:
+            earlier: what was taken away within the last hour, see ``damage_memory``.
 
         Raises:
             UnsafePlan: see ``safety.brake``.
         """
         if not self.allow_mass_change:
             rows = self.mirror.rows.count(object_name)
-            brake(object_name, found, changed, rows=rows, limits=self.limits)
+            brake(object_name, found, changed, rows=rows, limits=self.limits, earlier=earlier)
 
     def warn_of_unreadable(self, name: str, projection: Projection) -> None:
         """Warn of values of the org that were not of their field's type.

@@ -262,3 +262,20 @@ CREATE TABLE _changes (
 ) STRICT
 """
 """The feed of changes, and who writes at the moment: see ``changes``."""
+
+STREAM = """
+CREATE TABLE _stream_positions (
+    channel TEXT PRIMARY KEY, org_id TEXT NOT NULL, position BLOB NOT NULL, stored_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _stream_hints (
+    object TEXT NOT NULL,
+    salesforce_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    is_full INTEGER NOT NULL DEFAULT 0,
+    echo TEXT,
+    since TEXT NOT NULL,
+    PRIMARY KEY (object, salesforce_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX _stream_hints_by_number ON _stream_hints (number)
+"""
+"""How far the org's change events were followed, and what they say is to be read: see ``hints``."""

@@ -24,6 +24,7 @@ from sfsync.mirror.migration_steps import (
     RENAMED_BASE_COLUMNS,
     RENAMED_INDEXES,
     RENAMED_TABLES,
+    STREAM,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x73667379
 """``sfsy``, in the file's header: whose database this is."""
 
-SCHEMA = 6
+SCHEMA = 7
 """How many steps there are."""
 
 
@@ -114,6 +115,10 @@ def _steps() -> Migrations:
     @steps(name="0006_changes")
     def changes(schema: SchemaDatabase) -> None:
         _run_all(schema, CHANGES)
+
+    @steps(name="0007_stream")
+    def stream(schema: SchemaDatabase) -> None:
+        _run_all(schema, STREAM)
 
     return steps
 

@@ -20,6 +20,7 @@ from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Clock, Database
 from sfsync.mirror.diagnostics import Diagnostics
 from sfsync.mirror.events import Events
+from sfsync.mirror.hints import Hints
 from sfsync.mirror.imports import Imports
 from sfsync.mirror.lock import run_lock
 from sfsync.mirror.mapped_schema import fit
@@ -72,6 +73,7 @@ class SqliteMirror:
         self.events = Events(self._context)
         self.arrivals = Arrivals(self._context)
         self.changes = Changes(self._context)
+        self.hints = Hints(self._context)
         self.tasks = Tasks(self._context)
         self.consent = Consent(self._context)
         self.conflicts = Conflicts(self._context)

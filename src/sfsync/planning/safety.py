@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from sfsync.errors import UnsafePlan
 from sfsync.model.change import LocalAction, OrgAction, RowPlan
@@ -24,6 +25,9 @@ class Damage:
     def rows(self) -> int:
         """Both kinds together."""
         return self.deleted + self.blanked
+
+
+NO_DAMAGE: Final = Damage()
 
 
 def damage(plan: RowPlan) -> Damage:
@@ -66,19 +70,30 @@ class OrgWrites:
         self.damage += damage(plan)
 
 
-def brake(object_name: str, found: Damage, changed: int, *, rows: int, limits: Limits) -> None:
+def brake(
+    object_name: str,
+    found: Damage,
+    changed: int,
+    *,
+    rows: int,
+    limits: Limits,
+    earlier: Damage = NO_DAMAGE,
+) -> None:
     """Let an object's plans pass, or stop the run; nothing of them may be applied before.
 
     Args:
         found: what they take away.
         changed: how many rows or records they update.
         rows: how many live rows the mirror has of the object.
+        earlier: what was taken away within the last hour, where many small runs count as one.
 
     Raises:
         UnsafePlan: they take away or change more than the limits.
     """
     at_least = limits.max_delete_rows
-    check(object_name, found, rows=rows, share=limits.max_delete, at_least=at_least)
+    check(
+        object_name, found, rows=rows, share=limits.max_delete, at_least=at_least, earlier=earlier
+    )
     check_changed(object_name, changed, rows=rows, share=limits.max_change, at_least=at_least)
 
 
@@ -91,15 +106,30 @@ def allowed(rows: int, share: float, at_least: int) -> int:
     return max(int(rows * share), at_least)
 
 
-def check(object_name: str, found: Damage, *, rows: int, share: float, at_least: int) -> None:
+def check(
+    object_name: str,
+    found: Damage,
+    *,
+    rows: int,
+    share: float,
+    at_least: int,
+    earlier: Damage = NO_DAMAGE,
+) -> None:
     """Let a plan pass, or stop the run.
 
     Raises:
         UnsafePlan: it would delete or blank more than the limit.
     """
     limit = allowed(rows, share, at_least)
-    if found.rows <= limit:
+    if not found.rows or found.rows + earlier.rows <= limit:
         return
+    if earlier.rows:
+        raise UnsafePlan(
+            f"{object_name}: this would delete {found.deleted} and blank {found.blanked} of {rows} rows, after"
+            f" {earlier.deleted} and {earlier.blanked} within the last hour; the limit is {limit}. Nothing was applied.",
+            hint="Look at it with `sfsync diff`. If it is right, `sfsync pull --allow-mass-change` applies it, or raise"
+            " limits.max_delete.",
+        )
     raise UnsafePlan(
         f"{object_name}: this run would delete {found.deleted} and blank {found.blanked} of"
         f" {rows} rows; the limit is {limit}. Nothing was applied.",
