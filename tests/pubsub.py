@@ -10,7 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -257,10 +257,8 @@ class PubSub:
 
 
 def _note(requests: Iterator[Any], asked: list[int]) -> None:
-    try:
+    with suppress(Exception):  # the call is over
         asked.extend(request.num_requested for request in requests)
-    except Exception:  # noqa: BLE001, S110  the call is over
-        pass
 
 
 @contextmanager

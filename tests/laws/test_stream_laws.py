@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from hypothesis import settings
@@ -176,10 +177,8 @@ class StreamMachine(RuleBasedStateMachine):
             raise KilledError
 
         self.sides.mirror.hints.taken = kill  # type: ignore[method-assign]
-        try:
+        with suppress(KilledError):
             self.follow()
-        except KilledError:
-            pass
         self.killed()
 
     # -- the end -----------------------------------------------------------------------------------

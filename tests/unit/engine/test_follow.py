@@ -234,7 +234,7 @@ def test_many_small_deletions_within_an_hour_are_one_large_one(sides: Sides) -> 
         run(sides, by_hour=True)
     assert (live(sides), sides.mirror.hints.count()) == (7, 2)
     with pytest.raises(UnsafePlan):  # the pull that the same process runs beside it, too
-        sides.run(lambda under_way: _pull_by_hour(under_way))
+        sides.run(_pull_by_hour)
     sides.pass_time(3700)
     run(sides, by_hour=True)
     assert live(sides) == 5

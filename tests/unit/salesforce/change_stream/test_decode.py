@@ -155,7 +155,7 @@ def test_an_own_write_tells_what_it_changed_and_nothing_else(decoder):
         "LastName": fingerprint("Lovelace"),
         "MailingCity": fingerprint("London"),
         "PenguinMails_Lead_Score__c": fingerprint(75),
-        "HasOptedOutOfEmail": fingerprint(True),  # noqa: FBT003
+        "HasOptedOutOfEmail": fingerprint(True),
         "PenguinMails_Last_Email_Opened__c": fingerprint("2026-01-20T10:00:00Z"),
         "Birthdate": fingerprint("1970-01-01"),
     }
