@@ -1,9 +1,10 @@
 """Webhooks under load: how long an acknowledgement takes while a large pull is under way, and whether any is lost.
 
-    python benchmarks/listen.py [--contacts 200000] [--deliveries 10000] [--burst 200]
+    python benchmarks/listen.py [--contacts 200000] [--deliveries 10000] [--burst 200] [--latency 80]
 
 `sfsync listen` begins with the batch, so the first pull of all contacts runs beside the deliveries. At the end every
-delivery has to be one event in the mirror.
+delivery has to be one event in the mirror. Then one delivery at a time is followed until its Task is in Salesforce, each
+of whose answers takes `--latency` milliseconds, and has to be there once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from cryptography.fernet import Fernet
 
 SECRET = "whsec_" + "ab" * 32
 SFSYNC = str(Path(sys.executable).with_name("sfsync"))
+ONE_BY_ONE = 100
+"""Deliveries that are followed until they are Tasks."""
+
 WEBHOOKS, HEALTH = "127.0.0.1:18788", "127.0.0.1:18789"
 SECTION = f"""
 listen:
@@ -42,11 +46,11 @@ listen:
 """
 
 
-def body(number: int) -> bytes:
+def body(number: int, kind: str = "email.opened") -> bytes:
     """A delivery of its own."""
     contact = {"email": f"load{number % 500}@example.com"}
     data = {"campaign_id": "load", "contact": contact}
-    told = {"id": f"load_{number}", "type": "email.opened", "created_at": "2026-01-20T10:00:00Z"}
+    told = {"id": f"load_{number}", "type": kind, "created_at": "2026-01-20T10:00:00Z"}
     return json.dumps({**told, "data": data}).encode()
 
 
@@ -135,13 +139,13 @@ def memory_mib(pid: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
 
-def until(holds, seconds: float = 900) -> float:
+def until(holds: Callable[[], bool], seconds: float = 900, every: float = 0.2) -> float:
     """How long it took to hold."""
     began = time.monotonic()
     while not holds():
         if time.monotonic() - began > seconds:
             raise TimeoutError
-        time.sleep(0.2)
+        time.sleep(every)
     return time.monotonic() - began
 
 
@@ -159,7 +163,30 @@ def events_in(mirror: Path) -> int:
         )
 
 
-def measure(folder: Path, contacts: int, deliveries: int, burst: int) -> dict[str, object]:
+def is_settled(mirror: Path, number: int) -> bool:
+    """Whether Salesforce has confirmed the Task of a delivery."""
+    with closing(sqlite3.connect(mirror, timeout=60)) as database:
+        states = database.execute(
+            "SELECT state FROM activities WHERE event_id = ?", [f"load_{number}"]
+        ).fetchall()
+    return states == [("done",)]
+
+
+def to_task(mirror: Path, first: int, count: int) -> list[float]:
+    """How long each of some deliveries took from being sent to its Task in Salesforce, in seconds."""
+    found = []
+    for number in range(first, first + count):
+        began = time.perf_counter()
+        assert asyncio.run(Sender().post(request(body(number, "email.sent")))) == 200
+        until(lambda number=number: is_settled(mirror, number), every=0.02)
+        found.append(time.perf_counter() - began)
+        time.sleep(0.137)  # not in step with the listener's own turns
+    return found
+
+
+def measure(
+    folder: Path, contacts: int, deliveries: int, burst: int, latency: float
+) -> dict[str, object]:
     environ = os.environ | {
         "SFSYNC_TOKEN_STORE": "database",
         "SFSYNC_TOKEN_KEY": Fernet.generate_key().decode(),
@@ -167,7 +194,8 @@ def measure(folder: Path, contacts: int, deliveries: int, burst: int) -> dict[st
         "XDG_CONFIG_HOME": str(folder),
     }
     org = subprocess.Popen(
-        [SFSYNC, "local-org", "--port", "0", "--contacts", str(contacts), "--auto-approve", "--json"],
+        [SFSYNC, "local-org", "--port", "0", "--contacts", str(contacts), "--auto-approve", "--json",
+         "--latency", str(latency / 1000)],
         cwd=folder, env=environ, text=True, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -190,6 +218,9 @@ def measure(folder: Path, contacts: int, deliveries: int, burst: int) -> dict[st
                 "listener_mib": round(after, 1),
                 "listener_mib_at_the_end": round(memory_mib(listener.pid), 1),
             }
+            one_by_one = to_task(folder / "mirror.db", deliveries, ONE_BY_ONE)
+            found["to_task_seconds_p50"] = round(statistics.median(one_by_one), 2)
+            found["to_task_seconds_p95"] = round(statistics.quantiles(one_by_one, n=20)[18], 2)
             listener.send_signal(signal.SIGTERM)
             found["exit_code"] = listener.wait(60)
             return found
@@ -207,9 +238,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--contacts", type=int, default=200_000)
     parser.add_argument("--deliveries", type=int, default=10_000)
     parser.add_argument("--burst", type=int, default=200)
+    parser.add_argument("--latency", type=float, default=80, help="milliseconds")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), given.contacts, given.deliveries, given.burst)
+        found = measure(Path(folder), given.contacts, given.deliveries, given.burst, given.latency)
     print(json.dumps(found, indent=2))
 
 
