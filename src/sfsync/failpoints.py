@@ -65,6 +65,9 @@ NAMES: Final = frozenset({
     "follow.whole_taken",
     "listen.verified",
     "listen.kept",
+    "deliver.queued",
+    "deliver.answered",
+    "deliver.settled",
 })  # fmt: skip
 
 _STEP = re.compile(r"(?P<name>[a-z_.]+)=(?P<act>kill|term|int|disk)(?:@(?P<nth>[1-9][0-9]*))?")

@@ -51,6 +51,8 @@ ELSEWHERE = {
     "sfsync webhook send penguinmails --email ada@example.com": "tests/system/test_listen.py",
     "sfsync webhook send penguinmails --email ada@example.com --type email.clicked --dry-run": "tests/system/test_listen.py",
     "sfsync webhook verify penguinmails body.json -H 'X-PenguinMails-Signature: sha256=…'": "tests/system/test_listen.py",
+    "sfsync webhook test crm-copy": "needs a receiver: tests/system/test_outgoing.py",
+    "sfsync webhook resume crm-copy": "needs an endpoint: tests/system/test_outgoing.py",
 }
 """What is not run here, and why; each is a line that a shell can read."""
 

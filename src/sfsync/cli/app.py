@@ -50,6 +50,9 @@ from sfsync.cli.verify import verify
 from sfsync.cli.webhook import replay as webhook_replay
 from sfsync.cli.webhook import send as webhook_send
 from sfsync.cli.webhook import verify as webhook_verify
+from sfsync.cli.webhook_endpoints import endpoints as webhook_endpoints
+from sfsync.cli.webhook_endpoints import resume as webhook_resume
+from sfsync.cli.webhook_endpoints import test as webhook_test
 from sfsync.cli.whoami import whoami
 
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -100,7 +103,7 @@ def _group(name: str, text: str) -> typer.Typer:
 
 config = _group("config", "Which settings count, and where each came from.")
 profile = _group("profile", "Several orgs from one configuration.")
-webhook = _group("webhook", "Try webhooks: sign a sample, look at a signature, hand in again.")
+webhook = _group("webhook", "Webhooks: try those that come, watch those that go.")
 org = _group("org", "See what an org lacks for this mapping, and make it.")
 
 # Panel by panel, in the order of the help page. Groups stand at the end of their panels there.
@@ -136,6 +139,9 @@ command(app, "listen", panel=SYNC)(listen)
 command(webhook, "send", panel=SYNC, full_name="webhook send")(webhook_send)
 command(webhook, "verify", panel=SYNC, full_name="webhook verify")(webhook_verify)
 command(webhook, "replay", panel=SYNC, full_name="webhook replay")(webhook_replay)
+command(webhook, "endpoints", panel=SYNC, full_name="webhook endpoints")(webhook_endpoints)
+command(webhook, "test", panel=SYNC, full_name="webhook test")(webhook_test)
+command(webhook, "resume", panel=SYNC, full_name="webhook resume")(webhook_resume)
 app.add_typer(webhook, rich_help_panel=SYNC)
 command(app, "diff", panel=SYNC)(diff)
 command(app, "apply", panel=SYNC)(apply)

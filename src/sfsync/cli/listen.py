@@ -24,10 +24,12 @@ from sfsync.planning.ticks import Ticks, Work
 
 if TYPE_CHECKING:
     from sfsync.cli.listen_metrics import Health, Metrics
+    from sfsync.cli.outgoing_thread import OutgoingThread
     from sfsync.cli.service_manager import ServiceManager
     from sfsync.config.sections import Config
     from sfsync.intake.receiver import Delivery, Receiver
     from sfsync.mirror.inbox import Inbox, InboxState
+    from sfsync.model.delivery import Recipient
     from sfsync.model.outcome import RunReport
 
 TURN_SECONDS = 0.1
@@ -66,29 +68,33 @@ def listen(
       sfsync listen --once
     """
     from sfsync.cli.listen_senders import senders_of
+    from sfsync.cli.outgoing import recipients_of
     from sfsync.cli.wiring import configuration
 
     config = configuration(cli)
     if once:
         return _once(cli, config, skip_if_locked=skip_if_locked)
     senders = {} if no_webhooks else senders_of(config.listen, cli.environ, config.source.parent)
-    with _Listener(cli, config, senders, bind or config.listen.bind) as listener:
+    recipients = recipients_of(cli, config)
+    with _Listener(cli, config, senders, recipients, bind or config.listen.bind) as listener:
         listener.work()
     raise AssertionError("a listener ends by being interrupted")
 
 
 def _once(cli: Cli, config: Config, *, skip_if_locked: bool) -> Answer:
+    from sfsync.cli.outgoing import beginning, delivering
     from sfsync.cli.run_report import run_verb
     from sfsync.engine.sync import sync
 
-    return run_verb(
+    answer = run_verb(
         cli,
-        lambda session: sync(session.run, _real_time(config)),
+        beginning(lambda session: sync(session.run, _real_time(config))),
         dry_run=False,
         allow_mass_change=False,
         skip_if_locked=skip_if_locked,
         config=config,
     )
+    return delivering(cli, config, answer)
 
 
 def _real_time(config: Config) -> list[str]:
@@ -104,7 +110,14 @@ def _real_time(config: Config) -> list[str]:
 class _Listener:
     """One process that listens."""
 
-    def __init__(self, cli: Cli, config: Config, senders: dict[str, Any], bind: str) -> None:
+    def __init__(
+        self,
+        cli: Cli,
+        config: Config,
+        senders: dict[str, Any],
+        recipients: list[Recipient],
+        bind: str,
+    ) -> None:
         from sfsync.cli.clock import now
         from sfsync.cli.listen_metrics import Health, Metrics
         from sfsync.cli.service_manager import ServiceManager
@@ -113,6 +126,7 @@ class _Listener:
         self._config = config
         self._bind = bind
         self._senders = senders
+        self._recipients = recipients
         self._manager: ServiceManager = ServiceManager(cli.environ)
         self._health: Health = Health(now())
         self._metrics: Metrics = Metrics()
@@ -141,6 +155,7 @@ class _Listener:
         self._before = signal.signal(signal.SIGHUP, self._asked_to_reload)
         self._health.webhooks_at = at_address(webhooks) if webhooks else ""
         self._health.health_at = at_address(health)
+        self._outgoing = self._new_outgoing()
         self._manager.ready()
         self._tell()
         return self
@@ -148,6 +163,7 @@ class _Listener:
     def __exit__(self, *_: object) -> None:
         self._manager.stopping()
         self._servers.stop()
+        self._outgoing.stop()
         signal.signal(signal.SIGHUP, self._before)
         self._note(running=False)
 
@@ -238,6 +254,12 @@ class _Listener:
         with open_inbox(self._config) as inbox:
             inbox.forget_old()
 
+    # -- what goes out -----------------------------------------------------------------------------
+    def _new_outgoing(self) -> OutgoingThread:
+        from sfsync.cli.outgoing_thread import OutgoingThread
+
+        return OutgoingThread(self._cli, self._config, self._recipients, self._metrics, self._say)
+
     # -- what comes in -----------------------------------------------------------------------------
     def _new_receiver(self) -> Receiver:
         from sfsync.cli.clock import now
@@ -268,6 +290,7 @@ class _Listener:
     def _read_again(self) -> None:
         """Take a changed configuration over; one with a mistake is told, and the old one goes on."""
         from sfsync.cli.listen_senders import senders_of
+        from sfsync.cli.outgoing import recipients_of
         from sfsync.cli.wiring import configuration
 
         self._reload = False
@@ -275,10 +298,13 @@ class _Listener:
         try:
             config = configuration(self._cli)
             senders = senders_of(config.listen, self._cli.environ, config.source.parent)
+            recipients = recipients_of(self._cli, config)
         except SfsyncError as error:
             self._say(f"the configuration is not taken over: {error.message}")
         else:
-            self._config = config
+            self._config, self._recipients = config, recipients
+            self._outgoing.stop()
+            self._outgoing = self._new_outgoing()
             if self._receiver is not None:
                 self._receiver.senders = senders
                 self._receiver.max_body = config.listen.max_body

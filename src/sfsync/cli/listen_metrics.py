@@ -86,6 +86,12 @@ class Metrics:
             ["work", "outcome"],
             registry=self.registry,
         )
+        self._webhooks = Counter(
+            "sfsync_outgoing_webhooks",
+            "Attempts to deliver a webhook by endpoint and outcome.",
+            ["endpoint", "outcome"],
+            registry=self.registry,
+        )
         self._calls = Counter(
             "sfsync_api_calls", "API calls of Salesforce that ticks took.", registry=self.registry
         )
@@ -108,6 +114,10 @@ class Metrics:
         """One more tick."""
         self._ticks.labels(work, outcome).inc()
         self._calls.inc(api_calls)
+
+    def webhook(self, endpoint: str, outcome: str) -> None:
+        """One more attempt."""
+        self._webhooks.labels(endpoint, outcome).inc()
 
     def inbox(self, state: InboxState) -> None:
         """What is in the inbox now."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sfsync.auth.own_file import UnusableFileError, credential, read_own
-from sfsync.errors import ConfigError
+from sfsync.cli.webhook_secrets import secrets_of
 
 if TYPE_CHECKING:
-    from sfsync.config.listen import ListenSettings, SourceSettings
+    from sfsync.config.listen import ListenSettings
     from sfsync.intake.receiver import Sender
 
 FETCH_SECONDS = 10
@@ -36,45 +35,11 @@ def senders_of(
     return {
         name: Sender(
             SOURCES[name],
-            tuple(_secrets(name, source, environ, folder)),
+            tuple(secrets_of(f"listen.sources.{name}", source, environ, folder)),
             Reception("", source.public_url, source.topics, certificates.fetch),
         )
         for name, source in settings.sources.items()
     }
-
-
-def _secrets(
-    name: str, source: SourceSettings, environ: Mapping[str, str], folder: Path
-) -> Iterator[str]:
-    where = f"listen.sources.{name}"
-    for variable in source.secret_env:
-        secret = environ.get(variable, "").strip()
-        if not secret:
-            raise ConfigError(
-                f"{where}: ${variable} is not set", hint="Put the service's secret into it."
-            )
-        yield secret
-    for file in source.secret_file:
-        yield _secret_in(folder / Path(file).expanduser(), where, closed=True)
-    for wanted in source.credential:
-        directory = environ.get("CREDENTIALS_DIRECTORY")
-        path = credential(Path(directory) if directory else None, wanted)
-        if path is None:
-            raise ConfigError(
-                f"{where}: systemd handed over no credential {wanted}",
-                hint=f"LoadCredential={wanted}:FILE in the unit.",
-            )
-        yield _secret_in(path, where, closed=False)
-
-
-def _secret_in(path: Path, where: str, *, closed: bool) -> str:
-    try:
-        secret = read_own(path, closed=closed).strip()
-    except UnusableFileError as error:
-        raise ConfigError(f"{where}: {path} {error.reason}", hint=error.hint) from None
-    if not secret:
-        raise ConfigError(f"{where}: {path} is empty", hint="It has to hold the secret alone.")
-    return secret
 
 
 class _Certificates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,6 +55,7 @@ def status(
     """
     from sfsync.cli.arrivals import inbox_state
     from sfsync.cli.clock import local_now
+    from sfsync.cli.outgoing import kinds, troubles
     from sfsync.cli.since import parse_when
     from sfsync.cli.stored_login import TOKEN_STORE, login_facts
     from sfsync.cli.wiring import configuration, open_mirror
@@ -70,10 +72,12 @@ def status(
         state["inbox"] = inbox_state(config)
         oldest_line, latest = mirror.changes.oldest(), mirror.changes.latest()
         state["changes"] = {"oldest": str(oldest_line), "latest": str(latest)}
-        warnings: list[str] = []
+        state["webhooks"] = mirror.deliveries.overview(partial(kinds, config))
+        warnings: list[str] = list(troubles(state["webhooks"]))
         if state["token_store"]:  # there is a login
-            facts, warnings = login_facts(mirror)
+            facts, of_login = login_facts(mirror)
             state |= facts
+            warnings += of_login
     last_good_run = state["last_good_run"]
     exit_code, outcome = 0, ""
     if oldest and (last_good_run or "") < oldest:

@@ -18,16 +18,23 @@ def sync(
 ) -> Answer:
     """Pull, then push, then log the activity that is queued: the line for cron.
 
+    Then endpoints of `webhooks` are told what changed, where no listener does that.
+
     Examples:
       sfsync sync
       sfsync sync --skip-if-locked --quiet
     """
+    from sfsync.cli.outgoing import beginning, delivering
+    from sfsync.cli.wiring import configuration
     from sfsync.engine.sync import sync as run_sync
 
-    return run_verb(
+    config = configuration(cli)
+    answer = run_verb(
         cli,
-        lambda session: run_sync(session.run, objects or ()),
+        beginning(lambda session: run_sync(session.run, objects or ())),
         dry_run=dry_run,
         allow_mass_change=allow_mass_change,
         skip_if_locked=skip_if_locked,
+        config=config,
     )
+    return delivering(cli, config, answer)

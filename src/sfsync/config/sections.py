@@ -12,12 +12,13 @@ from sfsync.config.listen import ListenSettings, read_listen
 from sfsync.config.mirror import Folders, mirror_beside, read_mirror
 from sfsync.config.org import NO_ORG, OrgSettings, read_org
 from sfsync.config.profiles import DEFAULT_PROFILE, read_profiles
+from sfsync.config.webhooks import WebhookSettings, read_webhooks
 from sfsync.document.problems import Problems, suggestion
 from sfsync.mapping.parse import SECTIONS, read_mapping
 from sfsync.model.limits import Limits
 from sfsync.model.mapping import SyncMapping
 
-_TOP: Final = ("org", "mirror", *SECTIONS, "limits", "listen", "profiles")
+_TOP: Final = ("org", "mirror", *SECTIONS, "limits", "listen", "webhooks", "profiles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Config:
     profiles: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     listen: ListenSettings = field(default_factory=ListenSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
 
 def read_config(
@@ -87,6 +89,9 @@ def read_config(
         profile=profile,
         profiles=tuple(profiles),
         listen=listen,
+        webhooks=read_webhooks(document["webhooks"], problems)
+        if "webhooks" in document
+        else WebhookSettings(),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from sfsync.model.activity import Effect, Person
 from sfsync.model.arrival import Arrival, Taken
@@ -16,6 +16,7 @@ from sfsync.model.change import OrgWrite, RowPlan
 from sfsync.model.consent import Due, Statement
 from sfsync.model.cursor import Watermark
 from sfsync.model.event import EmailEvent, EventType
+from sfsync.model.delivery import Delivery, Endpoint, Message, PostAnswer, Settlement
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.hint import Batch, DueRead, Hint, StreamEnd
 from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
@@ -286,6 +287,26 @@ class Consent(Protocol):
     def last_edit(self) -> int: ...
     def due(self, opt_out: Mapping[str, Sequence[str]], *, up_to: int | None = None) -> Due: ...
     def lacks_opt_out(self, object_name: str, columns: Sequence[str]) -> bool: ...
+
+
+class Deliveries(Protocol):
+    """What outgoing webhooks are to say, and to whom: ``mirror.deliveries.Deliveries``."""
+
+    def endpoint(self, name: str) -> Endpoint | None: ...
+    def queue(self, name: str, kinds: Collection[tuple[str, str]]) -> int: ...
+    def due(self, name: str, *, limit: int, under_way: Collection[int] = ()) -> list[Delivery]: ...
+    def settle(self, delivery: Delivery, settled: Settlement, answer: str) -> None: ...
+    def waiting(self, name: str, kinds: Collection[tuple[str, str]]) -> int: ...
+    def overview(
+        self, kinds: Callable[[str], Collection[tuple[str, str]]]
+    ) -> list[dict[str, Any]]: ...
+
+
+class Poster(Protocol):
+    """Posts messages while others go on: ``outgoing.poster.Poster``."""
+
+    def start(self, message: Message) -> None: ...
+    def finished(self, seconds: float) -> list[tuple[Message, PostAnswer]]: ...
 
 
 class Mirror(Protocol):

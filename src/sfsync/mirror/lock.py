@@ -95,3 +95,29 @@ def _sentence(database: Database) -> str:
         f"`{note['command']}` holds the lock since {note['since']}"
         f" (run {note['run_id']}, process {note['pid']})"
     )
+
+
+@contextmanager
+def sending_lock(database: Database) -> Iterator[bool]:
+    """Be the only one who sends outgoing webhooks; whether that is so. Runs are not kept waiting.
+
+    Raises:
+        MirrorError: the lock's file cannot be used.
+    """
+    path = database.path.with_name(database.path.name + ".webhooks.lock")
+    lock = FileLock(path, timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        raise MirrorError(
+            f"{path}: the lock cannot be taken: {error.strerror}",
+            hint="Give yourself write permission on the mirror's folder.",
+        ) from error
+    try:
+        _make_private(path)
+        yield True
+    finally:
+        lock.release()

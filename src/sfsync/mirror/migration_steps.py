@@ -279,3 +279,29 @@ CREATE TABLE _stream_hints (
 CREATE INDEX _stream_hints_by_number ON _stream_hints (number)
 """
 """How far the org's change events were followed, and what they say is to be read: see ``hints``."""
+
+DELIVERIES = """
+CREATE TABLE _endpoints (
+    name TEXT PRIMARY KEY,
+    cursor INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'stopped')),
+    reason TEXT NOT NULL DEFAULT '',
+    failures INTEGER NOT NULL DEFAULT 0,
+    failing_since TEXT NOT NULL DEFAULT '',
+    held_until TEXT NOT NULL DEFAULT '',
+    last_answer TEXT NOT NULL DEFAULT '',
+    last_at TEXT NOT NULL DEFAULT '',
+    delivered INTEGER NOT NULL DEFAULT 0,
+    given_up INTEGER NOT NULL DEFAULT 0,
+    lost INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _deliveries (
+    endpoint TEXT NOT NULL,
+    cursor INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at TEXT NOT NULL DEFAULT '',
+    answer TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (endpoint, cursor)
+) STRICT, WITHOUT ROWID
+"""
+"""Who is told of changes by webhook, and which lines of the feed are on their way: see ``deliveries``."""

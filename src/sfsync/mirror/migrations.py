@@ -19,6 +19,7 @@ from sfsync.mirror.migration_steps import (
     ARRIVALS,
     CHANGES,
     CONSENT,
+    DELIVERIES,
     FIXED,
     PAST,
     RENAMED_BASE_COLUMNS,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x73667379
 """``sfsy``, in the file's header: whose database this is."""
 
-SCHEMA = 7
+SCHEMA = 8
 """How many steps there are."""
 
 
@@ -119,6 +120,10 @@ def _steps() -> Migrations:
     @steps(name="0007_stream")
     def stream(schema: SchemaDatabase) -> None:
         _run_all(schema, STREAM)
+
+    @steps(name="0008_deliveries")
+    def deliveries(schema: SchemaDatabase) -> None:
+        _run_all(schema, DELIVERIES)
 
     return steps
 

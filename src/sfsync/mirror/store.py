@@ -18,6 +18,7 @@ from sfsync.mirror.conflicts import Conflicts
 from sfsync.mirror.consent import Consent
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Clock, Database
+from sfsync.mirror.deliveries import Deliveries
 from sfsync.mirror.diagnostics import Diagnostics
 from sfsync.mirror.events import Events
 from sfsync.mirror.hints import Hints
@@ -74,6 +75,7 @@ class SqliteMirror:
         self.arrivals = Arrivals(self._context)
         self.changes = Changes(self._context)
         self.hints = Hints(self._context)
+        self.deliveries = Deliveries(self._context, self.changes)
         self.tasks = Tasks(self._context)
         self.consent = Consent(self._context)
         self.conflicts = Conflicts(self._context)

@@ -1,0 +1,135 @@
+"""deliver: send what is new in the feed of changes to the endpoints that want it.
+
+Needs neither the org nor the run lock. Nobody waits for a receiver: posts are begun, and settled
+once their answer is there. An endpoint that fails is asked with one message at a time, so that it
+costs the others nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sfsync.engine.ports import Clock, Deliveries, Poster
+from sfsync.model.delivery import (
+    ACTIVE,
+    Delivery,
+    DeliveryReport,
+    Message,
+    PostAnswer,
+    Recipient,
+    Settlement,
+)
+from sfsync.planning.deliveries import body_of, settlement
+
+AT_ONCE = 4
+"""Posts to one endpoint that are under way together."""
+
+MOST_UNDER_WAY = 32
+"""Posts under way to all of them."""
+
+LOOK_SECONDS = 0.25
+"""How long one turn waits for an answer."""
+
+Key = tuple[str, str]
+"""An endpoint's name, and the message's id."""
+
+
+def _nothing(_delivery: Delivery, _settled: Settlement, _answer: PostAnswer) -> None:
+    """Tell nobody."""
+
+
+@dataclass(slots=True)
+class Courier:
+    """Sends, a turn at a time.
+
+    Attributes:
+        jitter: a chance from 0 to 1, another one each time.
+        pause_after_days: an endpoint is paused after so many days of nothing but failures.
+        on_settled: hears of every attempt.
+    """
+
+    recipients: list[Recipient]
+    deliveries: Deliveries
+    poster: Poster
+    now: Clock
+    jitter: Callable[[], float]
+    pause_after_days: int
+    on_settled: Callable[[Delivery, Settlement, PostAnswer], None] = _nothing
+    report: DeliveryReport = field(default_factory=DeliveryReport)
+    _under_way: dict[Key, Delivery] = field(default_factory=dict)
+
+    def turn(self, seconds: float = LOOK_SECONDS, *, begins: bool = True) -> bool:
+        """Begin what is due, and settle what was answered; whether anything is under way or was done.
+
+        Args:
+            seconds: how long to wait for an answer.
+            begins: whether new posts are begun.
+        """
+        if begins:
+            for recipient in self.recipients:
+                self._begin(recipient)
+        answers = self.poster.finished(seconds if self._under_way else 0)
+        for message, answer in answers:
+            self._settle(self._under_way.pop((message.to.name, message.id)), answer)
+        return bool(self._under_way or answers)
+
+    def count_waiting(self) -> int:
+        """How many messages are still to be sent."""
+        return sum(self.deliveries.waiting(each.name, each.kinds) for each in self.recipients)
+
+    def _begin(self, recipient: Recipient) -> None:
+        endpoint = self.deliveries.endpoint(recipient.name)
+        if endpoint is None or endpoint.state != ACTIVE:
+            return
+        self.report.lost += self.deliveries.queue(recipient.name, recipient.kinds)
+        if endpoint.held_until > self.now():
+            return
+        under_way = [each.number for each in self._of(recipient)]
+        room = (1 if endpoint.failures else AT_ONCE) - len(under_way)
+        room = min(room, MOST_UNDER_WAY - len(self._under_way))
+        if room <= 0:
+            return
+        due = self.deliveries.due(recipient.name, limit=room, under_way=under_way)
+        for delivery in due:
+            message = Message(recipient, str(delivery.change.cursor), body_of(delivery.change))
+            self._under_way[recipient.name, message.id] = delivery
+            self.poster.start(message)
+
+    def _of(self, recipient: Recipient) -> Iterable[Delivery]:
+        return (each for (name, _), each in self._under_way.items() if name == recipient.name)
+
+    def _settle(self, delivery: Delivery, answer: PostAnswer) -> None:
+        endpoint = self.deliveries.endpoint(delivery.endpoint)
+        if endpoint is None:
+            return  # it was forgotten meanwhile
+        settled = settlement(
+            delivery, endpoint, answer,
+            now=self.now(), jitter=self.jitter(), pause_after_days=self.pause_after_days,
+        )  # fmt: skip
+        self.deliveries.settle(delivery, settled, str(answer))
+        self.report.count(settled.outcome)
+        self.on_settled(delivery, settled, answer)
+
+
+def deliver(
+    courier: Courier,
+    *,
+    seconds: float,
+    clock: Callable[[], float],
+    checkpoint: Callable[[], None] = lambda: None,
+) -> None:
+    """Send until nothing is left that may be sent now, or time is up.
+
+    What is under way then is waited for, as long as one post may take. Nothing is raised for what
+    cannot be delivered: it waits.
+
+    Args:
+        seconds: how long to begin new posts.
+        clock: seconds that never go back.
+        checkpoint: called at each turn; raises where the work is to end.
+    """
+    end = clock() + seconds
+    while courier.turn(begins=clock() < end):
+        checkpoint()
+    courier.report.waiting = courier.count_waiting()

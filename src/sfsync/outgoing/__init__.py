@@ -1,0 +1,1 @@
+"""Webhooks that sfsync sends: the signature, and the post itself."""
