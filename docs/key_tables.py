@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from sfsync.config import limits as limits_section
 from sfsync.config import mirror as mirror_section
 from sfsync.config import org as org_section
+from sfsync.config import webhooks as webhooks_section
 from sfsync.document.shapes import default_of
 from sfsync.mapping import parse_rules, shapes
 from sfsync.model import mapping
@@ -218,6 +219,26 @@ def limits_keys() -> Described:
     }  # fmt: skip
 
 
+def webhooks_keys() -> Described:
+    """The section ``webhooks``."""
+    days = default_of(webhooks_section.WebhookSettings, "pause_after_days")
+    return {
+        "pause_after_days": (f"days, {default(days)}", "An endpoint is paused after so many days of nothing but failures."),
+        "endpoints": ("names", f"Who is told. A name of small letters, digits, `-` and `_`; {webhooks_section.MOST_ENDPOINTS} at most."),
+    }  # fmt: skip
+
+
+def endpoint_keys() -> Described:
+    """One entry of ``webhooks.endpoints``."""
+    return {
+        "url": ("an address, required", "Where to: [https, and public](#where-it-may-send-to)."),
+        "types": ("types", "What of: `contact.updated`, or `lead.*` for all of an object; everything where left out."),
+        "secret_env": ("names of variables", "What holds a secret: `whsec_` and base64 of 24 to 64 bytes. One of the three is required; several secrets all sign."),
+        "secret_file": ("files", "The same, in files that nobody else may read, relative to the configuration file."),
+        "credential": ("names", "The same, as credentials that systemd hands over."),
+    }  # fmt: skip
+
+
 # -- merges ----------------------------------------------------------------------------------------
 _MERGES = {
     "salesforce_wins": ("Salesforce's value stands", "it suits what sales people type"),
@@ -272,6 +293,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "rules": lambda: table_of(shapes.RulesShape, rules_keys()),
     "event-rule": lambda: table_of(shapes.EventRuleShape, event_rule_keys()),
     "record-rule": lambda: table_of(shapes.RecordRuleShape, record_rule_keys()),
+    "webhooks": lambda: table_of(webhooks_section.WebhooksShape, webhooks_keys()),
+    "endpoint": lambda: table_of(webhooks_section.EndpointShape, endpoint_keys()),
     "limits": lambda: table_of(limits_section.LimitsShape, limits_keys()),
 }
 """What stands between the markers of a page, by the marker's name."""

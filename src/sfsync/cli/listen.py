@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from sfsync.cli.outgoing_thread import OutgoingThread
     from sfsync.cli.service_manager import ServiceManager
     from sfsync.config.sections import Config
-    from sfsync.intake.receiver import Delivery, Receiver
-    from sfsync.mirror.inbox import Inbox, InboxState
+    from sfsync.intake.receiver import Receiver
+    from sfsync.mirror.inbox import InboxState
     from sfsync.model.delivery import Recipient
     from sfsync.model.outcome import RunReport
 
@@ -36,8 +35,6 @@ TURN_SECONDS = 0.1
 """How often the loop looks whether there is something to do."""
 
 NOTED_EVERY_SECONDS = 30
-BUSY_SECONDS = 3.0
-"""How long to wait for another program that writes in the inbox; senders wait five seconds."""
 
 
 def listen(
@@ -263,12 +260,13 @@ class _Listener:
     # -- what comes in -----------------------------------------------------------------------------
     def _new_receiver(self) -> Receiver:
         from sfsync.cli.clock import now
+        from sfsync.cli.listen_keeper import Keeper
         from sfsync.cli.listen_senders import fetched
         from sfsync.intake.receiver import Receiver
 
         return Receiver(
             self._senders,
-            _Keeper(lambda: self._config).keep,
+            Keeper(lambda: self._config).keep,
             now,
             self._metrics,
             confirm=fetched,
@@ -340,55 +338,6 @@ class _Listener:
                 inbox.note(LISTENER, json.dumps(note))
         except SfsyncError:
             self._health.inbox_trouble = "the inbox cannot be written"
-
-
-class _Keeper:
-    """Keeps deliveries in the inbox, whose file stays open; always called by the same thread.
-
-    Args:
-        config: the configuration as it is now; it may be read again meanwhile.
-    """
-
-    def __init__(self, config: Callable[[], Config]) -> None:
-        self._config = config
-        self._inbox: Inbox | None = None
-
-    def keep(self, deliveries: Sequence[Delivery]) -> None:
-        """Keep them durably.
-
-        Raises:
-            SfsyncError: they cannot be kept.
-        """
-        from sfsync.mirror.inbox import Entry
-
-        entries = [
-            Entry(0, each.source, "delivery", each.body, each.headers) for each in deliveries
-        ]
-        inbox = self._opened()
-        try:
-            inbox.keep(*entries)
-        except SfsyncError:
-            # whatever was wrong with the file: the next delivery opens it anew
-            self._close()
-            raise
-
-    def _opened(self) -> Inbox:
-        from sfsync.cli.clock import now
-        from sfsync.mirror.inbox import Inbox, inbox_path
-
-        config = self._config()
-        path = inbox_path(config.mirror_path)
-        if self._inbox is not None and self._inbox.path != path:
-            self._close()
-        if self._inbox is None:
-            self._inbox = Inbox(path, now=now, busy_seconds=BUSY_SECONDS)
-        self._inbox.limits = config.limits
-        return self._inbox
-
-    def _close(self) -> None:
-        if self._inbox is not None:
-            self._inbox.close()
-            self._inbox = None
 
 
 def _ticks(config: Config) -> Ticks:

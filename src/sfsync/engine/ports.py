@@ -15,8 +15,8 @@ from sfsync.model.arrival import Arrival, Taken
 from sfsync.model.change import OrgWrite, RowPlan
 from sfsync.model.consent import Due, Statement
 from sfsync.model.cursor import Watermark
-from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.delivery import Delivery, Endpoint, Message, PostAnswer, Settlement
+from sfsync.model.event import EmailEvent, EventType
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.hint import Batch, DueRead, Hint, StreamEnd
 from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
