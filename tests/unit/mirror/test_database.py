@@ -24,6 +24,7 @@ STEPS = [
     ("0004_consent",),
     ("0005_arrivals",),
     ("0006_changes",),
+    ("0007_stream",),
     ("0008_deliveries",),
 ]
 
