@@ -30,7 +30,27 @@ Faults, with their args and what they default to:
 - ``fail_job``: the Bulk job that the request closes ends as ``state`` (Failed, or Aborted) once
   ``after`` (0) of its rows are done; the others stay unprocessed.
 
-Source: docs/salesforce.md §2.4 (texts), §5.1 (states, unprocessed rows), §6.2.
+Faults of the Pub/Sub API's calls; the method is the call's name (``Subscribe``), the path
+``/eventbus.v1.PubSub/Subscribe /data/ContactChangeEvent``:
+
+- ``auth_error``, ``limit``, ``unavailable``: refused with that error; ``stream_error``: with any
+  ``code`` (without its prefix), ``status`` and ``message``.
+- ``expire_positions``: the position it names counts as too old.
+- ``reset_stream``: the stream begins anew first, so that no position is known any more.
+
+Faults of events, counted one by one as a subscriber is about to get them:
+
+- ``stream_drop``: the stream breaks before it, or is ended with a ``code``.
+- ``stream_silent``: nothing comes any more, for ``seconds`` or for ever, and the stream stays open.
+- ``late``: it and all behind it wait ``seconds`` (1.0).
+- ``duplicate``: it is published again, under the same id at a later position.
+- ``reorder``: the event behind it comes first.
+- ``gap``: it says that its records changed, not what; ``overflow``: not even which.
+- ``wildcard``: it names all records of its object.
+- ``undecodable``: its payload is broken; with ``schema``, its schema is unknown.
+- ``schema_change``: from it on its object has a field more, ``field`` at ``position`` (2).
+
+Source: docs/salesforce.md §2.4 (texts), §5.1 (states, unprocessed rows), §6.2, §14.4-14.6.
 """
 
 import re
@@ -60,7 +80,25 @@ _ANSWERS: dict[str, tuple[int, str, str]] = {
     "expired_cursor": (400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
     "unavailable": (503, "SERVER_UNAVAILABLE", "We are down for maintenance"),
 }
-NAMES = frozenset({*_ANSWERS, *_ROWS, *_CONNECTION, *_JOBS, "html", "rate_limited"})
+_HTTP = frozenset({*_ANSWERS, *_ROWS, *_CONNECTION, *_JOBS, "html", "rate_limited"})
+_RPC = frozenset(
+    {"auth_error", "limit", "unavailable", "stream_error", "expire_positions", "reset_stream"}
+)
+_EVENTS = frozenset(
+    {
+        "stream_drop",
+        "stream_silent",
+        "late",
+        "duplicate",
+        "reorder",
+        "gap",
+        "overflow",
+        "wildcard",
+        "undecodable",
+        "schema_change",
+    }
+)
+NAMES = _HTTP | _RPC | _EVENTS
 
 
 @dataclass(slots=True)
@@ -208,10 +246,30 @@ class FaultPlan:
             target: its decoded path and query.
         """
         effects = Effects(delay_seconds=self.latency_seconds)
-        for fault in self.faults:
-            if fault.hits(method, target):
-                _apply(fault, effects)
+        for fault in self._hitting(_HTTP, method, target):
+            _apply(fault, effects)
         return effects
+
+    def of_call(self, name: str, about: str) -> list[Fault]:
+        """What happens to a call of the Pub/Sub API.
+
+        Args:
+            name: the call, for example ``Subscribe``.
+            about: its topic or schema.
+        """
+        return self._hitting(_RPC, name.upper(), _rpc_target(name, about))
+
+    def of_event(self, topic: str) -> list[Fault]:
+        """What happens to the next event that a subscriber of that topic would get."""
+        return self._hitting(_EVENTS, "SUBSCRIBE", _rpc_target("Subscribe", topic))
+
+    def _hitting(self, names: frozenset[str], method: str, target: str) -> list[Fault]:
+        among = [each for each in list(self.faults) if each.fault in names]
+        return [each for each in among if each.hits(method, target)]
+
+
+def _rpc_target(name: str, about: str) -> str:
+    return f"/eventbus.v1.PubSub/{name} {about}"
 
 
 def _apply(fault: Fault, effects: Effects) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,6 +26,7 @@ from local_org.metadata.deploy_requests import DeployRequests
 from local_org.oauth.endpoints import OAuth
 from local_org.oauth.settings import OAuthSettings
 from local_org.records.actor import Actor
+from local_org.records.event_channels import select
 from local_org.rest.resources import rest_endpoints
 from local_org.schema.penguinmails_fields import Provisioned
 from local_org.state import sample_data
@@ -40,9 +41,16 @@ from local_org.web.entrance import Entrance
 from local_org.web.listener import listen, new_server
 
 __all__ = ["LocalOrg", "LocalOrgConfig", "WebhookConfig"]
+if TYPE_CHECKING:
+    from local_org.events.bus import Bus
+    from local_org.pubsub.listener import PubSubListener
 
 INTEGRATION_USER = "integration@penguin.example"
 _START_SECONDS = 10.0
+
+
+class MissingExtra(Exception):
+    """What serves change events is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,9 @@ class LocalOrgConfig:
         rotate_refresh_tokens: whether each refresh gives a new refresh token.
         webhooks: where the email platform beside the org sends; None for no platform.
         settings: further switches, by the names in ``settings``.
+        pubsub_port: where the Pub/Sub API listens; 0 takes a free one; None: there is none.
+        change_events: the objects whose changes it tells, on the standard channel.
+        tls: whether the Pub/Sub API is served under a certificate, signed by itself.
         clock: where the time comes from, in seconds since 1970.
     """
 
@@ -85,6 +96,9 @@ class LocalOrgConfig:
     rotate_refresh_tokens: bool = False
     webhooks: WebhookConfig | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    pubsub_port: int | None = None
+    change_events: tuple[str, ...] = ()
+    tls: bool = False
     clock: Callable[[], float] = time.time
 
 
@@ -100,9 +114,12 @@ class LocalOrg:
 
     Attributes:
         platform: the email platform beside it, if there is one; see ``play_platform``.
+        bus: its event bus, if it serves the Pub/Sub API.
 
     Raises:
-        ValueError: the platform is to send elsewhere than to this machine, or has no secret.
+        MissingExtra: it is to serve the Pub/Sub API, and what that needs is not installed.
+        ValueError: the platform is to send elsewhere than to this machine, or has no secret; an
+            object is named whose changes no org tells.
     """
 
     def __init__(self, config: LocalOrgConfig | None = None) -> None:
@@ -123,13 +140,34 @@ class LocalOrg:
         self.api.extend(rest_endpoints(self.state, self.api))
         self.api.extend(DeployRequests(self.state).endpoints())
         self.api.extend(self.bulk.endpoints())
+        self.bus: Bus | None
+        self._pubsub: PubSubListener | None
+        self.bus, self._pubsub = self._new_pubsub()
         self.app = self._new_app()
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
+    def _new_pubsub(self) -> "tuple[Bus, PubSubListener] | tuple[None, None]":
+        config = self.config
+        if config.pubsub_port is None:
+            return None, None
+        select(self.state, config.change_events)
+        try:
+            from local_org.events.bus import Bus
+            from local_org.events.event_log import EventLog
+            from local_org.pubsub.listener import new_listener
+        except ImportError as error:
+            raise MissingExtra(
+                f"change events need {error.name}: pip install 'sfsync[realtime]'"
+            ) from error
+        bus = Bus(self.state, EventLog())
+        return bus, new_listener(
+            bus, self.faults, self.oauth.session_for, port=config.pubsub_port, tls=config.tls
+        )
+
     def _new_app(self) -> Entrance:
-        control = ControlApi(self.state, self.faults, self.save, lambda: self.platform)
+        control = ControlApi(self.state, self.faults, self.save, lambda: self.platform, self.bus)
         data = DataApi(self.state, self.oauth, self.api, self.save)
         app = Starlette(
             routes=[
@@ -153,10 +191,22 @@ class LocalOrg:
         """Its address, for example ``http://127.0.0.1:8080``."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pubsub(self) -> str | None:
+        """Where the Pub/Sub API is, for example ``127.0.0.1:7443``."""
+        return None if self._pubsub is None else self._pubsub.address
+
+    @property
+    def certificate(self) -> Path | None:
+        """What a client of the Pub/Sub API has to trust, with TLS."""
+        return None if self._pubsub is None else self._pubsub.certificate_file
+
     def start(self) -> "LocalOrg":
         """Serve in a thread; back when it answers."""
         if self._file is None and self.config.state_file:
             self._file = StateFile(self.config.state_file)
+        if self._pubsub is not None:
+            self._pubsub.start()
         self._server = new_server(self.app)
         self._thread = threading.Thread(
             target=self._server.run,
@@ -180,6 +230,8 @@ class LocalOrg:
         if self.platform is not None:
             self.platform.start()
         try:
+            if self._pubsub is not None:
+                self._pubsub.start()
             self._server.run(sockets=[self._bound()])
         finally:
             self.stop()
@@ -188,6 +240,8 @@ class LocalOrg:
         """Stop serving and keep the state, if there is a file for it."""
         if self.platform is not None:
             self.platform.stop()
+        if self._pubsub is not None:
+            self._pubsub.stop()
         if self._server is not None:
             self._server.should_exit = True
         if self._thread is not None:

@@ -130,7 +130,14 @@ class Call:
             user_id=self.user_id,
             auto_assign=self.headers.get("sforce-auto-assign", "TRUE").strip().upper() != "FALSE",
             allow_save=duplicates.get("allowsave", "").lower() == "true",
+            origin=self._origin(),
         )
+
+    def _origin(self) -> str:
+        """What change events call this API and its client (docs/salesforce.md §14.3)."""
+        api = "bulkapi" if self.segments[1:2] == ["jobs"] else "rest"
+        client = self.options("sforce-call-options").get("client")
+        return f"com/salesforce/api/{api}/{self.version}" + (f";client={client}" if client else "")
 
 
 def _parser_text(raw: bytes) -> str:

@@ -138,7 +138,7 @@ class Ingester:
             if job.aborted.is_set():
                 job.results.unprocessed.append(job.dialect.write(chunk))
                 continue
-            with self._state.lock:
+            with self._state.transaction(job.writer.origin):
                 self._chunk(job, columns, chunk, good, bad)
         shuffle = random.Random(job.job_id).shuffle  # noqa: S311 - disorder, not secrecy
         shuffle(good)
@@ -220,7 +220,7 @@ class Ingester:
     def _purge(self, name: str, row: Row, writer: Writer) -> None:
         """Delete without the recycle bin; what depends on the record goes the same way."""
         state = self._state
-        with state.transaction():
+        with state.transaction(writer.origin):
             gone = [(state.table(name), row), *dependants(state, row["Id"])]
             writes.delete(state, name, row["Id"], writer)
             for table, each in gone:

@@ -25,7 +25,7 @@ that writes.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -43,6 +43,9 @@ from local_org.records.actor import Actor
 from local_org.state.org import OrgState
 from local_org.state.rendering import whole_record
 
+if TYPE_CHECKING:
+    from local_org.events.bus import Bus
+
 _VERSION = f"{NEWEST_VERSION}.0"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -55,6 +58,7 @@ class ControlApi:
         faults: its fault plan.
         save: what keeps the state after a change.
         platform: gives the email platform beside the org, if there is one.
+        bus: its event bus, where it has one.
     """
 
     def __init__(
@@ -63,8 +67,10 @@ class ControlApi:
         faults: FaultPlan,
         save: Callable[[], None],
         platform: Callable[[], EmailPlatform | None],
+        bus: "Bus | None" = None,
     ) -> None:
         self.state = state
+        self.bus = bus
         self.faults = faults
         self.save = save
         self.platform = PlatformControl(platform, state)

@@ -14,6 +14,7 @@ from local_org.api_error import ApiError, entity_is_deleted, not_found
 from local_org.records import writes
 from local_org.records.lookup import live_row
 from local_org.records.writer import Writer
+from local_org.state.commits import Told
 from local_org.state.org import OrgState
 from local_org.state.tables import Row, Table
 
@@ -172,7 +173,7 @@ class Actor:
         for sobject, name in (("Task", "WhoId"), ("Task", "AccountId"), ("Contact", "AccountId")):
             table = self.state.table(sobject)
             for child_id in table.indexes[name].find(old_id):
-                self._save(table, {**table.rows[child_id], name: new_id})
+                self._save(table, {**table.rows[child_id], name: new_id}, told="nothing")
 
     def convert(
         self,
@@ -251,7 +252,8 @@ class Actor:
                 and (row.get("ActivityDate") or timestamps.day_of(row["CreatedDate"])) <= before
             ]
             for row in old:
-                self.state.put(table, row["Id"], {**row, "IsArchived": True, "SystemModstamp": now})
+                archived = {**row, "IsArchived": True, "SystemModstamp": now}
+                self.state.put(table, row["Id"], archived, told="gap")
             return len(old)
 
     def _table(self, record_id: str) -> Table:
@@ -260,7 +262,7 @@ class Actor:
             raise not_found()
         return table
 
-    def _save(self, table: Table, row: Row) -> None:
+    def _save(self, table: Table, row: Row, *, told: Told = "values") -> None:
         now = self.state.stamp()
         stamped = {
             **row,
@@ -268,6 +270,5 @@ class Actor:
             "LastModifiedById": self.user_id,
             "SystemModstamp": now,
         }
-        self.state.put(
-            table, row["Id"], stamped, commit_delay_seconds=self._writer.commit_delay_seconds
-        )
+        delay = self._writer.commit_delay_seconds
+        self.state.put(table, row["Id"], stamped, commit_delay_seconds=delay, told=told)

@@ -13,6 +13,7 @@ class Writer:
         allow_save: whether an alerting duplicate rule lets the record pass.
         commit_delay_seconds: how long readers do not see what is written.
         human: whether a person in the user interface writes: alerts do not stop them.
+        origin: which API writes, and for which client, as change events name it.
     """
 
     user_id: str
@@ -20,3 +21,4 @@ class Writer:
     allow_save: bool = False
     commit_delay_seconds: float = 0.0
     human: bool = False
+    origin: str = ""

@@ -57,7 +57,7 @@ def create(state: OrgState, sobject: str, raw: Mapping[str, Any], writer: Writer
     Raises:
         ApiError: with the code Salesforce gives for that mistake.
     """
-    with state.transaction():
+    with state.transaction(writer.origin):
         kind, table = state.kind(sobject), state.table(sobject)
         if not kind.createable:
             raise _not_allowed(
@@ -96,7 +96,7 @@ def update(
     Raises:
         ApiError: NOT_FOUND, ENTITY_IS_DELETED, or what is wrong with a value.
     """
-    with state.transaction():
+    with state.transaction(writer.origin):
         kind, table = state.kind(sobject), state.table(sobject)
         old = live_row(table, record_id)
         if not kind.updateable:
@@ -142,7 +142,7 @@ def upsert(
         SeveralMatch: when more than one record has that key.
         ApiError: for anything else.
     """
-    with state.transaction():
+    with state.transaction(writer.origin):
         field = key_field(state.kind(sobject), key)
         found = matching_ids(state, sobject, field, value)
         if len(found) > 1:
@@ -164,7 +164,7 @@ def delete(state: OrgState, sobject: str, record_id: str, writer: Writer) -> Non
     Raises:
         ApiError: where it is not there, or there already.
     """
-    with state.transaction():
+    with state.transaction(writer.origin):
         table = state.table(sobject)
         if not state.kind(sobject).deletable:
             raise _not_allowed(

@@ -179,8 +179,10 @@ def _subcall(call: Call, request: Item, bodies: Mapping[str, Any]) -> Call:
     if not path.lower().startswith("/services/data/v"):
         raise ApiError("NOT_FOUND", f"The url {path} is not one of the REST API", status=404)
     # Of the outer call's headers a subrequest inherits none that changes behaviour (REST guide,
-    # "Composite Subrequest").
-    headers = {
+    # "Composite Subrequest"). That the client's name is known to it is unconfirmed.
+    inherited = ("host", "sforce-call-options")
+    headers = {name: call.headers[name] for name in inherited if name in call.headers}
+    headers |= {
         str(name).lower(): str(value) for name, value in (request.get("httpHeaders") or {}).items()
     }
     return replace(
@@ -188,7 +190,7 @@ def _subcall(call: Call, request: Item, bodies: Mapping[str, Any]) -> Call:
         method=str(request.get("method", "GET")).upper(),
         path=path,
         query=query,
-        headers={"host": call.headers.get("host", ""), **headers},
+        headers=headers,
         raw=b"" if body is None else json.dumps(body).encode(),
     )
 

@@ -43,6 +43,7 @@ class OrgInfo:
     def _limits(self, _call: Call) -> Reply:
         maximum = self.state.settings.daily_api_requests
         storage = self.state.settings.storage_records
+        deliveries = self.state.settings.daily_event_deliveries
         megabytes = _UNLIMITED_MEGABYTES if storage is None else max(1, _megabytes(storage))
         used = _megabytes(sum(len(self.state.table(name).rows) for name in STORED_OBJECTS))
         figures = {
@@ -52,7 +53,11 @@ class OrgInfo:
             "DailyBulkV2QueryFileStorageMB": (976_562, 976_562),
             "DataStorageMB": (megabytes, max(0, megabytes - used)),
             "FileStorageMB": (20, 20),
+            "DailyDeliveredPlatformEvents": (deliveries, deliveries - self.state.deliveries.used),
+            "DailyStandardVolumePlatformEvents": (10_000, 10_000),
             "HourlyPublishedPlatformEvents": (50_000, 50_000),
+            "HourlyPublishedStandardVolumePlatformEvents": (1_000, 1_000),
+            "MonthlyPlatformEventsUsageEntitlement": (0, 0),
         }
         return Reply(
             body={

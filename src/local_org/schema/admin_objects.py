@@ -28,7 +28,7 @@ SYSTEM_PERMISSIONS = (
 )
 OBJECT_RIGHTS = ("Read", "Create", "Edit", "Delete", "ViewAllRecords", "ModifyAllRecords")
 GRANTED_OBJECTS = ("Account", "Contact", "Lead")
-TOOLING_OBJECTS = frozenset({"customfield"})
+TOOLING_OBJECTS = frozenset({"customfield", "platformeventchannel", "platformeventchannelmember"})
 
 
 def _field(name: str, kind: FieldType = "string", length: int = 0, **more: Any) -> Field:
@@ -156,6 +156,35 @@ _CUSTOM_FIELD = _object(
         _field("ManageableState", "picklist", 40),
     ),
 )
+_CHANNEL = _object(
+    "PlatformEventChannel",
+    "Platform Event Channels",
+    "0YL",
+    (
+        _field("DeveloperName", "string", 80),
+        _field("MasterLabel", "string", 80),
+        _field("NamespacePrefix", "string", 15),
+        _field("ChannelType", "picklist", 40),
+        _field("ManageableState", "picklist", 40),
+        _field("FullName", "string", 255, filterable=False),
+        _field("Metadata", "complexvalue", filterable=False),
+    ),
+)
+_CHANNEL_MEMBER = _object(
+    "PlatformEventChannelMember",
+    "Platform Event Channel Members",
+    "0v8",
+    (
+        _field("DeveloperName", "string", 80),
+        _field("EventChannel", "string", 80),
+        _field("SelectedEntity", "string", 80),
+        _field("NamespacePrefix", "string", 15),
+        _field("ManageableState", "picklist", 40),
+        _field("FilterExpression", "textarea", 1000, filterable=False),
+        _field("FullName", "string", 255, filterable=False),
+        _field("Metadata", "complexvalue", filterable=False),
+    ),
+)
 
 
 def admin_objects() -> tuple[SObjectType, ...]:
@@ -169,4 +198,6 @@ def admin_objects() -> tuple[SObjectType, ...]:
         _DUPLICATE_RULE,
         _ASSIGNMENT_RULE,
         _CUSTOM_FIELD,
+        _CHANNEL,
+        _CHANNEL_MEMBER,
     )

@@ -6,11 +6,9 @@ is ``founding``.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from local_org import ids
 from local_org.api_error import ApiError
@@ -22,6 +20,8 @@ from local_org.state import setting_records
 from local_org.state.access import Access
 from local_org.state.api_meter import Meter
 from local_org.state.clock import Clock
+from local_org.state.commits import Commit, Told, Write, commit_of
+from local_org.state.delivery_meter import DeliveryMeter
 from local_org.state.settings import Settings
 from local_org.state.tables import Row, Table, Uncommitted
 from local_org.state.visibility import Visibility
@@ -40,39 +40,6 @@ class Transaction:
         self.cancelled = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Undo:
-    """A record as it was before a write."""
-
-    table: Table
-    record_id: str
-    row: Row | None
-    uncommitted: Uncommitted | None
-    deleted_at: int | None
-
-    @classmethod
-    def of(cls, table: Table, record_id: str) -> "_Undo":
-        return cls(
-            table,
-            record_id,
-            table.rows.get(record_id),
-            table.uncommitted.get(record_id),
-            table.delete_log.get(record_id),
-        )
-
-    def apply(self) -> None:
-        self.table.put(self.record_id, self.row)
-        _set_or_drop(self.table.uncommitted, self.record_id, self.uncommitted)
-        _set_or_drop(self.table.delete_log, self.record_id, self.deleted_at)
-
-
-def _set_or_drop(entries: dict[str, Any], key: str, value: Any) -> None:
-    if value is None:
-        entries.pop(key, None)
-    else:
-        entries[key] = value
-
-
 class OrgState:
     """One org: objects, records, users, settings, clock and API meter, behind one lock.
 
@@ -84,6 +51,8 @@ class OrgState:
     Attributes:
         unsaved: the records (object, id) changed since the state file was written; None where
             there is no file.
+        on_commit: told of each transaction that is committed, while the lock is held; None where
+            nobody listens.
     """
 
     def __init__(
@@ -98,8 +67,11 @@ class OrgState:
         self.settings = settings or Settings()
         self.provisioned = provisioned or Provisioned()
         self.meter = Meter(self.clock.seconds)
+        self.deliveries = DeliveryMeter(self.clock.seconds)
         self.unsaved: set[tuple[str, str]] | None = None
-        self._undo: list[_Undo] | None = None
+        self.on_commit: Callable[[Commit], None] | None = None
+        self._undo: list[Write] | None = None
+        self._origin = ""
         self._defining = False
         self._standard = object_types(email_task_type=self.provisioned.email_task_type)
         self._tables = {name: Table(kind) for name, kind in self._standard.items()}
@@ -222,7 +194,13 @@ class OrgState:
     # -- writing
 
     def put(
-        self, table: Table, record_id: str, row: Row | None, *, commit_delay_seconds: float = 0.0
+        self,
+        table: Table,
+        record_id: str,
+        row: Row | None,
+        *,
+        commit_delay_seconds: float = 0.0,
+        told: Told = "values",
     ) -> None:
         """Keep (or with None purge) a record, so that a transaction can undo it.
 
@@ -231,9 +209,9 @@ class OrgState:
             record_id: which.
             row: its new values.
             commit_delay_seconds: how long readers do not see it: its transaction is still running.
+            told: what a change event says of it.
         """
-        if self._undo is not None:
-            self._undo.append(_Undo.of(table, record_id))
+        write = Write.of(table, record_id, told)
         if commit_delay_seconds > 0:
             visible_at = self.clock.seconds() + commit_delay_seconds
             table.uncommitted[record_id] = Uncommitted(visible_at, table.visible(record_id))
@@ -243,6 +221,14 @@ class OrgState:
         self._after_change(table)
         if self.unsaved is not None:
             self.unsaved.add((table.kind.name, record_id))
+        if self._undo is None:
+            self._committed([write])
+        else:
+            self._undo.append(write)
+
+    def _committed(self, writes: list[Write]) -> None:
+        if self.on_commit is not None and writes:
+            self.on_commit(commit_of(writes, self.clock.seconds(), self._origin))
 
     def _after_change(self, table: Table) -> None:
         if not self._visibility.depends_on(table.kind.name):
@@ -252,13 +238,17 @@ class OrgState:
         self._visibility.forget()
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, origin: str = "") -> Iterator[Transaction]:
         """All or nothing: an exception inside, or ``cancel()``, takes back every write inside.
 
         Transactions nest. Writes of an inner one that went well are the outer one's to take back.
+
+        Args:
+            origin: which API writes, where the transaction around this one does not say so.
         """
         with self.lock:
             outer, self._undo = self._undo, []
+            self._origin = self._origin or origin
             transaction = Transaction()
             try:
                 yield transaction
@@ -271,10 +261,14 @@ class OrgState:
                     self._roll_back(done)
                 elif outer is not None:
                     outer.extend(done)
+                else:
+                    self._committed(done)
+                if outer is None:
+                    self._origin = ""
 
-    def _roll_back(self, done: list[_Undo]) -> None:
+    def _roll_back(self, done: list[Write]) -> None:
         for each in reversed(done):
-            each.apply()
+            each.take_back()
             self._after_change(each.table)
 
     def insert_system(self, sobject: str, values: Row) -> str:

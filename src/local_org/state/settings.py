@@ -61,6 +61,12 @@ class Settings:
         never.
         replication_lag_seconds: how far ``latestDateCovered`` stays behind.
         validation_rules: the admin's rules.
+        daily_event_deliveries: how many change events may be delivered in 24 hours, all subscribers
+        together.
+        event_keepalive_seconds: after how long without an event an empty answer comes.
+        event_idle_seconds: after how long with nothing asked for a subscription ends.
+        change_event_overflow: how many changes of a transaction are told one by one; of an update
+        each field counts.
         type_references: how a reference in ``attributes.type`` inside /composite is refused; None:
         it is followed.
     """
@@ -78,6 +84,10 @@ class Settings:
     delete_log_from: int | None = None
     replication_lag_seconds: int = 0
     validation_rules: list[ValidationRule] = field(default_factory=list)
+    daily_event_deliveries: int = 10_000
+    event_keepalive_seconds: float = 270.0
+    event_idle_seconds: float = 70.0
+    change_event_overflow: int = 100_000
     type_references: TypeReferences | None = None
 
     def change(self, wanted: dict[str, Any]) -> None:

@@ -52,3 +52,4 @@ class Snapshot:
                 table.restore(*self.tables[table.kind.name])
             state.apply_custom_fields()
             state.meter.reset()
+            state.deliveries.reset()
