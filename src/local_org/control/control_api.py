@@ -21,6 +21,8 @@ that writes.
 - ``GET /_local/dump?sobject=&query=``: every record, deleted ones too, or what the SOQL finds, as
   ``{name: [record]}``.
 - ``/_local/platform``: the email platform, see ``platform_control``.
+- ``GET|POST /_local/events``: ``{"do": "reset" | "drop"}``, see ``event_control``; answers what was
+  published and how much was delivered.
 - ``GET /_local/watch`` and ``GET /_local/person/ID``: what the page shows.
 """
 
@@ -36,6 +38,7 @@ from local_org import ids, soql
 from local_org.api.versions import NEWEST_VERSION
 from local_org.api_error import ApiError
 from local_org.control import watch_data
+from local_org.control.event_control import EventControl
 from local_org.control.platform_control import Body, PlatformControl
 from local_org.email_platform.platform import EmailPlatform
 from local_org.faults import FaultPlan
@@ -70,7 +73,7 @@ class ControlApi:
         bus: "Bus | None" = None,
     ) -> None:
         self.state = state
-        self.bus = bus
+        self.events = EventControl(state, bus)
         self.faults = faults
         self.save = save
         self.platform = PlatformControl(platform, state)
@@ -93,6 +96,7 @@ class ControlApi:
             "faults": (self._faults, self._set_faults),
             "settings": (self._settings, self._change_settings),
             "clock": (self._clock, self._advance),
+            "events": (self.events.show, self.events.act),
             "platform": (lambda _: self.platform.overview(), self.platform.change),
         }
         gets: dict[str, Callable[[Request], Any]] = {
@@ -252,7 +256,8 @@ class ControlApi:
     # -- the page
 
     def _watch(self, _request: Request) -> Any:
-        return {**watch_data.overview(self.state), "platform": self.platform.overview_if_any()}
+        beside = {"platform": self.platform.overview_if_any(), "bus": self.events.overview_if_any()}
+        return {**watch_data.overview(self.state), **beside}
 
     def _person(self, request: Request) -> Any:
         return watch_data.person(self.state, _id(request.path_params["id"]))

@@ -56,8 +56,8 @@ button.name:focus-visible { outline: 2px solid var(--accent); outline-offset: 2p
 .chip { background: var(--chip); border-radius: 1rem; padding: .05rem .55rem; font-size: .8rem; }
 .chip.warn { color: var(--warn); }
 section[hidden] { display: none; }
-#platform-section { grid-column: 1 / -1; }
-#platform-state { margin: 0; padding: .6rem 1rem; color: var(--soft); font-size: .88rem; }
+#platform-section, #bus-section { grid-column: 1 / -1; }
+#platform-state, #bus-state { margin: 0; padding: .6rem 1rem; color: var(--soft); font-size: .88rem; }
 #platform-state.bad, td.bad { color: var(--warn); }
 td.answer { max-width: 30rem; overflow: hidden; text-overflow: ellipsis; }
 .empty { padding: 1rem; color: var(--soft); margin: 0; }
@@ -159,6 +159,20 @@ function platform(now) {
   byId('platform').replaceChildren(now.latest.length ? table : make('p', 'Nothing was sent yet.', 'empty'));
 }
 
+function changes(now) {
+  byId('bus-section').hidden = !now;
+  if (!now) return;
+  byId('bus-state').textContent = `${now.selected.join(', ') || 'no object selected'}: ${now.delivered} of ${now.limit} delivered, ${now.subscribers} subscribed`;
+  const list = make('ol');
+  for (const event of now.latest) {
+    const item = make('li');
+    item.append(make('div', `${event.at.slice(11, 19)} · ${event.ids.join(', ')}${event.origin ? ' · ' + event.origin : ''}`, 'when'),
+      make('div', `${event.object} ${event.type}`, 'what'));
+    list.append(item);
+  }
+  byId('bus').replaceChildren(now.latest.length ? list : make('p', 'Nothing was published yet.', 'empty'));
+}
+
 async function ask(path) {
   const reply = await fetch(path, { cache: 'no-store' });
   if (!reply.ok) throw new Error(reply.status);
@@ -188,6 +202,7 @@ async function look() {
     known = new Map(seen);
     byId('activity').replaceChildren(timeline(now.tasks, true));
     platform(now.platform);
+    changes(now.bus);
     byId('alive').textContent = short(now.now) + ' UTC';
     byId('alive').className = '';
     await person();
@@ -226,6 +241,11 @@ _DOCUMENT = f"""<!DOCTYPE html>
 <section><h2 id="person-title">One person</h2><div id="person"><p class="empty">Choose a name to see the timeline.</p></div></section>
 <section><h2>Latest activity in the org</h2><div class="scroll" id="activity"></div></section>
 </div>
+<section id="bus-section" hidden>
+<h2>Change events</h2>
+<p id="bus-state"></p>
+<div class="scroll" id="bus"></div>
+</section>
 <section id="platform-section" hidden>
 <h2>The email platform sends to <span id="platform-url"></span></h2>
 <p id="platform-state"></p>

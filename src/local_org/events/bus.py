@@ -44,6 +44,9 @@ class Bus:
     Args:
         state: the org; its commits are told from now on.
         log: where events are kept.
+
+    Attributes:
+        streams_broken: how often the streams that ran then were broken.
     """
 
     def __init__(self, state: OrgState, log: EventLog) -> None:
@@ -55,6 +58,7 @@ class Bus:
         self._held: list[_Held] = []
         self._listeners: set[Callable[[], None]] = set()
         self._commits = 0
+        self.streams_broken = 0
         log.mark(state.clock.seconds())
         state.on_commit = self._on_commit
 
@@ -63,7 +67,27 @@ class Bus:
         self.state.on_commit = None
         self.log.close()
 
+    @property
+    def selected(self) -> frozenset[str]:
+        """The objects whose changes are told."""
+        return selected(self.state)
+
+    def reset(self) -> None:
+        """Begin a new stream: no position is known any more, and who listens has to come again."""
+        self.log.reset()
+        self.drop_streams()
+
+    def drop_streams(self) -> None:
+        """Break the streams that run."""
+        self.streams_broken += 1
+        self._wake()
+
     # -- who listens
+
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
 
     def listen(self, wake: Callable[[], None]) -> None:
         """Have a function called whenever there is something new."""

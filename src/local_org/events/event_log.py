@@ -49,9 +49,6 @@ class EventLog:
 
     Args:
         seed: what the positions are drawn from; None for the machine's own chance.
-
-    Attributes:
-        streams_begun: how often the stream has begun anew.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -62,7 +59,6 @@ class EventLog:
         self._random = random.Random(seed)  # noqa: S311 - gaps, not secrecy
         self._last = self._random.randrange(1 << 32, 1 << 48)
         self._purged_at = 0.0
-        self.streams_begun = 0
 
     def _next(self) -> int:
         self._last += self._random.randint(1, _LEAP)
@@ -155,7 +151,6 @@ class EventLog:
         with self._lock, self._db:
             self._db.execute("delete from positions")
             self._last = self._random.randrange(1 << 32, 1 << 48)
-            self.streams_begun += 1
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,5 +1,7 @@
 """The second listener: gRPC on loopback, in the clear or under a certificate of its own."""
 
+import errno
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -102,4 +104,4 @@ class PubSubListener:
                 credentials = grpc.ssl_server_credentials(pair)
                 self._port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise OSError(98, f"port {self._wanted_port} is taken") from error
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from error

@@ -72,11 +72,6 @@ class PubSubService:
         for stream in list(self._streams):
             stream.wake()
 
-    @property
-    def streams(self) -> int:
-        """How many subscribers there are."""
-        return len(self._streams)
-
     # -- calls
 
     def _get_topic(self, request: Any, context: Any) -> Any:

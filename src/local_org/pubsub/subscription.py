@@ -56,7 +56,7 @@ class Subscription:
         self._rpc_id = rpc_id
         self._is_open = is_open
         self._new = threading.Event()
-        self._streams_begun = bus.log.streams_begun
+        self._streams_broken = bus.streams_broken
         self._random = random.Random(rpc_id)  # noqa: S311 - uneven batches, not secrecy
         self._demand = Demand(requests, self.wake)
 
@@ -110,8 +110,8 @@ class Subscription:
     def _check(self) -> None:
         if self._demand.refused is not None:
             raise self._demand.refused
-        if self._bus.log.streams_begun != self._streams_begun:
-            raise Refused("service.unavailable")
+        if self._bus.streams_broken != self._streams_broken:
+            raise Refused(None)
 
     # -- how it begins
 
@@ -121,8 +121,8 @@ class Subscription:
             raise Refused("topic.validation.empty")
         for fault in self._faults.of_call("Subscribe", topic):
             if fault.fault == "reset_stream":
-                self._bus.log.reset()
-                self._streams_begun = self._bus.log.streams_begun
+                self._bus.reset()
+                self._streams_broken = self._bus.streams_broken
             elif fault.fault != "expire_positions":
                 raise named_refusal(fault, CALL_FAULTS[fault.fault])
             elif request.replay_preset == CUSTOM:

@@ -2,6 +2,7 @@
 
 from local_org.api.router import Endpoint, Router
 from local_org.rest.composite import Composite
+from local_org.rest.event_channels import EventChannels
 from local_org.rest.org_info import OrgInfo
 from local_org.rest.queries import Queries
 from local_org.rest.records import Records
@@ -27,4 +28,5 @@ def rest_endpoints(state: OrgState, router: Router) -> list[Endpoint]:
         *Collections(state).endpoints(),
         *Composite(state, router).endpoints(),
         *Tooling(state).endpoints(),
+        *EventChannels(state).endpoints(),
     ]

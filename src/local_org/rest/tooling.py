@@ -1,4 +1,4 @@
-"""The Tooling API, as far as setting up fields goes: CustomField by REST and by query.
+"""The Tooling API, as far as setting up goes: queries, and CustomField by REST.
 
 Source: Tooling API, "REST Resources", CustomField (docs/salesforce.md §8.3): a POST answers 201 with
 ``warnings`` and ``infos`` beside what a record's answer has.
@@ -15,6 +15,8 @@ from local_org.state.access import require
 from local_org.state.org import OrgState
 from local_org.state.rendering import attributes
 from local_org.state.tables import Row
+
+_OBJECTS = ("CustomField", "PlatformEventChannel", "PlatformEventChannelMember")
 
 
 class Tooling:
@@ -51,7 +53,8 @@ class Tooling:
         records = result.page(0, result.total, call.version)
         for each in records:
             if "attributes" in each:
-                each["attributes"] = _attributes(call, each["attributes"]["url"].rpartition("/")[2])
+                record_id = each["attributes"]["url"].rpartition("/")[2]
+                each["attributes"] = tooling_attributes(call, result.kind.name, record_id)
             if "FullName" in each or "Metadata" in each:
                 _check_single(records)
         body = {"size": len(records), "totalSize": result.total, "done": True, "queryLocator": None}
@@ -59,7 +62,7 @@ class Tooling:
 
     def _list(self, call: Call) -> Reply:
         self._may(call, "ViewSetup", "CustomizeApplication")
-        kinds = [self.state.kind("CustomField").summary(call.version)]
+        kinds = [self.state.kind(name).summary(call.version) for name in _OBJECTS]
         return Reply(body={"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": kinds})
 
     def _describe(self, call: Call) -> Reply:
@@ -69,7 +72,7 @@ class Tooling:
     def _create(self, call: Call) -> Reply:
         self._may(call, "CustomizeApplication")
         body = call.json_object()
-        _check_names(body)
+        check_names("CustomField", body)
         made = field_definitions.define(
             self.state, body.get("FullName"), body.get("Metadata"), call.user_id
         )
@@ -83,7 +86,7 @@ class Tooling:
         }
         return Reply(
             body={
-                "attributes": _attributes(call, row["Id"]),
+                "attributes": tooling_attributes(call, "CustomField", row["Id"]),
                 "NamespacePrefix": None,
                 **shown,
                 "FullName": field_definitions.full_name(row),
@@ -93,7 +96,7 @@ class Tooling:
     def _update(self, call: Call, record_id: str) -> Reply:
         self._may(call, "CustomizeApplication")
         body = call.json_object()
-        _check_names(body)
+        check_names("CustomField", body)
         row = self._row(record_id)
         wanted = body.get("FullName")
         if wanted is not None and str(wanted).lower() != field_definitions.full_name(row).lower():
@@ -116,17 +119,21 @@ class Tooling:
         return row
 
 
-def _attributes(call: Call, record_id: str) -> dict[str, str]:
-    found = attributes(call.version, "CustomField", record_id)
+def tooling_attributes(call: Call, sobject: str, record_id: str) -> dict[str, str]:
+    """The ``attributes`` of a record of the Tooling API."""
+    found = attributes(call.version, sobject, record_id)
     return {**found, "url": found["url"].replace("/sobjects/", "/tooling/sobjects/")}
 
 
-def _check_names(body: dict[str, Any]) -> None:
+def check_names(sobject: str, body: dict[str, Any]) -> None:
+    """Refuse a body that has more than a definition.
+
+    Raises:
+        ApiError: INVALID_FIELD.
+    """
     for name in body:
         if name not in {"FullName", "Metadata", "attributes"}:
-            raise ApiError(
-                "INVALID_FIELD", f"No such column '{name}' on sobject of type CustomField"
-            )
+            raise ApiError("INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject}")
 
 
 def _check_single(records: list[Any]) -> None:

@@ -70,6 +70,30 @@ def local_org(
         bool,
         typer.Option("--rotate-refresh-tokens", help="Each refresh gives a new refresh token."),
     ] = False,
+    pubsub_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Serve the Pub/Sub API (gRPC) there; 0 for any free port.",
+            show_default="not at all",
+        ),
+    ] = None,
+    change_events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OBJECTS",
+            help="Objects whose changes it tells, such as Contact,Lead.",
+            show_default="none",
+        ),
+    ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls", help="The Pub/Sub API under a certificate of its own, which is told."
+        ),
+    ] = False,
     webhooks: Annotated[
         str | None,
         typer.Option(
@@ -108,15 +132,17 @@ def local_org(
       sfsync local-org
       sfsync local-org --webhooks http://127.0.0.1:8788/webhooks/penguinmails --webhooks-secret-file penguinmails.secret --traffic 30
       sfsync local-org --port 0 --contacts 5000 --auto-approve
+      sfsync local-org --pubsub-port 7443 --change-events Contact,Lead
       sfsync local-org --bare
     """
-    from local_org.server import LocalOrg, LocalOrgConfig, WebhookConfig
+    from local_org.server import LocalOrg, LocalOrgConfig, MissingExtra, WebhookConfig
 
     config = LocalOrgConfig(
         port=port, seed=seed, contacts=contacts, leads=leads, latency_seconds=latency, faults=_plan(faults),
         state_file=state, auto_approve=auto_approve, custom_fields=not no_custom_fields,
         task_external_id=not no_task_external_id, hide_opt_out=hide_opt_out, bare=bare,
-        rotate_refresh_tokens=rotate_refresh_tokens,
+        rotate_refresh_tokens=rotate_refresh_tokens, tls=tls,
+        pubsub_port=_pubsub_port(pubsub_port, change_events, tls=tls), change_events=_names(change_events),
     )  # fmt: skip
     secret = _Secret()
     if webhooks is not None:
@@ -131,16 +157,42 @@ def local_org(
     try:
         org = LocalOrg(config)
     except ValueError as error:
-        raise UsageError(str(error), hint="See --webhooks.") from error
+        raise UsageError(
+            str(error), hint="See --webhooks and --change-events in sfsync local-org --help."
+        ) from error
+    except MissingExtra as error:
+        raise UsageError(str(error), hint="pip install 'sfsync[realtime]'") from error
+    try:
+        pubsub = org.pubsub
+    except OSError as error:
+        raise _unusable(pubsub_port, "--pubsub-port", error) from error
     try:
         with org:
-            _tell(cli, org.url, webhooks, secret)
+            _tell(cli, _Serving(org.url, pubsub, org.certificate), webhooks, secret)
             while True:  # an Event broken off by a signal can be between two states of its lock
                 time.sleep(0.5)
     except OSError as error:
+        raise _unusable(port, "--port", error) from error
+
+
+def _unusable(port: int | None, option: str, error: OSError) -> UsageError:
+    return UsageError(
+        f"port {port} cannot be used: {error.strerror}", hint=f"Take another with {option}."
+    )
+
+
+def _pubsub_port(port: int | None, change_events: str | None, *, tls: bool) -> int | None:
+    if port is None and change_events:
+        return 0
+    if port is None and tls:
         raise UsageError(
-            f"port {port} cannot be used: {error.strerror}", hint="Take another with --port."
-        ) from error
+            "--tls is for the Pub/Sub API, which is not served", hint="Add --pubsub-port 0."
+        )
+    return port
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +240,23 @@ def _made(file: Path) -> bool:
     return True
 
 
-def _tell(cli: Cli, url: str, webhooks: str | None, secret: _Secret) -> None:
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """Where the org is."""
+
+    url: str
+    pubsub: str | None
+    certificate: Path | None
+
+
+def _tell(cli: Cli, org: _Serving, webhooks: str | None, secret: _Secret) -> None:
+    url = org.url
     if cli.as_json:
         told = {"url": url}
+        if org.pubsub is not None:
+            told["pubsub"] = org.pubsub
+        if org.certificate is not None:
+            told["certificate"] = str(org.certificate)
         if webhooks is not None:
             told |= {"webhooks": webhooks, "secret_in": secret.place}
         sys.stdout.write(json.dumps(told) + "\n")
@@ -199,9 +265,16 @@ def _tell(cli: Cli, url: str, webhooks: str | None, secret: _Secret) -> None:
     cli.out.print(f"A local Salesforce org at {url} (Ctrl-C ends it)")
     line = f"  sfsync init --login-url {url} --client-id sfsync-local && sfsync login"
     cli.out.print(line, soft_wrap=True)
+    if org.pubsub is not None:
+        line = f"Its Pub/Sub API at {org.pubsub}, {_trust(org.certificate)}"
+        cli.out.print(line, soft_wrap=True)
     if webhooks is not None:
         line = f"The email platform sends to {webhooks}, signed with the secret in {secret.place}"
         cli.out.print(line, soft_wrap=True)
+
+
+def _trust(certificate: Path | None) -> str:
+    return f"under the certificate {certificate}" if certificate else "without TLS"
 
 
 def _plan(path: Path | None) -> tuple[dict[str, Any], ...]:
