@@ -49,7 +49,7 @@ listen:
 def body(number: int, kind: str = "email.opened") -> bytes:
     """A delivery of its own."""
     contact = {"email": f"load{number % 500}@example.com"}
-    data = {"campaign_id": "load", "contact": contact}
+    data = {"campaign_id": "load", "campaign_name": "Load", "contact": contact}
     told = {"id": f"load_{number}", "type": kind, "created_at": "2026-01-20T10:00:00Z"}
     return json.dumps({**told, "data": data}).encode()
 

@@ -21,6 +21,7 @@ from tests.system.workspace import Workspace
 
 SECRET = "whsec_" + "ab" * 32
 STANDARD_SECRET = "whsec_" + "ab" * 16
+SECRETS = {"PM_SECRET": SECRET, "STANDARD_SECRET": STANDARD_SECRET}
 
 
 def free_port() -> int:
@@ -29,16 +30,29 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def delivery(number: int, email: str, kind: str = "email.sent") -> bytes:
+def delivery(number: int, email: str, kind: str = "email.sent", campaign: str = "c-7") -> bytes:
     return json.dumps(
         {
             "id": f"evt_{number}",
             "type": kind,
             "created_at": "2026-01-20T10:00:00Z",
             "data": {
-                "campaign_id": "c-7",
+                "campaign_id": campaign,
                 "contact": {"email": email},
             },
+        }
+    ).encode()
+
+
+def launched(campaign: str, name: str) -> bytes:
+    """The delivery that says what a campaign is called."""
+    told = {"campaign_id": campaign, "name": name, "audience_size": 2}
+    return json.dumps(
+        {
+            "id": f"evt_launched_{campaign}",
+            "type": "campaign.launched",
+            "created_at": "2026-01-20T09:00:00Z",
+            "data": told,
         }
     ).encode()
 
@@ -48,7 +62,7 @@ class Listener:
 
     def __init__(self, workspace: Workspace, port: int, health: int, **environ: str) -> None:
         self.url, self.health = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{health}"
-        self.process = workspace.start("listen", PM_SECRET=SECRET, **environ)
+        self.process = workspace.start("listen", **SECRETS, **environ)
         self.printed: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -105,11 +119,13 @@ def answers(url: str) -> bool:
 
 
 def let_listen(workspace: Workspace) -> None:
-    """Configure webhooks of PenguinMails, at ports of its own."""
+    """Configure webhooks of PenguinMails, at ports of its own; the name of campaign c-7 is known."""
     text = workspace.yaml.read_text(encoding="utf-8")
     section = "\nlisten:\n  bind: 127.0.0.1:{}\n  health_bind: 127.0.0.1:{}\n  sources:\n    penguinmails: {{secret_env: PM_SECRET}}\n"
     workspace.ports = free_port(), free_port()
     workspace.yaml.write_text(text + section.format(*workspace.ports), encoding="utf-8")
+    (workspace.folder / "launched.json").write_bytes(launched("c-7", "January"))
+    workspace.do_in_process("push-activity", "--from", "penguinmails", "launched.json")
 
 
 @contextmanager

@@ -1,14 +1,17 @@
-"""What becomes of deliveries at a listener: how many it keeps, and what machines' opens do."""
+"""What becomes of deliveries at a listener: how many it keeps, what machines' opens do, and names that come later."""
 
 from __future__ import annotations
 
 import signal
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sfsync.planning.campaign_names import PATIENCE
 from tests.system.listener import (
-    STANDARD_SECRET,
+    answers,
     delivery,
+    launched,
     let_listen,
     listening,
     people,
@@ -28,6 +31,7 @@ def workspace(new_workspace) -> Workspace:
     return workspace
 
 
+@pytest.mark.slow
 def test_beyond_its_configured_limit_the_inbox_takes_nothing_until_the_limit_is_raised(workspace):
     ada = people(workspace)[0]
     large = [delivery(number, ada) + b" " * 700_000 for number in (1, 2)]
@@ -51,7 +55,7 @@ def test_machines_opens_are_left_out_and_told_by_explain(workspace):
     )
     opens = "SELECT total_opens FROM contacts WHERE email = ?"
     [before] = workspace.sql(opens, bob)
-    with listening(workspace, STANDARD_SECRET=STANDARD_SECRET) as listener:
+    with listening(workspace) as listener:
         for number, is_machine in ((11, True), (12, False), (13, True)):
             told = {"email": bob, "id": f"evt_{number}", "machine": is_machine}
             kind = "unsubscribed" if number == 13 else "email_opened"
@@ -64,3 +68,35 @@ def test_machines_opens_are_left_out_and_told_by_explain(workspace):
     assert any("evt_11 (handled: left out: a machine's)" in entry["detail"] for entry in story)
     [consent] = workspace.do_in_process("consent", bob)["statements"]
     assert (consent["state"], consent["reason"]) == ("opted_out", "evt_13")
+
+
+def subjects(workspace: Workspace, *numbers: int) -> list[str]:
+    keys = {f"evt_{number}" for number in numbers}
+    tasks = [task for task in workspace.tasks() if task["PenguinMails_Event_Id__c"] in keys]
+    return [task["Subject"] for task in tasks]
+
+
+@pytest.mark.slow
+def test_a_task_waits_for_its_campaigns_name_and_goes_by_itself_when_that_does_not_come(workspace):
+    carl = people(workspace)[2]
+    with listening(workspace) as listener:
+        assert listener.send(delivery(21, carl, campaign="c-21")) == 200
+        assert listener.send(delivery(22, carl, campaign="c-22")) == 200
+        until(lambda: workspace.do_in_process("status")["tasks_held"] == 2, "two held")
+        assert listener.send(launched("c-21", "March")) == 200
+        until(lambda: subjects(workspace, 21) == ["Email: March"], "the named Task")
+        assert workspace.do_in_process("push-activity")["activity"]["held"] == 1
+        listener.process.kill()
+        listener.process.wait()
+    told = workspace.run_in_process("status").out
+    assert "1 Task of these wait for the name of their campaign" in told
+    due = datetime.now(UTC) + timedelta(seconds=8)
+    heard_of = f"{due - PATIENCE:%Y-%m-%dT%H:%M:%SZ}"
+    workspace.sql("UPDATE _campaigns SET learned_at = ? WHERE id = 'c-22'", heard_of)
+    with listening(workspace) as listener:
+        until(lambda: answers(f"{listener.health}/readyz"), "its first tick")
+        assert subjects(workspace, 22) == []
+        until(lambda: subjects(workspace, 22) == ["Email: c-22"], "the Task without the name")
+        assert listener.send(launched("c-22", "April")) == 200
+        until(lambda: workspace.do_in_process("status")["inbox"]["events"] == 0, "taken in")
+    assert subjects(workspace, 21, 22) == ["Email: March", "Email: c-22"]

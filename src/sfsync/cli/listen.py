@@ -7,9 +7,11 @@ it. A thread of its own answers the web; what it takes in is in the inbox, durab
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
@@ -205,6 +207,7 @@ class _Listener:
             self._failed(work, error)
             return
         self._ticks.done(work, time.monotonic())
+        self._ticks.wake(_wakes_at(report))
         self._health.last_tick_at = now()
         self._health.trouble = ""
         self._metrics.tick(work.value, report.ending, report.api_calls)
@@ -338,6 +341,16 @@ class _Listener:
                 inbox.note(LISTENER, json.dumps(note))
         except SfsyncError:
             self._health.inbox_trouble = "the inbox cannot be written"
+
+
+def _wakes_at(report: RunReport) -> float:
+    """When a Task that waits here is due, by the clock that never goes back; not at once."""
+    from sfsync.cli.clock import now
+
+    if report.activity is None or not report.activity.due_at:
+        return math.inf
+    seconds = datetime.fromisoformat(report.activity.due_at) - datetime.fromisoformat(now())
+    return time.monotonic() + max(1.0, seconds.total_seconds())
 
 
 def _ticks(config: Config) -> Ticks:

@@ -168,6 +168,8 @@ def _activity_line(activity: ActivityReport) -> str:
     )
     if activity.waiting:
         line += f", {activity.waiting} waiting"
+    if activity.held:
+        line += f" ({activity.held} of them for their campaign's name)"
     if activity.skipped:
         line += f", {activity.skipped} skipped (they say nothing of a person)"
     if activity.left_out:

@@ -70,6 +70,7 @@ def status(
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
         state["mirror"] = str(mirror.path)
         state["inbox"] = inbox_state(config)
+        state["tasks_held"], state["tasks_held_until"] = _held(config, mirror)
         oldest_line, latest = mirror.changes.oldest(), mirror.changes.latest()
         state["changes"] = {"oldest": str(oldest_line), "latest": str(latest)}
         state["webhooks"] = mirror.deliveries.overview(partial(kinds, config))
@@ -115,6 +116,11 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
         f" {state['conflicts_open']} conflicts are open, {state['quarantined']} in quarantine,"
         f" {state['in_doubt']} writes in doubt"
     )
+    if state["tasks_held"]:
+        console.print(
+            f"{counted(state['tasks_held'], 'Task')} of these wait for the name of their campaign,"
+            f" until {state['tasks_held_until']} at most"
+        )
     if state["inbox"]["events"]:
         console.print(
             f"{counted(state['inbox']['events'], 'event')} in the inbox since {state['inbox']['oldest_at']}:"
@@ -142,6 +148,18 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
     if state.get("login_renewed_at"):
         console.print(login_sentence(state))
     console.print(f"mirror: {state['mirror']}", soft_wrap=True)
+
+
+def _held(config: Config, mirror: SqliteMirror) -> tuple[int, str | None]:
+    """How many Tasks wait for their campaign's name, and when the first of them goes without."""
+    from sfsync.cli.clock import now
+    from sfsync.planning.campaign_names import due_at, names_campaigns, waited_for
+
+    if not names_campaigns(config.mapping.activities):
+        return 0, None
+    unnamed = mirror.campaign_names.waited_for(*waited_for(now()))
+    count, since = mirror.campaign_names.held(unnamed)
+    return count, due_at(since) or None
 
 
 def _listener_sentence(listener: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sfsync.engine.bulk_jobs import forget_jobs
+from sfsync.engine.campaign_names import held_tasks, name_campaigns, unnamed_campaigns
 from sfsync.engine.recover import well_before
 from sfsync.engine.run import UNDONE, Run, end_if_cut_short
 from sfsync.failpoints import reach
@@ -36,13 +37,17 @@ _GONE = (
 def send_tasks(run: Run, report: ActivityReport) -> None:
     """Send every queued Task whose person is in Salesforce, a thousand a call."""
     activities = run.usable.activities
-    total = run.mirror.tasks.count_waiting()
+    unnamed = unnamed_campaigns(run)
+    report.held, report.due_at = held_tasks(run, unnamed)
+    report.waiting += report.held
+    name_campaigns(run)
+    total = run.mirror.tasks.count_waiting(unnamed)
     batching = run.afford(total, creating=True)
     if total:
         run.report.transport["push activity"] = batching.transport
     run.progress.start("Writing tasks", total)
     after = 0
-    while queued := run.mirror.tasks.queued(after, batching.size):
+    while queued := run.mirror.tasks.queued(after, batching.size, unnamed):
         run.checkpoint()
         after = queued[-1].activity_id
         ready = [task for task in queued if task.who_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import BinaryIO, TypeAlias
@@ -166,4 +167,5 @@ def arrival_of_items(items: Iterable[NumberedItem | Unreadable], origin: str) ->
 def arrival_of_delivery(body: bytes, source: Source, *, now: str) -> Arrival:
     """What a delivery says that was proved before."""
     items = (_numbered(0, item) for item in source.read(body, now=now))
-    return arrival_of_items(items, source.name)
+    arrival = arrival_of_items(items, source.name)
+    return replace(arrival, names_later=source.names_campaigns_apart)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from sfsync.mirror.arrivals import Arrivals
+from sfsync.mirror.campaign_names import CampaignNames
 from sfsync.mirror.changes import Changes
 from sfsync.mirror.conflicts import Conflicts
 from sfsync.mirror.consent import Consent
@@ -73,6 +74,7 @@ class SqliteMirror:
         self.outbox = Outbox(self._context)
         self.events = Events(self._context)
         self.arrivals = Arrivals(self._context)
+        self.campaign_names = CampaignNames(self._context)
         self.changes = Changes(self._context)
         self.hints = Hints(self._context)
         self.deliveries = Deliveries(self._context, self.changes)

@@ -5,10 +5,12 @@ An activity is a Task on its way; once its state is ``done``, its row says which
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from sfsync.mirror import quarantine
 from sfsync.mirror.address_lookup import AddressLookup
+from sfsync.mirror.campaign_names import NOT_HELD
 from sfsync.mirror.context import MirrorContext
 from sfsync.model.journal import QueuedTask
 from sfsync.model.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
@@ -24,12 +26,17 @@ class Tasks:
         self._lookup = AddressLookup(context)
 
     # -- waiting -----------------------------------------------------------------------------------
-    def queued(self, after: int, limit: int) -> list[QueuedTask]:
-        """Activities waiting to be sent, by ``activity_id`` after the given one."""
+    def queued(self, after: int, limit: int, unnamed: Sequence[str] = ()) -> list[QueuedTask]:
+        """Activities waiting to be sent, by ``activity_id`` after the given one.
+
+        Args:
+            unnamed: campaigns whose name is waited for: what names them is not sent yet.
+        """
+        held, campaigns = _not_held(unnamed)
         found = self._database.rows(
             "SELECT id, key, object, person_id, fields, state, sent_at, event_id FROM activities"
-            " WHERE state IN ('queued', 'sending') AND id > ? ORDER BY id LIMIT ?",
-            [after, limit],
+            f" WHERE state IN ('queued', 'sending') AND id > ?{held} ORDER BY id LIMIT ?",
+            [after, *campaigns, limit],
         )
         return [
             QueuedTask(
@@ -80,11 +87,13 @@ class Tasks:
         who, kind = people[0].salesforce_id, self._context.tables[object_name].object_map.kind
         return None if who is None or id_problem(who, kind.prefix) else who
 
-    def count_waiting(self) -> int:
-        """How many activities are still to become Tasks."""
+    def count_waiting(self, unnamed: Sequence[str] = ()) -> int:
+        """How many activities are still to become Tasks, those aside that wait for the name of one of these campaigns."""
+        held, campaigns = _not_held(unnamed)
         return int(
             self._database.value(
-                "SELECT count(*) FROM activities WHERE state IN ('queued', 'sending')"
+                f"SELECT count(*) FROM activities WHERE state IN ('queued', 'sending'){held}",
+                campaigns,
             )
         )
 
@@ -165,3 +174,8 @@ class Tasks:
             [run_id],
         )
         return [SalesforceId(task) for (task,) in found]
+
+
+def _not_held(unnamed: Sequence[str]) -> tuple[str, list[str]]:
+    """A condition, and its parameters; nothing where there is nothing to wait for."""
+    return (NOT_HELD, [json.dumps(unnamed)]) if unnamed else ("", [])

@@ -42,6 +42,21 @@ class TaskDraft:
     fields: Mapping[str, Value]
 
 
+@dataclass(frozen=True, slots=True)
+class UnnamedTask:
+    """A queued Task whose campaign got its name after the Task was written.
+
+    Attributes:
+        event: with the name.
+        person: ``None`` where the row is gone.
+    """
+
+    activity_id: int
+    key: str
+    event: EmailEvent
+    person: Person | None
+
+
 LEFT_OUT: Final = "left out: a machine's"
 """The note of an event that the rules leave out."""
 

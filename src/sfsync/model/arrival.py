@@ -99,6 +99,7 @@ class Arrival:
         lines: which line each event is, counted from 1; empty where they are no lines.
         campaigns: id -> name, of the campaigns that the sender told of.
         skipped: events that say nothing of a person.
+        names_later: the sender tells what a campaign is called in an event of its own, maybe later.
     """
 
     origin: str
@@ -107,6 +108,7 @@ class Arrival:
     unreadable: Sequence[Unreadable] = ()
     campaigns: Mapping[str, str] = field(default_factory=dict)
     skipped: int = 0
+    names_later: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,8 @@ class ActivityReport:
     Attributes:
         skipped: events that say nothing of a person.
         left_out: events of machines that do nothing, as the rules say.
+        held: how many of those that wait do so for their campaign's name.
+        due_at: when the first of these goes without it, ``2026-01-20T10:10:00Z``; empty where none waits.
         unreadable: what could not be read, by kind of reason, in the order of its first lines.
     """
 
@@ -127,12 +129,23 @@ class ActivityReport:
     waiting: int = 0
     skipped: int = 0
     left_out: int = 0
+    held: int = 0
+    due_at: str = ""
     unreadable: UnreadableKinds = field(default_factory=UnreadableKinds)
 
     @property
     def counts(self) -> dict[str, int]:
         """In the order people read them."""
-        names = ("events", "tasks", "duplicates", "quarantined", "waiting", "skipped", "left_out")
+        names = (
+            "events",
+            "tasks",
+            "duplicates",
+            "quarantined",
+            "waiting",
+            "skipped",
+            "left_out",
+            "held",
+        )
         return {name: getattr(self, name) for name in names}
 
     def as_dict(self) -> dict[str, Any]:
@@ -224,7 +237,7 @@ class RunReport:
             if name != "unchanged"
         )
         activity = self.activity.counts if self.activity is not None else {}
-        handled = (count for name, count in activity.items() if name != "waiting")
+        handled = (count for name, count in activity.items() if name not in {"waiting", "held"})
         return self.ending == GOOD_RUN and not any(changed) and not any(handled)
 
     def totals(self) -> dict[str, dict[str, int]]:

@@ -333,8 +333,24 @@ def _task(
     if key in situation.taken:
         return None
     situation.taken.add(key)
-    name = _name_of(values, situation.objects[object_name]) or event.email
-    fields = render_task(situation.activities, event, contact_id=None, contact_name=name)
+    return task_draft(key, event, values, situation.objects[object_name], situation.activities)
+
+
+def task_draft(
+    key: str,
+    event: EmailEvent,
+    values: Mapping[str, Value],
+    object_map: ObjectMap,
+    activities: ActivityMap,
+) -> TaskDraft:
+    """The Task that tells an event of a person.
+
+    Args:
+        values: the person's.
+        object_map: of the object that the person is.
+    """
+    name = _name_of(values, object_map) or event.email
+    fields = render_task(activities, event, contact_id=None, contact_name=name)
     return TaskDraft(key, str(fields.get("Subject") or ""), fields)
 
 

@@ -38,6 +38,7 @@ class Ticks:
     _polled_at: float = float("-inf")
     _batch_at: float = float("-inf")
     _not_before: float = float("-inf")
+    _wakes_at: float = float("inf")
     _wait: float = FIRST_WAIT_SECONDS
 
     def due(self, now: float, *, events_wait: bool) -> Work:
@@ -56,7 +57,7 @@ class Ticks:
             return Work.BATCH
         if self.polls and self.poll_seconds and now - self._polled_at >= self.poll_seconds:
             return Work.POLL
-        return Work.ACTIVITY if events_wait else Work.NOTHING
+        return Work.ACTIVITY if events_wait or now >= self._wakes_at else Work.NOTHING
 
     def done(self, work: Work, now: float) -> None:
         """It was done."""
@@ -65,6 +66,16 @@ class Ticks:
             self._batch_at = now
         if work in (Work.BATCH, Work.POLL):
             self._polled_at = now
+
+    def wake(self, at: float) -> None:
+        """Something that waits here is to be sent then, whatever else comes; infinity for nothing.
+
+        >>> ticks = Ticks(0, 0)
+        >>> ticks.wake(600)
+        >>> ticks.due(599, events_wait=False), ticks.due(600, events_wait=False)
+        (<Work.NOTHING: 'nothing'>, <Work.ACTIVITY: 'activity'>)
+        """
+        self._wakes_at = at
 
     def locked(self, now: float) -> None:
         """Another run holds the mirror."""

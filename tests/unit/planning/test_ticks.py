@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,3 +51,15 @@ def test_waits_double_up_to_a_minute_and_begin_anew_after_a_success(failures: in
     assert ticks.due(waits[-1] - 0.1, events_wait=True) is Work.NOTHING
     ticks.done(Work.POLL, waits[-1])
     assert ticks.failed(0) == 1
+
+
+def test_what_waits_here_is_done_at_its_time_though_nothing_comes() -> None:
+    ticks = Ticks(0, 0)
+    ticks.wake(600)
+    assert ticks.due(599, events_wait=False) is Work.NOTHING
+    assert ticks.due(600, events_wait=False) is Work.ACTIVITY
+    ticks.locked(600)
+    assert ticks.due(600.5, events_wait=False) is Work.NOTHING
+    ticks.done(Work.ACTIVITY, 602)
+    ticks.wake(math.inf)
+    assert ticks.due(10**6, events_wait=False) is Work.NOTHING

@@ -136,4 +136,5 @@ SOURCE: Final = Source(
     verify=verify,
     item=_item,
     recognises=_recognises,
+    names_campaigns_apart=True,
 )

@@ -52,6 +52,7 @@ class Source:
         needs_secret: ``False`` where something else proves it, such as a certificate.
         needs_topics: only topics that are configured may send.
         needs_public_url: the address that the service was told is part of what is signed.
+        names_campaigns_apart: events state a campaign's id; its name comes in an event of its own.
         decode: a body -> JSON. Raises ``NotJsonError``.
     """
 
@@ -65,6 +66,7 @@ class Source:
     needs_secret: bool = True
     needs_topics: bool = False
     needs_public_url: bool = False
+    names_campaigns_apart: bool = False
     decode: Callable[[bytes], Any] = json_of
 
     def read(self, body: bytes, *, now: str) -> Iterator[Item]:
