@@ -104,11 +104,13 @@ class Listener:
         return self.process.wait(20)
 
 
-def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def until(holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    """What it gives, once that is true."""
     end = time.monotonic() + seconds
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
         time.sleep(0.05)
+    return found
 
 
 def answers(url: str) -> bool:

@@ -6,14 +6,14 @@ import json
 import re
 import signal
 import stat
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
 
+from tests.system.listener import until
 from tests.system.workspace import Workspace
 
 LISTEN = """
@@ -23,14 +23,6 @@ listen:
   sources:
     penguinmails: {secret_file: penguinmails.secret}
 """
-
-
-def until(holds: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
-    return found
 
 
 @contextmanager
@@ -70,6 +62,7 @@ def ask(org: str, path: str, body: dict[str, Any] | None = None) -> Any:
     return answer.json()
 
 
+@pytest.mark.slow
 def test_what_the_platform_sends_is_a_task_within_seconds(workspace):
     """The five minutes of docs/webhooks.md, with an org of its own that a process serves."""
     secret = workspace.folder / "penguinmails.secret"

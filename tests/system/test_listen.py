@@ -1,12 +1,10 @@
-"""The installed command listens: signed deliveries become Tasks, each once, whatever it is killed at."""
+"""The installed command listens: signed deliveries become Tasks, each once. Killed: ``test_listen_killed``."""
 
 from __future__ import annotations
 
 import signal
 import socket
 import subprocess
-import time
-from contextlib import suppress
 
 import pytest
 import requests
@@ -23,7 +21,6 @@ from tests.system.listener import (
     until,
 )
 from tests.system.workspace import SFSYNC, Workspace
-from tests.telling_cells import telling_cells
 
 
 @pytest.fixture(scope="module")
@@ -64,37 +61,6 @@ def test_by_file_by_flag_and_by_webhook_it_is_one_event(workspace):
         until(lambda: workspace.do_in_process("status")["inbox"]["events"] == 0, "taken in")
     assert tasks_of(workspace, 10) == [1]
     assert workspace.sql("SELECT count(*) AS n FROM events WHERE id = 'evt_10'") == [{"n": 1}]
-
-
-PLACES = (
-    "listen.verified",
-    "inbox.kept",
-    "listen.kept",
-    "activity.kept",
-    "inbox.taken",
-    "activity.applied",
-)
-
-
-@pytest.mark.parametrize("place", telling_cells(PLACES, ("inbox.kept", "activity.kept")))
-def test_killed_anywhere_no_delivery_is_lost_and_none_is_a_task_twice(workspace, place):
-    carl = people(workspace)[2]
-    number = 100 + abs(hash(place)) % 1000
-    body = delivery(number, carl)
-    with listening(workspace, SFSYNC_FAILPOINTS=f"{place}=kill") as listener:
-        status = 0
-        with suppress(requests.ConnectionError):
-            status = listener.send(body)
-        listener.process.wait(20)
-    assert listener.process.returncode == -signal.SIGKILL
-    if place in ("activity.kept", "inbox.taken", "activity.applied"):
-        assert status == 200
-    with listening(workspace) as again:
-        if status != 200:
-            assert again.send(body) == 200  # as the sender does
-        until(lambda: tasks_of(workspace, number) == [1], f"the Task of {place}")
-        time.sleep(0.5)
-        assert tasks_of(workspace, number) == [1]
 
 
 def test_a_changed_secret_is_taken_over_without_an_end(workspace):

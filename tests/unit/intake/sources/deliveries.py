@@ -185,6 +185,11 @@ def _by_sendgrid(body: bytes, at: int, key: ec.EllipticCurvePrivateKey) -> dict[
 def sns_identity(days: int = 365) -> tuple[rsa.RSAPrivateKey, bytes]:
     """A key, and a certificate of it as PEM, valid from a day before now for ``days``."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key, certificate_of(key, days)
+
+
+def certificate_of(key: rsa.RSAPrivateKey, days: int) -> bytes:
+    """A certificate of that key, as PEM, valid from a day before now for ``days``."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
     first = datetime.fromtimestamp(AT, UTC) - timedelta(days=1)
     certificate = (
@@ -197,7 +202,7 @@ def sns_identity(days: int = 365) -> tuple[rsa.RSAPrivateKey, bytes]:
         .not_valid_after(first + timedelta(days=days))
         .sign(key, SHA256())
     )
-    return key, certificate.public_bytes(Encoding.PEM)
+    return certificate.public_bytes(Encoding.PEM)
 
 
 def envelope(value: Any, **changes: Any) -> dict[str, Any]:
