@@ -193,6 +193,11 @@ def troubles(states: list[dict[str, Any]]) -> Iterator[str]:
                 f"webhook {name} fails since {state['failing_since']} ({state['last_answer']}),"
                 f" {waiting} waiting; it is tried again"
             )
+        if state["given_up"]:
+            yield (
+                f"webhook {name}: {counted(state['given_up'], 'message')} were given up after many"
+                f" attempts; the last answer was {state['last_answer']}"
+            )
         if state["lost"]:
             yield (
                 f"webhook {name}: {counted(state['lost'], 'change')} were forgotten before they could"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sfsync.cli.listen_metrics import Metrics
     from sfsync.config.sections import Config
     from sfsync.engine.deliver import Courier
-    from sfsync.model.delivery import Delivery, PostAnswer, Recipient, Settlement
+    from sfsync.model.delivery import Attempt, Recipient, Settlement
 
 IDLE_SECONDS = 0.5
 """Between two looks at the feed where nothing is under way."""
@@ -82,14 +82,19 @@ class OutgoingThread:
     def _turn(self, courier: Courier) -> None:
         while not self._ends.is_set():
             lost = courier.report.lost
-            if not courier.turn():
+            try:
+                is_idle = not courier.turn()
+            except MirrorBusy:  # what was answered meanwhile is settled by the next turn
+                self._ends.wait(BUSY_SECONDS)
+                continue
+            if is_idle:
                 self._ends.wait(IDLE_SECONDS)
             self._trouble = ""
             if courier.report.lost > lost:
                 self._say("webhooks: some changes were forgotten unsent: sfsync webhook endpoints")
 
-    def _settled(self, delivery: Delivery, settled: Settlement, answer: PostAnswer) -> None:
-        name, now = delivery.endpoint, settled.endpoint
+    def _settled(self, attempt: Attempt, settled: Settlement) -> None:
+        name, now = attempt.delivery.endpoint, settled.endpoint
         self._metrics.webhook(name, settled.outcome)
         if settled.outcome == "delivered":
             if name in self._failing:
@@ -99,7 +104,7 @@ class OutgoingThread:
             self._say(f"webhook {name} is {now.state}: {now.reason}")
         elif name not in self._failing:
             self._failing.add(name)
-            self._say(f"webhook {name} fails: {answer}; it is tried again")
+            self._say(f"webhook {name} fails: {attempt.answer}; it is tried again")
 
     def _fail(self, sentence: str) -> None:
         if sentence != self._trouble:

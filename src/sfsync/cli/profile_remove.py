@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sfsync.config.sections import Config
 
 
-_SIDECARS = ("", "-journal", "-wal", "-shm", ".lock", ".login.lock")
+_SIDECARS = ("", "-journal", "-wal", "-shm", ".lock", ".login.lock", ".webhooks.lock")
 
 
 def remove_profile(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sfsync.engine.ports import Clock, Deliveries, Poster
 from sfsync.model.delivery import (
     ACTIVE,
+    Attempt,
     Delivery,
     DeliveryReport,
     Message,
@@ -22,7 +24,7 @@ from sfsync.model.delivery import (
 )
 from sfsync.planning.deliveries import body_of, settlement
 
-AT_ONCE = 4
+AT_ONCE = 8
 """Posts to one endpoint that are under way together."""
 
 MOST_UNDER_WAY = 32
@@ -35,7 +37,7 @@ Key = tuple[str, str]
 """An endpoint's name, and the message's id."""
 
 
-def _nothing(_delivery: Delivery, _settled: Settlement, _answer: PostAnswer) -> None:
+def _nothing(_attempt: Attempt, _settled: Settlement) -> None:
     """Tell nobody."""
 
 
@@ -55,9 +57,10 @@ class Courier:
     now: Clock
     jitter: Callable[[], float]
     pause_after_days: int
-    on_settled: Callable[[Delivery, Settlement, PostAnswer], None] = _nothing
+    on_settled: Callable[[Attempt, Settlement], None] = _nothing
     report: DeliveryReport = field(default_factory=DeliveryReport)
     _under_way: dict[Key, Delivery] = field(default_factory=dict)
+    _answered: list[tuple[Message, PostAnswer]] = field(default_factory=list)
 
     def turn(self, seconds: float = LOOK_SECONDS, *, begins: bool = True) -> bool:
         """Begin what is due, and settle what was answered; whether anything is under way or was done.
@@ -65,14 +68,17 @@ class Courier:
         Args:
             seconds: how long to wait for an answer.
             begins: whether new posts are begun.
+
+        Raises:
+            MirrorBusy: a run keeps the mirror locked. The next turn settles what was answered.
         """
         if begins:
             for recipient in self.recipients:
                 self._begin(recipient)
-        answers = self.poster.finished(seconds if self._under_way else 0)
-        for message, answer in answers:
-            self._settle(self._under_way.pop((message.to.name, message.id)), answer)
-        return bool(self._under_way or answers)
+        self._answered += self.poster.finished(seconds if self._under_way else 0)
+        has_answers = bool(self._answered)
+        self._settle()
+        return bool(self._under_way) or has_answers
 
     def count_waiting(self) -> int:
         """How many messages are still to be sent."""
@@ -99,17 +105,24 @@ class Courier:
     def _of(self, recipient: Recipient) -> Iterable[Delivery]:
         return (each for (name, _), each in self._under_way.items() if name == recipient.name)
 
-    def _settle(self, delivery: Delivery, answer: PostAnswer) -> None:
-        endpoint = self.deliveries.endpoint(delivery.endpoint)
-        if endpoint is None:
-            return  # it was forgotten meanwhile
-        settled = settlement(
-            delivery, endpoint, answer,
+    def _settle(self) -> None:
+        if not self._answered:
+            return
+        settled = self.deliveries.settle(self._attempt(*each) for each in self._answered)
+        for message, _ in self._answered:
+            del self._under_way[message.to.name, message.id]
+        self._answered.clear()
+        for attempt, what in settled:
+            self.report.count(what.outcome)
+            self.on_settled(attempt, what)
+
+    def _attempt(self, message: Message, answer: PostAnswer) -> Attempt:
+        delivery = self._under_way[message.to.name, message.id]
+        decide = partial(
+            settlement, delivery, answer,
             now=self.now(), jitter=self.jitter(), pause_after_days=self.pause_after_days,
         )  # fmt: skip
-        self.deliveries.settle(delivery, settled, str(answer))
-        self.report.count(settled.outcome)
-        self.on_settled(delivery, settled, answer)
+        return Attempt(delivery, answer, decide)
 
 
 def deliver(

@@ -22,7 +22,7 @@ from sfsync.failpoints import reach
 from sfsync.mirror.changes import Changes
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.lock import sending_lock
-from sfsync.model.delivery import ACTIVE, Delivery, Endpoint, Settlement
+from sfsync.model.delivery import ACTIVE, Attempt, Delivery, Endpoint, Settlement
 from sfsync.model.row_change import FeedCursor, RowChange
 
 MOST_WAITING = 1_000
@@ -93,6 +93,8 @@ class Deliveries:
             How many lines were lost: the feed had forgotten them, and the endpoint goes on at its
             end.
         """
+        if self._room(name) < MOST_WAITING / 2:
+            return 0  # a commit for each that goes would take longer than the posts
         lost, before = 0, -1
         for _ in range(LOOKS):
             cursor = int(self._value("cursor", name))
@@ -117,9 +119,7 @@ class Deliveries:
         return 0
 
     def _take(self, name: str, kinds: Collection[Kind], cursor: int) -> None:
-        room = MOST_WAITING - int(
-            self._database.value("SELECT count(*) FROM _deliveries WHERE endpoint = ?", [name])
-        )
+        room = self._room(name)
         taken: list[tuple[str, int]] = []
         for number, is_wanted in self._lines(cursor, kinds):
             if is_wanted:
@@ -131,6 +131,13 @@ class Deliveries:
             "INSERT OR IGNORE INTO _deliveries (endpoint, cursor) VALUES (?, ?)", taken
         )
         self._database.run("UPDATE _endpoints SET cursor = ? WHERE name = ?", [cursor, name])
+
+    def _room(self, name: str) -> int:
+        return MOST_WAITING - self._queued(name)
+
+    def _queued(self, name: str) -> int:
+        count = "SELECT count(*) FROM _deliveries WHERE endpoint = ?"
+        return int(self._database.value(count, [name]))
 
     def _lines(self, after: int, kinds: Collection[Kind]) -> Iterator[tuple[int, bool]]:
         """Numbers of the next lines, and whether they are wanted; of many unwanted ones the last."""
@@ -185,26 +192,38 @@ class Deliveries:
         )
 
     # -- what became of it -------------------------------------------------------------------------
-    def settle(self, delivery: Delivery, settled: Settlement, answer: str) -> None:
-        """Keep what became of an attempt.
+    def settle(self, attempts: Iterable[Attempt]) -> list[tuple[Attempt, Settlement]]:
+        """Keep what became of attempts, all in one transaction.
 
-        Args:
-            answer: in a few words, without anything that the receiver wrote.
+        Returns:
+            What was decided, less what was sent to an endpoint that has been forgotten meanwhile.
         """
-        key = [delivery.endpoint, delivery.number]
+        settled = []
         with self._database.transaction(edits=True):
-            if settled.next_at:
-                self._database.run(
-                    "UPDATE _deliveries SET attempts = ?, next_at = ?, answer = ?"
-                    " WHERE endpoint = ? AND cursor = ?",
-                    [delivery.attempts + 1, settled.next_at, answer, *key],
-                )
-            else:
-                self._drop([(delivery.endpoint, delivery.number)])
-            self._keep(settled, answer)
+            for attempt in attempts:
+                endpoint = self.endpoint(attempt.delivery.endpoint)
+                if endpoint is not None:
+                    settled.append((attempt, attempt.decide(endpoint)))
+                    self._keep(*settled[-1])
         reach("deliver.settled")
+        return settled
 
-    def _keep(self, settled: Settlement, answer: str) -> None:
+    def _keep(self, attempt: Attempt, settled: Settlement) -> None:
+        delivery, answer = attempt.delivery, str(attempt.answer)
+        if settled.next_at:
+            self._database.run(
+                "UPDATE _deliveries SET attempts = ?, next_at = ?, answer = ?"
+                " WHERE endpoint = ? AND cursor = ?",
+                [
+                    delivery.attempts + 1, settled.next_at, answer,
+                    delivery.endpoint, delivery.number,
+                ],
+            )  # fmt: skip
+        else:
+            self._drop([(delivery.endpoint, delivery.number)])
+        self._keep_endpoint(settled, answer)
+
+    def _keep_endpoint(self, settled: Settlement, answer: str) -> None:
         now, outcome = settled.endpoint, settled.outcome
         self._database.run(
             "UPDATE _endpoints SET state = ?, reason = ?, failures = ?, failing_since = ?,"
@@ -228,7 +247,6 @@ class Deliveries:
 
     def waiting(self, name: str, kinds: Collection[Kind]) -> int:
         """How many lines are still to be sent."""
-        queued = self._database.value("SELECT count(*) FROM _deliveries WHERE endpoint = ?", [name])
         wanted = [json.dumps(["/".join(kind) for kind in kinds])]
         cursor = self._value("cursor", name)
         behind = self._database.value(
@@ -236,7 +254,7 @@ class Deliveries:
             " AND object || '/' || action IN (SELECT value FROM json_each(?))",
             [cursor, cursor, *wanted],
         )
-        return int(queued) + int(behind)
+        return self._queued(name) + int(behind)
 
     def _told(self, name: str, kinds: Collection[Kind]) -> dict[str, Any]:
         columns = (

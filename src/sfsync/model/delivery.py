@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from sfsync.model.row_change import RowChange
@@ -106,6 +106,19 @@ class Settlement:
     outcome: str
     endpoint: Endpoint
     next_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A delivery that was posted.
+
+    Attributes:
+        decide: what its answer means, for the endpoint as it is when that is kept.
+    """
+
+    delivery: Delivery
+    answer: PostAnswer
+    decide: Callable[[Endpoint], Settlement]
 
 
 @dataclass(slots=True)

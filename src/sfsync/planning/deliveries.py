@@ -163,8 +163,8 @@ def _later(now: str, seconds: int) -> str:
 # -- what an answer means --------------------------------------------------------------------------
 def settlement(
     delivery: Delivery,
-    endpoint: Endpoint,
     answer: PostAnswer,
+    endpoint: Endpoint,
     *,
     now: str,
     jitter: float,

@@ -53,7 +53,7 @@ def settled(
     jitter: float = 0,
 ) -> Settlement:
     return settlement(
-        Delivery("crm", CHANGE, attempts), endpoint, answer,
+        Delivery("crm", CHANGE, attempts), answer, endpoint,
         now=now, jitter=jitter, pause_after_days=5,
     )  # fmt: skip
 
