@@ -68,7 +68,7 @@ def test_the_work_passes_every_named_place_and_leaves_nothing_to_do(case: Case) 
     elsewhere = {"doubt.looked_up"} | {
         name
         for name in failpoints.NAMES
-        if name.startswith(("auth.", "listen.", "stream.", "follow."))
+        if name.startswith(("auth.", "listen.", "stream.", "follow.", "deliver."))
     }
     by_bulk = {name for name in failpoints.NAMES if name.startswith("bulk.")}
     bulk = case.sweep.program.bulk

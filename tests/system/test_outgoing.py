@@ -28,9 +28,10 @@ def workspace(new_workspace) -> Iterator[Workspace]:
     workspace.do_in_process("pull")
     workspace.environ |= {"HOOK_SECRET": SECRET, "HOOK_SECRET_NEW": NEW_SECRET}
     yield workspace
-    shown = "".join(workspace.printed)
-    assert SECRET not in shown
-    assert NEW_SECRET not in shown
+    kept = [path.read_bytes() for path in workspace.folder.rglob("*") if path.is_file()]
+    shown = "".join(workspace.printed).encode()
+    for secret in (SECRET, NEW_SECRET):
+        assert not any(secret.encode() in each for each in (*kept, shown))
 
 
 @pytest.fixture
@@ -165,3 +166,33 @@ def test_killed_anywhere_every_change_is_told_with_its_id(workspace, receiver, p
     if place == "deliver.answered":
         assert before
         assert len(receiver.got) > 3  # again, with the same id
+
+
+@pytest.mark.slow
+def test_a_listener_that_is_killed_tells_again_and_a_new_endpoint_is_told_after_a_reload(
+    workspace, receiver
+):
+    with listening(workspace, SFSYNC_FAILPOINTS="deliver.answered=kill") as listener:
+        until(lambda: workspace.do_in_process("status")["webhooks"] != [], "it is known")
+        rename(workspace, 1, "+44 6")
+        assert listener.process.wait(20) == -signal.SIGKILL
+    with listening(workspace) as listener:
+        receiver.wait_for(2)
+        assert len({each.id for each in receiver.got}) == 1
+        text = workspace.yaml.read_text(encoding="utf-8")
+        second = f'    second: {{url: "{receiver.url}", secret_env: HOOK_SECRET_NEW}}\n'
+        workspace.yaml.write_text(
+            text.replace("  endpoints:\n", f"  endpoints:\n{second}"), encoding="utf-8"
+        )
+        listener.process.send_signal(signal.SIGHUP)
+        until(lambda: len(workspace.do_in_process("status")["webhooks"]) == 2, "both are known")
+        rename(workspace, 2, "+44 7")
+        receiver.wait_for(4)
+        one, other = receiver.got[-2:]
+        assert one.id == other.id
+        assert sum("+44 7" in each.body.decode() for each in (one, other)) == 2
+        receiver.say = always(500)
+        rename(workspace, 3, "+44 8")
+        until(lambda: any("crm-copy fails" in line for line in listener.printed), "told")
+        receiver.say = always(200)
+        until(lambda: any("crm-copy takes" in line for line in listener.printed), "told again")

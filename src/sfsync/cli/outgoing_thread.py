@@ -49,7 +49,7 @@ class OutgoingThread:
         self._say = say
         self._ends = threading.Event()
         self._trouble = ""
-        self._failing: set[str] = set()
+        self._told: dict[str, str] = {}
         self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
         self._thread.start()
 
@@ -96,15 +96,18 @@ class OutgoingThread:
     def _settled(self, attempt: Attempt, settled: Settlement) -> None:
         name, now = attempt.delivery.endpoint, settled.endpoint
         self._metrics.webhook(name, settled.outcome)
-        if settled.outcome == "delivered":
-            if name in self._failing:
-                self._failing.discard(name)
-                self._say(f"webhook {name} takes messages again")
-        elif now.state != "active":
-            self._say(f"webhook {name} is {now.state}: {now.reason}")
-        elif name not in self._failing:
-            self._failing.add(name)
-            self._say(f"webhook {name} fails: {attempt.answer}; it is tried again")
+        if now.state != "active":
+            self._tell(name, f"is {now.state}: {now.reason}")
+        elif settled.outcome == "delivered":
+            self._tell(name, "")
+        elif not self._told.get(name):
+            self._tell(name, f"fails: {attempt.answer}; it is tried again")
+
+    def _tell(self, name: str, how: str) -> None:
+        """Say how an endpoint is, once; nothing where all is well from the beginning."""
+        if how != self._told.get(name, ""):
+            self._say(f"webhook {name} {how or 'takes messages again'}")
+        self._told[name] = how
 
     def _fail(self, sentence: str) -> None:
         if sentence != self._trouble:

@@ -33,6 +33,9 @@ MOST_UNDER_WAY = 32
 LOOK_SECONDS = 0.25
 """How long one turn waits for an answer."""
 
+DRAIN_SECONDS = 30.0
+"""How long what is under way at the end is waited for: more than one post may take."""
+
 Key = tuple[str, str]
 """An endpoint's name, and the message's id."""
 
@@ -143,6 +146,6 @@ def deliver(
         checkpoint: called at each turn; raises where the work is to end.
     """
     end = clock() + seconds
-    while courier.turn(begins=clock() < end):
+    while courier.turn(begins=clock() < end) and clock() < end + DRAIN_SECONDS:
         checkpoint()
     courier.report.waiting = courier.count_waiting()

@@ -124,9 +124,9 @@ class Poster:
         try:
             async with asyncio.timeout(self._seconds):
                 answer = await self._posted(message)
+            reach("deliver.answered")
         except Exception as error:  # noqa: BLE001  whatever it is, this attempt has failed
             answer = PostAnswer(trouble=self._trouble(error))
-        reach("deliver.answered")
         self._answers.put((message, answer))
 
     def _trouble(self, error: Exception) -> str:
@@ -172,7 +172,7 @@ class Poster:
             raise OSError(address.host)
         for each in found:
             if not address.may_be_at(each):
-                raise NotAllowedError("its name leads to an address that is not public")
+                raise NotAllowedError("its name leads to an address that nothing may be sent to")
         for each in found[:-1]:
             with suppress(OSError):
                 return await self._opened(address, each)

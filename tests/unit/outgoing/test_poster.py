@@ -26,6 +26,8 @@ from tests.unit.outgoing.receivers import NEW_SECRET, SECRET, always, receiving
 
 BODY = json.dumps({"type": "contact.updated", "timestamp": "2026-01-20T10:00:00Z", "data": {}})
 
+REFUSED = "its name leads to an address that nothing may be sent to"
+
 
 def clock() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -110,7 +112,7 @@ PRIVATE = (
 def test_a_name_that_leads_to_this_network_is_refused(address: str) -> None:
     sent = message("https://crm.example/hook")
     answer = answered(sent, resolve=leading_to("93.184.215.14", address))
-    assert answer == PostAnswer(trouble="its name leads to an address that is not public")
+    assert answer == PostAnswer(trouble=REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_a_public_address_is_one(address: str) -> None:
 def test_other_spellings_of_this_machine_are_no_way_round(host: str) -> None:
     """The system's resolver knows them all as 127.0.0.1."""
     answer = answered(message(f"https://{host}/hook"))
-    assert answer == PostAnswer(trouble="its name leads to an address that is not public")
+    assert answer == PostAnswer(trouble=REFUSED)
 
 
 def test_what_was_looked_at_is_what_is_connected_to() -> None:
@@ -143,7 +145,7 @@ def test_what_was_looked_at_is_what_is_connected_to() -> None:
 
 def test_localhost_that_leads_elsewhere_is_refused() -> None:
     answer = answered(message("http://localhost/hook"), resolve=leading_to("93.184.215.14"))
-    assert answer.trouble == "its name leads to an address that is not public"
+    assert answer.trouble == REFUSED
 
 
 # -- trouble ---------------------------------------------------------------------------------------
@@ -211,6 +213,24 @@ def test_what_is_no_answer_is_told(serve: Callable[[socket.socket], None], told:
 def test_of_an_endless_answer_the_head_is_enough() -> None:
     with serving(endless) as url:
         assert answered(message(url)) == PostAnswer(200)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.0 202 Accepted\r\n\r\nthanks",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nthanks\r\n0\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 202\r\nContent-Length: 900\r\n\r\ncut short",
+    ],
+)
+def test_the_ways_in_which_servers_say_yes(said: bytes) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(said)
+
+    with serving(serve) as url:
+        assert answered(message(url)) == PostAnswer(202)
 
 
 def test_nobody_there_is_told() -> None:
