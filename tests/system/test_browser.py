@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from local_org.server import WebhookConfig
 from tests.system.browser import open_browser
 from tests.system.workspace import event
 
@@ -108,6 +109,26 @@ def test_the_watching_page_fills_up_while_sfsync_works(browser, workspace, tmp_p
         == f"{reader['Name']} (Contact)"
     )
     assert f"Email clicked by {reader['Name']}" in browser.text
+
+
+def test_the_watching_page_shows_what_the_email_platform_sent_and_how_it_was_answered(
+    browser, workspace, tmp_path
+):
+    platform = workspace.org.play_platform(WebhookConfig("http://127.0.0.1:1/hook", "whsec_ab"))
+    try:
+        browser.open(f"{workspace.org.url}/")
+        browser.wait_for("!document.getElementById('platform-section').hidden")
+        assert "Nothing was sent yet." in browser.text
+        platform.send("contact.created", "<b>ada</b>@example.com")
+        browser.wait_for("document.querySelectorAll('#platform tbody tr').length === 1")
+        row = browser.tell("document.querySelector('#platform tbody tr').innerText")
+        assert "<b>ada</b>@example.com" in row
+        assert "no answer: connection refused" in row
+        browser.wait_for("document.querySelector('#platform td.bad') !== null")
+        browser.screenshot(tmp_path / "platform.png")
+    finally:
+        platform.stop()
+        workspace.org.platform = None
 
 
 def test_the_browser_has_nothing_to_complain_about_any_of_these_pages(browser):

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.system.listener import until
+from local_org.server import WebhookConfig
+from tests.system.listener import free_port, until
 from tests.system.workspace import Workspace
 
 LISTEN = """
@@ -85,9 +87,9 @@ def test_what_the_platform_sends_is_a_task_within_seconds(workspace):
             }
             for asked in (clicked, opened):
                 ask(told["url"], "platform/send", asked)
-            until(lambda: ask(told["url"], "platform")["taken"] == 5, "all answered with 200")
-            assert ask(told["url"], "platform/replay", {"since": "2020-01-01T00:00:00Z"}) == {"events": 2}  # fmt: skip
-            until(lambda: ask(told["url"], "platform")["taken"] == 7, "replayed")
+            until(lambda: ask(told["url"], "platform")["taken"] == 6, "all answered with 200")
+            assert ask(told["url"], "platform/replay", {"since": "2020-01-01T00:00:00Z"}) == {"events": 3}  # fmt: skip
+            until(lambda: ask(told["url"], "platform")["taken"] == 9, "replayed")
             until(lambda: len(workspace.tasks()) == 2, "the Tasks")
             until(lambda: not workspace.do_in_process("status")["inbox"]["events"], "all taken in")
             assert len(workspace.tasks()) == 2
@@ -98,6 +100,57 @@ def test_what_the_platform_sends_is_a_task_within_seconds(workspace):
             assert workspace.do_in_process(*sample)["url"] == url
             shown = ask(told["url"], "platform")
             assert (shown["state"], shown["failed"]) == ("healthy", 0)
+
+
+TASK_EACH = ("email.sent", "email.replied", "email.bounced")
+"""Types of which every event is a Task, by the example's rules."""
+
+
+@pytest.mark.faults
+def test_in_heavy_traffic_that_is_doubled_overtaken_and_late_and_killed_again_and_again_none_is_lost(
+    new_workspace,
+):
+    workspace = new_workspace(contacts=60, leads=20)
+    port, secret = free_port(), "whsec_" + "ab" * 32
+    (workspace.folder / "penguinmails.secret").touch(0o600)
+    (workspace.folder / "penguinmails.secret").write_text(secret)
+    text = workspace.yaml.read_text(encoding="utf-8")
+    listen = LISTEN.replace("bind: 127.0.0.1:0", f"bind: 127.0.0.1:{port}", 1)
+    workspace.yaml.write_text(text + listen, encoding="utf-8")
+    url = f"http://127.0.0.1:{port}/webhooks/penguinmails"
+    platform = workspace.org.play_platform(WebhookConfig(url, secret, traffic=3_000, speed=600))
+    platform.change({"duplicates": 0.2, "reordered": 0.2, "late": 0.1})
+    try:
+        for seconds in (2, 3, 4, 2):
+            process = workspace.start("listen", "-q")
+            start_listening(workspace, process)
+            time.sleep(seconds)
+            process.kill()
+            workspace.finish(process)
+        platform.change({"traffic": 0, "speed": 1_000})
+        process = workspace.start("listen", "-q")
+        start_listening(workspace, process)
+        platform.resume()
+        until(lambda: not platform.overview()["waiting"], "all sent", 60)
+        until(lambda: not workspace.do_in_process("status")["inbox"]["events"], "taken in", 60)
+        process.send_signal(signal.SIGTERM)
+        assert workspace.finish(process).code == 143
+    finally:
+        platform.stop()
+        workspace.org.platform = None
+    told = [
+        each
+        for each in platform.happened
+        if each.type.startswith("email.") and each.type != "email.delivered"
+    ]
+    kept = {row["id"] for row in workspace.sql("SELECT id FROM events")}
+    keys = [task["PenguinMails_Event_Id__c"] for task in workspace.tasks()]
+    shown = platform.overview()
+    assert (shown["given_up"], shown["failed"] > 0, len(told) > 200) == (0, True, True)
+    assert kept == {each.id for each in told}
+    assert len(keys) == len(set(keys))
+    assert {each.id for each in told if each.type in TASK_EACH} <= set(keys)
+    assert not workspace.sql("SELECT * FROM quarantine")
 
 
 def test_a_secret_file_is_made_where_it_is_missing_and_told(workspace):

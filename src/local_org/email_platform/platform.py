@@ -58,6 +58,7 @@ class EmailPlatform:
         self._outbox = Outbox(self.habits)
         self._traffic = Traffic(config.seed, self.habits)
         self._in_turn = itertools.cycle(SPELLINGS)
+        self._launched: set[str] = set()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._stopping = False
@@ -80,8 +81,9 @@ class EmailPlatform:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        end = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
-            thread.join(_STOP_SECONDS)
+            thread.join(max(end - time.monotonic(), 0.0))
         self._threads = []
 
     # -- what people ask of it
@@ -100,6 +102,8 @@ class EmailPlatform:
     ) -> Happening:
         """Let something happen now, and send it, ``copies`` times and no sooner than after ``delay_seconds``.
 
+        A campaign that was not launched yet is launched before its first email.
+
         Raises:
             ValueError: there is no such type, nobody is named, or too much waits already.
         """
@@ -111,7 +115,9 @@ class EmailPlatform:
             raise ValueError(f"{MOST_WAITING} deliveries wait already")
         person = person_at(self._state, email) if email else None
         event = self._happened(kind, person, campaign, event_id, more)
-        self._owe(event, spelling or self._next_spelling(), (delay_seconds,) * copies)
+        if kind.startswith("email."):
+            self._launch(campaign or Campaign())
+        self._tell(event, spelling or self._next_spelling(), (delay_seconds,) * copies)
         return event
 
     def replay(self, since: float, until: float, kind: str = "") -> int:
@@ -142,6 +148,12 @@ class EmailPlatform:
         with self._changed:
             self.habits.change(wanted)
             self._changed.notify_all()
+
+    @property
+    def happened(self) -> list[Happening]:
+        """The events that there were, the first one first."""
+        with self._changed:
+            return list(self._outbox.events)
 
     def attempts_of(self, event_id: str) -> list[Attempt]:
         """How the attempts to deliver an event were answered, the first one first."""
@@ -174,7 +186,7 @@ class EmailPlatform:
         more: Mapping[str, Any] | None = None,
     ) -> Happening:
         """Ids are new in every run: the same seed must not make an old event anew."""
-        event = happened(
+        return happened(
             kind,
             id=event_id or f"evt_{secrets.token_hex(12)}",
             at=self._state.clock.seconds(),
@@ -182,13 +194,24 @@ class EmailPlatform:
             campaign=campaign,
             more=more,
         )
+
+    def _launch(self, campaign: Campaign) -> None:
         with self._changed:
-            self._outbox.happened(event)
-        return event
+            if campaign.id in self._launched:
+                return
+            self._launched.add(campaign.id)
+        event = self._happened("campaign.launched", None, campaign)
+        self._tell(event, self._next_spelling(), (0.0,))
 
     def _next_spelling(self) -> str:
         wanted = self.habits.spelling
         return next(self._in_turn) if wanted == MIXED else wanted
+
+    def _tell(self, event: Happening, spelling: str, delays: tuple[float, ...]) -> None:
+        """It happened, and is owed as often as there are delays."""
+        with self._changed:
+            self._outbox.happened(event)
+            self._owe(event, spelling, delays)
 
     def _owe(self, event: Happening, spelling: str, delays: tuple[float, ...]) -> None:
         now = time.monotonic()
@@ -216,7 +239,8 @@ class EmailPlatform:
 
     def _play(self, beat: Beat) -> None:
         event = self._happened(beat.type, beat.person, beat.campaign)
-        self._owe(event, beat.spelling, beat.delays)
+        self._launched.add(beat.campaign.id)
+        self._tell(event, beat.spelling, beat.delays)
 
     def _changes_within(self, seconds: float, traffic: float) -> bool:
         with self._changed:

@@ -46,8 +46,6 @@ def real_time(demo: Demonstration) -> None:
         platform = demo.org.play_platform(
             WebhookConfig(f"{url}/webhooks/penguinmails", secret, speed=_RETRIED_TIMES_FASTER)
         )
-        launched = platform.send("campaign.launched", campaign=campaign)
-        _answers(platform, launched.id, 1)
         before, began = _tasks_of(demo, who), time.monotonic()
         email = demo.mirror_row(who)["email"]
         event = platform.send("email.clicked", email, campaign=campaign, copies=2)

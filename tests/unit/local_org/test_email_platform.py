@@ -202,6 +202,7 @@ def sending(*answers, **config):
     platform = EmailPlatform(
         WebhookConfig(receiver.url, SECRET, **{"speed": 1_000_000, **config}), org.state
     )
+    platform._launched.add(Campaign().id)
     platform.start()
     try:
         yield platform, receiver
@@ -250,7 +251,7 @@ def test_a_receiver_that_is_down_is_tried_again_and_then_given_up():
         org = LocalOrg(LocalOrgConfig(contacts=1, leads=0))
         platform = EmailPlatform(WebhookConfig(url, SECRET, speed=1_000_000), org.state)
         platform.start()
-        event = platform.send("email.opened", "ada@example.com")
+        event = platform.send("contact.created", "ada@example.com")
         until_quiet(platform)
         platform.stop()
     attempts = platform.attempts_of(event.id)
@@ -345,11 +346,21 @@ def test_an_admin_lets_the_platform_send(rest, platform):
     rest.create(LastName="Quist", FirstName="Ada", Email="ada@example.com")
     asked = {"type": "email.clicked", "email": "ADA@example.com", "copies": 2, "data": {"url": "https://example.com/x"}}  # fmt: skip
     event_id = rest.local("platform/send", asked)["id"]
-    (event,) = platform._outbox.events
+    launched, event = platform.happened
+    assert (launched.type, launched.data["name"]) == ("campaign.launched", "January")
     assert (event.id, event.data["contact"]["first_name"], event.data["url"]) == (event_id, "Ada", "https://example.com/x")  # fmt: skip
-    assert rest.http.get("/_local/platform").json()["waiting"] == 2
+    assert rest.http.get("/_local/platform").json()["waiting"] == 3
     watched = rest.http.get("/_local/watch").json()["platform"]
-    assert (watched["events"], watched["state"]) == (1, "healthy")
+    assert (watched["events"], watched["state"]) == (2, "healthy")
+
+
+def test_a_campaign_is_launched_once_before_its_first_email(platform):
+    for campaign in (Campaign("c-1", "Ice"), Campaign("c-1", "Ice"), Campaign("c-2", "Snow")):
+        platform.send("email.sent", "ada@example.com", campaign=campaign)
+    told = [(each.type, each.data["campaign_id"]) for each in platform.happened]
+    assert told.count(("campaign.launched", "c-1")) == told.count(("campaign.launched", "c-2")) == 1
+    platform.send("contact.created", "ada@example.com")
+    assert len(platform.happened) == 6
 
 
 def test_an_admin_replays_and_changes_settings(rest, platform):
