@@ -81,10 +81,10 @@ _ANSWERS: dict[str, tuple[int, str, str]] = {
     "unavailable": (503, "SERVER_UNAVAILABLE", "We are down for maintenance"),
 }
 _HTTP = frozenset({*_ANSWERS, *_ROWS, *_CONNECTION, *_JOBS, "html", "rate_limited"})
-_RPC = frozenset(
+CALLS = frozenset(
     {"auth_error", "limit", "unavailable", "stream_error", "expire_positions", "reset_stream"}
 )
-_EVENTS = frozenset(
+EVENTS = frozenset(
     {
         "stream_drop",
         "stream_silent",
@@ -98,7 +98,7 @@ _EVENTS = frozenset(
         "schema_change",
     }
 )
-NAMES = _HTTP | _RPC | _EVENTS
+NAMES = _HTTP | CALLS | EVENTS
 
 
 @dataclass(slots=True)
@@ -257,11 +257,11 @@ class FaultPlan:
             name: the call, for example ``Subscribe``.
             about: its topic or schema.
         """
-        return self._hitting(_RPC, name.upper(), _rpc_target(name, about))
+        return self._hitting(CALLS, name.upper(), _rpc_target(name, about))
 
     def of_event(self, topic: str) -> list[Fault]:
         """What happens to the next event that a subscriber of that topic would get."""
-        return self._hitting(_EVENTS, "SUBSCRIBE", _rpc_target("Subscribe", topic))
+        return self._hitting(EVENTS, "SUBSCRIBE", _rpc_target("Subscribe", topic))
 
     def _hitting(self, names: frozenset[str], method: str, target: str) -> list[Fault]:
         among = [each for each in list(self.faults) if each.fault in names]

@@ -37,7 +37,7 @@ def new_listener(
         tls: whether it proves itself with a certificate.
     """
     service = PubSubService(bus, faults, session_for)
-    return PubSubListener(service, port, Certificate.new() if tls else None)
+    return PubSubListener(service, port, tls=tls)
 
 
 class PubSubListener:
@@ -46,15 +46,14 @@ class PubSubListener:
     Args:
         service: the API.
         port: where; 0 takes a free one.
-        certificate: what it proves itself with; None for a connection in the clear.
+        tls: whether it proves itself with a certificate, made anew at each start.
     """
 
-    def __init__(
-        self, service: PubSubService, port: int, certificate: Certificate | None = None
-    ) -> None:
+    def __init__(self, service: PubSubService, port: int, *, tls: bool) -> None:
         self._service = service
         self._wanted_port = port
-        self._certificate = certificate
+        self._tls = tls
+        self._certificate: Certificate | None = None
         self._server: Any = None
         self._port: int | None = None
 
@@ -71,7 +70,9 @@ class PubSubListener:
 
     @property
     def certificate_file(self) -> Path | None:
-        """The certificate that a client has to trust."""
+        """The certificate that a client has to trust; None without TLS."""
+        if self._port is None:
+            self._bind()
         return self._certificate.file if self._certificate else None
 
     def start(self) -> None:
@@ -89,6 +90,7 @@ class PubSubListener:
             self._server = self._port = None
         if self._certificate is not None:
             self._certificate.remove()
+            self._certificate = None
 
     def _bind(self) -> None:
         pool = ThreadPoolExecutor(_MOST_CALLS, thread_name_prefix="local-org-pubsub")
@@ -97,11 +99,11 @@ class PubSubListener:
         self._server.add_generic_rpc_handlers((self._service.handler(),))
         address = f"127.0.0.1:{self._wanted_port}"
         try:
-            if self._certificate is None:
+            if not self._tls:
                 self._port = self._server.add_insecure_port(address)
             else:
-                pair = [(self._certificate.key, self._certificate.chain)]
-                credentials = grpc.ssl_server_credentials(pair)
+                self._certificate = made = Certificate.new()
+                credentials = grpc.ssl_server_credentials([(made.key, made.chain)])
                 self._port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from error

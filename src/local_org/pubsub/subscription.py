@@ -25,6 +25,7 @@ from local_org.pubsub.outgoing import Outgoing, named_refusal, seen_entities
 from local_org.pubsub.refusals import Refused
 
 _MOST_MESSAGE_BYTES = 3_000_000
+_MOST_AT_ONCE = 25
 _LOOK_SECONDS = 0.25
 _REPLAY_ID_BYTES = 8
 
@@ -129,7 +130,7 @@ class Subscription:
                 raise Refused("subscription.fetch.replayid.corrupted")
         seen_entities(self._bus.state, topic, self._user_id)
         self._check()
-        self._check_allowance()
+        self._allowance()
         return Outgoing(self._bus, self._faults, topic, self._user_id, self._position(request))
 
     def _position(self, request: Any) -> int:
@@ -147,10 +148,17 @@ class Subscription:
             raise Refused("subscription.fetch.replayid.corrupted")
         return position
 
-    def _check_allowance(self) -> None:
+    def _allowance(self) -> int:
+        """How many events may still be delivered to anybody.
+
+        Raises:
+            Refused: where it is none.
+        """
         state = self._bus.state
-        if state.deliveries.used >= state.settings.daily_event_deliveries:
+        left = state.settings.daily_event_deliveries - state.deliveries.used
+        if left <= 0:
             raise Refused("subscription.limit.exceeded")
+        return left
 
     # -- answers
 
@@ -158,8 +166,8 @@ class Subscription:
         """Some of what there is, in uneven batches; None where there is nothing."""
         batch: list[Kept] = []
         size = 0
-        most = self._random.randint(1, self._demand.pending)
-        while len(batch) < most and size < _MOST_MESSAGE_BYTES:
+        wanted = self._random.randint(1, min(self._demand.pending, _MOST_AT_ONCE))
+        while len(batch) < wanted and size < _MOST_MESSAGE_BYTES:
             item = outgoing.next_item()
             if item is None or item.not_before > time.monotonic():
                 break
@@ -167,8 +175,10 @@ class Subscription:
                 if batch:
                     break
                 raise item.refused
+            if item.kept:
+                wanted = min(wanted, self._allowance())
             # Two events that changed places come in one answer, or a position would skip one.
-            if len(batch) + len(item.kept) > max(most, len(item.kept)):
+            if batch and len(batch) + len(item.kept) > wanted:
                 break
             outgoing.drop_item()
             batch += item.kept
@@ -176,7 +186,6 @@ class Subscription:
         return self._response(batch) if batch else None
 
     def _response(self, batch: list[Kept]) -> Any:
-        self._check_allowance()
         self._bus.state.deliveries.count(len(batch))
         latest = max(each.position for each in batch)
         return FetchResponse(

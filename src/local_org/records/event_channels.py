@@ -29,17 +29,13 @@ def select(state: OrgState, sobjects: Iterable[str]) -> None:
     Raises:
         ValueError: for an object whose changes no org tells.
     """
-    taken = {
-        (row["EventChannel"], row["SelectedEntity"])
-        for row in state.table("PlatformEventChannelMember").rows.values()
-    }
     for name in sobjects:
         found = next((each for each in CAPTURED_OBJECTS if each.lower() == name.lower()), None)
         if found is None:
             known = ", ".join(CAPTURED_OBJECTS)
             raise ValueError(f"no change events for {name}; there are for: {known}")
-        if (STANDARD_CHANNEL, event_name(found)) not in taken:
-            metadata = {"eventChannel": STANDARD_CHANNEL, "selectedEntity": event_name(found)}
+        metadata = {"eventChannel": STANDARD_CHANNEL, "selectedEntity": event_name(found)}
+        if not any(row["Metadata"] == metadata for row in _rows(state, "ChannelMember")):
             define_member(state, None, metadata, state.admin_id)
 
 

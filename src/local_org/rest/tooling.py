@@ -52,7 +52,7 @@ class Tooling:
         result = soql.run(self.state, text, user_id=call.user_id, version=call.version)
         records = result.page(0, result.total, call.version)
         for each in records:
-            if "attributes" in each:
+            if "url" in each.get("attributes", {}):  # a group has none
                 record_id = each["attributes"]["url"].rpartition("/")[2]
                 each["attributes"] = tooling_attributes(call, result.kind.name, record_id)
             if "FullName" in each or "Metadata" in each:

@@ -112,14 +112,21 @@ class Subscriber:
         else:
             trusted = grpc.ssl_channel_credentials(org.certificate.read_bytes())
             self._channel = grpc.secure_channel(org.pubsub, trusted)
-        given: dict[str, str | None] = {
-            "accesstoken": org.token(username),
-            "instanceurl": org.url,
-            "tenantid": org.state.org_id,
-            **metadata,
-        }
-        self.metadata = tuple((name, value) for name, value in given.items() if value is not None)
+        self._org = org
+        self._username = username
+        self._given = metadata
         self._schemas: dict[str, Any] = {}
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What a call carries, with a token of its own: the org's clock may have ended others."""
+        values: dict[str, str | None] = {
+            "accesstoken": self._org.token(self._username),
+            "instanceurl": self._org.url,
+            "tenantid": self._org.state.org_id,
+            **self._given,
+        }
+        return tuple((name, value) for name, value in values.items() if value is not None)
 
     def close(self) -> None:
         self._channel.close()
