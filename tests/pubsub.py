@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -202,7 +203,19 @@ class Hold:
     over: threading.Event = field(default_factory=threading.Event)
 
 
-Script = Sequence[Message | Refusal | Hold]
+@dataclass
+class Live:
+    """Answers with what is put into ``told``, as it comes, until the caller leaves."""
+
+    told: queue.Queue[Message] = field(default_factory=queue.Queue)
+
+    def messages(self, is_active: Callable[[], bool]) -> Iterator[Message]:
+        while is_active():
+            with suppress(queue.Empty):
+                yield self.told.get(timeout=0.02)
+
+
+Script = Sequence[Message | Refusal | Hold | Live]
 
 
 class PubSub:
@@ -217,7 +230,6 @@ class PubSub:
         self.schemas_asked: list[str] = []
 
     def subscribe(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
-        kinds = messages()
         self.metadata.append(dict(context.invocation_metadata()))
         first = next(requests)
         self.first.append(first)
@@ -236,15 +248,11 @@ class PubSub:
             elif isinstance(step, Hold):
                 while context.is_active() and not step.over.wait(0.02):
                     pass
+            elif isinstance(step, Live):
+                for message in step.messages(context.is_active):
+                    yield _answer(message, asked)
             else:
-                yield kinds.FetchResponse(
-                    events=[
-                        {"event": {"schema_id": schema, "payload": payload}, "replay_id": b"e"}
-                        for schema, payload in step.events
-                    ],
-                    latest_replay_id=step.position,
-                    pending_num_requested=max(sum(asked) - len(step.events), 0),
-                )
+                yield _answer(step, asked)
 
     def get_schema(self, request: Any, context: Any) -> Any:
         self.schemas_asked.append(request.schema_id)
@@ -254,6 +262,17 @@ class PubSub:
         return messages().SchemaInfo(
             schema_id=request.schema_id, schema_json=self.schemas[request.schema_id]
         )
+
+
+def _answer(message: Message, asked: Sequence[int]) -> Any:
+    return messages().FetchResponse(
+        events=[
+            {"event": {"schema_id": schema, "payload": payload}, "replay_id": b"e"}
+            for schema, payload in message.events
+        ],
+        latest_replay_id=message.position,
+        pending_num_requested=max(sum(asked) - len(message.events), 0),
+    )
 
 
 def _note(requests: Iterator[Any], asked: list[int]) -> None:

@@ -1,17 +1,16 @@
-"""listen: real time, for months. Takes webhooks in, hands events on, looks at Salesforce, and runs the batch itself.
+"""listen: real time, for months. Takes webhooks in, hands events on, follows Salesforce, and runs the batch itself.
 
 The main thread works in ticks, each under the run lock and for as long as it takes, so that cron and people work beside
-it. A thread of its own answers the web; what it takes in is in the inbox, durable, before the sender hears of it.
+it. A thread of its own answers the web; what it takes in is in the inbox, durable, before the sender hears of it. Another
+follows the org's change events; what they name is in the mirror, durable, before it goes on.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
@@ -21,17 +20,18 @@ from sfsync.cli.arrivals import LISTENER, open_inbox
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import SkipIfLocked
 from sfsync.errors import AuthError, MirrorBusy, SfsyncError
-from sfsync.planning.ticks import Ticks, Work
+from sfsync.planning.ticks import Work
 
 if TYPE_CHECKING:
     from sfsync.cli.listen_metrics import Health, Metrics
+    from sfsync.cli.listen_stream import StreamThread
+    from sfsync.cli.listen_work import Done
     from sfsync.cli.outgoing_thread import OutgoingThread
     from sfsync.cli.service_manager import ServiceManager
     from sfsync.config.sections import Config
     from sfsync.intake.receiver import Receiver
     from sfsync.mirror.inbox import InboxState
     from sfsync.model.delivery import Recipient
-    from sfsync.model.outcome import RunReport
 
 TURN_SECONDS = 0.1
 """How often the loop looks whether there is something to do."""
@@ -51,6 +51,12 @@ def listen(
     no_webhooks: Annotated[
         bool, typer.Option("--no-webhooks", help="Take no webhooks in: only look at Salesforce.")
     ] = False,
+    no_stream: Annotated[
+        bool,
+        typer.Option(
+            "--no-stream", help="Follow no change events of Salesforce: look every minute instead."
+        ),
+    ] = False,
     once: Annotated[
         bool, typer.Option("--once", help="Do what waits, look at Salesforce once, and end.")
     ] = False,
@@ -58,8 +64,8 @@ def listen(
 ) -> Answer:
     """Work in real time until it is stopped: take webhooks in, send Tasks, look at Salesforce, run the batch.
 
-    A delivery is answered once it is durable, whatever else is under way. Objects with `frequency: real_time` are looked at every
-    minute. Ctrl-C or SIGTERM ends it with all work kept; SIGHUP has it read the configuration and its secrets again.
+    A delivery is answered once it is durable, whatever else is under way. Changes of objects with `frequency: real_time` are followed
+    as they happen, where the org publishes change events and sfsync[realtime] is installed; else they are looked at every minute. Ctrl-C or SIGTERM ends it with all work kept; SIGHUP has it read the configuration and its secrets again.
 
     Examples:
       sfsync listen
@@ -75,35 +81,27 @@ def listen(
         return _once(cli, config, skip_if_locked=skip_if_locked)
     senders = {} if no_webhooks else senders_of(config.listen, cli.environ, config.source.parent)
     recipients = recipients_of(cli, config)
-    with _Listener(cli, config, senders, recipients, bind or config.listen.bind) as listener:
+    at = bind or config.listen.bind
+    with _Listener(cli, config, senders, recipients, at, streams=not no_stream) as listener:
         listener.work()
     raise AssertionError("a listener ends by being interrupted")
 
 
 def _once(cli: Cli, config: Config, *, skip_if_locked: bool) -> Answer:
+    from sfsync.cli.listen_work import real_time_objects
     from sfsync.cli.outgoing import beginning, delivering
     from sfsync.cli.run_report import run_verb
     from sfsync.engine.sync import sync
 
     answer = run_verb(
         cli,
-        beginning(lambda session: sync(session.run, _real_time(config))),
+        beginning(lambda session: sync(session.run, real_time_objects(config))),
         dry_run=False,
         allow_mass_change=False,
         skip_if_locked=skip_if_locked,
         config=config,
     )
     return delivering(cli, config, answer)
-
-
-def _real_time(config: Config) -> list[str]:
-    """The objects that are looked at every minute; all where none is in real time."""
-    rules = config.mapping.rules
-    return [
-        name
-        for name in config.mapping.objects
-        if name in rules and rules[name].frequency == "real_time"
-    ]
 
 
 class _Listener:
@@ -116,9 +114,12 @@ class _Listener:
         senders: dict[str, Any],
         recipients: list[Recipient],
         bind: str,
+        *,
+        streams: bool,
     ) -> None:
         from sfsync.cli.clock import now
         from sfsync.cli.listen_metrics import Health, Metrics
+        from sfsync.cli.listen_work import streamed_objects, ticks_of
         from sfsync.cli.service_manager import ServiceManager
 
         self._cli = cli
@@ -130,8 +131,13 @@ class _Listener:
         self._health: Health = Health(now())
         self._metrics: Metrics = Metrics()
         self._receiver: Receiver | None = self._new_receiver() if senders else None
-        self._ticks = _ticks(config)
+        self._ticks = ticks_of(config)
+        self._streams = streams
+        self._followed: list[str] = streamed_objects(config) if streams else []
+        self._polled: list[str] = []
+        self._stream: StreamThread | None = None
         self._came_in = True  # what waits from before
+        self._named = False
         self._reload = False
         self._noted_at = float("-inf")
 
@@ -157,10 +163,12 @@ class _Listener:
         self._outgoing = self._new_outgoing()
         self._manager.ready()
         self._tell()
+        self._start_stream()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._manager.stopping()
+        self._stop_stream()
         self._servers.stop()
         self._outgoing.stop()
         signal.signal(signal.SIGHUP, self._before)
@@ -176,7 +184,10 @@ class _Listener:
             self._turn()
             if self._reload:
                 self._read_again()
-            work = self._ticks.due(time.monotonic(), events_wait=self._came_in)
+            self._share_out()
+            work = self._ticks.due(
+                time.monotonic(), events_wait=self._came_in, hints_wait=self._named
+            )
             if work is Work.NOTHING:
                 time.sleep(TURN_SECONDS)
             else:
@@ -193,53 +204,73 @@ class _Listener:
     def _tick(self, work: Work) -> None:
         """Do it, under the run lock; whatever keeps it from being done is told, and tried again."""
         from sfsync.cli.clock import now
+        from sfsync.cli.listen_work import told, wakes_at
 
-        self._came_in = False  # what comes from here on asks for a tick of its own
+        # what comes from here on asks for a tick of its own
+        named, self._came_in = self._named, False
+        self._named = named and work is not Work.FOLLOW
         try:
-            report = self._run(work)
+            done = self._run(work)
         except MirrorBusy:
-            self._came_in = True
+            self._came_in, self._named = True, named or self._named
             self._ticks.locked(time.monotonic())
             self._metrics.tick(work.value, "locked")
             return
         except SfsyncError as error:
-            self._came_in = True
+            self._came_in, self._named = True, named or self._named
             self._failed(work, error)
             return
-        self._ticks.done(work, time.monotonic())
-        self._ticks.wake(_wakes_at(report))
+        report = done.report
+        self._ticks.done(work, time.monotonic(), calls=report.api_calls, calls_left=done.calls_left)
+        self._ticks.wake(wakes_at(report))
         self._health.last_tick_at = now()
-        self._health.trouble = ""
+        self._held_back(work, done)
         self._metrics.tick(work.value, report.ending, report.api_calls)
         if not report.is_idle:
-            self._say(f"{work.value}: {_told(report)}")
+            self._say(f"{work.value}: {told(report)}")
             self._note()
 
-    def _run(self, work: Work) -> RunReport:
-        from sfsync.cli.wiring import working
-        from sfsync.engine.push_activity import push_activity
-        from sfsync.engine.sync import sync
+    def _run(self, work: Work) -> Done:
+        from sfsync.cli.listen_work import do
 
-        with working(
-            self._cli, config=self._config, show_progress=False, keep_idle=False
-        ) as session:
-            turned = session.run.checkpoint
+        def turned() -> None:
+            self._health.turn()
+            self._manager.alive()
 
-            def checkpoint() -> None:
-                self._health.turn()
-                self._manager.alive()
-                turned()
+        done = do(
+            self._cli,
+            self._config,
+            work,
+            polled=self._polled,
+            followed=self._followed,
+            on_checkpoint=turned,
+        )
+        if work is Work.BATCH:
+            self._forget_old()
+        return done
 
-            session.run.checkpoint = checkpoint
-            match work:
-                case Work.ACTIVITY:
-                    push_activity(session.run)
-                case Work.POLL:
-                    sync(session.run, _real_time(self._config))
-                case _:
-                    sync(session.run)
-                    self._forget_old()
-        return session.run.report
+    def _share_out(self) -> None:
+        """Which objects are looked at, and which are named by the stream, as that is at the moment."""
+        from sfsync.cli.listen_work import real_time_objects
+
+        streamed = self._followed if self._health.stream.is_streaming else []
+        self._polled = [each for each in real_time_objects(self._config) if each not in streamed]
+        self._ticks.polls, self._ticks.follows = bool(self._polled), bool(streamed)
+
+    def _held_back(self, work: Work, done: Done) -> None:
+        """Tell what the brake stopped of what the stream names, once; it is tried again in a while."""
+        held = done.held_back
+        self._named = self._named or done.more or held is not None
+        if held is not None:
+            self._ticks.held_back(time.monotonic())
+            if held.message != self._health.trouble:
+                self._say(f"{work.value}: {held.message} {held.hint}")
+            self._health.trouble = held.message
+        elif work is not Work.ACTIVITY or not self._health.is_held_back:
+            self._health.trouble = ""
+        self._health.is_held_back = held is not None or (
+            work is Work.ACTIVITY and self._health.is_held_back
+        )
 
     def _failed(self, work: Work, error: SfsyncError) -> None:
         wait = self._ticks.failed(time.monotonic())
@@ -253,6 +284,25 @@ class _Listener:
     def _forget_old(self) -> None:
         with open_inbox(self._config) as inbox:
             inbox.forget_old()
+
+    # -- the org's changes -------------------------------------------------------------------------
+    def _start_stream(self) -> None:
+        from sfsync.cli.listen_stream import StreamThread
+
+        if not self._followed:
+            return
+        self._stream = StreamThread(
+            self._cli, self._config, self._followed, self._health.stream, self._on_hints, self._say
+        )
+        self._stream.start()
+
+    def _stop_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.stop()
+            self._stream = None
+
+    def _on_hints(self) -> None:
+        self._named = True
 
     # -- what goes out -----------------------------------------------------------------------------
     def _new_outgoing(self) -> OutgoingThread:
@@ -291,6 +341,7 @@ class _Listener:
     def _read_again(self) -> None:
         """Take a changed configuration over; one with a mistake is told, and the old one goes on."""
         from sfsync.cli.listen_senders import senders_of
+        from sfsync.cli.listen_work import streamed_objects, ticks_of
         from sfsync.cli.outgoing import recipients_of
         from sfsync.cli.wiring import configuration
 
@@ -309,7 +360,10 @@ class _Listener:
             if self._receiver is not None:
                 self._receiver.senders = senders
                 self._receiver.max_body = config.listen.max_body
-            self._ticks = _ticks(config)
+            self._ticks = ticks_of(config)
+            self._stop_stream()
+            self._followed = streamed_objects(config) if self._streams else []
+            self._start_stream()
             self._say("the configuration was read again")
         self._manager.ready()
 
@@ -341,40 +395,3 @@ class _Listener:
                 inbox.note(LISTENER, json.dumps(note))
         except SfsyncError:
             self._health.inbox_trouble = "the inbox cannot be written"
-
-
-def _wakes_at(report: RunReport) -> float:
-    """When a Task that waits here is due, by the clock that never goes back; not at once."""
-    from sfsync.cli.clock import now
-
-    if report.activity is None or not report.activity.due_at:
-        return math.inf
-    seconds = datetime.fromisoformat(report.activity.due_at) - datetime.fromisoformat(now())
-    return time.monotonic() + max(1.0, seconds.total_seconds())
-
-
-def _ticks(config: Config) -> Ticks:
-    from sfsync.cli.schedule_formats import batch
-
-    wanted = [batch(rules.frequency, rules.fallback) for rules in config.mapping.rules.values()]
-    lengths = [each.length.total_seconds() for each in wanted if each is not None]
-    return Ticks(
-        config.listen.poll_seconds, min(lengths, default=0.0), polls=bool(_real_time(config))
-    )
-
-
-def _told(report: RunReport) -> str:
-    """What a tick did, in a line for the log: no name, no address."""
-    told = []
-    for verb, reports in (("pull", report.pull), ("push", report.push)):
-        for name, counts in reports.items():
-            done = ", ".join(f"{count} {what}" for what, count in counts.as_dict().items() if count)
-            if done:
-                told.append(f"{verb} {name}: {done}")
-    if report.activity is not None:
-        done = ", ".join(
-            f"{count} {what}" for what, count in report.activity.counts.items() if count
-        )
-        if done:
-            told.append(done)
-    return "; ".join(told) or report.ending

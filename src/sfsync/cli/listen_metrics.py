@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
+
+from sfsync.cli.stream_metrics import StreamCollector
+from sfsync.cli.stream_state import StreamState
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,6 +31,8 @@ class Health:
     """How the process is. Written by the loop that works, read by the probes.
 
     Attributes:
+        is_held_back: whether the trouble is that the brake stopped what the stream names.
+        stream: how the org's changes become known.
         trouble: what keeps ticks from their work, in a sentence; empty where nothing does.
         turned_at: when the loop last turned, of ``time.monotonic``.
         inbox_trouble: why nothing can be kept.
@@ -39,6 +44,8 @@ class Health:
     webhooks_at: str = ""
     health_at: str = ""
     trouble: str = ""
+    is_held_back: bool = False
+    stream: StreamState = field(default_factory=StreamState)
     inbox_trouble: str = ""
     last_tick_at: str = ""
     turned_at: float = field(default_factory=time.monotonic)
@@ -52,7 +59,7 @@ class Health:
         """Whether the loop has not turned for too long."""
         return time.monotonic() - self.turned_at > STUCK_SECONDS
 
-    def as_dict(self) -> dict[str, str | None]:
+    def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
             "started_at": self.started_at,
@@ -60,6 +67,7 @@ class Health:
             "health_at": self.health_at or None,
             "last_tick_at": self.last_tick_at or None,
             "trouble": self.trouble or self.inbox_trouble or None,
+            "stream": self.stream.as_dict(),
         }
 
 
@@ -154,6 +162,7 @@ def health_app(health: Health, metrics: Metrics, look: Callable[[], InboxState])
         look_into_the_inbox()
         return PlainTextResponse(generate_latest(metrics.registry))
 
+    metrics.registry.register(StreamCollector(health.stream))
     return Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", prometheus)]
     )

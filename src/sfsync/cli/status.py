@@ -167,7 +167,21 @@ def _listener_sentence(listener: Mapping[str, Any]) -> str:
     if listener["pid"] is None:
         return f"`sfsync listen` ended at {listener['at']}"
     trouble = f": {listener['trouble']}" if listener["trouble"] else ", all is well"
-    return f"`sfsync listen` (process {listener['pid']}) at {listener['at']}{trouble}"
+    stream = _stream_sentence(listener.get("stream") or {})
+    return f"`sfsync listen` (process {listener['pid']}) at {listener['at']}{trouble}{stream}"
+
+
+def _stream_sentence(stream: Mapping[str, Any]) -> str:
+    """How the listener follows changes of Salesforce; empty where it does not."""
+    match stream.get("mode"):
+        case "streaming":
+            return f"; changes of {', '.join(stream['objects'])} as they happen, last heard {stream['last_message_at']}"
+        case "polling":
+            return f"; polling: {stream['reason']}"
+        case "connecting":
+            return "; the stream of changes is being opened"
+        case _:
+            return ""
 
 
 def _sendable(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:

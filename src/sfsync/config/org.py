@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from sfsync.config.pubsub import EVENT_CHANNEL, PUBSUB, check_event_channel, check_pubsub
 from sfsync.document.problems import Path, Problems, shown
 from sfsync.document.shapes import Shape, shaped, takes_default
 
@@ -23,6 +24,8 @@ class OrgSettings:
         login_url: an origin, without a path.
         redirect_ports: ports of the login's way back, in the order they are tried.
         api_version: with a dot: ``66.0``.
+        pubsub: host and port of its change events.
+        event_channel: the channel of them that is followed.
     """
 
     login_url: str = "https://login.salesforce.com"
@@ -30,6 +33,8 @@ class OrgSettings:
     redirect_ports: tuple[int, ...] = (1717, 1718, 1716)
     scopes: tuple[str, ...] = ("api", "refresh_token")
     api_version: str = "66.0"
+    pubsub: str = PUBSUB
+    event_channel: str = EVENT_CHANNEL
 
     @property
     def scope(self) -> str:
@@ -45,6 +50,8 @@ class OrgShape(Shape):
     redirect_ports: Any = takes_default(OrgSettings, "redirect_ports")
     scopes: Any = takes_default(OrgSettings, "scopes")
     api_version: Any = takes_default(OrgSettings, "api_version")
+    pubsub: str = takes_default(OrgSettings, "pubsub")
+    event_channel: str = takes_default(OrgSettings, "event_channel")
 
 
 class OrgOfProfileShape(Shape):
@@ -55,6 +62,8 @@ class OrgOfProfileShape(Shape):
     redirect_ports: Any = None
     scopes: Any = None
     api_version: Any = None
+    pubsub: str = ""
+    event_channel: str = ""
 
 
 NO_CLIENT_ID: Final = "empty: the consumer key of the app in Salesforce belongs here"
@@ -107,6 +116,11 @@ def _with_stated(
     if "api_version" in stated:
         version = _api_version(shape.api_version, (*path, "api_version"), problems)
         org = replace(org, api_version=version)
+    if "pubsub" in stated:
+        org = replace(org, pubsub=check_pubsub(shape.pubsub, (*path, "pubsub"), problems))
+    if "event_channel" in stated:
+        at = (*path, "event_channel")
+        org = replace(org, event_channel=check_event_channel(shape.event_channel, at, problems))
     return org
 
 

@@ -38,6 +38,10 @@ class Pace:
             self._seconds = LONGEST_SECONDS
         self._read_at = now
 
+    def hold(self, now: float) -> None:
+        """It could not be applied: nothing is gained by reading it again soon."""
+        self._seconds, self._read_at = LONGEST_SECONDS, now
+
 
 def longest(calls: int, calls_left: int | None) -> float:
     """The longest time between two readings while changes never end.

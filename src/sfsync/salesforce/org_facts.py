@@ -88,6 +88,18 @@ def read_org_facts(
         )
 
 
+def delivered_events(connection: Connection) -> tuple[int, int] | None:
+    """``(delivered, of)``: events that the org has delivered to all its clients in 24 hours, and may. One API call.
+
+    Raises:
+        SfsyncError: it could not be asked.
+
+    Source: REST API Developer Guide, "List Org Limits" (DailyDeliveredPlatformEvents); minutes late.
+    """
+    left = _remaining(connection.read("limits"), "DailyDeliveredPlatformEvents")
+    return None if left is None else (left[1] - left[0], left[1])
+
+
 def _statements(user_id: str) -> dict[str, str]:
     who = soql.quoted(user_id)
     rights = [f"PermissionSet.Permissions{name}" for name in _RIGHTS]

@@ -115,6 +115,8 @@ def test_the_defaults_are_shown(show: Callable[..., str]) -> None:
         "org.redirect_ports: [1717, 1718, 1716]",
         "org.scopes: [api, refresh_token]",
         "org.api_version: 66.0",
+        "org.pubsub: api.pubsub.salesforce.com:7443",
+        "org.event_channel: PenguinMails_Sync__chn",
         "limits.max_delete: 10%",
         "limits.max_change: off",
         "limits.overlap: 15m",

@@ -63,3 +63,26 @@ def test_what_waits_here_is_done_at_its_time_though_nothing_comes() -> None:
     ticks.done(Work.ACTIVITY, 602)
     ticks.wake(math.inf)
     assert ticks.due(10**6, events_wait=False) is Work.NOTHING
+
+
+def test_what_the_stream_names_is_read_at_once_and_then_at_a_distance() -> None:
+    ticks = Ticks(60, 0, polls=False, follows=True)
+    ticks.done(Work.FOLLOW, 100)
+    assert ticks.due(100.1, events_wait=True, hints_wait=True) is Work.FOLLOW
+    ticks.done(Work.FOLLOW, 100.1, calls=1)
+    assert ticks.due(100.2, events_wait=True, hints_wait=True) is Work.ACTIVITY
+    assert ticks.due(101.2, events_wait=True, hints_wait=True) is Work.FOLLOW
+
+
+def test_where_the_stream_names_changes_nobody_looks_and_edits_are_sent_all_the_same() -> None:
+    ticks = Ticks(60, 0, polls=False, follows=True)
+    ticks.done(Work.FOLLOW, 100)
+    assert ticks.due(159, events_wait=False) is Work.NOTHING
+    assert ticks.due(160, events_wait=False) is Work.FOLLOW
+
+
+def test_what_the_brake_stopped_is_tried_once_a_minute_and_the_rest_goes_on() -> None:
+    ticks = Ticks(60, 0, polls=False, follows=False)
+    ticks.held_back(100)
+    assert ticks.due(159, events_wait=True, hints_wait=True) is Work.ACTIVITY
+    assert ticks.due(160, events_wait=True, hints_wait=True) is Work.FOLLOW
