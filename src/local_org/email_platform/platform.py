@@ -28,6 +28,8 @@ from local_org.state.org import OrgState
 
 MOST_WAITING: Final = 10_000
 _MOST_COPIES: Final = 100
+_LONGEST_DELAY: Final = 86_400
+_LONGEST_ID: Final = 255
 _SHOWN: Final = 50
 _LOOK_AT_PEOPLE_EVERY: Final = 500
 _STOP_SECONDS: Final = 2.0
@@ -109,8 +111,10 @@ class EmailPlatform:
         """
         if spelling not in ("", *SPELLINGS):
             raise ValueError(f"spelling is one of {', '.join(SPELLINGS)}")
-        if not 1 <= copies <= _MOST_COPIES or delay_seconds < 0:
-            raise ValueError(f"copies are 1 to {_MOST_COPIES}, and delay_seconds not below 0")
+        if not (event_id.isascii() and event_id.isprintable() and len(event_id) <= _LONGEST_ID):
+            raise ValueError("an id is a line of plain letters, digits and signs")
+        if not (1 <= copies <= _MOST_COPIES and 0 <= delay_seconds <= _LONGEST_DELAY):
+            raise ValueError(f"copies are 1 to {_MOST_COPIES}, delay_seconds 0 to {_LONGEST_DELAY}")
         if self._outbox.waiting >= MOST_WAITING:
             raise ValueError(f"{MOST_WAITING} deliveries wait already")
         person = person_at(self._state, email) if email else None
