@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
             hide_opt_out=options.hide_opt_out,
             bare=options.bare,
             rotate_refresh_tokens=options.rotate_refresh_tokens,
+            pubsub_port=options.pubsub_port,
+            change_events=tuple(filter(None, options.change_events.split(","))),
+            tls=options.tls,
             settings={
                 "duplicate_rules": options.duplicate_rules,
                 "daily_api_requests": options.api_limit,
@@ -34,17 +37,21 @@ def main(arguments: list[str] | None = None) -> int:
             },
         )
     )
+    option = f"--port {options.port}"
     try:
         url = org.url
+        option = f"--pubsub-port {options.pubsub_port}"
+        pubsub = org.pubsub
     except OSError as error:
         org.close()
-        sys.stderr.write(
-            f"cannot listen on port {options.port}: {error.strerror}; --port 0 takes a free one\n"
-        )
+        name = option.partition(" ")[0]
+        sys.stderr.write(f"cannot listen, {option}: {error.strerror}; {name} 0 takes a free one\n")
         return 1
     sys.stdout.write(
         f"local org at {url} (people and their activity: open it in a browser; Ctrl-C stops it)\n"
     )
+    if pubsub is not None:
+        sys.stdout.write(f"its Pub/Sub API at {pubsub}, certificate: {org.certificate}\n")
     sys.stdout.flush()
     org.serve()
     return 0
@@ -92,6 +99,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--rotate-refresh-tokens", action="store_true", help="a new refresh token at each refresh"
+    )
+    parser.add_argument(
+        "--pubsub-port",
+        type=int,
+        metavar="PORT",
+        help="serve the Pub/Sub API there; 0: a free port",
+    )
+    parser.add_argument(
+        "--change-events",
+        default="",
+        metavar="OBJECTS",
+        help="the objects whose changes it tells, with commas between them",
+    )
+    parser.add_argument(
+        "--tls", action="store_true", help="serve it under a certificate of its own"
     )
     parser.add_argument(
         "--duplicate-rules", action="store_true", help="refuse people who resemble others"

@@ -62,11 +62,6 @@ class Bus:
         log.mark(state.clock.seconds())
         state.on_commit = self._on_commit
 
-    def close(self) -> None:
-        """Tell nothing any more."""
-        self.state.on_commit = None
-        self.log.close()
-
     @property
     def selected(self) -> frozenset[str]:
         """The objects whose changes are told."""
@@ -105,16 +100,20 @@ class Bus:
 
     def layout(self, sobject: str) -> Layout:
         """The layout of an object's events as the object is now."""
-        kind = self.state.table(sobject).kind
-        if not self.state.settings.person_accounts:
-            kind = kind.without([PERSON_FIELD])
-        found = self._layouts.get(sobject)
-        if found is None or found[0] != kind:
-            layout = layout_of(kind, self._field_ids(sobject))
-            if sobject in self._added:
-                layout = layout.with_field(*self._added[sobject])
-            found = self._layouts[sobject] = (kind, self._keep(layout))
-        return found[1]
+        with self.state.lock:
+            kind = self.state.table(sobject).kind
+            if not self.state.settings.person_accounts:
+                kind = kind.without([PERSON_FIELD])
+            found = self._layouts.get(sobject)
+            if found is None or found[0] != kind:
+                found = self._layouts[sobject] = (kind, self._new_layout(kind))
+            return found[1]
+
+    def _new_layout(self, kind: SObjectType) -> Layout:
+        layout = layout_of(kind, self._field_ids(kind.name))
+        if kind.name in self._added:
+            layout = layout.with_field(*self._added[kind.name])
+        return self._known.setdefault(layout.schema_id, layout)
 
     def _field_ids(self, sobject: str) -> dict[str, str]:
         return {
@@ -122,9 +121,6 @@ class Bus:
             for record_id, row in self.state.table("CustomField").rows.items()
             if sobject_of(row["TableEnumOrId"]) == sobject
         }
-
-    def _keep(self, layout: Layout) -> Layout:
-        return self._known.setdefault(layout.schema_id, layout)
 
     def schema(self, schema_id: str) -> Layout | None:
         """The layout of that schema id, if there ever was one."""
@@ -143,8 +139,8 @@ class Bus:
 
     def hidden(self, sobject: str, user_id: str) -> frozenset[str]:
         """The fields of an object that a user may not see."""
-        layout = self.layout(sobject)
-        with running(user_id):
+        with self.state.lock, running(user_id):
+            layout = self.layout(sobject)
             if not self.state.has_object(sobject):
                 return frozenset(layout.positions)
             seen = self.state.kind(sobject)

@@ -15,15 +15,16 @@ def selections(state: OrgState) -> Iterator[tuple[str, str]]:
     """Every selection: the channel's name and the object."""
     objects = {event_name(sobject): sobject for sobject in CAPTURED_OBJECTS}
     channels = state.table("PlatformEventChannel").rows
-    for row in list(state.table("PlatformEventChannelMember").rows.values()):
+    for row in state.table("PlatformEventChannelMember").rows.values():
         channel = channels.get(row["EventChannel"])
-        name = row["EventChannel"] if channel is None else f"{channel['DeveloperName']}__chn"
+        name = row["EventChannel"] if channel is None else channel["FullName"]
         yield name, objects[row["SelectedEntity"]]
 
 
 def selected(state: OrgState) -> frozenset[str]:
     """The objects whose changes are told on any channel."""
-    return frozenset(sobject for _, sobject in selections(state))
+    with state.lock:
+        return frozenset(sobject for _, sobject in selections(state))
 
 
 def entities_of(state: OrgState, topic: str) -> frozenset[str] | None:
@@ -36,11 +37,12 @@ def entities_of(state: OrgState, topic: str) -> frozenset[str] | None:
     name = topic.removeprefix("/data/")
     if name == topic:
         return None
-    members: dict[str, set[str]] = {STANDARD_CHANNEL: set()}
-    for row in state.table("PlatformEventChannel").rows.values():
-        members[f"{row['DeveloperName']}__chn"] = set()
-    for channel, sobject in selections(state):
-        members.setdefault(channel, set()).add(sobject)
+    with state.lock:
+        channels = state.table("PlatformEventChannel").rows.values()
+        members: dict[str, set[str]] = {row["FullName"]: set() for row in channels}
+        members[STANDARD_CHANNEL] = set()
+        for channel, sobject in selections(state):
+            members[channel].add(sobject)
     for sobject in members[STANDARD_CHANNEL]:
         members[event_name(sobject)] = {sobject}
     found = members.get(name)

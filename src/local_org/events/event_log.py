@@ -9,6 +9,7 @@ Source: docs/salesforce.md §14.5.
 import random
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,7 @@ class EventLog:
         # An empty name makes SQLite keep it in a temporary file once it no longer fits its cache.
         self._db = sqlite3.connect("", check_same_thread=False)
         self._db.executescript(_SCHEMA)
+        weakref.finalize(self, self._db.close)
         self._random = random.Random(seed)  # noqa: S311 - gaps, not secrecy
         self._last = self._random.randrange(1 << 32, 1 << 48)
         self._purged_at = 0.0
@@ -151,8 +153,3 @@ class EventLog:
         with self._lock, self._db:
             self._db.execute("delete from positions")
             self._last = self._random.randrange(1 << 32, 1 << 48)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._db.close()

@@ -28,9 +28,10 @@ def user_of(context: Any, state: OrgState, session_for: Callable[[str], Session 
         raise Refused("service.auth.headers.invalid")
     if urlsplit(values["instanceurl"]).hostname not in _LOOPBACK:
         raise Refused("service.auth.headers.invalid")
-    session = session_for(values["accesstoken"])
-    if values["tenantid"] != state.org_id or session is None or not session.may_use_api:
-        raise Refused("service.auth.error")
-    if not state.access(session.user_id).may("ApiEnabled"):
-        raise Refused("service.auth.error")
-    return session.user_id
+    with state.lock:
+        session = session_for(values["accesstoken"])
+        if values["tenantid"] != state.org_id or session is None or not session.may_use_api:
+            raise Refused("service.auth.error")
+        if not state.access(session.user_id).may("ApiEnabled"):
+            raise Refused("service.auth.error")
+        return session.user_id

@@ -191,10 +191,11 @@ def seen_entities(state: OrgState, topic: str, user_id: str) -> frozenset[str]:
     Raises:
         Refused: where the topic is gone, or is one object's own and the user may not hear of it.
     """
-    entities = entities_of(state, topic)
-    if entities is None:
-        raise Refused("topic.not.found")
-    seen = frozenset(each for each in entities if may_subscribe(state, each, user_id))
+    with state.lock:
+        entities = entities_of(state, topic)
+        if entities is None:
+            raise Refused("topic.not.found")
+        seen = frozenset(each for each in entities if may_subscribe(state, each, user_id))
     if is_single(topic) and not seen:
         raise Refused("subscription.topic.cannot.subscribe")
     return seen

@@ -86,20 +86,21 @@ class PubSubService:
         if not topic:
             raise Refused("topic.validation.empty")
         state = self._bus.state
-        entities = entities_of(state, topic)
-        if entities is None:
-            raise Refused("topic.not.found")
-        single = next(iter(entities)) if is_single(topic) else None
-        if single is not None and "Read" not in state.access(user_id).rights(single):
-            raise Refused("topic.meta.permission")
-        return TopicInfo(
-            topic_name=topic,
-            tenant_guid=f"core/local/{state.org_id}",
-            can_publish=False,
-            can_subscribe=single is None or may_subscribe(state, single, user_id),
-            schema_id="" if single is None else self._bus.layout(single).schema_id,
-            rpc_id=rpc_id,
-        )
+        with state.lock:
+            entities = entities_of(state, topic)
+            if entities is None:
+                raise Refused("topic.not.found")
+            single = next(iter(entities)) if is_single(topic) else None
+            if single is not None and "Read" not in state.access(user_id).rights(single):
+                raise Refused("topic.meta.permission")
+            return TopicInfo(
+                topic_name=topic,
+                tenant_guid=f"core/local/{state.org_id}",
+                can_publish=False,
+                can_subscribe=single is None or may_subscribe(state, single, user_id),
+                schema_id="" if single is None else self._bus.layout(single).schema_id,
+                rpc_id=rpc_id,
+            )
 
     def _get_schema(self, request: Any, context: Any) -> Any:
         rpc_id = new_rpc_id()

@@ -59,15 +59,21 @@ class Composite:
                 "referenceId": None,
             }
             return Reply(body={"compositeResponse": [answer]})
-        answers: list[Item] = []
+        if body.get("allOrNone"):
+            return Reply(body={"compositeResponse": self._all_or_none(call, requests)})
+        with self.state.lock:  # each subrequest is a transaction of its own
+            return Reply(body={"compositeResponse": self._run(call, requests)})
+
+    def _all_or_none(self, call: Call, requests: list[Item]) -> list[Item]:
         with self.state.transaction() as transaction:
-            self._run(call, requests, answers)
-            if body.get("allOrNone") and any(answer["httpStatusCode"] >= 400 for answer in answers):
+            answers = self._run(call, requests)
+            if any(answer["httpStatusCode"] >= 400 for answer in answers):
                 transaction.cancel()
                 answers = [_rolled_back(answer) for answer in answers]
-        return Reply(body={"compositeResponse": answers})
+            return answers
 
-    def _run(self, call: Call, requests: list[Item], answers: list[Item]) -> None:
+    def _run(self, call: Call, requests: list[Item]) -> list[Item]:
+        answers: list[Item] = []
         bodies: dict[str, Any] = {}
         for request in requests:
             reference = str(request.get("referenceId"))
@@ -85,6 +91,7 @@ class Composite:
                     "referenceId": request.get("referenceId"),
                 }
             )
+        return answers
 
     def _answer(self, call: Call, request: Item, bodies: Mapping[str, Any]) -> Reply:
         refusal = self.state.settings.type_references

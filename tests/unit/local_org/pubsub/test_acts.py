@@ -97,6 +97,15 @@ def test_delete_undelete_and_purge(org, stream):
     assert stream.nothing()
 
 
+def test_a_live_record_that_is_purged_is_told_as_deleted(org, stream):
+    user = org.as_user()
+    person = user.create("Contact", {"LastName": "A"})
+    user.purge(person)
+    _, gone = stream.events(2)
+    assert (gone.kind, gone.ids) == ("DELETE", [person])
+    assert stream.nothing()
+
+
 def test_what_goes_with_a_deleted_record_has_events_of_its_own(org, everything):
     user = org.as_user()
     company = user.create("Account", {"Name": "Vogel AG"})
@@ -285,8 +294,15 @@ def test_inside_composite_the_client_is_known(org, stream):
         "body": {"LastName": "A"},
     }
     headers = {"Sforce-Call-Options": "client=sfsync"}
-    api(org, "POST", "/composite", json={"compositeRequest": [request]}, headers=headers)
-    assert stream.event().header["changeOrigin"].endswith(";client=sfsync")
+    again = {**request, "referenceId": "b"}
+    api(org, "POST", "/composite", json={"compositeRequest": [request, again]}, headers=headers)
+    one, other = stream.events(2)
+    assert one.header["changeOrigin"].endswith(";client=sfsync")
+    assert one.header["transactionKey"] != other.header["transactionKey"]
+    whole = {"compositeRequest": [request, again], "allOrNone": True}
+    api(org, "POST", "/composite", json=whole, headers=headers)
+    one, other = stream.events(2)
+    assert one.header["transactionKey"] == other.header["transactionKey"]
 
 
 def test_a_bulk_job_is_told_chunk_by_chunk(org, stream):
