@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from local_org.server import WebhookConfig
+from local_org.server import LocalOrg, LocalOrgConfig, WebhookConfig
 from tests.system.browser import open_browser
 from tests.system.workspace import event
 
@@ -129,6 +129,21 @@ def test_the_watching_page_shows_what_the_email_platform_sent_and_how_it_was_ans
     finally:
         platform.stop()
         workspace.org.platform = None
+
+
+def test_the_watching_page_shows_that_a_change_event_was_published(browser, tmp_path):
+    config = LocalOrgConfig(contacts=0, leads=0, pubsub_port=0, change_events=("Contact",))
+    with LocalOrg(config) as org:
+        browser.open(f"{org.url}/")
+        browser.wait_for("!document.getElementById('bus-section').hidden")
+        assert "Nothing was published yet." in browser.text
+        person = org.as_user().create("Contact", {"LastName": "Vogel"})
+        browser.wait_for("document.querySelectorAll('#bus li').length === 1")
+        line = browser.tell("document.querySelector('#bus li').innerText")
+        assert "Contact CREATE" in line
+        assert person in line
+        assert "Contact: 0 of 10000 delivered" in browser.text
+        browser.screenshot(tmp_path / "events.png")
 
 
 def test_the_browser_has_nothing_to_complain_about_any_of_these_pages(browser):
