@@ -125,6 +125,7 @@ def test_killed_it_goes_on_from_the_stored_position(followed: Followed) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_an_expired_position_is_read_in_full_and_followed_from_now_on(followed: Followed) -> None:
     ada = contacts(followed.workspace)[0]
     followed.begin(Message(b"p0"))
@@ -140,6 +141,7 @@ def test_an_expired_position_is_read_in_full_and_followed_from_now_on(followed: 
     assert [each.replay_preset for each in followed.pubsub.first] == [0, 2, 0]  # never 1
 
 
+@pytest.mark.slow
 def test_a_stream_that_breaks_off_is_taken_up_again(followed: Followed) -> None:
     ada = contacts(followed.workspace)[0]
     followed.pubsub.scripts.append([Message(b"p0"), Refusal()])
@@ -172,6 +174,7 @@ def test_an_org_without_change_events_is_polled_and_that_is_told_once(followed, 
     assert sum("polling instead" in line for line in followed.printed) == 1
 
 
+@pytest.mark.slow
 def test_a_login_that_ended_is_renewed_and_the_stream_goes_on(followed: Followed) -> None:
     followed.pubsub.scripts.append([Refusal("service.auth.error", grpc.StatusCode.UNAUTHENTICATED)])
     followed.begin(Message(b"p0"))

@@ -20,18 +20,18 @@ def readings(pace: Pace, *, until: float, calls: int = 1, calls_left: int | None
     return count
 
 
-def test_a_change_after_a_quiet_time_is_read_at_once():
+def test_a_change_after_a_quiet_time_is_read_at_once_and_so_are_the_next_few():
     pace = Pace()
     assert pace.is_due(0)
     pace.read(0, calls=1, calls_left=80_000)
     assert not pace.is_due(0.5)
     assert pace.is_due(1.0)
-    pace.read(100, calls=1, calls_left=80_000)
-    assert pace.is_due(101.0)
+    assert readings(Pace(), until=10) == 10
 
 
-def test_a_minute_of_changes_is_ten_readings():
-    assert 8 <= readings(Pace(), until=60) <= 11
+def test_a_minute_of_changes_takes_twenty_calls():
+    assert 15 <= readings(Pace(), until=60) <= 20
+    assert 7 <= readings(Pace(), until=60, calls=2) <= 11
 
 
 def test_a_day_of_changes_takes_half_of_what_is_left_at_most():
@@ -39,7 +39,14 @@ def test_a_day_of_changes_takes_half_of_what_is_left_at_most():
 
 
 def test_where_hardly_any_call_is_left_it_reads_once_a_minute():
-    assert readings(Pace(), until=600, calls_left=10) <= 11
+    assert readings(Pace(), until=1200, calls_left=10) <= 10 + 20
+
+
+def test_what_could_not_be_applied_is_left_for_a_minute():
+    pace = Pace()
+    pace.hold(100)
+    assert not pace.is_due(159)
+    assert pace.is_due(160)
 
 
 def test_what_is_older_than_an_hour_no_longer_counts():
