@@ -12,8 +12,8 @@ import requests
 
 pytest.importorskip("grpc")
 
-from tests.system.listener import free_port, until  # noqa: E402
-from tests.system.workspace import Workspace  # noqa: E402
+from tests.system.listener import free_port, until
+from tests.system.workspace import Workspace
 
 
 class Following:
