@@ -178,8 +178,8 @@ def event_rule_keys() -> Described:
     actions = ", ".join(f"`{name}`" for name in parse_rules.EVENT_ACTIONS)
     by = _default_text(shapes.EventRuleShape, "by")
     return {
-        "on": ("an event, required", "`email_sent`, `email_opened`, `email_clicked`, `email_replied`, `email_bounced` or `unsubscribed`."),
-        "action": (actions, "What to do. `update_custom_field` and `update_field` are the same."),
+        "on": ("an event, required", "`email_sent`, `email_opened`, `email_clicked`, `email_replied`, `email_bounced` or `unsubscribed`; or `contact_created`, `contact_updated`: see [people](#people-at-the-email-platform)."),
+        "action": (actions, "What to do. `update_custom_field` and `update_field` are the same. For people: `import_contact`, `update_contact`; the same with `_lead`."),
         "field": ("a Salesforce field", "Which field; it has to be among the object's `fields`. Not for `create_task`."),
         "value": ("a value or text", "`update_field`: what to write; the event's time where left out. Text may hold `{campaign_id}` and the other names."),
         "by": (f"a whole number, {default(by)}", "`increment_field`: how much to add."),

@@ -4,9 +4,10 @@ import pytest
 
 from local_org.email_platform import signing
 from local_org.email_platform.happenings import KINDS, SPELLINGS, Campaign, Person, body, happened
-from sfsync.intake.sources.items import CampaignName, ContactEdit, Skipped
+from sfsync.intake.sources.items import CampaignName, Skipped
 from sfsync.intake.sources.penguinmails import SOURCE
 from sfsync.intake.sources.proof import ForgedError, Reception
+from sfsync.model.arrival import ContactEdit
 from sfsync.model.event import EmailEvent, EventType
 
 SECRET = signing.new_secret()
@@ -30,7 +31,7 @@ OTHERS = {
     "campaign.completed": CampaignName,
     "campaign.paused": CampaignName,
     "contact.created": ContactEdit,
-    "contact.updated": Skipped,  # it names nobody's address
+    "contact.updated": ContactEdit,
 }
 
 
@@ -71,7 +72,10 @@ def test_what_is_no_event_of_a_person_is_understood_too(kind, expected, spelling
     if isinstance(item, CampaignName):
         assert (item.campaign_id, item.name) == ("c-9", "Winter")
     if isinstance(item, ContactEdit):
-        assert (item.email, item.columns["first_name"]) == (ADA.email, "Ada")
+        # an update names nobody's address, but by the platform's own id
+        assert item.email == (ADA.email if item.is_new else "")
+        assert item.contact_id == f"penguinmails:{ADA.contact_id}"
+        assert item.columns["first_name"] == "Ada"
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -70,7 +70,7 @@ def test_the_same_file_again_is_no_news_and_no_failure(thousand):
     again = thousand["again"]
     assert (again.code, again.document["status"]) == (0, "ok")
     assert again.data["activity"] | {"waiting": 0} == {
-        "events": 0, "tasks": 0, "duplicates": 1000, "quarantined": 0, "waiting": 0, "skipped": 0, "left_out": 0, "held": 0,
+        "events": 0, "tasks": 0, "duplicates": 1000, "quarantined": 0, "waiting": 0, "skipped": 0, "left_out": 0, "held": 0, "contacts": 0,
     }  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_the_same_id_with_other_facts_is_told_and_its_opt_out_holds(workspace, p
     workspace.push_events_in_process(event("email_opened", people[1], "evt-twice"))
     ran = workspace.push_events_in_process(event("unsubscribed", people[2], "evt-twice"), expect=3)
     assert ran.data["activity"] | {"tasks": 0} == {
-        "events": 0, "tasks": 0, "duplicates": 0, "quarantined": 1, "waiting": 0, "skipped": 0, "left_out": 0, "held": 0,
+        "events": 0, "tasks": 0, "duplicates": 0, "quarantined": 1, "waiting": 0, "skipped": 0, "left_out": 0, "held": 0, "contacts": 0,
     }  # fmt: skip
     [entry] = [
         entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from datetime import UTC, datetime, timedelta
 
@@ -100,3 +101,36 @@ def test_a_task_waits_for_its_campaigns_name_and_goes_by_itself_when_that_does_n
         assert listener.send(launched("c-22", "April")) == 200
         until(lambda: workspace.do_in_process("status")["inbox"]["events"] == 0, "taken in")
     assert subjects(workspace, 21, 22) == ["Email: March", "Email: c-22"]
+
+
+def contact(number: int, kind: str, **data: object) -> bytes:
+    told = {"id": f"evt_{number}", "type": kind, "created_at": f"2026-01-20T10:00:{number}Z"}
+    return json.dumps({**told, "data": {"contactId": "co_1", **data}}).encode()
+
+
+def test_who_is_added_and_changed_at_the_platform_is_a_contact_in_salesforce(workspace):
+    before = "      # The first open and click"
+    rules = (
+        "      - {on: contact_created, action: import_contact}",
+        "      - {on: contact_updated, action: update_contact}",
+        before,
+    )
+    workspace.configure((before, "\n".join(rules)))
+
+    def there() -> list[tuple[str | None, str | None]]:
+        return [
+            (record["FirstName"], record["Phone"])
+            for record in workspace.records().values()
+            if record["Email"] == "new@example.com"
+        ]
+
+    with listening(workspace) as listener:
+        assert listener.send(contact(32, "contact.updated", changedFields={"phone": "2"})) == 200
+        added = contact(31, "contact.created", email="new@example.com", firstName="Ada", phone="1")
+        assert listener.send(added) == 200
+        until(lambda: there() == [("Ada", "2")], "the Contact as it was said last")
+        assert listener.send(added) == 200
+        until(lambda: workspace.do_in_process("status")["inbox"]["events"] == 0, "taken in")
+        assert there() == [("Ada", "2")]
+    story = workspace.do_in_process("explain", "new@example.com")["timeline"]
+    assert {"contact_created", "contact_updated"} <= {entry["what"] for entry in story}

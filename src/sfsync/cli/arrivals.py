@@ -61,9 +61,10 @@ def hand_in(config: Config, arrivals: Iterable[Arrival]) -> int:
         inbox = None
         for arrival in arrivals:
             inbox = inbox or stack.enter_context(open_inbox(config))
-            held = len(arrival.events) + len(arrival.unreadable)
-            inbox.keep(Entry(0, arrival.origin, "lines", pack(arrival), events=max(held, 1)))
-            count += len(arrival.events)
+            events = len(arrival.events) + len(arrival.contacts)
+            held = max(events + len(arrival.unreadable), 1)
+            inbox.keep(Entry(0, arrival.origin, "lines", pack(arrival), events=held))
+            count += events
     return count
 
 
@@ -75,9 +76,17 @@ def waiting_arrivals(config: Config, *, dry_run: bool = False) -> Iterator[Arriv
         return
     with open_inbox(config) as inbox:
         for entry in inbox.waiting():
-            yield _arrival(entry)
+            yield _with_values(config, _arrival(entry), entry.received_at)
             if not dry_run:
                 inbox.taken(entry)
+
+
+def _with_values(config: Config, arrival: Arrival, now: str) -> Arrival:
+    if not arrival.contacts:
+        return arrival
+    from sfsync.intake.contact_edits import with_values
+
+    return with_values(arrival, config.mapping, now=now)
 
 
 def _arrival(entry: Entry) -> Arrival:

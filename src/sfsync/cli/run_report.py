@@ -172,6 +172,8 @@ def _activity_line(activity: ActivityReport) -> str:
         line += f" ({activity.held} of them for their campaign's name)"
     if activity.skipped:
         line += f", {activity.skipped} skipped (they say nothing of a person)"
+    if activity.contacts:
+        line += f", {activity.contacts} people of the email platform"
     if activity.left_out:
         line += f", {activity.left_out} left out (machines')"
     return line

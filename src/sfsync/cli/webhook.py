@@ -174,10 +174,18 @@ def verify(
         for each in arrival.events
     ]
     unreadable = [str(each) for each in arrival.unreadable]
-    sentence = f"Proved. {counted(len(events), 'event')}, {arrival.skipped} skipped"
+    contacts = [{"id": each.id, "columns": sorted(each.columns)} for each in arrival.contacts]
+    told = f", {counted(len(contacts), 'change')} of people" if contacts else ""
+    sentence = f"Proved. {counted(len(events), 'event')}{told}, {arrival.skipped} skipped"
     lines = [sentence, *(f"  {' '.join(each.values())}" for each in events), *unreadable]
     return Answer(
-        {"proved": True, "events": events, "skipped": arrival.skipped, "unreadable": unreadable},
+        {
+            "proved": True,
+            "events": events,
+            "contacts": contacts,
+            "skipped": arrival.skipped,
+            "unreadable": unreadable,
+        },
         lambda console: console.print("\n".join(lines), soft_wrap=True),
     )
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from sfsync.model.activity import Effect, Person, TaskDraft, UnnamedTask
-from sfsync.model.arrival import Arrival, Taken
+from sfsync.model.arrival import Arrival, ContactEdit, ContactsTaken, Taken
 from sfsync.model.change import OrgWrite, RowPlan
 from sfsync.model.consent import Due, Statement
 from sfsync.model.cursor import Watermark
@@ -213,6 +213,14 @@ class Arrivals(Protocol):
     def take(self, arrival: Arrival) -> Taken: ...
 
 
+class ContactEdits(Protocol):
+    """People as the email platform has them: ``mirror.contact_edits.ContactEdits``."""
+
+    def learn(self, addresses: Mapping[str, str]) -> None: ...
+    def take(self, edits: Sequence[ContactEdit], *, source: str) -> ContactsTaken: ...
+    def take_waiting(self) -> int: ...
+
+
 class Hints(Protocol):
     """What the stream of changes says is to be read: ``mirror.hints.Hints``."""
 
@@ -338,6 +346,8 @@ class Mirror(Protocol):
     def hints(self) -> Hints: ...
     @property
     def tasks(self) -> Tasks: ...
+    @property
+    def contact_edits(self) -> ContactEdits: ...
     @property
     def campaign_names(self) -> CampaignNames: ...
     @property

@@ -47,8 +47,30 @@ def take(run: Run, arrival: Arrival) -> None:
         report.events += taken.new
         report.duplicates += taken.duplicates
         report.quarantined += taken.quarantined
+        _take_contacts(run, arrival, report)
     reach("activity.kept")
     run.progress.advance(len(arrival.events))
+
+
+def _take_contacts(run: Run, arrival: Arrival, report: ActivityReport) -> None:
+    """Edit the rows of people who were added or changed at the email platform, where a rule says so."""
+    if not any(rules.contacts for rules in run.mapping.rules.values()):
+        return
+    if ids := {each.contact_id: each.email for each in arrival.events if each.contact_id}:
+        run.mirror.contact_edits.learn(ids)
+    if not arrival.contacts:
+        return
+    taken = run.mirror.contact_edits.take(arrival.contacts, source=arrival.origin)
+    report.contacts += taken.written
+    report.duplicates += taken.duplicates
+    report.skipped += taken.unknown
+    run.mirror.contact_edits.learn(
+        {
+            each.contact_id: each.email
+            for each in arrival.contacts
+            if each.is_new and each.contact_id
+        }
+    )
 
 
 def _opt_out(run: Run, events: Sequence[EmailEvent]) -> None:
@@ -72,7 +94,9 @@ def push_activity(run: Run) -> None:
     report.left_out += _leave_out(run)
     run.mirror.events.wake()
     bring_in_people(run)
-    if handle_events(run, report):
+    handled = handle_events(run, report)
+    report.contacts += run.mirror.contact_edits.take_waiting()
+    if handled or report.contacts:
         push(run)
     send_tasks(run, report)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from sfsync.intake.event_files import NumberedEvent
-from sfsync.model.arrival import Arrival, Unreadable
+from sfsync.model.arrival import Arrival, ContactEdit, Unreadable
 from sfsync.model.event import EmailEvent, EventType
 
 
@@ -36,6 +36,7 @@ def pack(arrival: Arrival) -> bytes:
             "unreadable": unreadable,
             "campaigns": dict(arrival.campaigns),
             "skipped": arrival.skipped,
+            "contacts": [_contact(each) for each in arrival.contacts],
         }
     ).encode()
 
@@ -55,6 +56,7 @@ def unpack(body: bytes, origin: str) -> Arrival:
         [Unreadable(*facts) for facts in held["unreadable"]],
         held["campaigns"],
         held["skipped"],
+        contacts=[ContactEdit(*facts) for facts in held.get("contacts", ())],
     )
 
 
@@ -70,6 +72,19 @@ def _packed(line: int, event: EmailEvent) -> tuple[object, ...]:
         event.link,
         event.is_machine,
         event.bounce,
+        event.contact_id,
+    )
+
+
+def _contact(edit: ContactEdit) -> tuple[object, ...]:
+    return (
+        edit.email,
+        dict(edit.columns),
+        edit.id,
+        edit.at,
+        edit.contact_id,
+        edit.is_new,
+        edit.unclear,
     )
 
 

@@ -18,7 +18,7 @@ from sfsync.intake.sources.items import CampaignName, Item
 from sfsync.intake.sources.items import Unreadable as UnreadableItem
 from sfsync.intake.sources.source import Source
 from sfsync.intake.strict_json import NotJsonError, decoded
-from sfsync.model.arrival import Arrival, Unreadable
+from sfsync.model.arrival import Arrival, ContactEdit, Unreadable
 from sfsync.model.event import EmailEvent
 
 NumberedItem: TypeAlias = tuple[int, Item]
@@ -148,6 +148,7 @@ def arrival_of_items(items: Iterable[NumberedItem | Unreadable], origin: str) ->
     lines: list[int] = []
     unreadable: list[Unreadable] = []
     campaigns: dict[str, str] = {}
+    contacts: list[ContactEdit] = []
     skipped = 0
     for each in items:
         if isinstance(each, Unreadable):
@@ -159,9 +160,11 @@ def arrival_of_items(items: Iterable[NumberedItem | Unreadable], origin: str) ->
             lines.append(line)
         elif isinstance(item, CampaignName):
             campaigns[item.campaign_id] = item.name
+        elif isinstance(item, ContactEdit):
+            contacts.append(item)
         else:
             skipped += 1
-    return Arrival(origin, events, lines, unreadable, campaigns, skipped)
+    return Arrival(origin, events, lines, unreadable, campaigns, skipped, contacts=contacts)
 
 
 def arrival_of_delivery(body: bytes, source: Source, *, now: str) -> Arrival:

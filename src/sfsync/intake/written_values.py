@@ -87,6 +87,19 @@ class WrittenValues:
         Raises:
             BadValueError: one cannot be read, or that by which rows are recognised is empty.
         """
+        values = self.read_some(stated)
+        match_on = self._object_map.match_on
+        if values.get(match_on) is None:
+            told = f"empty; {self._object_map.kind.many} are recognised by it"
+            raise BadValueError(match_on, told)
+        return values
+
+    def read_some(self, stated: Mapping[str, Any]) -> dict[str, Value]:
+        """The same of somebody who is known by something else.
+
+        Raises:
+            BadValueError: one cannot be read.
+        """
         values: dict[str, Value] = {}
         for column, raw in stated.items():
             try:
@@ -96,10 +109,6 @@ class WrittenValues:
             if isinstance(value, str) and len(value) > MAX_TEXT:
                 raise BadValueError(column, f"longer than {MAX_TEXT} characters")
             values[column] = value
-        match_on = self._object_map.match_on
-        if values.get(match_on) is None:
-            told = f"empty; {self._object_map.kind.many} are recognised by it"
-            raise BadValueError(match_on, told)
         return values
 
 

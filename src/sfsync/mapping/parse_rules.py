@@ -9,6 +9,11 @@ from typing import Any, Final
 from sfsync.document.problems import Path, Problems, shown, suggestion
 from sfsync.document.shapes import section, shaped
 from sfsync.mapping.parse_activities import check_template
+from sfsync.mapping.parse_contact_rules import (
+    CONTACT_EVENTS,
+    contact_rules,
+    is_contact_rule,
+)
 from sfsync.mapping.parse_objects import Draft, hint_for_column
 from sfsync.mapping.shapes import (
     DIRECTIONS,
@@ -91,6 +96,7 @@ def sync_rules(
         frequency=shape.frequency,
         fallback=shape.fallback,
         events=_event_rules(up, (*path, "penguinmails_to_salesforce"), draft, activities, problems),
+        contacts=contact_rules(up, (*path, "penguinmails_to_salesforce"), name, problems),
         records=_record_rules(down, (*path, "salesforce_to_penguinmails"), name, problems),
     )
 
@@ -105,6 +111,8 @@ def _event_rules(
 ) -> tuple[EventRule, ...]:
     rules: list[EventRule] = []
     for index, entry in enumerate(raw):
+        if is_contact_rule(entry):
+            continue
         where = (*path, index)
         shape = shaped(EventRuleShape, entry, where, problems)
         rule = _event_rule(shape, where, draft, activities, problems) if shape else None
@@ -190,7 +198,8 @@ def _machine_events(
 def _email_event(name: str, path: Path, problems: Problems) -> EventType | None:
     if name in set(EventType):
         return EventType(name)
-    problems.add(path, f"no such email event: {shown(name)}{suggestion(name, [*EventType])}")
+    known = [*EventType, *CONTACT_EVENTS]
+    problems.add(path, f"no such email event: {shown(name)}{suggestion(name, known)}")
     return None
 
 

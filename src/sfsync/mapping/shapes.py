@@ -120,6 +120,13 @@ class EventRuleShape(Shape):
     machine_events: Annotated[MachineEvents | None, LAX] = None
 
 
+class ContactRuleShape(Shape):
+    """One line of ``penguinmails_to_salesforce`` that is about people there."""
+
+    on: str
+    action: str
+
+
 class RecordRuleShape(Shape):
     """One line of ``salesforce_to_penguinmails``."""
 

@@ -111,8 +111,27 @@ def _import_one(
         return "created", records.insert(database, table, values), columns
     local_id = LocalId(int(found[0] or 0))
     held = dict(zip(columns, found[1:], strict=False))
+    changed = edit_row(database, table, local_id, held, values, counts)
+    return ("updated" if changed else "unchanged"), local_id, changed
+
+
+def edit_row(
+    database: Database,
+    table: MappedTable,
+    local_id: LocalId,
+    held: Values,
+    values: Values,
+    counts: Counter[str],
+) -> Sequence[str]:
+    """Write what is stated otherwise than a row holds it; the columns that were changed.
+
+    Args:
+        held: what the row holds in the columns that are stated, at least.
+        counts: ``still_opted_out`` goes up where an opt-out was to be taken back.
+    """
     changed = {name: value for name, value in values.items() if value != held[name]}
-    match_on, key = table.object_map.match_on, _key(table, values)
+    match_on = table.object_map.match_on
+    key = _key(table, values)
     if match_on in changed and match_key(str(held[match_on] or "")) == key:
         # the same address in other capitals: the row's own spelling stays
         del changed[match_on]
@@ -122,10 +141,8 @@ def _import_one(
         counts["still_opted_out"] += 1
         for name in opted_out:
             del changed[name]
-    if not changed:
-        return "unchanged", local_id, []
     records.write(database, table, local_id, changed)
-    return "updated", local_id, list(changed)
+    return list(changed)
 
 
 def _recognised(database: Database, table: MappedTable, values: Values) -> Sequence[Value] | None:

@@ -305,3 +305,20 @@ CREATE TABLE _deliveries (
 ) STRICT, WITHOUT ROWID
 """
 """Who is told of changes by webhook, and which lines of the feed are on their way: see ``deliveries``."""
+
+CONTACTS = """
+CREATE TABLE _contact_ids (contact_id TEXT PRIMARY KEY, match_key TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX _contact_ids_by_address ON _contact_ids (match_key);
+CREATE TABLE _contact_edits (
+    object TEXT NOT NULL,
+    person_id INTEGER NOT NULL,
+    "column" TEXT NOT NULL,
+    said TEXT NOT NULL,
+    PRIMARY KEY (object, person_id, "column")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _contact_waiting (
+    id TEXT PRIMARY KEY, contact_id TEXT NOT NULL, edit TEXT NOT NULL, since TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+"""Who the email platform's ids are, when it last said something of a column, and what overtook its person: see
+``contact_edits``."""

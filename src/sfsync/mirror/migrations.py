@@ -19,6 +19,7 @@ from sfsync.mirror.migration_steps import (
     ARRIVALS,
     CHANGES,
     CONSENT,
+    CONTACTS,
     DELIVERIES,
     FIXED,
     PAST,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x73667379
 """``sfsy``, in the file's header: whose database this is."""
 
-SCHEMA = 8
+SCHEMA = 9
 """How many steps there are."""
 
 
@@ -124,6 +125,10 @@ def _steps() -> Migrations:
     @steps(name="0008_deliveries")
     def deliveries(schema: SchemaDatabase) -> None:
         _run_all(schema, DELIVERIES)
+
+    @steps(name="0009_contacts")
+    def contacts(schema: SchemaDatabase) -> None:
+        _run_all(schema, CONTACTS)
 
     return steps
 

@@ -233,7 +233,12 @@ def _salesforce_ids(database: Database, people: Sequence[person_history.Person])
 
 def _anonymise_ids(database: Database, secret: bytes, key: str) -> None:
     """Ids of events, and keys of Tasks, that their sender made from the address."""
-    for table, column in (("events", "id"), ("activities", "event_id"), ("activities", "key")):
+    for table, column in (
+        ("events", "id"),
+        ("activities", "event_id"),
+        ("activities", "key"),
+        ("_contact_ids", "contact_id"),
+    ):
         found = database.rows(f"SELECT {column} FROM {table} WHERE {_held_in([column])}", [key])
         database.run_many(
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",
@@ -245,7 +250,14 @@ def _purge_row(database: Database, table: MappedTable, local_id: int) -> Counter
     person: list[Value] = [table.object, local_id]
     counts: Counter[str] = Counter()
     counts["activities"] = _anonymise_activities(database, "object = ? AND person_id = ?", person)
-    for name in ("conflicts", "quarantine", "_outbox", "_provenance", "_former_addresses"):
+    for name in (
+        "conflicts",
+        "quarantine",
+        "_outbox",
+        "_provenance",
+        "_former_addresses",
+        "_contact_edits",
+    ):
         counts[_counted_as(name)] = database.run(
             f"DELETE FROM {name} WHERE object = ? AND person_id = ?", person
         )
@@ -334,6 +346,7 @@ _TEXTS = {
     "_outbox": ("before", "after", "plan", "error"),
     "_notes": ("value",),
     "_provenance": ("source",),
+    "_contact_waiting": ("edit",),
     "runs": ("report",),
 }
 """Where an address may stand beside the person's own row; of a run only its report goes."""
@@ -347,6 +360,8 @@ def _purge_address(database: Database, key: str) -> Counter[str]:
             "DELETE FROM quarantine WHERE event_id = ?", [event_id]
         )
     counts["events"] += database.run(f"{_ANONYMISE_EVENT} WHERE match_key = ?", [key])
+    # so that what is said of them later is known to be of somebody purged
+    database.run("UPDATE _contact_ids SET match_key = '' WHERE match_key = ?", [key])
     texts = ("fields", "subject", "error")
     counts["activities"] += _anonymise_activities(database, _held_in(texts), [key] * len(texts))
     for name, columns in _TEXTS.items():

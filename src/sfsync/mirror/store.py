@@ -17,6 +17,7 @@ from sfsync.mirror.campaign_names import CampaignNames
 from sfsync.mirror.changes import Changes
 from sfsync.mirror.conflicts import Conflicts
 from sfsync.mirror.consent import Consent
+from sfsync.mirror.contact_edits import ContactEdits
 from sfsync.mirror.context import MirrorContext
 from sfsync.mirror.database import Clock, Database
 from sfsync.mirror.deliveries import Deliveries
@@ -75,6 +76,7 @@ class SqliteMirror:
         self.events = Events(self._context)
         self.arrivals = Arrivals(self._context)
         self.campaign_names = CampaignNames(self._context)
+        self.contact_edits = ContactEdits(self._context)
         self.changes = Changes(self._context)
         self.hints = Hints(self._context)
         self.deliveries = Deliveries(self._context, self.changes)

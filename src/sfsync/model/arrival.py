@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sfsync.model.event import EmailEvent
+from sfsync.model.record import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,33 @@ class UnreadableKinds:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactEdit:
+    """Somebody was added or changed at the service.
+
+    Attributes:
+        email: empty where only the service's own id says who it is.
+        columns: ``{the service's field: text}``; empty text blanks.
+        id: the event's.
+        at: when it was, as the service writes it.
+        contact_id: who it is, as ``service:id``; empty where nothing says.
+        is_new: somebody was added.
+        unclear: fields whose values make no sense.
+        values: by object, what it says of the mirror's columns; empty until a mapping was held against it.
+        creates: the object that somebody unknown becomes; empty for none.
+    """
+
+    email: str
+    columns: Mapping[str, str]
+    id: str = ""
+    at: str = ""
+    contact_id: str = ""
+    is_new: bool = False
+    unclear: tuple[str, ...] = ()
+    values: Mapping[str, Values] = field(default_factory=dict)
+    creates: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """What came in together: some lines of a file, one event by flags, or a delivery.
 
@@ -99,6 +127,7 @@ class Arrival:
         lines: which line each event is, counted from 1; empty where they are no lines.
         campaigns: id -> name, of the campaigns that the sender told of.
         skipped: events that say nothing of a person.
+        contacts: people who were added or changed there.
         names_later: the sender tells what a campaign is called in an event of its own, maybe later.
     """
 
@@ -109,6 +138,7 @@ class Arrival:
     campaigns: Mapping[str, str] = field(default_factory=dict)
     skipped: int = 0
     names_later: bool = False
+    contacts: Sequence[ContactEdit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +154,18 @@ class Taken:
     duplicates: int = 0
     contradictions: Sequence[EmailEvent] = ()
     quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsTaken:
+    """What became of what a service said of people.
+
+    Attributes:
+        written: rows that were made or changed.
+        duplicates: it was said before.
+        unknown: nobody here is meant, and nobody is to be made.
+    """
+
+    written: int = 0
+    duplicates: int = 0
+    unknown: int = 0

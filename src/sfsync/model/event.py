@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sfsync.model.address import folded
@@ -48,6 +48,7 @@ class EmailEvent:
         link: what was clicked.
         is_machine: a privacy proxy or a bot opened it, not a person, as far as the sender knows.
         bounce: ``hard``, ``soft``, or empty where nobody said.
+        contact_id: who the sender says it is, as ``service:id``; what it says of others later may name nothing else.
     """
 
     id: str
@@ -59,6 +60,7 @@ class EmailEvent:
     link: str = ""
     is_machine: bool = False
     bounce: str = ""
+    contact_id: str = field(default="", compare=False)
 
 
 def derived_id(

@@ -220,7 +220,11 @@ class RecordRule:
 
 @dataclass(frozen=True)
 class SyncRules:
-    """The rules of one object."""
+    """The rules of one object.
+
+    Attributes:
+        contacts: which changes of people at the email platform are edits here.
+    """
 
     object: str
     direction: Direction = Direction.BOTH
@@ -228,6 +232,7 @@ class SyncRules:
     fallback: str = "hourly_batch"
     events: tuple[EventRule, ...] = ()
     records: tuple[RecordRule, ...] = ()
+    contacts: tuple[RecordEvent, ...] = ()
 
     def record_rule(self, on: RecordEvent) -> RecordRule | None:
         """The rule for what happened to a record; ``None`` where the configuration has none: then nothing is done."""

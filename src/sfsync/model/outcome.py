@@ -117,6 +117,7 @@ class ActivityReport:
     Attributes:
         skipped: events that say nothing of a person.
         left_out: events of machines that do nothing, as the rules say.
+        contacts: rows of people that the email platform added or changed.
         held: how many of those that wait do so for their campaign's name.
         due_at: when the first of these goes without it, ``2026-01-20T10:10:00Z``; empty where none waits.
         unreadable: what could not be read, by kind of reason, in the order of its first lines.
@@ -130,6 +131,7 @@ class ActivityReport:
     skipped: int = 0
     left_out: int = 0
     held: int = 0
+    contacts: int = 0
     due_at: str = ""
     unreadable: UnreadableKinds = field(default_factory=UnreadableKinds)
 
@@ -145,6 +147,7 @@ class ActivityReport:
             "skipped",
             "left_out",
             "held",
+            "contacts",
         )
         return {name: getattr(self, name) for name in names}
 

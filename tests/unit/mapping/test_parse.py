@@ -384,6 +384,23 @@ MISTAKES = [
     ),
     (
         "{on: email_sent, action: create_task}",
+        "{on: contact_created, action: §import_lead}",
+        (
+            "@ action: 'import_lead' does not answer to contact_created; did you mean import_contact?",
+        ),
+    ),
+    (
+        "{on: email_sent, action: create_task}",
+        "{on: contact_updated, action: update_contact, §conflict_resolution: newest}",
+        ("@ conflict_resolution: no such key here; known here: on, action",),
+    ),
+    (
+        "{on: email_sent, action: create_task}",
+        "{on: §contact_deleted, action: create_task}",
+        ("@ on: no such email event: 'contact_deleted'; did you mean contact_updated?",),
+    ),
+    (
+        "{on: email_sent, action: create_task}",
         "{on: email_sent, action: create_task, machine_events: §no}",
         ("@ machine_events: 'no' is none of its values; known here: count, ignore",),
     ),
@@ -847,6 +864,18 @@ def test_machine_events_of_the_activities_holds_for_rules_that_do_not_say() -> N
         (EventType.UNSUBSCRIBED, counting),  # what says something of consent always counts
     }
     assert load_config_text(EXAMPLE).activities.machine_events is counting
+
+
+def test_rules_on_people_of_the_platform_say_which_changes_are_edits_here() -> None:
+    assert load_config_text(EXAMPLE).rules["contact"].contacts == ()
+    bounced = "{on: email_bounced, action: create_task}"
+    first, second, third = EXAMPLE.split(bounced)
+    for_contacts = "{on: contact_created, action: import_contact}\n      - {on: contact_updated, action: update_contact}"
+    for_leads = "{on: contact_updated, action: update_lead}"
+    rules = load_config_text(f"{first}{for_contacts}{second}{for_leads}{third}").rules
+    assert rules["contact"].contacts == (RecordEvent.CREATED, RecordEvent.UPDATED)
+    assert rules["lead"].contacts == (RecordEvent.UPDATED,)
+    assert EventType.BOUNCED not in {rule.on for rule in rules["lead"].events}
 
 
 def test_rules_are_read_in_the_words_of_the_seed() -> None:

@@ -26,6 +26,7 @@ STEPS = [
     ("0006_changes",),
     ("0007_stream",),
     ("0008_deliveries",),
+    ("0009_contacts",),
 ]
 
 

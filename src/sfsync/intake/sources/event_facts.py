@@ -80,6 +80,7 @@ def event(
     link: object = "",
     is_machine: bool = False,
     bounce: str = "",
+    contact_id: str = "",
 ) -> EmailEvent:
     """One event.
 
@@ -96,6 +97,7 @@ def event(
         link: what was clicked.
         is_machine: the service says that no person did it.
         bounce: ``hard``, ``soft`` or empty.
+        contact_id: who it is, as ``service:id``.
 
     Raises:
         BadValueError: of the address or the time.
@@ -117,6 +119,7 @@ def event(
         link=where,
         is_machine=is_machine,
         bounce=bounce,
+        contact_id=contact_id,
     )
 
 

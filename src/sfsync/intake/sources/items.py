@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from sfsync.model.arrival import ContactEdit
 from sfsync.model.event import EmailEvent
 
 
@@ -15,18 +15,6 @@ class CampaignName:
 
     campaign_id: str
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ContactEdit:
-    """Somebody was added or changed at the service.
-
-    Attributes:
-        columns: ``{the service's field: text}``, as it was said.
-    """
-
-    email: str
-    columns: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

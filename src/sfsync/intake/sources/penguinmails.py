@@ -15,11 +15,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sfsync.intake.event_values import checked_address, needed
+from sfsync.intake.event_values import MAX_TEXT
 from sfsync.intake.sources.event_facts import at, event, first_label, kind_of, label
-from sfsync.intake.sources.items import CampaignName, ContactEdit, Item, Skipped
+from sfsync.intake.sources.items import CampaignName, Item, Skipped
 from sfsync.intake.sources.proof import Headers, Reception, expect_hmac, header
 from sfsync.intake.sources.source import Entry, Source
+from sfsync.model.arrival import ContactEdit
 from sfsync.model.event import EventType
 
 SIGNATURE: Final = "X-PenguinMails-Signature"
@@ -42,7 +43,8 @@ _TIMES: Final = {
     EventType.UNSUBSCRIBED: "unsubscribed_at",
     EventType.COMPLAINED: "reported_at",
 }
-_NO_COLUMNS: Final = {"contact_id", "email", "created_at", "updated_at", "tenant_id"}
+_NO_COLUMNS: Final = {"contact_id", "contact", "created_at", "updated_at", "tenant_id"}
+MAX_ADDRESS: Final = 255
 _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
@@ -63,7 +65,7 @@ def _item(entry: Entry, latest: str) -> Item:
     if kind.startswith("campaign."):
         return _campaign(data, kind)
     if kind in {"contact.created", "contact.updated"}:
-        return _contact(data, kind)
+        return _contact(told, kind)
     event_type = _TYPES.get(kind)
     if event_type is None:
         return Skipped(kind)
@@ -80,6 +82,7 @@ def _item(entry: Entry, latest: str) -> Item:
         campaign_name=label(at(data, "campaign_name")),
         link=at(data, "url"),
         bounce=bounce if event_type is EventType.BOUNCED and bounce in {"hard", "soft"} else "",
+        contact_id=_contact_id(data),
     )
 
 
@@ -89,19 +92,54 @@ def _campaign(data: Any, kind: str) -> Item:
     return CampaignName(campaign_id, name) if campaign_id and name else Skipped(kind)
 
 
-def _contact(data: Any, kind: str) -> Item:
-    """What changed. An update that names no address says nothing that could be used."""
-    email = at(data, "email") or at(data, "contact", "email")
-    if not email:
+def _contact(told: Mapping[str, Any], kind: str) -> Item:
+    """Who was added or changed, and what is said of them; what names nobody, or no value, says nothing."""
+    data = told.get("data")
+    if not isinstance(data, Mapping):
         return Skipped(kind)
-    changed = at(data, "changed_fields")
-    fields = {**data, **changed} if isinstance(changed, Mapping) else data
+    is_new = kind == "contact.created"
+    fields = data if is_new else _changed(data)
+    email = label(at(data, "email") or at(data, "contact", "email"), MAX_ADDRESS)
+    contact_id = _contact_id(data)
     columns = {
-        name: text
+        name: _text(value)
         for name, value in fields.items()
-        if name not in _NO_COLUMNS and (text := label(value))
+        if name not in _NO_COLUMNS and not isinstance(value, list | Mapping)
     }
-    return ContactEdit(checked_address(needed({"email": email}, "email")), columns)
+    if is_new:  # what it does not know, it does not blank
+        columns = {name: text for name, text in columns.items() if text and name != "email"}
+    unclear = tuple(name for name, value in fields.items() if isinstance(value, Mapping))
+    if not (email or contact_id) or not (is_new or columns or unclear):
+        return Skipped(kind)
+    return ContactEdit(
+        email,
+        columns,
+        id=label(told.get("id")),
+        at=label(told.get("created_at")),
+        contact_id=contact_id,
+        is_new=is_new,
+        unclear=() if is_new else unclear,
+    )
+
+
+def _changed(data: Any) -> Mapping[str, Any]:
+    """What has changed: fields with their values, or names of fields whose values stand beside."""
+    changed = at(data, "changed_fields")
+    if isinstance(changed, Mapping):
+        return changed
+    names = changed if isinstance(changed, list) else []
+    named = {_snake(name) for name in names if isinstance(name, str)}
+    return {name: data[name] for name in sorted(named) if name in data}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else label(value, MAX_TEXT)
+
+
+def _contact_id(data: Any) -> str:
+    """PenguinMails' own id of a person; empty where nothing states it."""
+    stated = first_label(at(data, "contact_id"), at(data, "contact", "id"))
+    return f"penguinmails:{stated}" if stated else ""
 
 
 def _in_snake_case(value: Any) -> Any:
@@ -112,10 +150,11 @@ def _in_snake_case(value: Any) -> Any:
 def _renamed(value: Any, levels: int) -> Any:
     if not levels or not isinstance(value, Mapping):
         return value
-    return {
-        _CAPITAL.sub(r"_\1", key).lower(): _renamed(inner, levels - 1)
-        for key, inner in value.items()
-    }
+    return {_snake(key): _renamed(inner, levels - 1) for key, inner in value.items()}
+
+
+def _snake(name: str) -> str:
+    return _CAPITAL.sub(r"_\1", name).lower()
 
 
 def _recognises(entry: Entry) -> bool:

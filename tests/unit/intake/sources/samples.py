@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from sfsync.intake.sources.items import CampaignName, ContactEdit, Item, Skipped
+from sfsync.intake.sources.items import CampaignName, Item, Skipped
+from sfsync.model.arrival import ContactEdit
 from sfsync.model.event import EmailEvent, EventType
 
 ADA = "ada@example.com"
@@ -121,7 +122,16 @@ PENGUINMAILS = [
                 "created_at": AT,
             },
         },
-        (ContactEdit(ADA, {"first_name": "Ada", "last_name": "Byron", "source": "api_import"}),),
+        (
+            ContactEdit(
+                ADA,
+                {"first_name": "Ada", "last_name": "Byron", "source": "api_import"},
+                id="evt_c",
+                at=AT,
+                contact_id="penguinmails:cont_1",
+                is_new=True,
+            ),
+        ),
     ),
     Sample(
         "penguinmails",
@@ -131,7 +141,36 @@ PENGUINMAILS = [
             "createdAt": AT,
             "data": {"contactId": "cont_1", "email": ADA, "changedFields": {"lastName": "King"}},
         },
-        (ContactEdit(ADA, {"last_name": "King"}),),
+        (
+            ContactEdit(
+                ADA, {"last_name": "King"}, id="evt_e", at=AT, contact_id="penguinmails:cont_1"
+            ),
+        ),
+    ),
+    Sample(
+        "penguinmails",
+        {
+            "id": "evt_n",
+            "type": "contact.updated",
+            "created_at": AT,
+            "data": {
+                "contact_id": "cont_1",
+                "changed_fields": ["firstName", "phone", "tags"],
+                "first_name": "Augusta",
+                "phone": None,
+                "tags": ["a"],
+                "city": "London",
+            },
+        },
+        (
+            ContactEdit(
+                "",
+                {"first_name": "Augusta", "phone": ""},
+                id="evt_n",
+                at=AT,
+                contact_id="penguinmails:cont_1",
+            ),
+        ),
     ),
     Sample(
         "penguinmails",
