@@ -1,6 +1,6 @@
 """Deploying a package's components, by the very functions that the Tooling API and REST use.
 
-Fields come before permission sets, which may open them. Every component is all or nothing by
+Fields come before permission sets, which may open them, channels before their members. Every component is all or nothing by
 itself; whether the whole is, the deployment's options say. A permission set says all that it
 allows: what it leaves out is taken back.
 
@@ -19,7 +19,9 @@ from typing import Any
 
 from local_org.api_error import ApiError
 from local_org.metadata.package import (
+    CHANNEL,
     FIELD,
+    MEMBER,
     OBJECT,
     PERMISSION_SET,
     Component,
@@ -27,7 +29,7 @@ from local_org.metadata.package import (
     Problem,
     listed,
 )
-from local_org.records import field_definitions, writes
+from local_org.records import event_channels, field_definitions, writes
 from local_org.records.writer import Writer
 from local_org.schema.admin_objects import SYSTEM_PERMISSIONS
 from local_org.schema.custom_fields import ACTIVITY, TABLES
@@ -35,7 +37,7 @@ from local_org.state.access import permissionable
 from local_org.state.org import OrgState
 from local_org.state.tables import Row
 
-_ORDER = (OBJECT, FIELD, PERMISSION_SET)
+_ORDER = (OBJECT, FIELD, PERMISSION_SET, CHANNEL, MEMBER)
 _RIGHTS = {
     "allowRead": "PermissionsRead",
     "allowCreate": "PermissionsCreate",
@@ -108,6 +110,8 @@ def _one(state: OrgState, component: Component, user_id: str) -> Deployed:
         return Deployed(component)
     if component.kind == FIELD:
         return _field(state, component, user_id)
+    if component.kind in {CHANNEL, MEMBER}:
+        return _event_channel(state, component, user_id)
     return _permission_set(state, component, user_id)
 
 
@@ -115,12 +119,34 @@ def _wrong(text: str) -> ApiError:
     return ApiError("FIELD_INTEGRITY_EXCEPTION", text)
 
 
+def _check_may_customize(state: OrgState, user_id: str) -> None:
+    if not state.access(user_id).may("CustomizeApplication"):
+        raise ApiError("INSUFFICIENT_ACCESS", "insufficient access rights on entity")
+
+
+# -- channels of change events
+
+
+def _event_channel(state: OrgState, component: Component, user_id: str) -> Deployed:
+    _check_may_customize(state, user_id)
+    there = event_channels.defined(state, component.kind, component.full_name)
+    if there is not None and dict(component.body) == there["Metadata"]:
+        return Deployed(component, there["Id"])
+    if there is not None and component.kind == MEMBER:
+        raise _wrong("The channel and the entity of a channel member cannot be changed")
+    if there is not None:
+        event_channels.rename_channel(state, there, component.body, user_id)
+        return Deployed(component, there["Id"], changed=True)
+    define = event_channels.DEFINE[component.kind]
+    made = define(state, component.full_name, component.body, user_id)
+    return Deployed(component, made, created=True, changed=True)
+
+
 # -- fields
 
 
 def _field(state: OrgState, component: Component, user_id: str) -> Deployed:
-    if not state.access(user_id).may("CustomizeApplication"):
-        raise ApiError("INSUFFICIENT_ACCESS", "insufficient access rights on entity")
+    _check_may_customize(state, user_id)
     name = component.full_name
     if not name.endswith("__c"):
         raise _wrong("Could not resolve standard field's name.")

@@ -28,6 +28,7 @@ from defusedxml.ElementTree import fromstring
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 MANIFEST = "package.xml"
 FIELD, PERMISSION_SET, OBJECT = "CustomField", "PermissionSet", "CustomObject"
+CHANNEL, MEMBER = "PlatformEventChannel", "PlatformEventChannelMember"
 MOST_FILES = 10_000
 MOST_ZIP_BYTES = 39 * 1_048_576
 MOST_UNZIPPED_BYTES = 400 * 1_048_576
@@ -58,7 +59,13 @@ _TRUTHS = frozenset(
     }
 )
 _NUMBERS = frozenset({"length", "precision", "scale", "visibleLines"})
-_ONLY = f"This local org deploys {FIELD} and {PERMISSION_SET} only"
+_ONLY = f"This local org deploys {FIELD}, {PERMISSION_SET} and {CHANNEL} with its members only"
+_FILES = {
+    ("permissionsets", ".permissionset"): PERMISSION_SET,
+    ("platformEventChannels", ".platformEventChannel"): CHANNEL,
+    ("platformEventChannelMembers", ".platformEventChannelMember"): MEMBER,
+}
+"""What has a file of its own, by folder and ending."""
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -91,7 +98,7 @@ class Component:
     """One thing to deploy.
 
     Args:
-        kind: ``CustomField``, ``PermissionSet`` or ``CustomObject``.
+        kind: ``CustomField``, ``PermissionSet``, ``CustomObject`` or one of event channels.
         full_name: for example ``Contact.Opens__c``.
         file_name: where in the zip it stands.
         body: ``{element: text, truth, number, elements again, or a list of those}``.
@@ -215,7 +222,7 @@ class _Reader:
             members = {
                 (each.text or "").strip() for each in types.iterfind(f"{{{NAMESPACE}}}members")
             }
-            if kind in {FIELD, PERMISSION_SET, OBJECT}:
+            if kind in {FIELD, OBJECT, *_FILES.values()}:
                 self._named.setdefault(kind, set()).update(members)
             else:
                 for member in sorted(members):
@@ -227,8 +234,8 @@ class _Reader:
         place = (str(path.parent), path.suffix)
         if place == ("objects", ".object"):
             return self._read_object(name, path.stem)
-        if place == ("permissionsets", ".permissionset"):
-            return self._read_permission_set(name, path.stem)
+        if place in _FILES:
+            return self._read_whole(_FILES[place], name, path.stem)
         text = (
             "This local org takes no destructive changes"
             if path.stem.startswith("destructive")
@@ -261,13 +268,11 @@ class _Reader:
             self._problem(OBJECT, table, name, "Not in package.xml")
         return found
 
-    def _read_permission_set(self, name: str, stem: str) -> set[tuple[str, str]]:
-        root = self._parsed(name, PERMISSION_SET, stem)
+    def _read_whole(self, kind: str, name: str, stem: str) -> set[tuple[str, str]]:
+        root = self._parsed(name, kind, stem)
         if root is not None:
-            self._take(
-                PERMISSION_SET, stem, name, root, is_named=self._is_named(PERMISSION_SET, stem)
-            )
-        return {(PERMISSION_SET, stem)}
+            self._take(kind, stem, name, root, is_named=self._is_named(kind, stem))
+        return {(kind, stem)}
 
     def _is_named(self, kind: str, full_name: str) -> bool:
         named = self._named.get(kind, set())

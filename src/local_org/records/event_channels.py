@@ -5,7 +5,7 @@ The texts are unconfirmed: their codes and what they name count.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from local_org.api_error import ApiError
@@ -45,14 +45,10 @@ def define_channel(state: OrgState, full_name: Any, metadata: Any, user_id: str)
     Raises:
         ApiError: where its name is taken or none, or it is not for change events.
     """
-    given = _checked(metadata, {"channelType", "label", "eventType"})
+    label = _label(metadata)
     name = str(full_name or "").removesuffix(_SUFFIX)
     if not str(full_name).endswith(_SUFFIX) or not _NAME.match(name):
         raise _wrong(f"A channel is called NAME{_SUFFIX}: {full_name}", "FullName")
-    if given.get("channelType") != "data":
-        raise _wrong("channelType: change events need the type data", "ChannelType")
-    if not given.get("label"):
-        raise ApiError("REQUIRED_FIELD_MISSING", "Required fields are missing: [label]", ["label"])
     if any(row["DeveloperName"].lower() == name.lower() for row in _rows(state, "Channel")):
         raise _twice(f"There is already a channel named {full_name}")
     return _insert(
@@ -60,11 +56,33 @@ def define_channel(state: OrgState, full_name: Any, metadata: Any, user_id: str)
         "PlatformEventChannel",
         user_id,
         DeveloperName=name,
-        MasterLabel=str(given["label"]),
+        MasterLabel=label,
         ChannelType="data",
         FullName=f"{name}{_SUFFIX}",
-        Metadata={"channelType": "data", "label": str(given["label"])},
+        Metadata={"channelType": "data", "label": label},
     )
+
+
+def _label(metadata: Any) -> str:
+    """A channel's label, where the rest of its definition is right, too."""
+    given = _checked(metadata, {"channelType", "label"})
+    if given.get("channelType") != "data":
+        raise _wrong("channelType: change events need the type data", "ChannelType")
+    if not given.get("label"):
+        raise ApiError("REQUIRED_FIELD_MISSING", "Required fields are missing: [label]", ["label"])
+    return str(given["label"])
+
+
+def rename_channel(state: OrgState, row: Row, metadata: Any, user_id: str) -> None:
+    """Give a channel another label.
+
+    Raises:
+        ApiError: where the definition is not right.
+    """
+    label, now = _label(metadata), state.stamp()
+    stamps = {"LastModifiedDate": now, "LastModifiedById": user_id, "SystemModstamp": now}
+    changed = {"MasterLabel": label, "Metadata": {"channelType": "data", "label": label}}
+    state.put(state.table("PlatformEventChannel"), row["Id"], {**row, **stamps, **changed})
 
 
 def define_member(state: OrgState, full_name: Any, metadata: Any, user_id: str) -> str:
@@ -103,6 +121,19 @@ def define_member(state: OrgState, full_name: Any, metadata: Any, user_id: str) 
             FullName=name,
             Metadata={"eventChannel": channel, "selectedEntity": entity},
         )
+
+
+DEFINE: dict[str, Callable[[OrgState, Any, Any, str], str]] = {
+    "PlatformEventChannel": define_channel,
+    "PlatformEventChannelMember": define_member,
+}
+"""How each of them is made."""
+
+
+def defined(state: OrgState, sobject: str, full_name: str) -> Row | None:
+    """The channel or the member of that full name, if there is one."""
+    rows = state.table(sobject).rows.values()
+    return next((row for row in rows if row["FullName"].lower() == full_name.lower()), None)
 
 
 def remove(state: OrgState, row: Row) -> None:

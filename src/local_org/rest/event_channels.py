@@ -1,10 +1,9 @@
-"""Change events over REST: selecting objects by the Tooling API, and the events' schemas.
+"""Selecting objects for change events by the Tooling API.
 
 Source: Tooling API, PlatformEventChannel and PlatformEventChannelMember; docs/salesforce.md §14.7.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from local_org import ids
 from local_org.api.call import Call, Reply
@@ -15,12 +14,6 @@ from local_org.rest.tooling import check_names, tooling_attributes
 from local_org.state.access import require
 from local_org.state.org import OrgState
 from local_org.state.tables import Row
-
-_Define = Callable[[OrgState, Any, Any, str], str]
-_DEFINE: dict[str, _Define] = {
-    "PlatformEventChannel": event_channels.define_channel,
-    "PlatformEventChannelMember": event_channels.define_member,
-}
 
 
 class EventChannels:
@@ -35,7 +28,7 @@ class EventChannels:
 
     def endpoints(self) -> list[Endpoint]:
         """Their addresses."""
-        return [each for name in _DEFINE for each in self._endpoints_of(name)]
+        return [each for name in event_channels.DEFINE for each in self._endpoints_of(name)]
 
     def _endpoints_of(self, name: str) -> list[Endpoint]:
         path = f"/tooling/sobjects/{name}"
@@ -57,7 +50,8 @@ class EventChannels:
         self._may(call, "CustomizeApplication")
         body = call.json_object()
         check_names(name, body)
-        made = _DEFINE[name](self.state, body.get("FullName"), body.get("Metadata"), call.user_id)
+        define = event_channels.DEFINE[name]
+        made = define(self.state, body.get("FullName"), body.get("Metadata"), call.user_id)
         return Reply(201, {"id": made, "success": True, "errors": [], "warnings": [], "infos": []})
 
     def _describe(self, call: Call, name: str) -> Reply:

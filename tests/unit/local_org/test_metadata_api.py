@@ -286,7 +286,11 @@ def test_without_rollback_the_rest_is_deployed(admin):
         ),
         ({"permissionsets/Other.permissionset": permission_set()}, "Other", "Not in package.xml"),
         ({"objects/Lead.object": custom_object()}, "Lead", "Not in package.xml"),
-        ({"classes/A.cls": "class A {}"}, "A", "CustomField and PermissionSet only"),
+        (
+            {"classes/A.cls": "class A {}"},
+            "A",
+            "deploys CustomField, PermissionSet and PlatformEventChannel",
+        ),
         ({"destructiveChanges.xml": manifest()}, "destructiveChanges", "destructive"),
         ({"package.xml": None}, "package.xml", "No package.xml found"),
         ({"objects/Contact.object": "<CustomObject"}, "Contact", "Error parsing file"),
@@ -492,6 +496,55 @@ def test_a_zip_has_limits(monkeypatch, limit):
     with pytest.raises(PackageUnreadable) as caught:
         read(content, single=True)
     assert caught.value.code == "LIMIT_EXCEEDED"
+
+
+# -- channels of change events
+
+
+def channel_files(label="Sync", entity="ContactChangeEvent"):
+    return {
+        "package.xml": manifest(
+            PlatformEventChannel=["Sync__chn"],
+            PlatformEventChannelMember=["Sync_chn_Contact", "Sync_chn_Lead"],
+        ),
+        "platformEventChannels/Sync__chn.platformEventChannel": (
+            f"<PlatformEventChannel {NS}><channelType>data</channelType><label>{label}</label></PlatformEventChannel>"
+        ),
+        **{
+            f"platformEventChannelMembers/{name}.platformEventChannelMember": (
+                f"<PlatformEventChannelMember {NS}><eventChannel>Sync__chn</eventChannel>"
+                f"<selectedEntity>{selected}</selectedEntity></PlatformEventChannelMember>"
+            )
+            for name, selected in (
+                ("Sync_chn_Contact", entity),
+                ("Sync_chn_Lead", "LeadChangeEvent"),
+            )
+        },
+    }
+
+
+CHANNEL_PARTS = ("Sync__chn", "Sync_chn_Contact", "Sync_chn_Lead")
+
+
+def test_a_channel_is_deployed_with_its_members(admin):
+    assert done(admin.deploy(channel_files())) == dict.fromkeys(CHANNEL_PARTS, (True, True))
+    found = admin.query("SELECT SelectedEntity FROM PlatformEventChannelMember", "/tooling").json()
+    entities = {each["SelectedEntity"] for each in found["records"]}
+    assert entities == {"ContactChangeEvent", "LeadChangeEvent"}
+    assert done(admin.deploy(channel_files())) == dict.fromkeys(CHANNEL_PARTS, (False, False))
+    assert done(admin.deploy(channel_files(label="New")))["Sync__chn"] == (False, True)
+
+
+def test_what_a_channel_member_is_stays(admin):
+    admin.deploy(channel_files())
+    told = problems(admin.deploy(channel_files(entity="TaskChangeEvent")))
+    assert list(told) == ["Sync_chn_Contact"]
+    assert "cannot be changed" in told["Sync_chn_Contact"]
+
+
+def test_what_is_no_entity_is_refused(admin):
+    told = problems(admin.deploy(channel_files(entity="UserChangeEvent")))
+    assert "UserChangeEvent" in told["Sync_chn_Contact"]
 
 
 # -- who may, and what is no request
