@@ -18,6 +18,7 @@ def watched(new_workspace):
     """Everything is done under umask 000, and every secret that the org gives away is noted."""
     workspace = new_workspace(contacts=4, leads=1, log_in=False, pull=False, umask=0)
     secrets = {workspace.environ["SFSYNC_TOKEN_KEY"]}
+    workspace.environ["SFSYNC_LOG_FILE"] = "sfsync.log"
     grants = workspace.org.oauth.grants
 
     def noting(step):

@@ -9,6 +9,7 @@ Source: docs/salesforce.md §1.2-1.8; §10.3 (netrc replaces the bearer).
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from sfsync.errors import (
 
 from .hosts import host_of, is_loopback
 from .oauth_errors import LoginStep, oauth_error, plain
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -122,6 +125,16 @@ class LoginHost:
         return self._send(step, requests.Request("GET", url, auth=Bearer(access_token)))
 
     def _send(self, step: LoginStep, request: requests.Request) -> Reply:
+        began = time.monotonic()
+        try:
+            reply = self._sent(step, request)
+        except SfsyncError as failure:
+            _tell_exchange(request, began, failure.slug)
+            raise
+        _tell_exchange(request, began, reply.status)
+        return reply
+
+    def _sent(self, step: LoginStep, request: requests.Request) -> Reply:
         with requests.Session() as session:
             # Proxies and an own certificate bundle come from the environment, but not for this
             # computer.
@@ -153,6 +166,20 @@ class LoginHost:
             if len(body) > _MAX_BODY_BYTES or time.monotonic() > deadline:
                 raise requests.exceptions.ReadTimeout("the answer is too long, or takes too long")
         return bytes(body)
+
+
+def _tell_exchange(request: requests.Request, began: float, outcome: int | str) -> None:
+    """Log a request: neither its form nor its answer, which hold secrets."""
+    address = urlsplit(request.url)
+    took = round((time.monotonic() - began) * 1000)
+    facts = {
+        "method": request.method,
+        "host": address.hostname,
+        "path": address.path,
+        "status" if isinstance(outcome, int) else "error": outcome,
+        "milliseconds": took,
+    }
+    log.info("%s %s -> %s, %d ms", request.method, address.path, outcome, took, extra=facts)
 
 
 def text_of(fields: Mapping[str, Any], name: str, default: str = "") -> str:

@@ -98,7 +98,7 @@ def write_document(
         "command": cli.command,
         "status": status,
         "exit_code": exit_code,
-        "run_id": run_id,
+        "run_id": run_id or cli.run_id,
         "data": data,
         "warnings": list(warnings),
         "errors": list(errors),

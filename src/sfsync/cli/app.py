@@ -179,6 +179,7 @@ _AFTER_THE_COMMAND = (
     "--verbose",
     "-v",
     "-vv",
+    "--log-file",
 )
 
 

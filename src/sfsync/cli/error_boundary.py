@@ -29,6 +29,18 @@ def perform(cli: Cli, work: Callable[[], Answer]) -> int:
     Returns:
         The exit code. The answer, or the error, has been written.
     """
+    from sfsync.cli.telling import telling
+
+    try:
+        with telling(cli) as tell_end:
+            code = _performed(cli, work)
+            tell_end(code)
+            return code
+    except SfsyncError as error:  # the log file cannot be used
+        return _report_error(cli, error)
+
+
+def _performed(cli: Cli, work: Callable[[], Answer]) -> int:
     try:
         with cli.stop:
             return _answered(cli, work)

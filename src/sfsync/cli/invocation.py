@@ -37,6 +37,7 @@ class Cli:
         profile: as asked for; once the configuration is read, the one that is in use.
         origins: parameter -> where its value was given: ``--json``, or ``$SFSYNC_JSON``. Options
             that were not given are missing.
+        run_id: the run that is under way, or was; ``None`` where none has begun.
         open_browser: opens an address; ``None`` for the system's browser.
     """
 
@@ -46,10 +47,12 @@ class Cli:
     as_json: bool = False
     quiet: bool = False
     verbose: int = 0
+    log_file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)  # noqa: TID251  the top reads it, once
     open_browser: Callable[[str], bool] | None = None
     stop: Stop = field(default_factory=Stop)
+    run_id: str | None = None
     _out: Any = None
     _err: Any = None
 

@@ -8,6 +8,7 @@ follows the org's change events; what they name is in the mirror, durable, befor
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import time
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sfsync.intake.receiver import Receiver
     from sfsync.mirror.inbox import InboxState
     from sfsync.model.delivery import Recipient
+
+_log = logging.getLogger("sfsync.listen")
 
 TURN_SECONDS = 0.1
 """How often the loop looks whether there is something to do."""
@@ -221,6 +224,7 @@ class _Listener:
             self._failed(work, error)
             return
         report = done.report
+        self._cli.run_id = None  # what comes between two runs belongs to none
         self._ticks.done(work, time.monotonic(), calls=report.api_calls, calls_left=done.calls_left)
         self._ticks.wake(wakes_at(report))
         self._health.last_tick_at = now()
@@ -277,7 +281,10 @@ class _Listener:
         self._metrics.tick(work.value, error.slug)
         if error.message != self._health.trouble:
             hint = f" ({error.hint})" if error.hint and isinstance(error, AuthError) else ""
-            self._say(f"{work.value}: {error.message}{hint}; again in {wait:.0f} s")
+            self._say(
+                f"{work.value}: {error.message}{hint}; again in {wait:.0f} s",
+                logged=f"{work.value}: {error.slug}; again in {wait:.0f} s",
+            )
         self._health.trouble = error.message
         self._note()
 
@@ -352,7 +359,10 @@ class _Listener:
             senders = senders_of(config.listen, self._cli.environ, config.source.parent)
             recipients = recipients_of(self._cli, config)
         except SfsyncError as error:
-            self._say(f"the configuration is not taken over: {error.message}")
+            self._say(
+                f"the configuration is not taken over: {error.message}",
+                logged=f"the configuration is not taken over: {error.slug}",
+            )
         else:
             self._config, self._recipients = config, recipients
             self._outgoing.stop()
@@ -376,13 +386,15 @@ class _Listener:
         names = ", ".join(self._receiver.senders) if self._receiver else ""
         self._say(f"listening at {self._health.webhooks_at}/webhooks/SOURCE for {names}; {health}")
 
-    def _say(self, sentence: str) -> None:
+    def _say(self, sentence: str, *, logged: str = "") -> None:
+        """Tell people, systemd and the log; what is logged names nothing of a record."""
         from sfsync.cli.clock import now
         from sfsync.cli.text import visible
 
         self._manager.status(sentence)
         if not self._cli.quiet:
             self._cli.to_stderr(visible(f"{now()} {sentence}"))
+        _log.info(logged or sentence, extra={"is_said": True})
 
     def _note(self, *, running: bool = True) -> None:
         from sfsync.cli.clock import now

@@ -30,7 +30,14 @@ COMMON: dict[str, Any] = {
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=COMMON_PANEL, help="No messages, no progress.")],
     "verbose": Annotated[
         int,
-        typer.Option("--verbose", "-v", count=True, show_default=False, rich_help_panel=COMMON_PANEL, help="Twice (-vv): show where a failure came from."),
+        typer.Option("--verbose", "-v", count=True, show_default=False, rich_help_panel=COMMON_PANEL, help="Tell each request and each wait. Twice (-vv): also where a failure came from."),
+    ],
+    "log_file": Annotated[
+        Path | None,
+        typer.Option(
+            "--log-file", metavar="FILE", show_default=False, rich_help_panel=COMMON_PANEL,
+            help="Add lines of JSON to this file: each request, each wait, how it ended; no values, no addresses.",
+        ),
     ],
 }  # fmt: skip
 
@@ -40,6 +47,7 @@ DEFAULTS: dict[str, Any] = {
     "as_json": False,
     "quiet": False,
     "verbose": 0,
+    "log_file": None,
 }
 
 Objects = Annotated[

@@ -71,6 +71,7 @@ def purge(
         if not yes and not _agreed(cli, found):
             return _declined(found)
         mirror.runs.begin(run_id, cli.command)
+        cli.run_id = run_id
         found = mirror.purge.person(email)
         _forget_deliveries(config, email)
         mirror.runs.finish(run_id, "ok", {})

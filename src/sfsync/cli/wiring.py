@@ -191,11 +191,13 @@ def working(
             apart=is_asked_apart(run, version), on_apart=partial(note_asked_apart, run, version)
         )
         if not lock or dry_run:
+            cli.run_id = report.run_id
             run.check_org(org_id, keep=False)
             with measured(run):
                 yield Session(run, mirror, config, org_id)
             return
         with mirror.lock(report.run_id, cli.command):
+            cli.run_id = report.run_id
             run.check_org(org_id)
             with recorded(run, mirror, keep_idle=keep_idle):
                 cli.stop.draining = True  # from here on a signal waits for the end of a batch

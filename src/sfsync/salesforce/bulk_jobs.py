@@ -22,7 +22,7 @@ from sfsync.model.record import salesforce_id
 from sfsync.salesforce.bulk_csv import count_records
 from sfsync.salesforce.connect import Connection, answer_of
 from sfsync.salesforce.faults import CallFailed
-from sfsync.salesforce.retry import repeat_read
+from sfsync.salesforce.retry import repeat_read, tell_wait
 
 ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
 """The states that a job stays in."""
@@ -107,6 +107,7 @@ class BulkJobs:
             CallFailed: it has not, for longer than patience lasts.
         """
         for gap in self._polling.gaps():
+            tell_wait(f"Bulk job {job_id} is under way", gap)
             self._sleep(gap)
             info = self.info(job_id)
             if info.get("state") in ENDED:

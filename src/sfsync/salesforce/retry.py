@@ -98,11 +98,16 @@ def repeat_write(call: Callable[[], T], patience: Patience) -> T:
 
 
 def _log_repeat(details: RetryDetails) -> None:
-    """A line for ``-v`` instead of stamina's own warning, which would reach the terminal."""
-    log.info("%s; trying again in %.1f s", details.caused_by or "locked records", details.wait_for)
+    """Tell why it waits, instead of stamina's own warning."""
+    tell_wait(str(details.caused_by) or "locked records", details.wait_for)
 
 
 set_on_retry_hooks([_log_repeat])
+
+
+def tell_wait(reason: str, seconds: float) -> None:
+    """Log that nothing is done for so long, and why; at a terminal a person sees it."""
+    log.info("%s; again in %.1f s", reason, seconds, extra={"wait_seconds": seconds})
 
 
 class StillLocked(Exception):

@@ -203,12 +203,10 @@ class OrgSession(requests.Session):
             response = super().request(method, target, **wanted)
             self._read_body(response, started)
         except (requests.RequestException, HTTPError) as error:
+            _tell_exchange(method, target, started, type(error).__name__)
             raise _lost(error, self._origin.hostname or "") from error
         self._learn(response)
-        took = time.monotonic() - started
-        log.debug(
-            "%s %s -> %d, %.0f ms", method, urlsplit(target).path, response.status_code, took * 1000
-        )
+        _tell_exchange(method, target, started, response.status_code)
         return response
 
     def _target(self, url: str) -> str:
@@ -316,6 +314,24 @@ class OrgSession(requests.Session):
             writing=not _is_read(method),
             delay_seconds=_retry_after(response),
         )
+
+
+def _tell_exchange(method: str, url: str, started: float, outcome: int | str) -> None:
+    """Log a call: neither its query, which may hold addresses, nor its body.
+
+    Args:
+        outcome: the HTTP status, or what kind of error came instead of an answer.
+    """
+    address = urlsplit(url)
+    took = round((time.monotonic() - started) * 1000)
+    facts = {
+        "method": method,
+        "host": address.hostname,
+        "path": address.path,
+        "status" if isinstance(outcome, int) else "error": outcome,
+        "milliseconds": took,
+    }
+    log.info("%s %s -> %s, %d ms", method, address.path, outcome, took, extra=facts)
 
 
 class _Bearer(AuthBase):
