@@ -8,7 +8,6 @@ follows the org's change events; what they name is in the mirror, durable, befor
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import time
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from sfsync.intake.receiver import Receiver
     from sfsync.mirror.inbox import InboxState
     from sfsync.model.delivery import Recipient
-
-_log = logging.getLogger("sfsync.listen")
 
 TURN_SECONDS = 0.1
 """How often the loop looks whether there is something to do."""
@@ -359,10 +356,8 @@ class _Listener:
             senders = senders_of(config.listen, self._cli.environ, config.source.parent)
             recipients = recipients_of(self._cli, config)
         except SfsyncError as error:
-            self._say(
-                f"the configuration is not taken over: {error.message}",
-                logged=f"the configuration is not taken over: {error.slug}",
-            )
+            sentence = "the configuration is not taken over"
+            self._say(f"{sentence}: {error.message}", logged=f"{sentence}: {error.slug}")
         else:
             self._config, self._recipients = config, recipients
             self._outgoing.stop()
@@ -387,14 +382,10 @@ class _Listener:
         self._say(f"listening at {self._health.webhooks_at}/webhooks/SOURCE for {names}; {health}")
 
     def _say(self, sentence: str, *, logged: str = "") -> None:
-        """Tell people, systemd and the log; what is logged names nothing of a record."""
-        from sfsync.cli.clock import now
-        from sfsync.cli.text import visible
+        from sfsync.cli.telling import say
 
         self._manager.status(sentence)
-        if not self._cli.quiet:
-            self._cli.to_stderr(visible(f"{now()} {sentence}"))
-        _log.info(logged or sentence, extra={"is_said": True})
+        say(self._cli, sentence, logged=logged)
 
     def _note(self, *, running: bool = True) -> None:
         from sfsync.cli.clock import now

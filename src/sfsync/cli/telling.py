@@ -64,6 +64,19 @@ def _tell_end(cli: Cli, code: int, seconds: float) -> None:
     _log.info("%s ended with exit code %d", cli.command, code, extra=facts)
 
 
+def say(cli: Cli, sentence: str, *, logged: str = "") -> None:
+    """Tell people on stderr, with the time, and the log.
+
+    Args:
+        logged: what the log says instead, where the sentence may quote a record.
+    """
+    from sfsync.cli.clock import now
+
+    if not cli.quiet:
+        cli.to_stderr(visible(f"{now()} {sentence}"))
+    _log.info(logged or sentence, extra={"is_said": True})
+
+
 # -- at the terminal -------------------------------------------------------------------------------
 def _at_the_terminal(cli: Cli) -> Iterator[logging.Handler]:
     if cli.quiet:
