@@ -73,7 +73,7 @@ def test_what_cannot_be_delivered_waits_and_is_told_and_the_sync_is_done(workspa
     rename(workspace, 1, "+44 2")
     ran = workspace.run_in_process("sync", "--json")
     assert (ran.code, ran.data["webhooks"]["waiting"]) == (0, 1)
-    assert "webhook crm-copy fails since" in ran.warnings
+    assert "webhook crm-copy has failed since" in ran.warnings
     status = workspace.run_in_process("status")
     assert "HTTP 503" in status.err
     (state,) = workspace.do_in_process("webhook", "endpoints")["endpoints"]
@@ -85,6 +85,12 @@ def test_what_cannot_be_delivered_waits_and_is_told_and_the_sync_is_done(workspa
     assert workspace.do_in_process("webhook", "resume", "crm-copy")["waiting"] == 1
     assert workspace.do_in_process("sync")["webhooks"]["delivered"] == 1
     assert len({each.id for each in receiver.got}) == 1
+
+
+def test_an_endpoint_that_no_run_has_seen_is_new_and_no_trouble(workspace, receiver):
+    ran = workspace.run_in_process("webhook", "endpoints", "--json")
+    assert [each["state"] for each in ran.data["endpoints"]] == ["new"]
+    assert ran.document["warnings"] == []
 
 
 def test_a_rehearsal_sends_nothing(workspace, receiver):

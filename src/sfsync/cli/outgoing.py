@@ -183,14 +183,14 @@ def troubles(states: list[dict[str, Any]]) -> Iterator[str]:
     """A sentence for each endpoint that takes nothing at the moment, or has lost something."""
     for state in states:
         name, waiting = state["endpoint"], counted(state["waiting"], "message")
-        if state["state"] != "active":
+        if state["state"] in ("paused", "stopped"):
             yield (
                 f"webhook {name} is {state['state']}, {waiting} waiting: {state['reason']};"
                 f" go on with `sfsync webhook resume {name}`"
             )
         elif state["failing_since"]:
             yield (
-                f"webhook {name} fails since {state['failing_since']} ({state['last_answer']}),"
+                f"webhook {name} has failed since {state['failing_since']} ({state['last_answer']}),"
                 f" {waiting} waiting; it is tried again"
             )
         if state["given_up"]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sfsync.config.sections import Config
 
-COLUMNS = ["endpoint", "state", "waiting", "oldest_at", "last_at", "last_answer"]
+COLUMNS = ["endpoint", "state", "waiting", "oldest_at", "last_answer"]
 PATIENCE_SECONDS = 20.0
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint.")]
@@ -82,10 +82,10 @@ def test(cli: Cli, name: Name) -> Answer:
         answers = poster.finished(PATIENCE_SECONDS)
     answer = str(answers[0][1]) if answers else "no answer"
     is_taken = bool(answers) and 200 <= answers[0][1].status < 300
-    sentence = f"{name}: {answer} to the message {message.id}"
+    sentence = f"{name}: {answer} (message {message.id})"
     return Answer(
         {"endpoint": name, "id": message.id, "answer": answer, "taken": is_taken},
-        lambda console: console.print(sentence, soft_wrap=True),
+        lambda console: console.print(sentence, soft_wrap=True) if is_taken else None,
         exit_code=0 if is_taken else FAILED,
         reason="" if is_taken else sentence,
     )
