@@ -137,7 +137,7 @@ def test_what_waits_is_told(lived):
 def test_nobody_is_told_plainly(lived):
     workspace = lived[0]
     ran = workspace.run("explain", "nobody@example.com", "--json")
-    assert ran.code == 0
+    assert ran.code == 1
     assert ran.data["rows"] == []
     assert "nobody" in ran.warnings
 

@@ -23,6 +23,7 @@ from sfsync.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sfsync.cli.shown_values import Reader
     from sfsync.cli.wiring import Session
     from sfsync.engine.apply import Applied
     from sfsync.planning.planfile import Header
@@ -52,17 +53,19 @@ def apply(
       sfsync apply plan.json --dry-run
       sfsync apply plan.json
     """
+    from sfsync.cli.shown_values import Reader
     from sfsync.engine.apply import apply as run_apply
     from sfsync.planning.planfile import header_of, records
 
-    outcomes: list[Applied] = []
+    outcomes: list[tuple[Applied, Reader]] = []
     with _plan_file(plan) as file:
         read_again = partial(_rewound, as_it_was=_state(file))
         header = header_of(file.readline(MAX_LINE), str(plan))
 
         def verb(session: Session) -> None:
             _refuse_other(header, session, plan)
-            outcomes.append(run_apply(session.run, lambda: records(read_again(file), str(plan))))
+            applied = run_apply(session.run, lambda: records(read_again(file), str(plan)))
+            outcomes.append((applied, Reader(session.config.mapping.objects)))
 
         answer = run_verb(
             cli,
@@ -73,7 +76,7 @@ def apply(
         )
     if not outcomes:  # skipped: another run holds the lock
         return answer
-    return _with_plan(answer, outcomes[0])
+    return _with_plan(answer, *outcomes[0])
 
 
 @contextmanager
@@ -144,7 +147,7 @@ def _refuse_other(header: Header, session: Session, path: Path) -> None:
             )
 
 
-def _with_plan(answer: Answer, applied: Applied) -> Answer:
+def _with_plan(answer: Answer, applied: Applied, reader: Reader) -> Answer:
     """The run's answer, with what became of the plan."""
     exit_code = answer.exit_code
     warnings = answer.warnings
@@ -157,7 +160,7 @@ def _with_plan(answer: Answer, applied: Applied) -> Answer:
 
     def show(console: Console) -> None:
         if applied.fields:
-            _show_left_fields(console, applied)
+            _show_left_fields(console, applied, reader)
         if applied.done:
             records = counted(applied.done, "record")
             console.print(f"{records} of the plan are as it wants them already.")
@@ -174,17 +177,21 @@ def _with_plan(answer: Answer, applied: Applied) -> Answer:
     )
 
 
-def _show_left_fields(console: Console, applied: Applied) -> None:
-    from sfsync.cli.layout import cell, table
+_WHERE = {"mirror": "in the mirror", "salesforce": "in Salesforce", "plan": "the plan itself"}
+"""A drift's side in words."""
 
-    fields_table = table("left as it is", "side", "what", "was", "now")
+
+def _show_left_fields(console: Console, applied: Applied, reader: Reader) -> None:
+    from rich.text import Text
+
+    from sfsync.cli.shown_values import stacked
+    from sfsync.cli.text import one_line
+
+    console.print(Text("Left as it is, for it moved since the plan was made:", style="bold"))
+    grid = stacked()
     for each in applied.fields:
-        record = each.salesforce_id or f"{each.object} {each.local_id}"
-        fields_table.add_row(
-            cell(record, width=18),
-            each.side,
-            cell(each.what, width=14),
-            cell(each.was, width=15),
-            cell(each.now, width=15),
-        )
-    console.print(fields_table)
+        number = f"{each.object} {each.local_id}" if each.local_id is not None else each.object
+        console_line = f"{number}  {each.salesforce_id or ''}  {_WHERE[each.side]}"
+        grid.add_row("", one_line(each.what), "", Text(one_line(console_line), style="dim"))
+        grid.add_row("", "", "", reader.change(each.object, each.what, each.was, each.now))
+    console.print(grid)

@@ -10,7 +10,7 @@ import functools
 import inspect
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
@@ -55,8 +55,13 @@ class Command(TyperCommand):
         Raises:
             TyperException: a value is wrong; names the variable, where it came from one.
         """
+        several = {
+            long_name(one): len(words)
+            for one in self.get_params(ctx)
+            if isinstance(one, TyperOption) and len(words := (one.metavar or "").split()) > 1
+        }
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, words_together(args, several))
         except typer.TyperException as error:
             parameter = getattr(error, "param", None)
             if parameter is not None and is_from_environment(ctx, parameter):
@@ -72,6 +77,27 @@ class Command(TyperCommand):
         named = f"{long_name(example)} is ${example.envvar}"
         self.epilog = f"Each option can be set by an environment variable too: {named}."
         super().format_help(ctx, formatter)
+
+
+def words_together(args: list[str], several: Mapping[str, int]) -> list[str]:
+    """The arguments, where the words of an option that takes several are one argument.
+
+    Typer has no option that takes several words and may be repeated.
+
+    >>> words_together(["--take", "5", "local", "--take", "4"], {"--take": 2})
+    ['--take', '5 local', '--take', '4']
+    """
+    found: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        found.append(word)
+        if word == "--":
+            return found + rest
+        if count := several.get(word):
+            found += [" ".join(rest[:count])] if rest else []
+            del rest[:count]
+    return found
 
 
 def _add_variable(ctx: Any, option: TyperOption) -> None:

@@ -57,6 +57,7 @@ def diff(
       sfsync diff --exit-code --quiet
     """
     from sfsync.cli.plan_view import plan_document, show_plans
+    from sfsync.cli.shown_values import Reader
     from sfsync.cli.wiring import working
     from sfsync.engine.diff import Cost, differences, quarantined_rows
 
@@ -90,7 +91,7 @@ def diff(
     def show(console: Console) -> None:
         if out:
             console.print(f"The plan is kept in {out}: sfsync apply {out}", soft_wrap=True)
-        if not show_plans(console, shown):
+        if not show_plans(console, shown, Reader(session.config.mapping.objects)):
             console.print("No differences but those in quarantine." if held else "No differences.")
         if more:
             console.print(f"… and {more} more; see --limit.", style="dim")

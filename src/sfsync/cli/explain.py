@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfsync.cli.answer import Answer
+from sfsync.cli.answer import FAILED, Answer
 from sfsync.cli.consent import statement_line
 from sfsync.cli.invocation import Cli
 from sfsync.cli.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from sfsync.cli.shown_values import Reader
+    from sfsync.model.mapping import ObjectMap
 
 
 def explain(
@@ -35,7 +38,9 @@ def explain(
       sfsync explain 003A0000001AbCd --json
     """  # fmt: skip
     from dataclasses import asdict
+    from datetime import UTC
 
+    from sfsync.cli.shown_values import Reader
     from sfsync.cli.wiring import configuration, open_mirror
     from sfsync.planning.provenance import matched, next_push, origins, timeline
 
@@ -49,44 +54,57 @@ def explain(
         row["values"] = origins(row, person, object_map)
         row["next_push"] = next_push(row, object_map)
         row["consent"] = {column: bool(row["local"].get(column)) for column in object_map.opt_out}
-    person["timeline"] = timeline(person)
+    reader = Reader(config.mapping.objects, UTC)  # read by programs, too
+    person["timeline"] = timeline(person, lambda *value: reader.shown(*value).plain)
     warnings: tuple[str, ...] = ()
     if not person["rows"] and not person["events"]:
         warnings = (f"the mirror knows nobody by {who}",)
-    return Answer(person, lambda console: _show(console, person), warnings=warnings)
+    return Answer(
+        person,
+        lambda console: _show(console, person, config.mapping.objects),
+        exit_code=FAILED if warnings else 0,
+        warnings=warnings,
+    )
 
 
-def _show(console: Console, person: Mapping[str, Any]) -> None:
+def _show(console: Console, person: Mapping[str, Any], objects: Mapping[str, ObjectMap]) -> None:
     from rich.text import Text
 
+    from sfsync.cli.shown_values import Reader, time_here
+
+    reader = Reader(objects)
     for row in person["rows"]:
-        _show_row(console, row)
+        _show_row(console, row, reader)
     for said in person["consent"]:
         console.print(Text(one_line(statement_line(said))))
     for entry in person["timeline"]:
-        console.print(Text(one_line(f"{entry['at']}  {entry['what']}: {entry['detail']}")))
+        at = time_here(entry["at"], reader.zone)
+        console.print(Text(one_line(f"{at}  {entry['what']}: {entry['detail']}")))
         if entry["run_id"]:
             console.print(Text(f"{'':22}run {entry['run_id']}", style="dim"))
 
 
-def _show_row(console: Console, row: Mapping[str, Any]) -> None:
+def _show_row(console: Console, row: Mapping[str, Any], reader: Reader) -> None:
     from rich.text import Text
 
-    from sfsync.cli.layout import cell, table
+    from sfsync.cli.shown_values import stacked
     from sfsync.model.objects import OBJECTS
 
     console.print(Text(one_line(_headline(row)), style="bold"))
-    values = table("field", "value", "came")
+    values = stacked()
     for column, value in row["values"].items():
-        values.add_row(
-            cell(column, width=20), cell(value["value"], width=22), Text(one_line(_origin(value)))
-        )
+        shown = reader.shown(row["object"], column, value["value"])
+        values.add_row("", one_line(column), "", shown)
+        values.add_row("", "", "", Text(one_line(_origin(value)), style="dim"))
     console.print(values)
     if row["segments"]:
         console.print(Text(one_line(f"  segments: {', '.join(row['segments'])}")))
     if OBJECTS[row["object"]].is_people:
         console.print(Text(f"  consent: {_consent(row)}"))
-    sends = ", ".join(f"{column}={value}" for column, value in row["next_push"].items())
+    sends = ", ".join(
+        f"{column}={reader.shown(row['object'], column, value).plain}"
+        for column, value in row["next_push"].items()
+    )
     console.print(Text(one_line(f"  the next push would send: {sends or 'nothing'}")))
 
 

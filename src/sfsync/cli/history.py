@@ -15,7 +15,9 @@ from sfsync.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sfsync.cli.shown_values import Reader
     from sfsync.mirror.store import SqliteMirror
+    from sfsync.model.mapping import ObjectMap
 
 
 _COUNTS = ("created", "updated", "deleted", "conflicts", "quarantined")
@@ -24,7 +26,11 @@ _COUNTS = ("created", "updated", "deleted", "conflicts", "quarantined")
 def history(
     cli: Cli,
     run_id: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="This run's writes, record by record.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="This run's writes, record by record: its id, its beginning, or `last`.",
+        ),
     ] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 20,
@@ -38,36 +44,57 @@ def history(
 
     Examples:
       sfsync history
+      sfsync history last
       sfsync history 20260120T100000Z-1a2b3c --limit 100
     """
     from sfsync.cli.wiring import configuration, open_mirror
 
-    with open_mirror(configuration(cli)) as mirror:
+    config = configuration(cli)
+    with open_mirror(config) as mirror:
         if run_id is None:
             return _runs_answer([_summary(run) for run in mirror.runs.listed(limit=limit)])
         run = found_run(mirror, run_id)
         # one more than is shown, to know whether there are more
         page = mirror.outbox.history(run["run_id"], after=after, limit=limit + 1)
         tasks = mirror.tasks.logged_by(run["run_id"])
-    return _writes_answer(_summary(run), page[:limit], tasks, more=len(page) > limit)
+    objects = config.mapping.objects
+    return _writes_answer(_summary(run), page[:limit], tasks, objects, more=len(page) > limit)
+
+
+LAST = "last"
+"""Stands for the latest run that wrote to Salesforce."""
 
 
 def found_run(mirror: SqliteMirror, run_id: str) -> dict[str, Any]:
-    """The run of this name.
+    """The run of this name, of this beginning of a name, or the last one that wrote to Salesforce.
 
     Raises:
-        UsageError: there is none; names the nearest.
+        UsageError: there is none, or there are several; names the nearest.
     """
+    if run_id == LAST:
+        run_id = mirror.runs.last_that_wrote()
+        if not run_id:
+            raise UsageError("no run has written to Salesforce yet", hint=_LIST_HINT)
     run = mirror.runs.find(run_id)
     if run is not None:
         return run
+    known = mirror.runs.ids()
+    begin_so = [each for each in known if each.startswith(run_id)] if run_id else []
+    if len(begin_so) == 1:
+        return found_run(mirror, begin_so[0])
+    if begin_so:
+        several = f"{', '.join(begin_so[:3])}{' and more' if len(begin_so) > 3 else ''}"
+        raise UsageError(f"{counted(len(begin_so), 'run')} begin with {run_id}", hint=several)
     from difflib import get_close_matches
 
-    hint = "`sfsync history` lists the runs."
-    near = get_close_matches(run_id, mirror.runs.ids(), n=3, cutoff=0.6)
+    hint = _LIST_HINT
+    near = get_close_matches(run_id, known, n=3, cutoff=0.6)
     if near:
         hint = f"Did you mean {' or '.join(near)}?"
     raise UsageError(f"there is no run {run_id!r}", hint=hint)
+
+
+_LIST_HINT = "`sfsync history` lists the runs."
 
 
 def _summary(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,14 +143,21 @@ def _show_run(console: Console, run: Mapping[str, Any]) -> None:
 
 
 def _writes_answer(
-    run: dict[str, Any], writes: Sequence[Mapping[str, Any]], tasks: Sequence[str], *, more: bool
+    run: dict[str, Any],
+    writes: Sequence[Mapping[str, Any]],
+    tasks: Sequence[str],
+    objects: Mapping[str, ObjectMap],
+    *,
+    more: bool,
 ) -> Answer:
     next_after = writes[-1]["ref"] if more and writes else None
 
     def show(console: Console) -> None:
+        from sfsync.cli.shown_values import Reader
+
         _show_run(console, run)
         for write in writes:
-            _show_write(console, write)
+            _show_write(console, write, Reader(objects))
         if not writes:
             console.print("It wrote no record to Salesforce.")
         if tasks:
@@ -136,20 +170,20 @@ def _writes_answer(
     )
 
 
-def _show_write(console: Console, write: Mapping[str, Any]) -> None:
+def _show_write(console: Console, write: Mapping[str, Any], reader: Reader) -> None:
     from rich.text import Text
 
-    from sfsync.cli.layout import cell, table
+    from sfsync.cli.shown_values import stacked
+    from sfsync.model.record import MISSING
 
     record = f"{write['object']} {write['local_id']}  {write['salesforce_id'] or '(new)'}"
     result = f"{write['action']}: {write['state']} {write['error']}".rstrip()
     console.print(Text(one_line(f"{write['ref']}  {record}  {result}"), style="bold"))
-    if not write["after"]:  # a deletion writes no field
-        return
-    fields = table("field", "before", "after")
-    for column, value in write["after"].items():
-        before = Text("-", style="dim")
-        if column in write["before"]:
-            before = cell(write["before"][column])
-        fields.add_row(cell(column), before, cell(value))
-    console.print(fields)
+    grid = stacked()
+    for column, value in write["after"].items():  # a deletion writes no field
+        before = write["before"].get(column, MISSING)
+        change = reader.change(write["object"], column, before, value)
+        if write["action"] == "create":
+            change = reader.shown(write["object"], column, value)
+        grid.add_row("", one_line(column), "", change)
+    console.print(grid)

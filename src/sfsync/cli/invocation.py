@@ -28,6 +28,10 @@ _COMMANDS = re.compile(
 """Commands that a hint may name, and that work with a mirror."""
 
 
+UNBOUNDED = 100_000
+"""The width of what is no terminal: there a line is as long as what it says, and can be searched."""
+
+
 @dataclass(slots=True)
 class Cli:
     """The options that every command takes, and its output streams.
@@ -118,4 +122,7 @@ class Cli:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in console._environ:  # noqa: SLF001
+        console.width = UNBOUNDED
+    return console

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from sfsync.cli.layout import cell, table
+from sfsync.cli.shown_values import Reader, add_values, stacked
 from sfsync.cli.text import one_line
-from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan
+from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
 from sfsync.model.record import MISSING
 
 if TYPE_CHECKING:
@@ -35,46 +35,66 @@ def title_of(plan: RowPlan) -> str:
     return one_line(f"{row}  {record}  {', '.join(actions)}")
 
 
-def show_plans(console: Console, plans: Iterable[RowPlan]) -> int:
-    """Print plans, record by record, field by field. Returns how many there were."""
+def show_plans(console: Console, plans: Iterable[RowPlan], reader: Reader) -> int:
+    """Print plans, record by record, field by field, every value whole. Returns how many there were."""
     count = 0
     for plan in plans:
         count += 1
         console.print(Text(title_of(plan), style="bold"))
         if plan.local_action is LocalAction.INSERT:  # new in the mirror: nothing to compare
-            console.print(Text(_values_line(plan.to_local)))
+            console.print(_new_values(plan.object, plan.to_local, reader))
         elif plan.org_action is OrgAction.CREATE:
-            console.print(Text(_values_line(plan.to_org)))
+            console.print(_new_values(plan.object, plan.to_org, reader))
         elif plan.decisions:
-            console.print(_decisions(plan.decisions))
+            console.print(_decisions(plan, reader))
     return count
 
 
-_LONGEST_LINE = 150
+def _new_values(object_name: str, values: Mapping[str, object], reader: Reader) -> Table:
+    grid = stacked()
+    for column, value in values.items():
+        if value is not None:
+            add_values(grid, column, [("", reader.shown(object_name, column, value))])
+    return grid
 
 
-def _values_line(values: Mapping[str, object]) -> str:
-    """A new record's values on one line; long ones are cut."""
-    line = ", ".join(
-        f"{column}={one_line(str(value))}" for column, value in values.items() if value is not None
+def _decisions(plan: RowPlan, reader: Reader) -> Table:
+    grid = stacked()
+    for decision in plan.decisions:
+        if decision.conflict:
+            _add_conflict(grid, plan, decision, reader)
+            continue
+        old = decision.local if decision.remote == decision.value else decision.remote
+        change = reader.change(plan.object, decision.column, old, decision.value)
+        grid.add_row("", one_line(decision.column), _why(decision), change)
+    return grid
+
+
+def _why(decision: FieldDecision) -> str:
+    """The reason of a change in a word or two; the run that an undo takes back stands above."""
+    return "put back" if decision.rule.startswith("undo of ") else decision.rule
+
+
+def _add_conflict(grid: Table, plan: RowPlan, decision: FieldDecision, reader: Reader) -> None:
+    sides = {"here": decision.local, "before": decision.base, "Salesforce": decision.remote}
+    column = decision.column
+    add_values(
+        grid,
+        column,
+        [(label, reader.shown(plan.object, column, value)) for label, value in sides.items()],
     )
-    if len(line) >= _LONGEST_LINE:
-        line = line[: _LONGEST_LINE - 1] + "…"
-    return f"  {line}"
+    outcome = Text(f"{WINS[decision.winner]}, by {decision.rule}", style="bold")
+    if decision.winner is Side.BOTH:
+        outcome.append(f": {reader.shown(plan.object, column, decision.value).plain}")
+    grid.add_row("", "", "", outcome)
 
 
-def _decisions(decisions: Sequence[FieldDecision]) -> Table:
-    decisions_table = table("field", "local", "base", "remote", "wins", "rule")
-    for decision in decisions:
-        decisions_table.add_row(
-            cell(decision.column, width=18),
-            cell(decision.local, width=13),
-            cell(decision.base, width=12),
-            cell(decision.remote, width=13),
-            Text(decision.winner.value, style="bold" if decision.conflict else ""),
-            Text(decision.rule),
-        )
-    return decisions_table
+WINS = {
+    Side.LOCAL: "the value here wins",
+    Side.REMOTE: "Salesforce's value wins",
+    Side.BOTH: "both count",
+    Side.HELD: "open: a person decides",
+}
 
 
 def plan_document(plan: RowPlan) -> dict[str, Any]:

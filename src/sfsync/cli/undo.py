@@ -18,6 +18,7 @@ from sfsync.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sfsync.cli.shown_values import Reader
     from sfsync.engine.undo import Undoing
     from sfsync.model.change import RowPlan
     from sfsync.model.outcome import RunReport
@@ -31,7 +32,11 @@ SHOWN = 20
 def undo(
     cli: Cli,
     run_id: Annotated[
-        str, typer.Argument(metavar="RUN", help="Which run; `sfsync history` lists them.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="Which run: its id, its beginning, or `last`; `sfsync history` lists them.",
+        ),
     ],
     *,
     objects: Objects = None,
@@ -46,9 +51,10 @@ def undo(
     does an opt-out. It shows its plan and asks. It is a run itself, and can be undone.
 
     Examples:
-      sfsync undo 20260120T100000Z-1a2b3c --dry-run
+      sfsync undo last --dry-run
       sfsync undo 20260120T100000Z-1a2b3c --object contact --yes
     """
+    from sfsync.cli.shown_values import Reader
     from sfsync.cli.wiring import working
     from sfsync.engine.undo import carry_out, plan_undo
 
@@ -57,28 +63,30 @@ def undo(
             "this writes to Salesforce, and there is nobody to ask",
             hint="Look at it with --dry-run, then say --yes.",
         )
+    named: list[str] = []
     with (
         working(
             cli,
             dry_run=dry_run,
             allow_mass_change=allow_mass_change,
-            check=lambda mirror: found_run(mirror, run_id),
+            check=lambda mirror: named.append(found_run(mirror, run_id)["run_id"]),
         ) as session,
-        plan_undo(session.run, run_id, objects or ()) as undoing,
+        plan_undo(session.run, named[0], objects or ()) as undoing,
     ):
-        agreed = dry_run or yes or not undoing.count or _agreed(cli, undoing)
+        reader = Reader(session.config.mapping.objects)
+        agreed = dry_run or yes or not undoing.count or _agreed(cli, undoing, reader)
         if agreed:
             carry_out(session.run, undoing)
         # what was done is in the report; what was not done is shown as a plan
         plans = [] if agreed and not dry_run else undoing.shown(SHOWN)
-    return _undo_answer(session.run.report, undoing, plans, agreed=agreed)
+    return _undo_answer(session.run.report, undoing, plans, reader, agreed=agreed)
 
 
-def _agreed(cli: Cli, undoing: Undoing) -> bool:
+def _agreed(cli: Cli, undoing: Undoing, reader: Reader) -> bool:
     """Show the plan and ask."""
     from sfsync.cli.plan_view import show_plans
 
-    show_plans(cli.err, undoing.shown(SHOWN))
+    show_plans(cli.err, undoing.shown(SHOWN), reader)
     for sentence in _left_standing(undoing):
         cli.to_stderr(sentence)
     records = counted(undoing.count, "record")
@@ -88,7 +96,12 @@ def _agreed(cli: Cli, undoing: Undoing) -> bool:
 
 
 def _undo_answer(
-    report: RunReport, undoing: Undoing, plans: Sequence[RowPlan], *, agreed: bool
+    report: RunReport,
+    undoing: Undoing,
+    plans: Sequence[RowPlan],
+    reader: Reader,
+    *,
+    agreed: bool,
 ) -> Answer:
     answer = report_answer(report)
     exit_code, outcome = answer.exit_code, ""
@@ -99,7 +112,7 @@ def _undo_answer(
 
     def show(console: Console) -> None:
         if agreed:
-            _show(console, report, undoing, plans)
+            _show(console, report, undoing, plans, reader)
         else:
             console.print("Nothing was written.")
 
@@ -131,15 +144,21 @@ def _document(report: RunReport, undoing: Undoing, plans: Sequence[RowPlan]) -> 
     }
 
 
-def _show(console: Console, report: RunReport, undoing: Undoing, plans: Sequence[RowPlan]) -> None:
+def _show(
+    console: Console,
+    report: RunReport,
+    undoing: Undoing,
+    plans: Sequence[RowPlan],
+    reader: Reader,
+) -> None:
     from sfsync.cli.plan_view import show_plans
     from sfsync.cli.run_report import show_report
 
-    show_plans(console, plans)
+    show_plans(console, plans, reader)
     if undoing.count > len(plans) > 0:
         console.print(f"… and {undoing.count - len(plans)} more.", style="dim")
     if undoing.left:
-        _show_left(console, undoing)
+        _show_left(console, undoing, reader)
     show_report(console, report)
 
 
@@ -165,17 +184,24 @@ def _left_document(left: Left) -> dict[str, Any]:
     return {name: None if value is MISSING else value for name, value in values.items()}
 
 
-def _show_left(console: Console, undoing: Undoing) -> None:
-    from sfsync.cli.layout import cell, table
+def _show_left(console: Console, undoing: Undoing, reader: Reader) -> None:
+    from rich.text import Text
 
-    fields = table("left as it is", "field", "was", "run wrote", "now", "why")
+    from sfsync.cli.shown_values import add_values, stacked
+    from sfsync.cli.text import one_line
+
+    console.print(Text("Left as it is:", style="bold"))
     for left in undoing.left:
-        fields.add_row(
-            cell(left.salesforce_id, width=18),
-            cell(left.column, width=12),
-            cell(left.was, width=9),
-            cell(left.wrote, width=9),
-            cell(left.now, width=9),
-            cell(left.why, width=17),
+        record = f"{left.object} {left.local_id}  {left.salesforce_id}  {left.why}"
+        console.print(Text(one_line(record)))
+        values = {"now": left.now, "the run wrote": left.wrote, "before": left.was}
+        grid = stacked()
+        add_values(
+            grid,
+            left.column,
+            [
+                (label, reader.shown(left.object, left.column, value))
+                for label, value in values.items()
+            ],
         )
-    console.print(fields)
+        console.print(grid)

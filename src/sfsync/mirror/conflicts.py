@@ -27,57 +27,103 @@ class Conflicts:
         self._context = context
         self._database = context.database
 
-    def listed(self, *, limit: int = 50, open_only: bool = False) -> list[dict[str, Any]]:
-        """What both sides had changed, the latest first, with both values."""
-        where = "WHERE k.state = 'open'" if open_only else ""
+    def listed(
+        self, *, limit: int = 50, open_only: bool = False, ids: Sequence[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """What both sides had changed, the latest first, with both values.
+
+        Args:
+            ids: only these, and all of them.
+        """
+        where, parameters = "k.state = 'open' OR NOT ?", list[Value]([open_only])
+        if ids is not None:
+            where, parameters = "k.id IN (SELECT value FROM json_each(?))", [json.dumps(list(ids))]
+            limit = len(ids)
         found = self._database.rows(
             'SELECT k.id, k.object, k.person_id, k.salesforce_id, k."column",'
             " k.base, k.local, k.remote, k.value, k.winner, k.rule, k.state, k.run_id, k.found_at,"
-            f" {self._context.address_sql()}"
-            f" FROM conflicts AS k {where} ORDER BY k.id DESC LIMIT ?",
-            [limit],
+            f" {self._context.name_sql()}, {self._context.address_sql()}"
+            f" FROM conflicts AS k WHERE {where} ORDER BY k.id DESC LIMIT ?",
+            [*parameters, limit],
         )
         names = (
             *("id", "object", "local_id", "salesforce_id", "field"),
             *("base", "local", "remote", "value", "winner", "rule", "state", "run_id", "found_at"),
+            "person",
         )
         return [
             dict(zip(names, row[:-1], strict=True)) | {"record": row[-1] or row[3] or str(row[2])}
             for row in found
         ]
 
-    def take(self, conflict_id: int, side: str) -> None:
-        """Decide a conflict: the value of ``local`` or ``remote`` stands; the next sync sends it.
+    def open_ones(self, *, objects: Sequence[str] = (), fields: Sequence[str] = ()) -> list[int]:
+        """The numbers of those that wait for a person, of these objects and fields; all where none is named."""
+        found = self._database.rows(
+            "SELECT id FROM conflicts WHERE state = 'open'"
+            " AND (?1 = '[]' OR object IN (SELECT value FROM json_each(?1)))"
+            " AND (?2 = '[]' OR \"column\" IN (SELECT value FROM json_each(?2))) ORDER BY id",
+            [json.dumps(list(objects)), json.dumps(list(fields))],
+        )
+        return [number for (number,) in found]
+
+    def take(self, number: int, side: str) -> None:
+        """Decide one: see ``take_all``.
 
         Raises:
             UsageError: there is no such conflict, or it is settled.
         """
+        self.take_all([(number, Side(side))])
+
+    def take_all(self, decisions: Sequence[tuple[int, Side]], *, dry_run: bool = False) -> None:
+        """Decide conflicts, all of them or none: the value of that side stands; the next sync sends it.
+
+        Raises:
+            UsageError: one of them does not exist, or is settled; none is decided.
+        """
+        with self._database.transaction(origin="local"):
+            for number, winner in decisions:
+                conflict = self._to_decide(number)
+                if not dry_run:
+                    self._take(number, winner, *conflict)
+
+    def _to_decide(self, number: int) -> tuple[MappedTable, LocalId, str, Value, Value, str]:
         found = self._database.row(
             'SELECT object, person_id, "column", local, remote, state FROM conflicts WHERE id = ?',
-            [conflict_id],
+            [number],
         )
         if found is None or found[0] not in self._context.tables:
-            raise UsageError(f"there is no conflict {conflict_id}", hint="sfsync conflicts")
+            raise UsageError(f"there is no conflict {number}", hint="sfsync conflicts")
         table, local_id = self._context.tables[found[0]], LocalId(found[1])
         column, local, remote, state = found[2:]
         if state == "settled" or column not in (*table.columns, DELETED_AT):
             raise UsageError(
-                f"conflict {conflict_id} is settled already", hint="sfsync conflicts --open"
+                f"conflict {number} is settled already", hint="sfsync conflicts --open"
             )
-        winner = Side(side)
+        return table, local_id, column, local, remote, state
+
+    def _take(
+        self,
+        number: int,
+        winner: Side,
+        table: MappedTable,
+        local_id: LocalId,
+        column: str,
+        local: Value,
+        remote: Value,
+        state: str,
+    ) -> None:
         chosen = local if winner is Side.LOCAL else remote
-        with self._database.transaction(origin="local"):
-            if state == "open":
-                self._take_open(table, local_id, column, remote, winner)
-            else:
-                # a policy decided it, and both sides are at rest: the other value is a new edit
-                with self._database.as_edits():
-                    records.write(self._database, table, local_id, {column: chosen})
-            self._database.run(
-                "UPDATE conflicts SET state = 'settled', winner = ?, rule = 'a person', value = ?,"
-                " settled_at = ? WHERE id = ?",
-                [winner.value, chosen, self._database.now(), conflict_id],
-            )
+        if state == "open":
+            self._take_open(table, local_id, column, remote, winner)
+        else:
+            # a policy decided it, and both sides are at rest: the other value is a new edit
+            with self._database.as_edits():
+                records.write(self._database, table, local_id, {column: chosen})
+        self._database.run(
+            "UPDATE conflicts SET state = 'settled', winner = ?, rule = 'a person', value = ?,"
+            " settled_at = ? WHERE id = ?",
+            [winner.value, chosen, self._database.now(), number],
+        )
 
     def keep_unsent(self, plans: Iterable[RowPlan]) -> int:
         """Keep edits that cannot be sent, each once for as long as it is not settled; how many are new."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sfsync.errors import MirrorError
 from sfsync.mirror.database import Database, literal, quoted
 from sfsync.mirror.tables import MappedTable
+from sfsync.model.objects import PERSON_NAME
 
 
 @dataclass
@@ -47,6 +48,16 @@ class MirrorContext:
         """The tables whose rows are people, in the mapping's order: events are theirs alone."""
         return [table for table in self.tables.values() if table.object_map.kind.is_people]
 
+    def name_sql(self) -> str:
+        """SQL: the name of the person that ``k.object`` and ``k.person_id`` name; blank where none is known."""
+        cases = "".join(
+            f" WHEN '{literal(table.object)}' THEN (SELECT {name}"
+            f" FROM {table.name} AS r WHERE r.id = k.person_id)"
+            for table in self.tables.values()
+            if (name := _name_of(table))
+        )
+        return f"coalesce(CASE k.object{cases} END, '')" if cases else "''"
+
     def address_sql(self) -> str:
         """SQL: the address of the person that ``k.object`` and ``k.person_id`` name."""
         cases = "".join(
@@ -55,3 +66,11 @@ class MirrorContext:
             for table in self.tables.values()
         )
         return f"CASE k.object{cases} END" if cases else "NULL"
+
+
+def _name_of(table: MappedTable) -> str:
+    """SQL: the name in a row ``r``; empty where the mapping has no name."""
+    by_remote = table.object_map.by_remote
+    columns = [by_remote[remote].column for remote in PERSON_NAME if remote in by_remote]
+    parts = " || ' ' || ".join(f"coalesce(r.{quoted(column)}, '')" for column in columns)
+    return f"trim({parts})" if parts else ""

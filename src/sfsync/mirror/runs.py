@@ -71,6 +71,13 @@ class Runs:
         )
         return [name for (name,) in found]
 
+    def last_that_wrote(self) -> str:
+        """The latest run that wrote to Salesforce; empty where none did."""
+        found = self._database.value(
+            "SELECT run_id FROM _outbox WHERE state = 'accepted' ORDER BY ref DESC LIMIT 1"
+        )
+        return str(found or "")
+
     def last_good(self) -> str | None:
         """When the last run ended that did its work."""
         marks = ", ".join("?" * len(GOOD))

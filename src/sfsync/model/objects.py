@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+PERSON_NAME: Final = ("FirstName", "LastName")
+"""The fields that a person is called by, of every object whose records are people."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:

@@ -29,6 +29,7 @@ from sfsync.model.mapping import (
     SyncRules,
 )
 from sfsync.model.merges import Merge
+from sfsync.model.objects import PERSON_NAME
 from sfsync.model.record import Value
 from sfsync.planning.identity import choose
 from sfsync.planning.machine_events import left_out
@@ -357,7 +358,7 @@ def task_draft(
 def _name_of(values: Mapping[str, Value], object_map: ObjectMap) -> str:
     parts = [
         str(values[field_map.column])
-        for remote in ("FirstName", "LastName")
+        for remote in PERSON_NAME
         if (field_map := object_map.by_remote.get(remote)) and values.get(field_map.column)
     ]
     return " ".join(parts)

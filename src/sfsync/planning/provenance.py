@@ -161,12 +161,20 @@ def next_push(entry: Entry, object_map: ObjectMap) -> dict[str, Any]:
     return sends
 
 
-def timeline(history: History) -> list[dict[str, Any]]:
+Words: TypeAlias = Callable[[str, str, Any], str]
+"""How a value reads: of an object, of a column, and the value itself."""
+
+
+def _plain(_object_name: str, _column: str, value: Any) -> str:
+    return "(blank)" if value is None else str(value)
+
+
+def timeline(history: History, words: Words = _plain) -> list[dict[str, Any]]:
     """Everything in order: ``at``, ``what``, ``detail``, ``run_id`` and whose row it is."""
     happened = []
     for table, line_of in _LINES.items():
         for one in history[table]:
-            at, what, detail = line_of(one)
+            at, what, detail = line_of(one, words)
             happened.append(
                 {
                     "at": at,
@@ -184,21 +192,21 @@ _Line: TypeAlias = tuple[str, str, str]
 """When, what, and the details."""
 
 
-def _arrival(one: Entry) -> _Line:
+def _arrival(one: Entry, _words: Words) -> _Line:
     return one["at"], "came in", "by a pull"
 
 
-def _brought(one: Entry) -> _Line:
+def _brought(one: Entry, _words: Words) -> _Line:
     source = f" ({one['source']})" if one["source"] else ""
     return one["at"], one["how"], f"{', '.join(one['columns'])}{source}"
 
 
-def _former_address(one: Entry) -> _Line:
+def _former_address(one: Entry, _words: Words) -> _Line:
     what = f"{OBJECTS[one['object']].matched_by} changed"
     return one["until"], what, f"it was {one['match_key']}"
 
 
-def _event(one: Entry) -> _Line:
+def _event(one: Entry, _words: Words) -> _Line:
     detail = f"{one['id']} {one['campaign_name'] or one['campaign_id']}".strip()
     if one["state"] == "handled" and one["note"] != LEFT_OUT:
         return one["timestamp"], one["type"], detail
@@ -206,26 +214,28 @@ def _event(one: Entry) -> _Line:
     return one["timestamp"], one["type"], f"{detail} ({one['state']}{note})"
 
 
-def _activity(one: Entry) -> _Line:
+def _activity(one: Entry, _words: Words) -> _Line:
     became = f"Task {one['task_id'] or one['state']}"
     return one["settled_at"] or one["queued_at"], "activity", f"{became} for {one['event_id']}"
 
 
-def _conflict(one: Entry) -> _Line:
-    values = f"here {one['local']!r}, there {one['remote']!r}"
+def _conflict(one: Entry, words: Words) -> _Line:
+    here, there = (words(one["object"], one["column"], one[side]) for side in ("local", "remote"))
+    values = f"here {here}, there {there}"
     detail = f"{one['column']}: {values}; {one['winner']} by {one['rule']}"
     return one["found_at"], "conflict", detail
 
 
-def _refused(one: Entry) -> _Line:
+def _refused(one: Entry, _words: Words) -> _Line:
     return one["quarantined_at"], "refused", f"{one['code']}: {one['message']} ({one['state']})"
 
 
-def _write(one: Entry) -> _Line:
-    before = one["before"]
-    fields = [
-        f"{column}: {before.get(column)!r} -> {new!r}" for column, new in one["after"].items()
-    ]
+def _write(one: Entry, words: Words) -> _Line:
+    before, name = one["before"], one["object"]
+    fields = []
+    for column, new in one["after"].items():
+        old = f"{words(name, column, before[column])} → " if column in before else ""
+        fields.append(f"{column}: {old}{words(name, column, new)}")
     return (
         one["settled_at"] or one["sent_at"],
         f"{one['action']} {one['state']}",
@@ -233,12 +243,12 @@ def _write(one: Entry) -> _Line:
     )
 
 
-def _link(one: Entry) -> _Line:
+def _link(one: Entry, _words: Words) -> _Line:
     survivor = f"{one['successor_object']} {one['successor_id']}"
     return one["found_at"], one["reason"], f"{one['salesforce_id']} lives on in {survivor}"
 
 
-_LINES: Mapping[str, Callable[[Entry], _Line]] = {
+_LINES: Mapping[str, Callable[[Entry, Words], _Line]] = {
     "arrivals": _arrival,
     "brought": _brought,
     "former": _former_address,

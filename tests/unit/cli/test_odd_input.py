@@ -18,7 +18,7 @@ import requests
 from sfsync import errors
 from sfsync.cli import clock
 from sfsync.cli.answer import Answer
-from sfsync.cli.apply import MAX_LINE, _plan_file, _rewound
+from sfsync.cli.apply import MAX_LINE, _plan_file, _rewound, _state
 from sfsync.cli.error_boundary import perform
 from sfsync.cli.invocation import Cli
 from sfsync.config.file import load_config
@@ -160,7 +160,7 @@ def test_a_huge_plan_without_line_ends_is_not_held_whole(tmp_path: Path) -> None
     with path.open("wb") as file:
         file.truncate(4 * 1024**3)
     with little_memory(), _plan_file(path) as file, pytest.raises(InputError):
-        list(records(_rewound(file), str(path)))
+        list(records(_rewound(file, as_it_was=_state(file)), str(path)))
     assert MAX_LINE < 100_000_000
 
 

@@ -45,7 +45,8 @@ def test_every_variable_is_for_one_option_of_one_command_or_for_one_of_all() -> 
 
 
 def test_no_secret_has_an_option() -> None:
-    assert not [name for name in option_variables() if "SECRET" in name or "TOKEN_KEY" in name]
+    named = [name for name in option_variables() if "SECRET" in name or "TOKEN_KEY" in name]
+    assert not [name for name in named if not name.endswith("_FILE")]  # a path is no secret
 
 
 @pytest.mark.parametrize(

@@ -104,4 +104,4 @@ def test_how_row_and_record_became_one() -> None:
 def test_the_timeline_is_in_order_whatever_table_it_comes_from() -> None:
     lines = timeline(history(arrivals=[of_ada(at=LATER)], writes=[sent("Countess")]))
     assert [line["what"] for line in lines] == ["update accepted", "came in"]
-    assert lines[0]["detail"] == "title: None -> 'Countess'"
+    assert lines[0]["detail"] == "title: Countess"
