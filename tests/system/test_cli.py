@@ -66,9 +66,18 @@ def test_a_diff_of_one_record_tells_no_other(lived_in):
     assert [record["salesforce_id"] for record in told["records"]] == [who]
 
 
-@pytest.mark.parametrize(("options", "code"), [("--exit-code", 1), ("--exit-code nobody", 0)])
-def test_a_diff_tells_by_its_exit_code_on_request_whether_anything_differs(lived_in, options, code):
-    assert lived_in.run("diff", *options.split()).code == code
+def test_a_diff_tells_by_its_exit_code_on_request_whether_anything_differs(lived_in):
+    differ = {record["salesforce_id"] for record in lived_in.do_in_process("diff")["records"]}
+    at_rest = next(one for one in lived_in.people() if one not in differ)
+    assert lived_in.run("diff", "--exit-code").code == 1
+    assert lived_in.run("diff", "--exit-code", at_rest).code == 0
+
+
+@pytest.mark.parametrize("nobody", ["nobody", "999999", "0035f00000ZZZZZAAA"])
+def test_a_diff_of_a_row_that_is_not_there_is_wrong_usage(lived_in, nobody):
+    ran = lived_in.run_in_process("diff", nobody)
+    assert ran.code == 2
+    assert f"there is no row '{nobody}'" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,8 @@ def _show_one(console: Console, row: Mapping[str, Any], reader: Reader, outcome:
     ]
     add_values(grid, row["field"], values)
     found = time_here(row["found_at"], reader.zone)
-    grid.add_row("", "", "", Text(one_line(f"{outcome}; found {found}")))
+    grid.add_row("", "", "", Text(one_line(outcome)))
+    grid.add_row("", "", "", Text(f"found {found}", style="dim"))
     console.print(grid)
 
 

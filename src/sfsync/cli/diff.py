@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import TextIOWrapper
 from itertools import islice
@@ -16,12 +16,15 @@ from sfsync.cli.invocation import Cli
 from sfsync.cli.options import Objects
 from sfsync.cli.output_file import output_file
 from sfsync.cli.text import counted
+from sfsync.errors import UsageError
+from sfsync.model.record import LocalId, SalesforceId
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.cli.wiring import Session
     from sfsync.engine.diff import Cost
+    from sfsync.model.change import RowPlan
     from sfsync.planning.planfile import Header, Planned
 
 
@@ -56,7 +59,7 @@ def diff(
       sfsync diff --object contact 42
       sfsync diff --exit-code --quiet
     """
-    from sfsync.cli.plan_view import plan_document, show_plans
+    from sfsync.cli.plan_view import named, plan_document, show_plans
     from sfsync.cli.shown_values import Reader
     from sfsync.cli.wiring import working
     from sfsync.engine.diff import Cost, differences, quarantined_rows
@@ -71,6 +74,9 @@ def diff(
             shown = [plan for _, plan in islice(plans, limit)]
             more = sum(1 for _ in plans)
         held = quarantined_rows(session.run, objects or (), ids=ids or ())
+        _refuse_unknown(session, ids or (), shown)
+        mapped = session.config.mapping.objects
+        people = named(shown, session.mirror.rows, mapped)
     report = session.run.report
     warnings = list(report.warnings)
     if held:
@@ -91,7 +97,7 @@ def diff(
     def show(console: Console) -> None:
         if out:
             console.print(f"The plan is kept in {out}: sfsync apply {out}", soft_wrap=True)
-        if not show_plans(console, shown, Reader(session.config.mapping.objects)):
+        if not show_plans(console, people, Reader(mapped)):
             console.print("No differences but those in quarantine." if held else "No differences.")
         if more:
             console.print(f"… and {more} more; see --limit.", style="dim")
@@ -106,6 +112,28 @@ def diff(
         reason=_reason(len(shown) + more, held),
         outcome="different" if shown or held else "ok",
     )
+
+
+def _refuse_unknown(session: Session, ids: Sequence[str], shown: Sequence[RowPlan]) -> None:
+    """Stop at an id that is of no row and of no record that is new there: nothing was compared.
+
+    Raises:
+        UsageError: there is one; names all of them.
+    """
+    planned = {str(each) for plan in shown for each in (plan.local_id, plan.salesforce_id)}
+    unknown = [one for one in ids if one not in planned and not _is_row(session, one)]
+    if unknown:
+        raise UsageError(
+            f"there is no row {', '.join(map(repr, unknown))}",
+            hint="Name rows by their id in the mirror, or by their Salesforce Id.",
+        )
+
+
+def _is_row(session: Session, one: str) -> bool:
+    rows, names = session.mirror.rows, list(session.config.mapping.objects)
+    if one.isascii() and one.isdecimal():
+        return any(rows.by_local_id(name, LocalId(int(one))) for name in names)
+    return any(rows.by_salesforce_id(name, SalesforceId(one)) for name in names)
 
 
 def _reason(planned: int, held: int) -> str:

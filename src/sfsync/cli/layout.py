@@ -1,4 +1,4 @@
-"""Tables for people. They fit 80 columns; data is never taken for markup."""
+"""Tables for people. They fit 80 columns: what is too long goes on in the next line, and nothing is cut."""
 
 from __future__ import annotations
 
@@ -19,20 +19,14 @@ if TYPE_CHECKING:
 COUNTS = ("created", "updated", "unchanged", "deleted", "conflicts", "quarantined")
 """Columns of numbers, which stand to the right."""
 
-_WIDTH = 28
-"""Characters of a value in a table, where its column states no other width."""
 
-
-def cell(value: object, *, width: int = _WIDTH) -> Text:
-    """One value in a table: blank for null, cut to ``width``, control characters shown."""
+def cell(value: object) -> Text:
+    """One value in a table: blank for null, control characters shown; data is never taken for markup."""
     if value is MISSING:
         return Text("-", style="dim")
     if value is None:
         return Text("(blank)", style="dim")
-    text = one_line(str(value))
-    if len(text) > width:
-        text = text[: width - 1] + "…"
-    return Text(text)
+    return Text(one_line(str(value)))
 
 
 def table(*columns: str) -> Table:
@@ -46,11 +40,9 @@ def table(*columns: str) -> Table:
     return empty
 
 
-def rows_table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int = _WIDTH
-) -> Table:
+def rows_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     """These columns of the rows as a table."""
     filled = table(*columns)
     for row in rows:
-        filled.add_row(*(cell(row.get(column), width=width) for column in columns))
+        filled.add_row(*(cell(row.get(column)) for column in columns))
     return filled

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.table import Table
 from rich.text import Text
@@ -11,17 +11,44 @@ from rich.text import Text
 from sfsync.cli.shown_values import Reader, add_values, stacked
 from sfsync.cli.text import one_line
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
+from sfsync.model.objects import PERSON_NAME
 from sfsync.model.record import MISSING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sfsync.mirror.rows import Rows
+    from sfsync.model.mapping import ObjectMap
 
-def title_of(plan: RowPlan) -> str:
+Named: TypeAlias = tuple[str, RowPlan]
+"""Whom a plan is about, empty where that is not known, and the plan."""
+
+
+def named(plans: Sequence[RowPlan], rows: Rows, objects: Mapping[str, ObjectMap]) -> list[Named]:
+    """The plans, each with whom it is about, as far as the mirror knows."""
+    return [(_who(plan, rows, objects[plan.object]), plan) for plan in plans]
+
+
+def _who(plan: RowPlan, rows: Rows, object_map: ObjectMap) -> str:
+    if plan.local_id is None:
+        return ""
+    row = rows.by_local_id(plan.object, plan.local_id)
+    if row is None:
+        return ""
+    values, by_remote = row.local.values, object_map.by_remote
+    columns = [by_remote[remote].column for remote in PERSON_NAME if remote in by_remote]
+    name = " ".join(str(values[column]) for column in columns if values.get(column))
+    address = str(values.get(object_map.match_on) or "")
+    return f"{name} <{address}>" if name and address else name or address
+
+
+def title_of(plan: RowPlan, who: str = "") -> str:
     """One record's headline in a diff."""
     row = f"new {plan.object}"
     if plan.local_id is not None:
         row = f"{plan.object} {plan.local_id}"
+    if who:
+        row = f"{row}  {who}"
     record = plan.salesforce_id or "(not in Salesforce)"
     actions = []
     if plan.reason:
@@ -35,12 +62,12 @@ def title_of(plan: RowPlan) -> str:
     return one_line(f"{row}  {record}  {', '.join(actions)}")
 
 
-def show_plans(console: Console, plans: Iterable[RowPlan], reader: Reader) -> int:
+def show_plans(console: Console, plans: Iterable[Named], reader: Reader) -> int:
     """Print plans, record by record, field by field, every value whole. Returns how many there were."""
     count = 0
-    for plan in plans:
+    for who, plan in plans:
         count += 1
-        console.print(Text(title_of(plan), style="bold"))
+        console.print(Text(title_of(plan, who), style="bold"))
         if plan.local_action is LocalAction.INSERT:  # new in the mirror: nothing to compare
             console.print(_new_values(plan.object, plan.to_local, reader))
         elif plan.org_action is OrgAction.CREATE:

@@ -197,11 +197,13 @@ def _show_merged(console: Console, merged: Sequence[Mapping[str, Any]], *, dry_r
 def _show(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
     from rich.text import Text
 
+    from sfsync.cli.shown_values import person_line
+
     if not entries:
         console.print("Nothing is in quarantine.")
     for entry in entries:
-        names = ("kind", "object", "record", "event_id")
-        subject = " ".join(str(entry[name]) for name in names if entry.get(name))
+        who = person_line(entry) if entry["local_id"] is not None else entry["object"]
+        subject = " ".join(filter(None, (entry["kind"], who, entry["event_id"])))
         number = (f"{entry['id']:>4}  ", "bold")
         console.print(Text.assemble(number, one_line(f"{subject}  {entry['code']}")))
         console.print(Text(one_line(f"      {entry['message']}")))

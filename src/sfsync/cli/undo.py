@@ -18,9 +18,9 @@ from sfsync.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sfsync.cli.plan_view import Named
     from sfsync.cli.shown_values import Reader
     from sfsync.engine.undo import Undoing
-    from sfsync.model.change import RowPlan
     from sfsync.model.outcome import RunReport
     from sfsync.planning.undo import Left
 
@@ -54,6 +54,7 @@ def undo(
       sfsync undo last --dry-run
       sfsync undo 20260120T100000Z-1a2b3c --object contact --yes
     """
+    from sfsync.cli.plan_view import named
     from sfsync.cli.shown_values import Reader
     from sfsync.cli.wiring import working
     from sfsync.engine.undo import carry_out, plan_undo
@@ -63,30 +64,32 @@ def undo(
             "this writes to Salesforce, and there is nobody to ask",
             hint="Look at it with --dry-run, then say --yes.",
         )
-    named: list[str] = []
+    found: list[str] = []
     with (
         working(
             cli,
             dry_run=dry_run,
             allow_mass_change=allow_mass_change,
-            check=lambda mirror: named.append(found_run(mirror, run_id)["run_id"]),
+            check=lambda mirror: found.append(found_run(mirror, run_id)["run_id"]),
         ) as session,
-        plan_undo(session.run, named[0], objects or ()) as undoing,
+        plan_undo(session.run, found[0], objects or ()) as undoing,
     ):
-        reader = Reader(session.config.mapping.objects)
-        agreed = dry_run or yes or not undoing.count or _agreed(cli, undoing, reader)
+        mapped = session.config.mapping.objects
+        reader = Reader(mapped)
+        first = named(undoing.shown(SHOWN), session.mirror.rows, mapped)
+        agreed = dry_run or yes or not undoing.count or _agreed(cli, undoing, first, reader)
         if agreed:
             carry_out(session.run, undoing)
         # what was done is in the report; what was not done is shown as a plan
-        plans = [] if agreed and not dry_run else undoing.shown(SHOWN)
+        plans = [] if agreed and not dry_run else first
     return _undo_answer(session.run.report, undoing, plans, reader, agreed=agreed)
 
 
-def _agreed(cli: Cli, undoing: Undoing, reader: Reader) -> bool:
+def _agreed(cli: Cli, undoing: Undoing, first: Sequence[Named], reader: Reader) -> bool:
     """Show the plan and ask."""
     from sfsync.cli.plan_view import show_plans
 
-    show_plans(cli.err, undoing.shown(SHOWN), reader)
+    show_plans(cli.err, first, reader)
     for sentence in _left_standing(undoing):
         cli.to_stderr(sentence)
     records = counted(undoing.count, "record")
@@ -98,7 +101,7 @@ def _agreed(cli: Cli, undoing: Undoing, reader: Reader) -> bool:
 def _undo_answer(
     report: RunReport,
     undoing: Undoing,
-    plans: Sequence[RowPlan],
+    plans: Sequence[Named],
     reader: Reader,
     *,
     agreed: bool,
@@ -128,7 +131,7 @@ def _undo_answer(
     )
 
 
-def _document(report: RunReport, undoing: Undoing, plans: Sequence[RowPlan]) -> dict[str, Any]:
+def _document(report: RunReport, undoing: Undoing, plans: Sequence[Named]) -> dict[str, Any]:
     from sfsync.cli.plan_view import plan_document
 
     return report.as_dict() | {
@@ -140,7 +143,7 @@ def _document(report: RunReport, undoing: Undoing, plans: Sequence[RowPlan]) -> 
         "created": [{"object": name, "salesforce_id": record} for name, record in undoing.created],
         "deleted": [{"object": name, "salesforce_id": record} for name, record in undoing.deleted],
         "tasks": list(undoing.tasks),
-        "plans": [plan_document(plan) for plan in plans],
+        "plans": [plan_document(plan) for _, plan in plans],
     }
 
 
@@ -148,7 +151,7 @@ def _show(
     console: Console,
     report: RunReport,
     undoing: Undoing,
-    plans: Sequence[RowPlan],
+    plans: Sequence[Named],
     reader: Reader,
 ) -> None:
     from sfsync.cli.plan_view import show_plans

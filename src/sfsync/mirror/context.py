@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sfsync.errors import MirrorError
@@ -49,19 +50,21 @@ class MirrorContext:
         return [table for table in self.tables.values() if table.object_map.kind.is_people]
 
     def name_sql(self) -> str:
-        """SQL: the name of the person that ``k.object`` and ``k.person_id`` name; blank where none is known."""
-        cases = "".join(
-            f" WHEN '{literal(table.object)}' THEN (SELECT {name}"
-            f" FROM {table.name} AS r WHERE r.id = k.person_id)"
-            for table in self.tables.values()
-            if (name := _name_of(table))
-        )
-        return f"coalesce(CASE k.object{cases} END, '')" if cases else "''"
+        """SQL: the name of the person that ``k.object`` and ``k.person_id`` name; blank for none."""
+        return f"coalesce({self._of_row(_name_of)}, '')"
+
+    def record_sql(self) -> str:
+        """SQL: the Salesforce Id of that row."""
+        return self._of_row(lambda _table: "r.salesforce_id")
 
     def address_sql(self) -> str:
-        """SQL: the address of the person that ``k.object`` and ``k.person_id`` name."""
+        """SQL: the address of that person."""
+        return self._of_row(lambda table: f"r.{quoted(table.object_map.match_on)}")
+
+    def _of_row(self, expression: Callable[[MappedTable], str]) -> str:
+        """SQL: something of the row ``r`` that ``k.object`` and ``k.person_id`` name."""
         cases = "".join(
-            f" WHEN '{literal(table.object)}' THEN (SELECT r.{quoted(table.object_map.match_on)}"
+            f" WHEN '{literal(table.object)}' THEN (SELECT {expression(table)}"
             f" FROM {table.name} AS r WHERE r.id = k.person_id)"
             for table in self.tables.values()
         )
@@ -69,8 +72,8 @@ class MirrorContext:
 
 
 def _name_of(table: MappedTable) -> str:
-    """SQL: the name in a row ``r``; empty where the mapping has no name."""
+    """SQL: the name in a row ``r``; null where the mapping has none."""
     by_remote = table.object_map.by_remote
     columns = [by_remote[remote].column for remote in PERSON_NAME if remote in by_remote]
     parts = " || ' ' || ".join(f"coalesce(r.{quoted(column)}, '')" for column in columns)
-    return f"trim({parts})" if parts else ""
+    return f"trim({parts})" if parts else "NULL"

@@ -132,7 +132,8 @@ class Quarantine:
         """What is in open quarantine, the latest first; with a source, the lines of this file."""
         found = self._database.rows(
             "SELECT k.id, k.kind, k.object, k.person_id, k.event_id, k.code, k.message, k.hint,"
-            f" k.payload, k.run_id, k.quarantined_at, {self._context.address_sql()}"
+            f" k.payload, k.run_id, k.quarantined_at, {self._context.name_sql()}, {self._context.address_sql()},"
+            f" {self._context.record_sql()}"
             f" FROM quarantine AS k WHERE k.state = 'open'{_OF_FILE[source is not None]}"
             " ORDER BY k.quarantined_at DESC, k.id DESC LIMIT ?",
             [limit] if source is None else [source, limit],
@@ -199,14 +200,18 @@ def _listed(row: Sequence[Any]) -> dict[str, Any]:
         payload,
         run_id,
         at,
+        name,
         address,
+        record,
     ) = row
     return {
         "id": number,
         "kind": kind,
         "object": object_name,
         "record": address or ("" if person is None else f"{person}"),
+        "person": name,
         "local_id": person,
+        "salesforce_id": record,
         "event_id": event_id,
         "code": code,
         "message": message,
