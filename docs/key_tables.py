@@ -96,7 +96,7 @@ def org_keys() -> Described:
         "scopes": (default(_list_text(org.scopes)), "What sfsync may do. `full` works and is far more than it needs: see [below](#where-this-differs-from-the-integrations-first-description)."),
         "api_version": (default(version), f"The version of Salesforce's API, {org_section.OLDEST_API}.0 or later."),
         "pubsub": (f"host and port, {default(org.pubsub)}", "Where `sfsync listen` follows the org's [change events](realtime.md); in the EU also `api.deu.pubsub.salesforce.com:7443`. Without TLS only at an address of this machine."),
-        "event_channel": (f"a channel, {default(org.event_channel)}", "The channel of change events. `sfsync org setup` makes it, with Contact and Lead alone; `ChangeEvents` is the org's standard one, on which all selected objects come and count."),
+        "event_channel": (f"a channel, {default(org.event_channel)}", "The channel of change events. `sfsync org setup --change-events` makes it, with Contact and Lead alone; `ChangeEvents` is the org's standard one, on which all selected objects come and count."),
     }  # fmt: skip
 
 

@@ -220,3 +220,34 @@ def test_the_allowance_is_left_to_others(following: Following):
             assert "allowance" in following.stream()["reason"]
     finally:
         workspace.local("settings", daily_event_deliveries=10_000)
+
+
+@pytest.mark.slow
+def test_setup_makes_what_listen_needs_and_a_second_one_changes_nothing(new_workspace):
+    workspace = new_workspace(
+        contacts=4, leads=2, pubsub_port=0, settings={"event_keepalive_seconds": 1}
+    )
+    workspace.configure(("\norg:\n", f"\norg:\n  pubsub: {workspace.org.pubsub}\n"))
+    health = free_port()
+    section = f"\nlisten: {{health_bind: '127.0.0.1:{health}', poll_seconds: 3600}}\n"
+    workspace.yaml.write_text(
+        workspace.yaml.read_text(encoding="utf-8") + section, encoding="utf-8"
+    )
+    following = Following(workspace, health)
+    with following.listening("polling"):
+        assert "org setup --change-events" in str(following.stream()["hint"])
+    codes = {
+        each["code"] for each in workspace.run_in_process("org", "check", "--json").data["findings"]
+    }
+    assert "events.channel" in codes
+    made = workspace.do_in_process("org", "setup", "--change-events", "--yes")
+    assert [each["part"] for each in made["results"]].count("channel member") == 2
+    assert workspace.do_in_process("org", "setup", "--change-events", "--yes")["changed"] == 0
+    codes = {
+        each["code"] for each in workspace.run_in_process("org", "check", "--json").data["findings"]
+    }
+    assert not {code for code in codes if code.startswith("events.")}
+    ada = live_contacts(workspace)[0]
+    with following.listening():
+        workspace.edit(ada, Title="Analyst")
+        following.until_titled(ada, "Analyst")

@@ -157,7 +157,7 @@ def test_a_stream_that_breaks_off_is_taken_up_again(followed: Followed) -> None:
 @pytest.mark.parametrize(
     ("code", "status", "told"),
     [
-        ("topic.not.found", grpc.StatusCode.NOT_FOUND, "sfsync org setup"),
+        ("topic.not.found", grpc.StatusCode.NOT_FOUND, "sfsync org setup --change-events"),
         ("service.tenant.license", grpc.StatusCode.PERMISSION_DENIED, "not licensed"),
     ],
 )

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -256,13 +257,19 @@ class StreamThread:
             self._say(sentence)
 
 
+def has_extra() -> bool:
+    """Whether the packages for change events are installed; imports none of them."""
+    try:
+        return all(find_spec(name) is not None for name in ("grpc", "fastavro", "google.protobuf"))
+    except ModuleNotFoundError:  # google, which is a namespace of many packages
+        return False
+
+
 def _obstacle(config: Config) -> tuple[str, str]:
     """Why the stream cannot be followed from here, and what to do; empty where it can."""
-    from importlib.util import find_spec
-
     from sfsync.config.pubsub import is_loopback
 
-    if any(find_spec(name) is None for name in ("grpc", "fastavro", "google.protobuf")):
+    if not has_extra():
         return NO_EXTRA, _INSTALL
     here = urlsplit(config.org.login_url).hostname in {"127.0.0.1", "localhost", "::1"}
     if here and not is_loopback(config.org.pubsub):

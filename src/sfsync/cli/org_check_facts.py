@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
+from sfsync.cli.listen_stream import has_extra
 from sfsync.cli.stored_login import (
     LOGIN_RENEWED,
     LOGIN_WAY,
@@ -32,6 +33,7 @@ from sfsync.diagnosis.findings import findings
 from sfsync.errors import MirrorBusy, MirrorError, SfsyncError
 from sfsync.model.facts import OrgFacts
 from sfsync.provisioning.blueprint import custom_fields, objects_of
+from sfsync.provisioning.event_channel import event_channel
 from sfsync.salesforce.org_facts import read_org_facts
 from sfsync.salesforce.retry import Patience
 
@@ -74,7 +76,9 @@ def check_up(
         MirrorBusy: another program keeps writing in the mirror.
     """
     config = configuration(cli)
-    checkup = Checkup(config, Wanted(config.mapping, config.limits, config.org.api_version))
+    channel = event_channel(config.mapping, config.org.event_channel)
+    wanted = Wanted(config.mapping, config.limits, config.org.api_version, channel)
+    checkup = Checkup(config, wanted)
     # before the mirror is opened: opening takes its file's mode from others by itself
     files = tuple(_files(cli, config))
     with ExitStack() as stack:
@@ -145,6 +149,7 @@ def _ask_org(cli: Cli, checkup: Checkup, mirror: SqliteMirror) -> None:
                 custom_fields(mapping),
                 user_id=checkup.login.user_id,
                 now=clock.local_now,
+                channel=checkup.wanted.channel.name if checkup.wanted.channel else "",
             )
     except SfsyncError as error:
         checkup.org = OrgFacts(trouble=(error.message, error.hint))
@@ -171,6 +176,7 @@ def _machine(config: Config, mirror: SqliteMirror, files: tuple[FileFacts, ...])
             journal=mirror.diagnostics.journal_mode(),
             files=files,
             lock=lock,
+            has_extra=has_extra(),
             last_good_run=_time(mirror.runs.last_good()),
             usual_calls=mirror.diagnostics.usual_calls(),
             paused_since=mirror.state.note("paused"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sfsync.model.facts import SObjectFacts
     from sfsync.provisioning.blueprint import Blueprint
     from sfsync.provisioning.by_hand import ByHand
+    from sfsync.provisioning.event_channel import EventChannel
     from sfsync.provisioning.existing import Existing
     from sfsync.provisioning.steps import Part, SetupStep
     from sfsync.salesforce.connect import Connection
@@ -40,6 +41,9 @@ def set_up_org(
     user: Annotated[
         str, typer.Option("--user", metavar="USERNAME", help="Who gets the permission set.", show_default="whose login it is")
     ] = "",
+    change_events: Annotated[
+        bool, typer.Option("--change-events", help="Also what `sfsync listen` follows changes by: a channel of their events, and the right to view all records.")
+    ] = False,
     sfdx: Annotated[
         Path | None, typer.Option("--sfdx", metavar="DIR", help="Write an SFDX project for an admin to deploy, instead; needs no login.")
     ] = None,
@@ -56,6 +60,7 @@ def set_up_org(
     Examples:
       sfsync org setup --dry-run
       sfsync org setup --user sync@example.com
+      sfsync org setup --change-events
       sfsync org setup --sfdx salesforce
     """
     from sfsync.cli.org_setup_files import write_setup_files
@@ -65,11 +70,40 @@ def set_up_org(
         raise UsageError("--sfdx and --package are two forms of the same", hint="Choose one.")
     config = configuration(cli)
     if sfdx or package:
-        return write_setup_files(config, sfdx, package, dry_run=dry_run, replace=yes)
-    return _set_up(cli, config, user, dry_run=dry_run, yes=yes)
+        return write_setup_files(
+            config, sfdx, package, _channel(config, change_events), dry_run=dry_run, replace=yes
+        )
+    return _set_up(cli, config, user, _channel(config, change_events), dry_run=dry_run, yes=yes)
 
 
-def _set_up(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) -> Answer:
+def _channel(config: Config, wanted: bool) -> EventChannel | None:
+    """The channel that is asked for.
+
+    Raises:
+        UsageError: there is nothing to tell on it.
+    """
+    from sfsync.provisioning.event_channel import event_channel
+
+    if not wanted:
+        return None
+    channel = event_channel(config.mapping, config.org.event_channel)
+    if channel is None:
+        raise UsageError(
+            "no object is followed in real time",
+            hint="Write frequency: real_time in its rules, and a direction that lets it come down.",
+        )
+    return channel
+
+
+def _set_up(
+    cli: Cli,
+    config: Config,
+    user: str,
+    channel: EventChannel | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> Answer:
     from sfsync.cli.clock import new_run_id
     from sfsync.cli.stored_login import login, token_store
     from sfsync.cli.wiring import connect, open_mirror
@@ -86,7 +120,7 @@ def _set_up(cli: Cli, config: Config, user: str, *, dry_run: bool, yes: bool) ->
         lookup = SetupLookup(org.connection)
         with _hint_for_users_without_rights():
             field_ids = lookup.custom_field_ids(custom_fields(config.mapping))
-            wanted = blueprint(config.mapping, described, field_ids)
+            wanted = blueprint(config.mapping, described, field_ids, channel)
             found = lookup.existing(
                 wanted, described, field_ids, username=user, user_id=token.user_id
             )

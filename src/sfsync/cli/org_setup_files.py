@@ -15,19 +15,26 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sfsync.config.sections import Config
+    from sfsync.provisioning.event_channel import EventChannel
 
 
 def write_setup_files(
-    config: Config, sfdx: Path | None, package: Path | None, *, dry_run: bool, replace: bool
+    config: Config,
+    sfdx: Path | None,
+    package: Path | None,
+    channel: EventChannel | None = None,
+    *,
+    dry_run: bool,
+    replace: bool,
 ) -> Answer:
     """Write the files that are not there yet, or name them in a dry run."""
     from sfsync.provisioning.by_hand import by_hand
 
     if package:
-        files = _package(config, package)
+        files = _package(config, package, channel)
         deploy = f"sf project deploy start --metadata-dir {package} --single-package"
     else:
-        files = _sfdx_project(config, sfdx or Path())
+        files = _sfdx_project(config, sfdx or Path(), channel)
         deploy = "sf project deploy start --source-dir force-app"
     changed = _changed(files, replace=replace)
     if not dry_run:
@@ -56,18 +63,20 @@ def write_setup_files(
     return Answer(data, show)
 
 
-def _package(config: Config, path: Path) -> dict[Path, bytes]:
+def _package(config: Config, path: Path, channel: EventChannel | None) -> dict[Path, bytes]:
     from sfsync.provisioning.blueprint import blueprint
     from sfsync.salesforce.metadata import package_files, zipped
 
-    return {path: zipped(package_files(blueprint(config.mapping), config.org.api_version))}
+    wanted = blueprint(config.mapping, channel=channel)
+    return {path: zipped(package_files(wanted, config.org.api_version))}
 
 
-def _sfdx_project(config: Config, folder: Path) -> dict[Path, bytes]:
+def _sfdx_project(config: Config, folder: Path, channel: EventChannel | None) -> dict[Path, bytes]:
     from sfsync.provisioning.blueprint import blueprint
     from sfsync.salesforce.metadata import PROJECT_FILE, source_files
 
-    sources = source_files(blueprint(config.mapping), config.org.api_version)
+    wanted = blueprint(config.mapping, channel=channel)
+    sources = source_files(wanted, config.org.api_version)
     files = {folder / name: content for name, content in sources.items()}
     if (folder / PROJECT_FILE).exists():  # an admin's own project: it keeps its own settings
         del files[folder / PROJECT_FILE]

@@ -367,8 +367,59 @@ _MACHINE: Final = (
     ),
 )  # fmt: skip
 
+# -- real time -------------------------------------------------------------------------------------
+_POLLED: Final = "`sfsync listen` looks every minute instead of following changes as they happen"
+_EVENTS: Final = (
+    Entry(
+        "events.edition", Area.EVENTS, Severity.NOTE,
+        what="this org is a {edition}, which publishes no change events",
+        why=_POLLED,
+        remedy="Nothing: polling works everywhere.",
+        in_general={"edition": "Professional, Group, Essentials, Team or Starter edition"},
+    ),
+    Entry(
+        "events.extra", Area.EVENTS, Severity.NOTE,
+        what="the packages for change events are not installed",
+        why=_POLLED,
+        remedy="pip install 'sfsync[realtime]'",
+    ),
+    Entry(
+        "events.channel", Area.EVENTS, Severity.NOTE,
+        what="the org has no channel {channel}",
+        why=_POLLED,
+        remedy="`sfsync org setup --change-events`, if that matters.",
+    ),
+    Entry(
+        "events.member", Area.EVENTS, Severity.WARNING,
+        what="{events} are not on {channel}",
+        why="`sfsync listen` hears nothing of them, until the next batch finds the changes",
+        remedy="`sfsync org setup --change-events`.",
+    ),
+    Entry(
+        "events.limit", Area.EVENTS, Severity.WARNING,
+        what="an org selects five objects for change events, and there are others: {others}",
+        why="what `sfsync org setup --change-events` asks for is refused",
+        remedy="Take one off in Setup > Change Data Capture, or buy the add-on.",
+        who=Who.ADMIN,
+    ),
+    Entry(
+        "events.view-all", Area.EVENTS, Severity.WARNING,
+        what="this user may not view all records of {objects}",
+        why="the org leaves out their events without a word, whatever sharing says",
+        remedy="`sfsync org setup --change-events` opens that; or in a permission set: View All Records.",
+        in_general={"objects": "objects that are followed"},
+    ),
+    Entry(
+        "events.spent", Area.EVENTS, Severity.WARNING,
+        what="of {most} events a day, the org may deliver {left} more, to all its clients",
+        why="`sfsync listen` leaves the rest to them, and polls",
+        remedy="Nothing: it goes on once fewer are used.",
+    ),
+)  # fmt: skip
+
 CATALOGUE: Final[Mapping[str, Entry]] = {
-    entry.code: entry for entry in (*_LOGIN, *_ORG, *_FIELDS, *_ACTIVITY, *_LIMITS, *_MACHINE)
+    entry.code: entry
+    for entry in (*_LOGIN, *_ORG, *_FIELDS, *_ACTIVITY, *_EVENTS, *_LIMITS, *_MACHINE)
 }
 """Every finding there is, by its code."""
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from sfsync.model.facts import SObjectFacts
 from sfsync.model.limits import Limits
 from sfsync.model.mapping import SyncMapping
+from sfsync.provisioning.event_channel import EventChannel
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class MachineFacts:
     Attributes:
         trouble: why the mirror cannot be used at all, and what to do.
         damage: what SQLite's own check of the mirror found; empty for nothing.
+        has_extra: whether the packages for change events are installed.
         lock: who holds the run lock, and since when; ``None`` where it is free.
         usual_calls: API calls of a usual run.
         remembered: what the mirror keeps of the org's objects.
@@ -80,6 +82,7 @@ class MachineFacts:
     trouble: tuple[str, str] | None = None
     damage: str = ""
     lock: tuple[str, datetime] | None = None
+    has_extra: bool = True
     last_good_run: datetime | None = None
     usual_calls: int | None = None
     paused_since: str = ""
@@ -90,8 +93,13 @@ class MachineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the configuration asks for."""
+    """What the configuration asks for.
+
+    Attributes:
+        channel: of change events; ``None`` where nothing is followed in real time.
+    """
 
     mapping: SyncMapping
     limits: Limits
     api_version: str
+    channel: EventChannel | None = None

@@ -25,6 +25,7 @@ class Area(StrEnum):
     ORG = "Org"
     FIELDS = "Objects and fields"
     ACTIVITY = "Email activity"
+    EVENTS = "Real time"
     LIMITS = "Limits"
     MACHINE = "This machine"
 

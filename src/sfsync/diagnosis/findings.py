@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sfsync.diagnosis.activity import activity_findings
+from sfsync.diagnosis.events import event_findings
 from sfsync.diagnosis.facts import LoginFacts, MachineFacts, Wanted
 from sfsync.diagnosis.fields import (
     address_findings,
@@ -39,6 +40,7 @@ def findings(
         *memory_findings(org, machine),
         *activity_findings(org, wanted),
         *limit_findings(org, wanted, machine),
+        *event_findings(org, wanted, machine),
         *clock_findings(org),
         *machine_findings(machine, wanted, now),
     ]

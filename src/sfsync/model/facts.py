@@ -107,6 +107,25 @@ class UserFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFacts:
+    """What the org told of its change events.
+
+    Attributes:
+        channel: whether the channel that was asked for is there; ``None`` where it would not say.
+        members: events on that channel, ``ContactChangeEvent``.
+        selected: events on any channel.
+        view_all: objects of which this user may view all records; ``None`` where it would not say.
+        delivered_left: ``(left, of)`` of the day's deliveries; ``None`` where it did not say.
+    """
+
+    channel: bool | None = None
+    members: frozenset[str] = frozenset()
+    selected: frozenset[str] = frozenset()
+    view_all: frozenset[str] | None = None
+    delivered_left: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OrgFacts:
     """What the org told; ``None`` for what it would not.
 
@@ -120,6 +139,7 @@ class OrgFacts:
         statuses: of Task, with whether it counts as closed.
         duplicate_rules: ``(object, name)`` of active ones.
         api_left: ``(left, of)`` of the day's calls; likewise ``storage_mb``.
+        events: its change events; ``None`` where nobody follows them.
         skew: how far this machine's clock is ahead.
     """
 
@@ -138,4 +158,5 @@ class OrgFacts:
     lead_assignment: tuple[str, ...] | None = None
     api_left: tuple[int, int] | None = None
     storage_mb: tuple[int, int] | None = None
+    events: EventFacts | None = None
     skew: timedelta | None = None

@@ -47,7 +47,7 @@ class Meaning:
     hint: str = ""
 
 
-_SETUP = "`sfsync org check` says what is missing, `sfsync org setup` makes it"
+_SETUP = "`sfsync org check` says what is missing, `sfsync org setup --change-events` makes it"
 _REPORT = "please report this: it is a mistake of sfsync's"
 
 

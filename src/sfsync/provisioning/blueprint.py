@@ -23,6 +23,7 @@ from sfsync.model.mapping import (
     SyncMapping,
 )
 from sfsync.model.merges import Merge
+from sfsync.provisioning.event_channel import EventChannel
 from sfsync.provisioning.grants import (
     FieldGrant,
     ObjectGrant,
@@ -131,6 +132,7 @@ class Blueprint:
         grants: likewise, field by field.
         unknown_fields: custom fields of the mapping that are not the email platform's and not in
             this org.
+        channel: on which the org tells changes; ``None`` where none is asked for.
     """
 
     fields: tuple[NewField, ...]
@@ -138,12 +140,14 @@ class Blueprint:
     grants: tuple[FieldGrant, ...]
     user_permissions: tuple[str, ...] = USER_PERMISSIONS
     unknown_fields: tuple[str, ...] = ()
+    channel: EventChannel | None = None
 
 
 def blueprint(
     mapping: SyncMapping,
     described: Mapping[str, SObjectFacts] | None = None,
     existing: Iterable[str] | None = None,
+    channel: EventChannel | None = None,
 ) -> Blueprint:
     """What this mapping needs.
 
@@ -154,6 +158,7 @@ def blueprint(
         described: what the org says of its objects, where it can be asked: fields there that no
             permission applies to are left out.
         existing: full names of all the org's custom fields, hidden ones too, where it can be asked.
+        channel: on which the org is to tell changes: they are told to those who may view all records.
     """
     there = None if existing is None else {name.lower() for name in existing}
     fields: dict[str, NewField] = {}
@@ -173,10 +178,18 @@ def blueprint(
     grants = field_grants(mapping, described or {})
     return Blueprint(
         fields=tuple(sorted(fields.values(), key=lambda new: (new.table, new.name))),
-        objects=tuple(object_grants(mapping)),
+        objects=tuple(_with_view_all(object_grants(mapping), channel)),
         grants=tuple(grant for grant in grants if grant.full_name not in absent),
         unknown_fields=tuple(dict.fromkeys(unknown)),
+        channel=channel,
     )
+
+
+def _with_view_all(
+    grants: Iterable[ObjectGrant], channel: EventChannel | None
+) -> Iterator[ObjectGrant]:
+    told = channel.sobjects if channel else ()
+    return (replace(grant, view_all=grant.sobject in told) for grant in grants)
 
 
 def objects_of(mapping: SyncMapping) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sfsync.provisioning.event_channel import ExistingChannel
+
 
 @dataclass(frozen=True, slots=True)
 class ExistingField:
@@ -42,6 +44,7 @@ class Existing:
         fields: by full name, without regard to case.
         user_id: who the permission set is for.
         assigned: whether that user has it.
+        channel: of change events; ``None`` where none was looked for.
     """
 
     fields: Mapping[str, ExistingField]
@@ -49,3 +52,4 @@ class Existing:
     username: str
     permission_set: ExistingSet | None = None
     assigned: bool = False
+    channel: ExistingChannel | None = None

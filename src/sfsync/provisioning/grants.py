@@ -17,17 +17,28 @@ from sfsync.model.objects import BY_SOBJECT
 
 @dataclass(frozen=True, slots=True)
 class ObjectGrant:
-    """What the permission set allows on an object; reading always."""
+    """What the permission set allows on an object; reading always.
+
+    Attributes:
+        view_all: whoever owns a record: change events ask for it.
+    """
 
     sobject: str
     create: bool = False
     edit: bool = False
     delete: bool = False
+    view_all: bool = False
 
     @property
     def rights(self) -> tuple[str, ...]:
         """``("Read", "Create", "Edit")``: what Salesforce calls ``PermissionsRead`` and so on."""
-        granted = {"Read": True, "Create": self.create, "Edit": self.edit, "Delete": self.delete}
+        granted = {
+            "Read": True,
+            "Create": self.create,
+            "Edit": self.edit,
+            "Delete": self.delete,
+            "ViewAllRecords": self.view_all,
+        }
         return tuple(name for name, is_granted in granted.items() if is_granted)
 
 

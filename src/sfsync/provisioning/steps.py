@@ -6,13 +6,15 @@ reported and never changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from sfsync.provisioning.blueprint import SET_DESCRIPTION, SET_LABEL, SET_NAME, Blueprint, NewField
 from sfsync.provisioning.by_hand import object_manager
+from sfsync.provisioning.event_channel import EventChannel, ExistingChannel, missing_members
 from sfsync.provisioning.existing import Existing, ExistingField, ExistingSet
 from sfsync.provisioning.grants import FieldGrant, ObjectGrant
 
@@ -33,6 +35,8 @@ class Part(StrEnum):
     SET = "permission set"
     OBJECT = "object permission"
     GRANT = "field permission"
+    CHANNEL = "event channel"
+    MEMBER = "channel member"
     ASSIGNMENT = "assignment"
 
 
@@ -73,6 +77,7 @@ def setup_steps(wanted: Blueprint, found: Existing) -> tuple[SetupStep, ...]:
         _set_step(wanted, found.permission_set),
         *(_object_step(grant, found.permission_set) for grant in wanted.objects),
         *(_grant_step(grant, found.permission_set) for grant in wanted.grants),
+        *_channel_steps(wanted.channel, found.channel or ExistingChannel()),
         _assignment_step(found),
     )
 
@@ -132,7 +137,7 @@ def _set_step(wanted: Blueprint, there: ExistingSet | None) -> SetupStep:
 
 
 def _object_step(grant: ObjectGrant, there: ExistingSet | None) -> SetupStep:
-    detail = ", ".join(right.lower() for right in grant.rights)
+    detail = ", ".join(_in_words(right) for right in grant.rights)
     rights = {f"Permissions{right}": True for right in grant.rights}
     kept = there.objects.get(grant.sobject) if there else None
     if kept is None:
@@ -142,6 +147,11 @@ def _object_step(grant: ObjectGrant, there: ExistingSet | None) -> SetupStep:
     missing = {name: True for name in rights if name.removeprefix("Permissions") not in granted}
     act = Act.UPDATE if missing else Act.KEEP
     return SetupStep(act, Part.OBJECT, grant.sobject, detail, missing, grant_id)
+
+
+def _in_words(right: str) -> str:
+    """``ViewAllRecords`` as people read it."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", right).lower()
 
 
 def _grant_step(grant: FieldGrant, there: ExistingSet | None) -> SetupStep:
@@ -156,6 +166,23 @@ def _grant_step(grant: FieldGrant, there: ExistingSet | None) -> SetupStep:
         body = {"PermissionsEdit": True}
         return SetupStep(Act.UPDATE, Part.GRANT, grant.full_name, detail, body, grant_id)
     return SetupStep(Act.KEEP, Part.GRANT, grant.full_name, detail)
+
+
+def _channel_steps(wanted: EventChannel | None, there: ExistingChannel) -> Iterator[SetupStep]:
+    """The channel of change events, then what is on it."""
+    if wanted is None:
+        return
+    if wanted.is_own:
+        body = {"FullName": wanted.name, "Metadata": wanted.metadata}
+        act = Act.KEEP if there.is_there else Act.CREATE
+        yield SetupStep(act, Part.CHANNEL, wanted.name, "for sfsync listen", body)
+    missing = missing_members(wanted, there)
+    for name, member in wanted.members.items():
+        act = Act.CREATE if name in missing else Act.KEEP
+        body = {"FullName": name, "Metadata": member}
+        yield SetupStep(
+            act, Part.MEMBER, name, f"{member['selectedEntity']} on {wanted.name}", body
+        )
 
 
 def _assignment_step(found: Existing) -> SetupStep:

@@ -41,7 +41,8 @@ def source_files(wanted: Blueprint, api_version: str) -> dict[str, bytes]:
         files[path] = _document("CustomField", _field(new))
     path = f"{SOURCE_ROOT}/permissionsets/{SET_NAME}.permissionset-meta.xml"
     files[path] = _document("PermissionSet", _permission_set(wanted))
-    return files
+    channel = _channel_files(wanted)
+    return files | {f"{SOURCE_ROOT}/{path}-meta.xml": content for path, content in channel.items()}
 
 
 def package_files(wanted: Blueprint, api_version: str) -> dict[str, bytes]:
@@ -54,7 +55,7 @@ def package_files(wanted: Blueprint, api_version: str) -> dict[str, bytes]:
     files[f"permissionsets/{SET_NAME}.permissionset"] = _document(
         "PermissionSet", _permission_set(wanted)
     )
-    return files
+    return files | _channel_files(wanted)
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -66,6 +67,23 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
             entry.external_attr = 0o644 << 16
             package.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return out.getvalue()
+
+
+def _channel_files(wanted: Blueprint) -> dict[str, bytes]:
+    """The channel of change events and its members, a file for each."""
+    channel = wanted.channel
+    if channel is None:
+        return {}
+    files = {
+        f"platformEventChannelMembers/{name}.platformEventChannelMember": _document(
+            "PlatformEventChannelMember", member.items()
+        )
+        for name, member in channel.members.items()
+    }
+    if channel.is_own:
+        path = f"platformEventChannels/{channel.name}.platformEventChannel"
+        files[path] = _document("PlatformEventChannel", channel.metadata.items())
+    return files
 
 
 def _field(new: NewField) -> Elements:
@@ -92,7 +110,7 @@ def _permission_set(wanted: Blueprint) -> Elements:
                 ("allowRead", True),
                 ("modifyAllRecords", False),
                 ("object", allowed.sobject),
-                ("viewAllRecords", False),
+                ("viewAllRecords", allowed.view_all),
             ],
         )
     for name in sorted(wanted.user_permissions):
@@ -104,6 +122,12 @@ def _manifest(wanted: Blueprint, api_version: str) -> Elements:
     if members:
         yield "types", [*members, ("name", "CustomField")]
     yield "types", [("members", SET_NAME), ("name", "PermissionSet")]
+    channel = wanted.channel
+    if channel is not None and channel.is_own:
+        yield "types", [("members", channel.name), ("name", "PlatformEventChannel")]
+    if channel is not None:
+        told = [("members", name) for name in channel.members]
+        yield "types", [*told, ("name", "PlatformEventChannelMember")]
     yield "version", api_version
 
 

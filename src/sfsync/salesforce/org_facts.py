@@ -24,17 +24,20 @@ from sfsync.errors import (
     RetriableError,
     SfsyncError,
 )
-from sfsync.model.facts import OrgFacts, SObjectFacts, UserFacts
+from sfsync.model.facts import EventFacts, OrgFacts, SObjectFacts, UserFacts
 from sfsync.model.objects import OBJECTS
+from sfsync.provisioning.event_channel import ExistingChannel
 from sfsync.salesforce import soql
 from sfsync.salesforce.connect import Connection, answer_of, inner_answers, page
 from sfsync.salesforce.describe import sobject_facts
+from sfsync.salesforce.event_channels import existing_channel
 from sfsync.salesforce.retry import repeat_read
 from sfsync.salesforce.setup_lookup import SetupLookup
 from sfsync.salesforce.shape import shape_of
 
 _ACCESS: Final = {kind.sobject: kind.sharing for kind in OBJECTS.values()}
 _RIGHTS: Final = ("ModifyAllData", "ViewAllData")
+_DELIVERED: Final = "DailyDeliveredPlatformEvents"
 _FATAL = (AuthError, BudgetSpent, RetriableError)
 _NO_API = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"})
 """Where there is no point in asking further."""
@@ -47,6 +50,7 @@ def read_org_facts(
     *,
     user_id: str,
     now: Callable[[], datetime],
+    channel: str = "",
 ) -> OrgFacts:
     """What the org tells of itself.
 
@@ -54,6 +58,7 @@ def read_org_facts(
         objects: to be described.
         custom_fields: full names to look for in the org's setup, where hidden ones are seen too.
         now: this machine's clock.
+        channel: of change events; empty where nobody follows them.
 
     Raises:
         SfsyncError: it could not be reached, or refuses this login.
@@ -67,6 +72,7 @@ def read_org_facts(
         lambda: connection.query(soql.select("TaskStatus", ["ApiName", "IsClosed"])).records
     )
     existing = _tried(lambda: frozenset(SetupLookup(connection).custom_field_ids(custom_fields)))
+    events = _events(connection, channel, user_id, limits) if channel else None
     with shape_of("the org's description of itself"):
         organization = _first(answers["organization"])
         return OrgFacts(
@@ -84,8 +90,34 @@ def read_org_facts(
             lead_assignment=_names(answers["assignment"]),
             api_left=_remaining(limits, "DailyApiRequests"),
             storage_mb=_remaining(limits, "DataStorageMB"),
+            events=events,
             skew=_skew(connection, now),
         )
+
+
+def _events(connection: Connection, channel: str, user_id: str, limits: Any) -> EventFacts:
+    """What there is of a channel, and whether this user is told all that comes on it."""
+    left = _remaining(limits, _DELIVERED)
+    there: ExistingChannel | None = _tried(lambda: existing_channel(connection, channel))
+    if there is None:
+        return EventFacts(delivered_left=left)
+    view_all = _viewed_whole(connection, user_id) if there.is_there else None
+    return EventFacts(there.is_there, there.members, there.selected, view_all, left)
+
+
+def _viewed_whole(connection: Connection, user_id: str) -> frozenset[str] | None:
+    """Objects of which this user may view all records; ``None`` where the org would not say."""
+    sets = soql.select(
+        "PermissionSetAssignment", ["PermissionSetId"], f"AssigneeId = {soql.quoted(user_id)}"
+    )
+    granted = soql.select(
+        "ObjectPermissions",
+        ["SobjectType"],
+        f"PermissionsViewAllRecords = true AND ParentId IN ({sets})",
+    )
+    records = _tried(lambda: connection.query(granted).records)
+    with shape_of("the org's list of permissions"):
+        return None if records is None else frozenset(str(each["SobjectType"]) for each in records)
 
 
 def delivered_events(connection: Connection) -> tuple[int, int] | None:
@@ -96,7 +128,7 @@ def delivered_events(connection: Connection) -> tuple[int, int] | None:
 
     Source: REST API Developer Guide, "List Org Limits" (DailyDeliveredPlatformEvents); minutes late.
     """
-    left = _remaining(connection.read("limits"), "DailyDeliveredPlatformEvents")
+    left = _remaining(connection.read("limits"), _DELIVERED)
     return None if left is None else (left[1] - left[0], left[1])
 
 

@@ -29,6 +29,11 @@ _DENIED: Final = frozenset(
     {"INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS_OR_READONLY", "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
      "INVALID_TYPE", "FUNCTIONALITY_NOT_ENABLED"}
 )  # fmt: skip
+_BY_TOOLING: Final = {
+    Part.FIELD: "CustomField",
+    Part.CHANNEL: "PlatformEventChannel",
+    Part.MEMBER: "PlatformEventChannelMember",
+}
 _IS_THERE: Final = frozenset({"DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE", "DUPLICATES_DETECTED"})
 _NO_SUCH_PERMISSION: Final = frozenset(
     {"INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "FIELD_INTEGRITY_EXCEPTION"}
@@ -120,7 +125,9 @@ class _Work:
             return self._lost
         if step.part in self._denied:
             return NO_RIGHTS
-        if step.part not in {Part.FIELD, Part.SET} and not self._set_id:
+        if step.part is Part.MEMBER and step.body["Metadata"]["eventChannel"] in self._unmade:
+            return "its channel was not made"
+        if step.part not in _BY_TOOLING and step.part is not Part.SET and not self._set_id:
             return "the permission set is not there"
         return ""
 
@@ -137,8 +144,8 @@ class _Work:
         return Result(step, Status.DONE)
 
     def _send(self, step: SetupStep) -> None:
-        if step.part is Part.FIELD:
-            self._write("POST", "tooling/sobjects/CustomField/", step.body)
+        if step.part in _BY_TOOLING:
+            self._write("POST", f"tooling/sobjects/{_BY_TOOLING[step.part]}/", step.body)
         elif step.act is Act.UPDATE:
             sobject = "PermissionSet" if step.part is Part.SET else "ObjectPermissions"
             self._write("PATCH", f"sobjects/{sobject}/{step.id}", step.body)

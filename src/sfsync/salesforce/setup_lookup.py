@@ -16,9 +16,10 @@ from sfsync.provisioning.blueprint import ACTIVITY, SET_NAME, Blueprint
 from sfsync.provisioning.existing import Existing, ExistingField, ExistingSet
 from sfsync.salesforce import soql
 from sfsync.salesforce.connect import Connection, page
+from sfsync.salesforce.event_channels import existing_channel
 from sfsync.salesforce.shape import shape_of
 
-_OBJECT_RIGHTS: Final = ("Read", "Create", "Edit", "Delete")
+_OBJECT_RIGHTS: Final = ("Read", "Create", "Edit", "Delete", "ViewAllRecords")
 _TYPES: Final[Mapping[str, str]] = {
     "Text": "string",
     "TextArea": "textarea",
@@ -115,7 +116,10 @@ class SetupLookup:
                 for new in wanted.fields
                 if _id_of(new.full_name, field_ids)
             }
-            return Existing(fields, user_id, str(user["Username"]), permission_set, assigned)
+            there = (
+                existing_channel(self._connection, wanted.channel.name) if wanted.channel else None
+            )
+            return Existing(fields, user_id, str(user["Username"]), permission_set, assigned, there)
 
     def _user(self, username: str, user_id: str) -> Mapping[str, Any]:
         who = f"Id = {soql.quoted(user_id)}"
