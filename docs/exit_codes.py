@@ -64,6 +64,7 @@ LOOKING = (
     "profile list",
     "profile use",
     "schedule",
+    "webhook endpoints",
 )
 """They ask nobody but the mirror and the configuration, and wait for no lock: 0 in each situation."""
 
@@ -75,7 +76,6 @@ APART = {
     "webhook send": "asks the own listener, 1 where the answer is not 200",
     "webhook verify": "looks at one delivery, 1 where nothing proves it",
     "webhook replay": "works on the inbox alone",
-    "webhook endpoints": "looks at the mirror alone",
     "webhook resume": "works on the mirror alone, 2 where there is no such endpoint",
     "webhook test": "asks one endpoint, 1 where it does not take the sample",
     "local-org": "serves until it is stopped",
