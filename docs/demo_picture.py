@@ -65,7 +65,7 @@ def _played() -> str:
     """What a run of the demo prints, with its colours."""
     heard = io.StringIO()
 
-    def console(*, stderr: bool) -> Console:
+    def console(_as_called: object, *, stderr: bool) -> Console:
         return Console(
             file=io.StringIO() if stderr else heard, width=_WIDTH, force_terminal=True, color_system="standard",
             highlight=False, markup=False, emoji=False, legacy_windows=False,

@@ -65,7 +65,7 @@ WRONG = {
     "a name that no file can have": (["import", "\udcff.csv"], "no such file"),
     "a configuration that is not there": (
         ["status", "--config", "no.yaml"],
-        "sfsync init writes one",
+        "`sfsync init --config no.yaml` writes one",
     ),
     "a folder in place of a configuration": (["status", "--config", "."], "did you mean"),
     "a store that is none": (["login", "--token-store", "file"], "keyring or database"),
@@ -179,7 +179,7 @@ def test_before_a_login_each_command_says_how_to_get_one(
 @pytest.mark.parametrize("command", [*BEFORE_LOGIN, "login", "status", "conflicts", "quarantine"])
 def test_before_init_each_command_says_how_to_begin(workspace: Workspace, command: str) -> None:
     workspace.yaml.unlink()
-    assert "sfsync init writes one" in workspace.stderr_of(
+    assert "`sfsync init` writes one" in workspace.stderr_of(
         command, expect=2, XDG_CONFIG_HOME=str(workspace.folder)
     )
 

@@ -96,7 +96,7 @@ def diff(
 
     def show(console: Console) -> None:
         if out:
-            console.print(f"The plan is kept in {out}: sfsync apply {out}", soft_wrap=True)
+            console.print(f"The plan is kept in {out}: `sfsync apply {out}`", soft_wrap=True)
         if not show_plans(console, people, Reader(mapped)):
             console.print("No differences but those in quarantine." if held else "No differences.")
         if more:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -13,19 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sfsync.cli.called import with_options
 from sfsync.cli.signals import Stop
 from sfsync.cli.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-_COMMANDS = re.compile(
-    r"\bsfsync (?:org (?:check|setup)|apply|conflicts|consent|diff|doctor|explain|history|listen|login|logout"
-    r"|import|pull|purge|push-activity|push|quarantine|resume|retry|status|sync|undo|verify|webhook (?:send|verify|replay)|whoami)\b"
-    r"(?! --(?:profile|config)\b)"
-)
-"""Commands that a hint may name, and that work with a mirror."""
 
 
 UNBOUNDED = 100_000
@@ -64,34 +55,37 @@ class Cli:
     def out(self) -> Console:
         """stdout: data."""
         if self._out is None:
-            self._out = _console(stderr=False)
+            self._out = _console(self.as_called, stderr=False)
         return typing.cast("Console", self._out)
 
     @property
     def err(self) -> Console:
         """stderr: messages and progress."""
         if self._err is None:
-            self._err = _console(stderr=True)
+            self._err = _console(self.as_called, stderr=True)
         return typing.cast("Console", self._err)
 
     def as_called(self, text: str) -> str:
         """The text, its commands with the --config and --profile that this one was called with.
 
-        Else whoever copies the command it names works with another mirror, or another org. What a
-        variable or `sfsync profile use` chose holds for the next command, too.
+        Else whoever copies the command it names works with another mirror, or another org: a
+        variable of cron's, or of a shell that is closed by then, does not reach the next command.
+        What `sfsync profile use` chose holds for it, too.
 
         >>> Cli("pull", profile="eu", origins={"profile": "--profile"}).as_called("see `sfsync status`")
         'see `sfsync status --profile eu`'
         """
-        named = [("--config", self.config), ("--profile", self.profile)]
-        options = [
-            f"{option} {shlex.quote(str(value))}"
-            for option, value in named
-            if value and self.origins.get(option.removeprefix("--")) == option
-        ]
-        if not options:
-            return text
-        return _COMMANDS.sub(lambda found: " ".join([found[0], *options]), text)
+        return with_options(text, self._which)
+
+    @property
+    def _which(self) -> dict[str, str]:
+        """The options that say which mirror, as far as they were given."""
+        values = {"config": self.config, "profile": self.profile}
+        return {
+            f"--{name}": str(value)
+            for name, value in values.items()
+            if value and name in self.origins
+        }
 
     def inform(self, message: str, *, style: str = "") -> None:
         """Print a line for people on stderr; silent with ``--quiet`` and ``--json``."""
@@ -99,7 +93,7 @@ class Cli:
             return
         from rich.text import Text
 
-        self.to_stderr(Text(visible(message), style=style), soft_wrap=False)
+        self.to_stderr(Text(visible(self.as_called(message)), style=style), soft_wrap=False)
 
     def to_stderr(self, text: object, *, soft_wrap: bool = True) -> None:
         """Print on stderr whatever the options; a full or broken stderr never ends a run."""
@@ -119,10 +113,12 @@ class Cli:
         return self.err.is_terminal and not self.err.no_color
 
 
-def _console(*, stderr: bool) -> Console:
-    from rich.console import Console
+def _console(as_called: Callable[[str], str], *, stderr: bool) -> Console:
+    from sfsync.cli.console import NamingConsole
 
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    console = NamingConsole(
+        as_called, stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False
+    )
     if not console.is_terminal and "COLUMNS" not in console._environ:  # noqa: SLF001
         console.width = UNBOUNDED
     return console

@@ -238,7 +238,7 @@ def _new_key(path: Path) -> Answer:
         " and permits the app for the user: permitted users 'admin approved',"
         " and a permission set or profile that the user has."
     )
-    steps = [for_an_admin, f"Then: sfsync login --jwt-key {path} --username USER"]
+    steps = [for_an_admin, f"Then: `sfsync login --jwt-key {path} --username USER`"]
 
     def show(console: Console) -> None:
         console.print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +60,9 @@ def check_org(
         repairs.extend(repair(cli, checkup, mirror, dry_run=dry_run))
 
     checkup = check_up(cli, repair_now if fix else None)
-    found = checkup.findings(local_now())
+    found = [
+        replace(each, remedy=cli.as_called(each.remedy)) for each in checkup.findings(local_now())
+    ]
     counts = {severity: sum(each.severity == severity for each in found) for severity in _STYLES}
     data = {
         "findings": [finding.as_dict() for finding in found],

@@ -81,7 +81,8 @@ def quarantine(
                 mirror.quarantine.ignore(ignore)
         if ignore_all and of:
             ignored = _ignore_lines(mirror, cli, of, dry_run=dry_run)
-        entries = mirror.quarantine.listed(limit=limit, source=of)
+        listed = mirror.quarantine.listed(limit=limit, source=of)
+    entries = [{**each, "hint": cli.as_called(each["hint"] or "")} for each in listed]
 
     def show(console: Console) -> None:
         _show_merged(console, merged, dry_run=dry_run)

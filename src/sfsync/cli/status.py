@@ -137,7 +137,7 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
     if state["edits_of_deleted"]:
         console.print(
             f"{state['edits_of_deleted']} rows whose record is deleted in Salesforce hold edits;"
-            " they are sent once it is restored: sfsync conflicts"
+            " they are sent once it is restored: `sfsync conflicts`"
         )
     if state["runs"]:
         console.print(rows_table(state["runs"], ["run_id", "command", "started_at", "status"]))

@@ -73,7 +73,7 @@ def say(cli: Cli, sentence: str, *, logged: str = "") -> None:
     from sfsync.cli.clock import now
 
     if not cli.quiet:
-        cli.to_stderr(visible(f"{now()} {sentence}"))
+        cli.to_stderr(visible(f"{now()} {cli.as_called(sentence)}"))
     _log.info(logged or sentence, extra={"is_said": True})
 
 

@@ -20,7 +20,7 @@ FILE_NAME: Final = "sfsync.yaml"
 EXAMPLE_NAME: Final = "config.example.yaml"
 ENV_CONFIG: Final = "SFSYNC_CONFIG"
 MAX_BYTES: Final = 1024 * 1024
-_INIT_WRITES_ONE: Final = "sfsync init writes one"
+_INIT_WRITES_ONE: Final = "`sfsync init` writes one"
 
 
 def find_config(

@@ -23,7 +23,7 @@ def test_the_nearest_file_is_found(places: tuple[Path, Path]) -> None:
     cwd, user = places
     with pytest.raises(ConfigError) as caught:
         find_config(None, {}, cwd, user)
-    assert caught.value.hint == "sfsync init writes one"
+    assert caught.value.hint == "`sfsync init` writes one"
     assert caught.value.message == f"no sfsync.yaml in {cwd} nor in {user}"
     (user / "sfsync.yaml").touch()
     assert find_config(None, {}, cwd, user) == user / "sfsync.yaml"
