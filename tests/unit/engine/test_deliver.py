@@ -303,3 +303,15 @@ def test_what_was_answered_while_a_run_wrote_is_settled_by_the_next_turn(
     monkeypatch.setattr(scene.mirror.deliveries, "settle", settle)
     assert courier.turn(0)
     assert (courier.report.delivered, len(scene.poster.got)) == (1, 1)
+
+
+def test_what_is_never_answered_keeps_nobody_for_ever(scene: Scene) -> None:
+    scene.begin()
+    pull(scene.mirror, remote(1), remote(2))
+    passed = iter(range(0, 10_000, 10))
+    courier = scene.courier()
+    scene.poster.finished = lambda _seconds: []  # type: ignore[method-assign]
+    stops: list[int] = []
+    deliver(courier, seconds=20, clock=lambda: next(passed), checkpoint=lambda: stops.append(1))
+    assert (courier.report.delivered, courier.report.waiting) == (0, 2)
+    assert stops
