@@ -3,7 +3,7 @@
 A host's name is resolved once, every address it leads to is looked at, and what was looked at is
 what is connected to: a name that leads to this network the next moment does no harm. No redirect is
 followed and no proxy is used, since both would connect to somewhere else. Of an answer only the
-head is read.
+head counts; the rest is heard out within bounds, and forgotten.
 
 The network has a thread of its own, so that whoever hands messages in never waits for a receiver.
 Source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
