@@ -54,7 +54,7 @@ def take(run: Run, arrival: Arrival) -> None:
 
 def _take_contacts(run: Run, arrival: Arrival, report: ActivityReport) -> None:
     """Edit the rows of people who were added or changed at the email platform, where a rule says so."""
-    if not any(rules.contacts for rules in run.mapping.rules.values()):
+    if not _takes_contacts(run):
         return
     if ids := {each.contact_id: each.email for each in arrival.events if each.contact_id}:
         run.mirror.contact_edits.learn(ids)
@@ -71,6 +71,10 @@ def _take_contacts(run: Run, arrival: Arrival, report: ActivityReport) -> None:
             if each.is_new and each.contact_id
         }
     )
+
+
+def _takes_contacts(run: Run) -> bool:
+    return any(rules.contacts for rules in run.mapping.rules.values())
 
 
 def _opt_out(run: Run, events: Sequence[EmailEvent]) -> None:
@@ -95,7 +99,8 @@ def push_activity(run: Run) -> None:
     run.mirror.events.wake()
     bring_in_people(run)
     handled = handle_events(run, report)
-    report.contacts += run.mirror.contact_edits.take_waiting()
+    if _takes_contacts(run):
+        report.contacts += run.mirror.contact_edits.take_waiting()
     if handled or report.contacts:
         push(run)
     send_tasks(run, report)

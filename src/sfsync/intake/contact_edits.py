@@ -35,11 +35,6 @@ def with_values(arrival: Arrival, mapping: SyncMapping, *, now: str) -> Arrival:
     return replace(arrival, contacts=contacts, unreadable=unreadable, skipped=skipped)
 
 
-def wants_contacts(mapping: SyncMapping) -> bool:
-    """Whether any rule takes changes of people in."""
-    return any(_objects(mapping, event) for event in RecordEvent)
-
-
 def _event(edit: ContactEdit) -> RecordEvent:
     return RecordEvent.CREATED if edit.is_new else RecordEvent.UPDATED
 
