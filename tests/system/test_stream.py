@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,6 +105,8 @@ def test_an_edit_in_the_org_is_a_row_within_seconds(followed: Followed) -> None:
             "connecting",
             "streaming",
         )
+        followed.process.send_signal(signal.SIGTERM)
+        assert followed.process.wait(20) == 143
     [first] = followed.pubsub.first
     assert (first.topic_name, first.replay_preset) == (TOPIC, 0)
 
