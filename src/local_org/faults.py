@@ -81,9 +81,8 @@ _ANSWERS: dict[str, tuple[int, str, str]] = {
     "unavailable": (503, "SERVER_UNAVAILABLE", "We are down for maintenance"),
 }
 _HTTP = frozenset({*_ANSWERS, *_ROWS, *_CONNECTION, *_JOBS, "html", "rate_limited"})
-CALLS = frozenset(
-    {"auth_error", "limit", "unavailable", "stream_error", "expire_positions", "reset_stream"}
-)
+_SUBSCRIBE = frozenset({"expire_positions", "reset_stream"})
+CALLS = _SUBSCRIBE | {"auth_error", "limit", "unavailable", "stream_error"}
 EVENTS = frozenset(
     {
         "stream_drop",
@@ -257,7 +256,8 @@ class FaultPlan:
             name: the call, for example ``Subscribe``.
             about: its topic or schema.
         """
-        return self._hitting(CALLS, name.upper(), _rpc_target(name, about))
+        names = CALLS if name == "Subscribe" else CALLS - _SUBSCRIBE
+        return self._hitting(names, name.upper(), _rpc_target(name, about))
 
     def of_event(self, topic: str) -> list[Fault]:
         """What happens to the next event that a subscriber of that topic would get."""

@@ -58,6 +58,7 @@ class EventControl:
         return self._bus
 
     def _overview(self, bus: "Bus") -> dict[str, Any]:
+        bus.release()
         return {
             "delivered": self._state.deliveries.used,
             "limit": self._state.settings.daily_event_deliveries,

@@ -166,27 +166,28 @@ class Bus:
             self._held.sort(key=lambda each: each.due_at)
         else:
             self.release()
-            self._publish(events)
+            self._publish(events, commit.visible_at)
 
     def release(self) -> None:
         """Tell what has become visible by now."""
         with self.state.lock:
             now = self.state.clock.seconds()
             while self._held and self._held[0].due_at <= now:
-                self._publish(self._held.pop(0).events)
+                held = self._held.pop(0)
+                self._publish(held.events, held.due_at)
 
     @property
     def holds_back(self) -> bool:
         """Whether something waits to become visible."""
         return bool(self._held)
 
-    def _publish(self, events: Iterable[tuple[ChangeEvent, Layout]]) -> None:
+    def _publish(self, events: Iterable[tuple[ChangeEvent, Layout]], at: float) -> None:
         rows = [
             (event.header.entity, str(uuid.uuid4()), layout.schema_id, _payload(event, layout))
             for event, layout in events
         ]
         if rows:
-            self.log.append(rows, self.state.clock.seconds())
+            self.log.append(rows, at)
             self._wake()
 
     def _events(
@@ -213,7 +214,6 @@ class Bus:
             yield replace(event, header=replace(event.header, sequence_number=number)), layout
 
     def _header(self, change: Change, commit: Commit, key: str) -> Header:
-        row = change.after or change.before or {}
         return Header(
             entity=change.sobject,
             record_ids=(change.record_id,),
@@ -223,7 +223,7 @@ class Bus:
             sequence_number=0,
             commit_timestamp=int(commit.visible_at * 1000),
             commit_number=(int(commit.visible_at) << 20) + self._commits,
-            commit_user=str(row.get("LastModifiedById", "")),
+            commit_user=change.user_id,
         )
 
 
@@ -247,7 +247,9 @@ def _same(one: ChangeEvent, other: ChangeEvent) -> bool:
 
 
 def _payload(event: ChangeEvent, layout: Layout) -> bytes:
-    payload = encoded(event, layout)
-    if len(payload) > _MOST_EVENT_BYTES:
+    """The event; a gap, where it is too large or a value cannot be told, such as half a character."""
+    try:
+        payload = encoded(event, layout)
+    except ValueError:
         return encoded(event.as_gap(), layout)
-    return payload
+    return payload if len(payload) <= _MOST_EVENT_BYTES else encoded(event.as_gap(), layout)

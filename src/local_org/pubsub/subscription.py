@@ -27,6 +27,7 @@ from local_org.pubsub.refusals import Refused
 _MOST_MESSAGE_BYTES = 3_000_000
 _MOST_AT_ONCE = 25
 _LOOK_SECONDS = 0.25
+_LEAST_SECONDS = 0.01
 _REPLAY_ID_BYTES = 8
 
 
@@ -87,19 +88,26 @@ class Subscription:
             self._new.clear()
             self._check()
             now = time.monotonic()
-            settings = self._bus.state.settings
             if self._demand.pending > 0:
                 busy_at = now
                 response = self._next_response(outgoing)
-                if response is None and now - spoke_at >= settings.event_keepalive_seconds:
+                if response is None and now - spoke_at >= self._keepalive_seconds:
                     response = self._empty_response(outgoing)
                 if response is not None:
                     yield response
                     spoke_at = time.monotonic()
                     continue
-            elif self._demand.ended or now - busy_at >= settings.event_idle_seconds:
+            elif self._demand.ended or now - busy_at >= self._idle_seconds:
                 return
             self._new.wait(self._patience(spoke_at, busy_at, outgoing))
+
+    @property
+    def _keepalive_seconds(self) -> float:
+        return max(_LEAST_SECONDS, self._bus.state.settings.event_keepalive_seconds)
+
+    @property
+    def _idle_seconds(self) -> float:
+        return self._bus.state.settings.event_idle_seconds
 
     def _first_request(self) -> Any:
         while self._demand.first is None and not self._demand.ended and self._is_open():
@@ -207,13 +215,8 @@ class Subscription:
 
     def _patience(self, spoke_at: float, busy_at: float, outgoing: Outgoing) -> float:
         """How long there is nothing to do, in seconds, unless somebody wakes the stream."""
-        settings = self._bus.state.settings
         asked = self._demand.pending > 0
-        due = (
-            spoke_at + settings.event_keepalive_seconds
-            if asked
-            else (busy_at + settings.event_idle_seconds)
-        )
+        due = spoke_at + self._keepalive_seconds if asked else busy_at + self._idle_seconds
         waits = not outgoing.is_idle or self._bus.holds_back
         return max(0.001, min(due - time.monotonic(), 0.02 if waits else _LOOK_SECONDS))
 

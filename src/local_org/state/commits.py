@@ -63,6 +63,7 @@ class Change:
         kind: what was done first.
         before: the record before the transaction; None where it made it.
         after: the record as it is now; None where it is gone for good.
+        user_id: who wrote it last.
         told: what a change event says of it.
     """
 
@@ -71,6 +72,7 @@ class Change:
     kind: ChangeType
     before: Row | None
     after: Row | None
+    user_id: str = ""
     told: Told = "values"
 
 
@@ -114,9 +116,28 @@ def _change(writes: list[Write]) -> Change | None:
     kind = next((each for each in kinds if each is not None), None)
     if kind is None or (first.row is None and after is None):
         return None
-    told = [each.told for each in writes]
-    loudest: Told = next((each for each in ("values", "gap") if each in told), "nothing")
-    return Change(first.table.kind.name, first.record_id, kind, first.row, after, loudest)
+    if after is None:  # whatever else was done to it, nothing is left to tell
+        kind = "DELETE"
+    return Change(
+        first.table.kind.name,
+        first.record_id,
+        kind,
+        first.row,
+        after,
+        _last_user(rows),
+        _loudest([each.told for each in writes]),
+    )
+
+
+def _last_user(rows: list[Row | None]) -> str:
+    last = next((row for row in reversed(rows) if row is not None), {})
+    return str(last.get("LastModifiedById", ""))
+
+
+def _loudest(told: list[Told]) -> Told:
+    if "values" in told:
+        return "values"
+    return "gap" if "gap" in told else "nothing"
 
 
 def _kind(old: Row | None, new: Row | None) -> ChangeType | None:

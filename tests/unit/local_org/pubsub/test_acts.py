@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from local_org.server import LocalOrg, LocalOrgConfig
+from local_org.state.users import add_user
 from tests.unit.local_org.pubsub.conftest import begun
 from tests.unit.local_org.pubsub.subscriber import Subscriber
 
@@ -101,9 +102,28 @@ def test_a_live_record_that_is_purged_is_told_as_deleted(org, stream):
     user = org.as_user()
     person = user.create("Contact", {"LastName": "A"})
     user.purge(person)
-    _, gone = stream.events(2)
+    other = add_user(org.state, first_name="Eva", last_name="Other", username="eva@penguin.example")
+    again = user.create("Contact", {"LastName": "B"})
+    with org.state.transaction():
+        org.as_user(other).edit(again, {"Title": "Dr"})
+        org.as_user(other).purge(again)
+    _, gone, _, too = stream.events(4)
     assert (gone.kind, gone.ids) == ("DELETE", [person])
+    assert (too.kind, too.ids, too.header["commitUser"]) == ("DELETE", [again], other)
     assert stream.nothing()
+
+
+def test_a_value_that_cannot_be_told_leaves_a_gap(org, stream):
+    person = org.as_user().create("Contact", {"LastName": "half a character: \ud83d"})
+    event = stream.event()
+    assert (event.kind, event.ids, event.told) == ("GAP_CREATE", [person], {})
+
+
+def test_an_event_beyond_a_megabyte_is_a_gap(org, stream, monkeypatch):
+    monkeypatch.setattr("local_org.events.bus._MOST_EVENT_BYTES", 2_000)
+    person = org.as_user().create("Contact", {"LastName": "A", "Description": "x" * 2_000})
+    event = stream.event()
+    assert (event.kind, event.ids) == ("GAP_CREATE", [person])
 
 
 def test_what_goes_with_a_deleted_record_has_events_of_its_own(org, everything):

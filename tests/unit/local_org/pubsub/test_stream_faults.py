@@ -63,6 +63,16 @@ def test_a_fault_can_be_one_topics(org, subscribe):
     assert code_of(subscribe("/data/LeadChangeEvent").ending()) == "service.auth.error"
 
 
+def test_what_is_a_subscriptions_alone_is_not_used_up_by_other_calls(
+    org, subscribe, subscriber, stream
+):
+    people(org, 1)
+    position = stream.event().replay_id
+    plan(org, "expire_positions", times=1)
+    subscriber.topic("/data/ContactChangeEvent")
+    assert code_of(subscribe(after=position).ending()) == "subscription.fetch.replayid.corrupted"
+
+
 def test_an_expired_position_is_refused_and_later_ones_are_not(org, subscribe, stream):
     people(org, 1)
     position = stream.event().replay_id
