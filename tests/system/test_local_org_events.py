@@ -20,7 +20,7 @@ def workspace(new_workspace):
     return new_workspace(log_in=False, pull=False)
 
 
-def test_it_tells_where_its_events_are(workspace):
+def test_it_tells_where_its_events_are(workspace, at_a_terminal):
     serve = (
         "local-org",
         "--port",
@@ -43,7 +43,7 @@ def test_it_tells_where_its_events_are(workspace):
 
 
 @pytest.mark.slow
-def test_people_are_told_too(workspace):
+def test_people_are_told_too(workspace, at_a_terminal):
     process = workspace.start("local-org", "--port", "0", "--contacts", "0", "--pubsub-port", "0")
     try:
         lines = [process.stdout.readline() for _ in range(3)]
