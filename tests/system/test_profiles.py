@@ -139,6 +139,8 @@ def test_removing_a_profile_ends_its_login_and_keeps_its_mirror(workspace: Works
 def test_a_mirror_is_deleted_only_with_a_yes(workspace: Workspace) -> None:
     workspace.run_in_process("login", "--profile", "second")
     mirror = workspace.folder / "mirror-second.db"
+    inbox = workspace.folder / "mirror-second.db.inbox"
+    inbox.write_bytes(b"people's events")
     assert "--yes" in workspace.stderr_of(
         "profile", "remove", "second", "--delete-mirror", expect=2
     )

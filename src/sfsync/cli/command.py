@@ -38,6 +38,10 @@ def _name_values(parameters: list[Any]) -> list[Any]:
     return parameters
 
 
+_SEVERAL_WORDS = re.compile("[A-Z]+( [A-Z]+)+")
+"""The name of a value that is several words on the command line: ``ID SIDE``."""
+
+
 class Command(TyperCommand):
     """A command with a help page for people; each option may come from the environment."""
 
@@ -56,9 +60,11 @@ class Command(TyperCommand):
             TyperException: a value is wrong; names the variable, where it came from one.
         """
         several = {
-            long_name(one): len(words)
+            long_name(one): len(one.metavar.split())
             for one in self.get_params(ctx)
-            if isinstance(one, TyperOption) and len(words := (one.metavar or "").split()) > 1
+            if isinstance(one, TyperOption)
+            and one.metavar
+            and _SEVERAL_WORDS.fullmatch(one.metavar)
         }
         try:
             return super().parse_args(ctx, words_together(args, several))

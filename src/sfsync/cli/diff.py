@@ -147,7 +147,7 @@ def _cost_line(cost: Cost) -> str:
     return (
         f"To apply: {counted(cost.mirror_writes, 'row')} here,"
         f" {counted(cost.org_writes, 'write')} to Salesforce"
-        f" ({cost.tasks} of them Tasks), {counted(cost.api_calls, 'API call')},"
+        f" ({cost.tasks} of them Tasks), {counted(cost.api_calls, 'API call')} to look and to write,"
         f" {cost.storage_bytes / 1024:,.0f} KB of storage there."
     )
 

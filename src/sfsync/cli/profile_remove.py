@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from sfsync.config.sections import Config
 
 
-_SIDECARS = ("", "-journal", "-wal", "-shm", ".lock", ".login.lock", ".webhooks.lock")
+_SIDECARS = (
+    *("", "-journal", "-wal", "-shm", ".lock", ".login.lock", ".webhooks.lock"),
+    *(".inbox", ".inbox-journal", ".inbox-wal", ".inbox-shm"),
+)
 
 
 def remove_profile(

@@ -18,6 +18,7 @@ class Bars:
         self._cli = cli
         self._rich: RichProgress | None = None
         self._task: TaskID | None = None
+        self._done = self._ahead = 0
 
     def start(self, label: str, total: int | None) -> None:
         """A job begins."""
@@ -25,6 +26,7 @@ class Bars:
         from rich.progress import Progress as RichProgress
 
         self.done()
+        self._done = self._ahead = 0
         self._rich = RichProgress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
             console=self._cli.err, transient=True,
@@ -34,8 +36,18 @@ class Bars:
 
     def advance(self, count: int) -> None:
         """So many more are done."""
+        self._done += count
+        self._ahead = 0
+        self._draw()
+
+    def ahead(self, count: int) -> None:
+        """So many more of the next that ``advance`` will count are under way and as good as done."""
+        self._ahead += count
+        self._draw()
+
+    def _draw(self) -> None:
         if self._rich is not None and self._task is not None:
-            self._rich.advance(self._task, count)
+            self._rich.update(self._task, completed=self._done + self._ahead)
 
     def done(self) -> None:
         """The job is over."""

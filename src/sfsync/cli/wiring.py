@@ -186,6 +186,7 @@ def working(
             arrivals=partial(waiting_arrivals, config, dry_run=dry_run),
         )  # fmt: skip
         org.on_job = partial(note_job, run)
+        org.on_processed(progress.ahead)
         version = org.connection.api_version
         org.recall_guard_place(
             apart=is_asked_apart(run, version), on_apart=partial(note_asked_apart, run, version)

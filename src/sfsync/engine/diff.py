@@ -24,7 +24,7 @@ class Cost:
     """What applying would take.
 
     Attributes:
-        api_calls: requests to the org.
+        api_calls: requests to the org that a sync takes, to look and to write.
         storage_bytes: what new records and Tasks would occupy there; 2 KB each.
 
     Source: Salesforce Help 000193871, data storage a record; docs/salesforce.md §9.
@@ -61,6 +61,7 @@ def differences(
         cost: filled while the plans are read; complete at the end.
     """
     wanted = {str(one) for one in ids}
+    before = run.org.usage().api_calls
     for object_map in run.objects(list(names)):
         writes = creates = 0
         for triple, plan in _object_plans(run, object_map):
@@ -72,10 +73,12 @@ def differences(
                 cost.mirror_writes += not plan.is_empty
                 cost.storage_bytes += RECORD_BYTES * (plan.org_action is OrgAction.CREATE)
                 yield triple, plan
-        _add_calls(run, cost, writes, creating=creates == writes)
+        _add_calls(run, cost, writes - creates)
+        _add_calls(run, cost, creates, creating=True)
     cost.tasks = run.mirror.tasks.count_waiting()
     cost.storage_bytes += RECORD_BYTES * cost.tasks
     _add_calls(run, cost, cost.tasks, creating=True)
+    cost.api_calls += run.org.usage().api_calls - before  # a sync looks at the same
 
 
 def quarantined_rows(run: Run, names: Iterable[str] = (), *, ids: Iterable[str] = ()) -> int:

@@ -375,6 +375,10 @@ class Progress(Protocol):
         """So many more are done."""
         ...
 
+    def ahead(self, count: int) -> None:
+        """So many more of the next that ``advance`` will count are under way and as good as done."""
+        ...
+
     def done(self) -> None:
         """The job is over."""
         ...
@@ -387,6 +391,9 @@ class Silent:
         """Say nothing."""
 
     def advance(self, count: int) -> None:
+        """Say nothing."""
+
+    def ahead(self, count: int) -> None:
         """Say nothing."""
 
     def done(self) -> None:

@@ -57,6 +57,9 @@ class BulkJobs:
 
     Args:
         sleep: waits so many seconds between two questions.
+
+    Attributes:
+        on_processed: hears, while a job is waited for, of how many more records it has come to.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class BulkJobs:
         self._resource = resource
         self._polling = polling or Polling()
         self._sleep = sleep
+        self.on_processed: Callable[[int], None] | None = None
 
     def path(self, job_id: str, rest: str = "") -> str:
         """Where a job is, or what belongs to it: ``jobs/ingest/750.../batches``."""
@@ -106,13 +110,22 @@ class BulkJobs:
         Raises:
             CallFailed: it has not, for longer than patience lasts.
         """
+        processed = 0
         for gap in self._polling.gaps():
             tell_wait(f"Bulk job {job_id} is under way", gap)
             self._sleep(gap)
             info = self.info(job_id)
+            processed = self._tell(processed, info.get("numberRecordsProcessed"))
             if info.get("state") in ENDED:
                 return info
         raise CallFailed(f"Bulk job {job_id} is still running", repeatable=False)
+
+    def _tell(self, before: int, processed: object) -> int:
+        if not isinstance(processed, int) or processed <= before:
+            return before
+        if self.on_processed is not None:
+            self.on_processed(processed - before)
+        return processed
 
     def whole_csv(self, path: str) -> requests.Response:
         """A page of results that is certainly whole; fetched again where it is not."""

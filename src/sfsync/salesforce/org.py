@@ -86,9 +86,14 @@ class SalesforceOrg:
         ingests = BulkJobs(connection, "jobs/ingest", polling=polling, sleep=sleep)
         self._bulk_reader = BulkReader(queries)
         self._bulk_writer = BulkWriter(connection, ingests)
+        self._ingests = ingests
         self._bulk_query_from = bulk_query_from
         self._bulk_write_from = bulk_write_from
         self.on_job = on_job
+
+    def on_processed(self, hears: Callable[[int], None]) -> None:
+        """Have something hear of how many more records a Bulk job that writes has come to, while it runs."""
+        self._ingests.on_processed = hears
 
     def describe(self, sobject: str) -> SObjectFacts:
         """What the org says of an object: its fields, as this user sees them. One API call.
