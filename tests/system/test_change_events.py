@@ -251,3 +251,28 @@ def test_setup_makes_what_listen_needs_and_a_second_one_changes_nothing(new_work
     with following.listening():
         workspace.edit(ada, Title="Analyst")
         following.until_titled(ada, "Analyst")
+
+
+@pytest.mark.slow
+def test_an_object_whose_events_are_left_out_without_a_word_is_polled(new_workspace):
+    workspace = new_workspace(
+        contacts=4, leads=2, pubsub_port=0, change_events=("Lead",),
+        settings={"event_keepalive_seconds": 1},
+    )  # fmt: skip
+    health = free_port()
+    workspace.configure(
+        ("\norg:\n", f"\norg:\n  pubsub: {workspace.org.pubsub}\n  event_channel: ChangeEvents\n")
+    )
+    section = f"\nlisten: {{health_bind: '127.0.0.1:{health}', poll_seconds: 10}}\n"
+    workspace.yaml.write_text(
+        workspace.yaml.read_text(encoding="utf-8") + section, encoding="utf-8"
+    )
+    following = Following(workspace, health)
+    ada = live_contacts(workspace)[0]
+    with following.listening():
+        assert following.stream()["objects"] == ["lead"]
+        assert any(
+            "contact: its events are not on the channel" in line for line in following.printed
+        )
+        workspace.edit(ada, Title="Polled")
+        following.until_titled(ada, "Polled")

@@ -14,7 +14,7 @@ from tests.pubsub import CONTACT, LEAD, Live, Message, PubSub, Refusal, grpc, se
 from tests.system.listener import free_port, until
 from tests.system.workspace import Workspace
 
-TOPIC = "/data/PenguinMails_Sync__chn"
+TOPIC = "/data/ChangeEvents"
 
 
 class Followed:
@@ -71,13 +71,15 @@ class Followed:
 
 @pytest.fixture
 def followed(new_workspace) -> Iterator[Followed]:
-    workspace = new_workspace(contacts=6, leads=2)
+    workspace = new_workspace(contacts=6, leads=2, change_events=("Contact", "Lead"))
     workspace.do_in_process("pull")
     pubsub = PubSub({"contact": CONTACT.schema_json, "lead": LEAD.schema_json})
     with serving(pubsub) as endpoint:
         health = free_port()
         text = workspace.yaml.read_text(encoding="utf-8")
-        text = text.replace("\norg:\n", f"\norg:\n  pubsub: {endpoint}\n", 1)
+        text = text.replace(
+            "\norg:\n", f"\norg:\n  pubsub: {endpoint}\n  event_channel: ChangeEvents\n", 1
+        )
         section = f"\nlisten: {{health_bind: '127.0.0.1:{health}', poll_seconds: 3600}}\n"
         workspace.yaml.write_text(text + section, encoding="utf-8")
         yield Followed(workspace, pubsub, health)

@@ -254,7 +254,8 @@ class _Listener:
         """Which objects are looked at, and which are named by the stream, as that is at the moment."""
         from sfsync.cli.listen_work import real_time_objects
 
-        streamed = self._followed if self._health.stream.is_streaming else []
+        stream = self._health.stream
+        streamed = stream.objects if stream.is_streaming else ()
         self._polled = [each for each in real_time_objects(self._config) if each not in streamed]
         self._ticks.polls, self._ticks.follows = bool(self._polled), bool(streamed)
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from sfsync.cli.clock import now
 from sfsync.cli.stream_state import StreamMode, StreamState
 from sfsync.errors import AuthError, SfsyncError
-from sfsync.planning.stream import LOOK_AGAIN_SECONDS, Act, Allowance, Course
+from sfsync.planning.stream import LOOK_AGAIN_SECONDS, Act, Allowance, Course, untold
 
 if TYPE_CHECKING:
     from sfsync.cli.invocation import Cli
@@ -55,6 +55,7 @@ _NEEDED = (
 )
 """Imported before the thread starts: two threads that import modules which import each other can meet one half made."""
 
+_SETUP = "`sfsync org setup --change-events` mends that"
 _INSTALL = "pip install 'sfsync[realtime]'"
 
 
@@ -87,7 +88,9 @@ class StreamThread:
         self._renew = False
         self._token: Token | None = None
         self._allowance = Allowance()
+        self._asked = False
         self._told = ""
+        self._told_of = self._objects
         self._thread = threading.Thread(target=self._run, name="sfsync-follow", daemon=True)
 
     def start(self) -> None:
@@ -154,6 +157,8 @@ class StreamThread:
 
     def _step(self, reader: StreamReader, mirror: SqliteMirror) -> float:
         """One step of the reader, unless the allowance speaks against it; how long to wait after it."""
+        if not self._asked:
+            self._ask_once(mirror)
         if self._allowance.wants_a_look(time.monotonic()):
             self._look_at_allowance(mirror)
         if self._allowance.is_spent(streaming=self._state.is_streaming):
@@ -187,7 +192,29 @@ class StreamThread:
         self._renew, self._token = False, token
         return token
 
-    # -- the allowance -----------------------------------------------------------------------------
+    # -- what the org says -------------------------------------------------------------------------
+    def _ask_once(self, mirror: SqliteMirror) -> None:
+        """Which objects the org tells changes of: the others are looked at all the while."""
+        from sfsync.cli.wiring import connect
+        from sfsync.salesforce.org_facts import event_facts
+
+        self._asked = True
+        try:
+            org, _ = connect(self._cli, self._config, mirror)
+            user_id = self._token.user_id if self._token else ""
+            facts = event_facts(org.connection, self._config.org.event_channel, user_id)
+        except AuthError:
+            raise
+        except SfsyncError:
+            return
+        if facts.delivered_left:
+            left, most = facts.delivered_left
+            self._allowance.told(most - left, most, time.monotonic())
+        reasons = untold(self._objects, facts)
+        self._told_of = tuple(name for name in self._objects if name not in reasons)
+        for name, reason in reasons.items():
+            self._say(f"{name}: {reason}, so it is polled; {_SETUP}")
+
     def _look_at_allowance(self, mirror: SqliteMirror) -> None:
         from sfsync.cli.wiring import connect
         from sfsync.salesforce.org_facts import delivered_events
@@ -225,7 +252,8 @@ class StreamThread:
             self._on_hints()
         if not state.is_streaming:
             self._set(StreamMode.STREAMING)
-            self._tell(f"following changes of {', '.join(self._objects)} as they happen")
+            names = ", ".join(self._told_of) or "nothing"
+            self._tell(f"following changes of {names} as they happen")
 
     def ended(self, end: StreamEnd, then: Next) -> None:
         """The stream ended, and this comes next."""
@@ -248,7 +276,7 @@ class StreamThread:
     def _set(self, mode: StreamMode, reason: str = "", hint: str = "") -> None:
         with self._state.guard:
             self._state.mode, self._state.reason, self._state.hint = mode, reason, hint
-            self._state.objects = self._objects
+            self._state.objects = self._told_of
 
     def _tell(self, sentence: str, key: str = "") -> None:
         """Say it, unless it was the last thing that was said."""

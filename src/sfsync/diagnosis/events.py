@@ -9,7 +9,8 @@ from sfsync.diagnosis.catalogue import finding
 from sfsync.diagnosis.facts import MachineFacts, Wanted
 from sfsync.diagnosis.finding import Finding
 from sfsync.model.facts import EventFacts, OrgFacts
-from sfsync.provisioning.event_channel import MOST_SELECTED, EventChannel, event_name
+from sfsync.model.objects import event_name
+from sfsync.provisioning.event_channel import MOST_SELECTED, EventChannel
 
 _WITHOUT_EVENTS: Final = ("Professional", "Group", "Essentials", "Team", "Starter")
 """Words in the names of editions that publish no change events. Source: docs/salesforce.md §14.7."""

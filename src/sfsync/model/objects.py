@@ -144,6 +144,18 @@ converted to goes first: an address that both have is a Contact's.
 BY_SOBJECT: Final = MappingProxyType({kind.sobject: kind for kind in _ENTRIES})
 """The same by Salesforce's name."""
 
+
+def event_name(sobject: str) -> str:
+    """What an object's change events are called.
+
+    >>> event_name("Contact"), event_name("Invoice__c")
+    ('ContactChangeEvent', 'Invoice__ChangeEvent')
+    """
+    if sobject.endswith("__c"):
+        return f"{sobject.removesuffix('c')}ChangeEvent"
+    return f"{sobject}ChangeEvent"
+
+
 SYSTEM_FIELDS: Final = ("Id", "IsDeleted", "MasterRecordId", "SystemModstamp")
 """Fields that sfsync reads of every record for itself, so that no mapping may name them."""
 

@@ -5,13 +5,15 @@ Source: Pub/Sub API, "Handle Errors"; Change Data Capture Developer Guide, "Chan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from sfsync.model.facts import EventFacts
 from sfsync.model.hint import CLOSED, SILENT, StreamEnd
+from sfsync.model.objects import OBJECTS, event_name
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 SLOW_WAIT_SECONDS, LONGEST_SLOW_WAIT_SECONDS = 30.0, 900.0
@@ -210,6 +212,28 @@ class Course:
         wait = min(first * 2.0 ** min(self._tries, 20), longest)
         self._tries += 1
         return wait * (0.5 + self.random() / 2)
+
+
+# -- what is told ---------------------------------------------------------------------------------
+def untold(names: Sequence[str], events: EventFacts) -> dict[str, str]:
+    """Objects of which the org tells no changes, or not all, though the stream goes well; each with the reason.
+
+    An org leaves out without a word what is not on the channel, and what the user may not view.
+
+    Args:
+        names: the configuration's.
+        events: what the org told of its channel; what it did not tell counts as well.
+    """
+    if events.channel is None:
+        return {}
+    reasons = {}
+    for name in names:
+        sobject = OBJECTS[name].sobject
+        if event_name(sobject) not in events.members:
+            reasons[name] = "its events are not on the channel"
+        elif events.view_all is not None and sobject not in events.view_all:
+            reasons[name] = "this user may not view all of its records"
+    return reasons
 
 
 # -- the allowance ---------------------------------------------------------------------------------

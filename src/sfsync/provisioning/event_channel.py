@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sfsync.model.mapping import SyncMapping
+from sfsync.model.objects import event_name
 
 STANDARD_CHANNEL: Final = "ChangeEvents"
 LABEL: Final = "PenguinMails Sync"
@@ -82,17 +83,6 @@ def event_channel(mapping: SyncMapping, name: str) -> EventChannel | None:
 def _is_followed(mapping: SyncMapping, key: str) -> bool:
     rules = mapping.rules[key]
     return rules.frequency == "real_time" and rules.pulls
-
-
-def event_name(sobject: str) -> str:
-    """What an object's change events are called.
-
-    >>> event_name("Contact"), event_name("Invoice__c")
-    ('ContactChangeEvent', 'Invoice__ChangeEvent')
-    """
-    if sobject.endswith("__c"):
-        return f"{sobject.removesuffix('c')}ChangeEvent"
-    return f"{sobject}ChangeEvent"
 
 
 def missing_members(wanted: EventChannel, there: ExistingChannel) -> Mapping[str, dict[str, str]]:

@@ -109,6 +109,7 @@ def test_a_spent_allowance_leaves_the_stream_before_it_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ):
     there, reader = scene(), Reader()
+    there.thread._asked = True
     monkeypatch.setattr(there.thread, "_look_at_allowance", lambda _mirror: None)
     monkeypatch.setattr(listen_stream, "LOOK_AGAIN_SECONDS", 0.01)
     there.state.mode = StreamMode.STREAMING
@@ -125,6 +126,7 @@ def test_own_writes_that_come_back_in_numbers_are_followed_by_a_pull_instead(
     monkeypatch: pytest.MonkeyPatch,
 ):
     there, reader = scene(), Reader()
+    there.thread._asked = True
     monkeypatch.setattr(there.thread, "_look_at_allowance", lambda _mirror: None)
     there.thread._allowance.told(0, 10_000, time.monotonic())
     for _ in range(2):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sfsync.model.facts import EventFacts
 from sfsync.model.hint import SILENT, StreamEnd
-from sfsync.planning.stream import LOOK_AGAIN_SECONDS, Act, Allowance, Course, meaning_of
+from sfsync.planning.stream import LOOK_AGAIN_SECONDS, Act, Allowance, Course, meaning_of, untold
 
 LATE = "subscription.fetch.replayid.corrupted"
 
@@ -95,6 +96,25 @@ def test_what_a_new_connection_does_not_mend_is_left_alone_for_an_hour_and_told(
     then = ended(Course(lambda: 0.0), "topic.not.found")
     assert (then.polls, then.wait_seconds) == (True, LOOK_AGAIN_SECONDS)
     assert "org setup" in then.hint
+
+
+# -- what the org does not tell
+BOTH = frozenset({"ContactChangeEvent", "LeadChangeEvent"})
+
+
+@pytest.mark.parametrize(
+    ("events", "names"),
+    [
+        (EventFacts(), []),  # it does not say
+        (EventFacts(channel=True, members=BOTH), []),
+        (EventFacts(channel=True, members=BOTH, view_all=frozenset({"Contact", "Lead"})), []),
+        (EventFacts(channel=True, members=frozenset({"LeadChangeEvent"})), ["contact"]),
+        (EventFacts(channel=True, members=BOTH, view_all=frozenset({"Contact"})), ["lead"]),
+        (EventFacts(channel=False), ["contact", "lead"]),
+    ],
+)
+def test_what_the_org_leaves_out_without_a_word_is_known(events, names):
+    assert list(untold(["contact", "lead"], events)) == names
 
 
 # -- the allowance
