@@ -147,6 +147,22 @@ def test_nothing_is_selected_twice(tooling):
     assert sync_channel(tooling)[1][0]["errorCode"] == "DUPLICATE_DEVELOPER_NAME"
 
 
+def test_so_many_objects_can_be_selected_on_all_channels_together(tooling, monkeypatch):
+    monkeypatch.setattr("local_org.records.event_channels.MOST_SELECTED", 2)
+    assert sync_channel(tooling)[0] == 201
+    for entity, channel in (
+        ("Contact", "ChangeEvents"),
+        ("Contact", "Sync__chn"),
+        ("Lead", "Sync__chn"),
+    ):
+        assert (
+            tooling("POST", f"/sobjects/{MEMBER}", member(f"{entity}ChangeEvent", channel))[0]
+            == 201
+        )
+    status, told = tooling("POST", f"/sobjects/{MEMBER}", member("TaskChangeEvent"))
+    assert (status, told[0]["errorCode"]) == (400, "LIMIT_EXCEEDED")
+
+
 def test_it_takes_a_right_to_select_and_to_look(tooling):
     for method, path, body in (
         ("POST", f"/sobjects/{MEMBER}", member()),
