@@ -249,7 +249,7 @@ def test_without_a_login_the_rest_is_looked_at(stranger: Workspace) -> None:
 def test_a_remedy_of_several_lines_can_be_copied(stranger: Workspace) -> None:
     ran = stranger.run("doctor", COLUMNS="80", SFSYNC_TOKEN_KEY="")
     assert ran.code == 1
-    assert re.search(r"^ +export SFSYNC_TOKEN_KEY_FILE=\S+$", ran.out, re.MULTILINE)
+    assert re.search(r"^ +sh -c 'umask 077; .*token\.key'$", ran.out, re.MULTILINE)
 
 
 def test_an_org_that_cannot_be_reached_and_then_a_damaged_mirror_are_findings(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ _SALT_BYTES = 16
 _SHORTEST_PASSPHRASE = 12
 _BY_KEY, _BY_PASSPHRASE = b"\x01", b"\x02"
 _PURPOSE = b"sfsync login\x00"
+_FINGERPRINT = b"sfsync fingerprint of a key\x00"
 
 
 class BlobVault(Protocol):
@@ -52,6 +54,18 @@ class SealingKey:
 
     secret: bytes = field(repr=False)
     is_passphrase: bool
+    where: str = field(default="", compare=False)
+
+    @property
+    def name(self) -> str:
+        """Which key it is, for people: its fingerprint and its place; nothing that helps to guess it.
+
+        A passphrase has no fingerprint: it could be tried against one.
+        """
+        if self.is_passphrase:
+            return f"the passphrase in {self.where}"
+        digest = hashlib.sha256(_FINGERPRINT + self.secret).hexdigest()
+        return f"key {digest[:8]} in {self.where}"
 
     @classmethod
     def parse(cls, text: str, where: str) -> SealingKey:
@@ -67,11 +81,11 @@ class SealingKey:
         text = text.strip()
         raw = _raw_key(text)
         if raw is not None:
-            return cls(raw, is_passphrase=False)
+            return cls(raw, is_passphrase=False, where=where)
         if len(text) < _SHORTEST_PASSPHRASE:
             flaw = "too short to protect a login" if text else "empty"
             raise TokenStoreError(f"The key in {where} is {flaw}", hint=HOW_TO_MAKE_A_KEY)
-        return cls(text.encode(), is_passphrase=True)
+        return cls(text.encode(), is_passphrase=True, where=where)
 
 
 def find_key(
@@ -79,16 +93,18 @@ def find_key(
     key: str | None = None,
     key_file: Path | None = None,
     credentials_directory: Path | None = None,
+    usual_file: Path | None = None,
 ) -> SealingKey | None:
-    """The key to keep the login with, from the first of its three places that is set.
+    """The key to keep the login with, from the first of its four places where there is one.
 
-    None where none is set.
+    None where there is none.
 
     Args:
         key: the value of ``SFSYNC_TOKEN_KEY``.
         key_file: that of ``SFSYNC_TOKEN_KEY_FILE``; must be the user's own and closed to everybody
             else.
         credentials_directory: that of ``CREDENTIALS_DIRECTORY``, which systemd sets and protects.
+        usual_file: where a key is looked for that nothing names; it need not be there.
 
     Raises:
         TokenStoreError: the place that is set holds no usable key.
@@ -100,6 +116,8 @@ def find_key(
     kept = credential(credentials_directory, CREDENTIAL_NAME)
     if kept:
         return SealingKey.parse(_read_key_file(kept, closed=False), str(kept))
+    if usual_file and usual_file.exists():
+        return SealingKey.parse(_read_key_file(usual_file), str(usual_file))
     return None
 
 
@@ -109,17 +127,26 @@ class EncryptedStore:
     Profile and purpose are bound into the seal, so a sealed login moved to another profile does not
     open. Layout: one byte for the kind of key, 16 bytes of salt for a passphrase, a 12-byte nonce,
     the rest.
+
+    Args:
+        kept_with: the ``key_name`` that the login was kept with, as remembered; for messages.
     """
 
     name = DATABASE
 
-    def __init__(self, vault: BlobVault, key: SealingKey) -> None:
+    def __init__(self, vault: BlobVault, key: SealingKey, *, kept_with: str = "") -> None:
         self._vault = vault
         self._key = key
+        self._kept_with = kept_with
         self._stretched: tuple[bytes, bytes] = (b"", b"")
 
     def __repr__(self) -> str:
         return "EncryptedStore()"
+
+    @property
+    def key_name(self) -> str:
+        """Which key it is, for people."""
+        return self._key.name
 
     def load(self, profile: str) -> Token | None:
         """The login, opened.
@@ -161,9 +188,10 @@ class EncryptedStore:
                 return cipher.decrypt(nonce, encrypted, _bound_to(profile, head)).decode()
         except (InvalidTag, ValueError):
             pass
+        kept_with = self._kept_with or "another key"
         raise TokenStoreError(
             f"The login of profile {profile.partition(':')[0]!r} in the database does not open "
-            "with this key",
+            f"with this key, {self._key.name}; it was kept with {kept_with}",
             hint="Use the key it was kept with, or run `sfsync login` to make a new login.",
         )
 

@@ -10,12 +10,14 @@ from sfsync.model.token import Token, carriable
 
 KEYRING = "keyring"
 DATABASE = "database"
+KEY_FILE = "token.key"
 HOW_TO_MAKE_A_KEY = (
-    "Make a key file and name it in the environment:\n"
-    "  (umask 077; mkdir -p ~/.config/sfsync; openssl rand -base64 32 > "
-    "~/.config/sfsync/token.key)\n"
-    "  export SFSYNC_TOKEN_KEY_FILE=~/.config/sfsync/token.key"
+    "Make a key file, which is found there by itself; this line keeps one that is there:\n"
+    "  sh -c 'umask 077; set -C; mkdir -p ~/.config/sfsync; openssl rand -base64 32 > "
+    "~/.config/sfsync/token.key'\n"
+    "A key that is somewhere else is named by SFSYNC_TOKEN_KEY_FILE."
 )
+"""``set -C``: a hint that is followed a second time must not replace the key of a login."""
 
 
 class TokenStore(Protocol):

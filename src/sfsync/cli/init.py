@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -30,7 +31,9 @@ def init(
     client_id: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY", help="The consumer key of your app.", show_default="$SFSYNC_CLIENT_ID"
+            metavar="KEY",
+            help="The consumer key of your app.",
+            show_default="$SFSYNC_CLIENT_ID, else asked for",
         ),
     ] = None,
     force: Annotated[
@@ -42,6 +45,9 @@ def init(
 ) -> Answer:
     """Write a commented sfsync.yaml, ready to use.
 
+    The consumer key of your app is asked for once, or taken from $SFSYNC_CLIENT_ID, and stands in the file from then on. It is no
+    secret.
+
     Examples:
       sfsync init
       sfsync init --login-url https://test.salesforce.com --client-id 3MVG9…
@@ -52,10 +58,13 @@ def init(
     text = example_config()
     if login_url:
         text = _with_value(text, "login_url", login_url)
-    if client_id:
-        text = _with_value(text, "client_id", client_id)
     if path.exists() and not force:
         raise _exists_already(path)
+    known = client_id or cli.environ.get("SFSYNC_CLIENT_ID", "").strip()
+    if not (known or dry_run) and cli.can_ask:
+        known = _asked()
+    if known:
+        text = _with_value(text, "client_id", known)
     if dry_run:
         return Answer(
             {"path": str(path), "dry_run": True},
@@ -65,19 +74,38 @@ def init(
 
     def show(console: Console) -> None:
         console.print(f"Wrote {path}.", soft_wrap=True)
-        if not client_id and not cli.environ.get("SFSYNC_CLIENT_ID"):
-            console.print(
-                "Next: set SFSYNC_CLIENT_ID to the consumer key of your app, then `sfsync login`."
-            )
-        else:
+        if known:
             console.print("Next: `sfsync login`.")
+        else:
+            console.print(
+                "Next: write the consumer key of your app as org.client_id, or set SFSYNC_CLIENT_ID to it;"
+                " then `sfsync login`.",
+                soft_wrap=True,
+            )
 
     return Answer({"path": str(path)}, show)
 
 
 def _with_value(text: str, key: str, value: str) -> str:
     """The file's text with another value for a key of the section ``org``."""
-    return re.sub(rf"(?m)^(  {key}:).*$", lambda match: f"{match[1]} {value}", text, count=1)
+    written = value if _is_plain(value) else json.dumps(value, ensure_ascii=False)
+    return re.sub(rf"(?m)^(  {key}:).*$", lambda match: f"{match[1]} {written}", text, count=1)
+
+
+def _is_plain(value: str) -> bool:
+    """Whether YAML reads it back as the same text without quotes."""
+    import yaml
+
+    try:
+        return bool(yaml.safe_load(f"key: {value}") == {"key": value})
+    except yaml.YAMLError:
+        return False
+
+
+def _asked() -> str:
+    """The consumer key, from a person who may not have it yet."""
+    prompt = "The consumer key of your app, where you have it already (Enter to leave it for later)"
+    return str(typer.prompt(prompt, default="", show_default=False, err=True)).strip()
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:

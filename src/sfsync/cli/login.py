@@ -151,7 +151,7 @@ def _log_in(
 
     from sfsync.auth.unattended import Kind, unattended
     from sfsync.cli.clock import local_now
-    from sfsync.cli.stored_login import LOGIN_HOST, LOGIN_WAY, TOKEN_STORE, app_grants
+    from sfsync.cli.stored_login import LOGIN_HOST, LOGIN_WAY, TOKEN_STORE, app_grants, note_key
     from sfsync.cli.stored_login import login as login_for
     from sfsync.cli.stored_login import token_store as choose
     from sfsync.cli.wiring import configuration, open_mirror
@@ -167,6 +167,7 @@ def _log_in(
             token = held.server_login(lambda: unattended(way, grants, local_now()))
         mirror.state.keep_note(LOGIN_WAY, replace(way, instance_url=token.instance_url).as_note())
         mirror.state.keep_note(TOKEN_STORE, store.name)
+        note_key(mirror, store)
         mirror.state.keep_note(LOGIN_HOST, config.org.login_url)
         if not mirror.state.pinned_org():
             mirror.state.pin_org(token.org_id)

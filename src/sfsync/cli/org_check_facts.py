@@ -23,6 +23,7 @@ from sfsync.cli.stored_login import (
     login,
     refuse_other_host,
     token_store,
+    usual_key_file,
 )
 from sfsync.cli.wiring import configuration, connect, open_mirror
 from sfsync.config.sections import Config
@@ -220,6 +221,7 @@ def _files(cli: Cli, config: Config) -> Iterator[FileFacts]:
     yield from _file(path.parent, secret=False, roots=True)
     for beside in ("", "-journal", "-wal", "-shm", ".lock", ".login.lock"):
         yield from _file(path.with_name(path.name + beside), secret=True)
+    yield from _file(usual_key_file(cli.environ), secret=True)
     for name in ("SFSYNC_TOKEN_KEY_FILE", "SFSYNC_CLIENT_SECRET_FILE"):
         if cli.environ.get(name):
             yield from _file(Path(cli.environ[name]).expanduser(), secret=True)

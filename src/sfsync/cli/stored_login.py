@@ -13,7 +13,7 @@ from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
 from sfsync.config.profiles import DEFAULT_PROFILE
 from sfsync.config.sections import Config
-from sfsync.errors import OrgUnavailable, SfsyncError, WrongOrg
+from sfsync.errors import OrgUnavailable, SfsyncError, TokenStoreError, WrongOrg
 
 if TYPE_CHECKING:
     from sfsync.auth.grants import Grants
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 
 TOKEN_STORE = "token_store"  # noqa: S105  the name of a note, not a secret
+
+TOKEN_KEY = "token_key"  # noqa: S105  as above
+"""The note that says which key the login was kept with: a fingerprint and a place."""
 
 LOGIN_WAY = "login_way"
 
@@ -48,15 +51,56 @@ def token_store(
     environ = cli.environ
 
     def database() -> TokenStore | None:
+        usual = usual_key_file(environ)
         key = find_key(
             key=environ.get("SFSYNC_TOKEN_KEY"),
             key_file=_path(environ, "SFSYNC_TOKEN_KEY_FILE"),
             credentials_directory=_path(environ, "CREDENTIALS_DIRECTORY"),
+            usual_file=usual,
         )
-        return EncryptedStore(mirror.tokens, key) if key else None
+        if key is None:
+            if not probe:
+                _tell_missing_key(cli, mirror)
+            return None
+        if key.where == str(usual) and usual.parent.resolve() == mirror.path.parent.resolve():
+            raise TokenStoreError(
+                f"The key file {usual} lies beside the mirror: whoever copies the one has the other",
+                hint="Move it to another folder, and name it: SFSYNC_TOKEN_KEY_FILE=FILE.",
+            )
+        return EncryptedStore(mirror.tokens, key, kept_with=mirror.state.note(TOKEN_KEY))
 
     chosen = wanted or environ.get("SFSYNC_TOKEN_STORE") or mirror.state.note(TOKEN_STORE) or None
     return choose_store(chosen, keyring=KeyringStore(environ), database=database, probe=probe)
+
+
+def usual_key_file(environ: Mapping[str, str]) -> Path:
+    """Where a key is looked for that nothing names."""
+    from sfsync.auth.token_store import KEY_FILE
+
+    usual = Path(environ.get("HOME") or Path.home()) / ".config"
+    own = _path(environ, "XDG_CONFIG_HOME") or usual
+    found = own / "sfsync" / KEY_FILE
+    return found if found.exists() else usual / "sfsync" / KEY_FILE
+
+
+def note_key(mirror: SqliteMirror, store: TokenStore) -> None:
+    """Remember which key the login is kept with, so that it can be named where it is missing."""
+    mirror.state.keep_note(TOKEN_KEY, getattr(store, "key_name", ""))
+
+
+def _tell_missing_key(cli: Cli, mirror: SqliteMirror) -> None:
+    """Stop where a login is there and its key is not: another key would not open it.
+
+    Raises:
+        TokenStoreError: so it is.
+    """
+    if mirror.tokens.read(login_name(cli, mirror)) is None:
+        return
+    kept_with = mirror.state.note(TOKEN_KEY) or "a key that sfsync does not remember"
+    raise TokenStoreError(
+        f"The login is in the database, and the key to it is not to be found: {kept_with}",
+        hint="Name its file again: SFSYNC_TOKEN_KEY_FILE=FILE. If it is lost, `sfsync login` makes a new login.",
+    )
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
@@ -74,7 +118,7 @@ def login(cli: Cli, config: Config, mirror: SqliteMirror, store: TokenStore) -> 
     return Login(
         grants, store, login_name(cli, mirror), lock, expected_org=mirror.state.pinned_org(),
         renew=renewal(way, grants, clock.local_now),
-        kept=partial(_note_renewal, mirror, config.org.login_url),
+        kept=partial(_note_renewal, mirror, store, config.org.login_url),
     )  # fmt: skip
 
 
@@ -88,7 +132,7 @@ def app_grants(cli: Cli, config: Config) -> Grants:
     )
 
 
-def _note_renewal(mirror: SqliteMirror, login_url: str, _token: Token) -> None:
+def _note_renewal(mirror: SqliteMirror, store: TokenStore, login_url: str, _token: Token) -> None:
     """Note the time of a renewal, and who gave it.
 
     It only informs: a busy mirror must not end a working login.
@@ -96,6 +140,7 @@ def _note_renewal(mirror: SqliteMirror, login_url: str, _token: Token) -> None:
     with suppress(SfsyncError):
         mirror.state.keep_note(LOGIN_RENEWED, clock.now())
         mirror.state.keep_note(LOGIN_HOST, login_url)
+        note_key(mirror, store)
 
 
 def refuse_other_host(config: Config, mirror: SqliteMirror) -> None:

@@ -44,7 +44,8 @@ OTHER_VARIABLES = {
     "SFSYNC_CLIENT_SECRET_FILE": "a file that holds this secret, readable by you alone",
     "SFSYNC_TOKEN_KEY": "the key that encrypts a login kept in the database:"
     " 32 bytes in base64, or a passphrase",
-    "SFSYNC_TOKEN_KEY_FILE": "a file that holds this key, readable by you alone",
+    "SFSYNC_TOKEN_KEY_FILE": "a file that holds this key, readable by you alone;"
+    " else `~/.config/sfsync/token.key` is looked for",
 }
 """What is read from the environment besides options."""
 

@@ -32,7 +32,8 @@ def test_the_wanted_place_is_taken_and_no_other(store, encrypted):
         choose_store("keyring", keyring=Broken(), database=lambda: encrypted)
     with pytest.raises(TokenStoreError, match="no key is set") as caught:
         choose_store("database", keyring=store, database=lambda: None)
-    assert "export SFSYNC_TOKEN_KEY_FILE" in caught.value.hint
+    assert "set -C" in caught.value.hint, "a hint never destroys"
+    assert "SFSYNC_TOKEN_KEY_FILE" in caught.value.hint
 
 
 def test_an_unknown_place_is_wrong_usage(store):

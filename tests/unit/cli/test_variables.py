@@ -117,7 +117,7 @@ profiles:
 
 @pytest.fixture
 def settled(say, tmp_path: Path) -> Path:
-    say("init")
+    say("init", SFSYNC_CLIENT_ID="")
     file = tmp_path / "sfsync.yaml"
     file.write_text(file.read_text() + PROFILES)
     return file
