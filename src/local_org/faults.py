@@ -44,7 +44,7 @@ Faults of events, counted one by one as a subscriber is about to get them:
 - ``stream_silent``: nothing comes any more, for ``seconds`` or for ever, and the stream stays open.
 - ``late``: it and all behind it wait ``seconds`` (1.0).
 - ``duplicate``: it is published again, under the same id at a later position.
-- ``reorder``: the event behind it comes first.
+- ``reorder``: the event behind it comes first, if one comes within ``seconds`` (1.0).
 - ``gap``: it says that its records changed, not what; ``overflow``: not even which.
 - ``wildcard``: it names all records of its object.
 - ``undecodable``: its payload is broken; with ``schema``, its schema is unknown.

@@ -56,6 +56,7 @@ class Outgoing:
         self._position = position
         self._items: deque[Item] = deque()
         self._held: Kept | None = None
+        self._held_until = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -70,6 +71,9 @@ class Outgoing:
         """
         if not self._items:
             self._fetch()
+        if not self._items and self._held is not None and time.monotonic() >= self._held_until:
+            self._items.append(Item((self._held,)))  # no event came to change places with
+            self._held = None
         return self._items[0] if self._items else None
 
     def drop_item(self) -> None:
@@ -98,8 +102,9 @@ class Outgoing:
         event = self._as_seen(kept)
         for fault in hitting:
             event = self._apply(fault, event)
-        if any(fault.fault == "reorder" for fault in hitting) and self._held is None:
-            self._held = event
+        swap = next((fault for fault in hitting if fault.fault == "reorder"), None)
+        if swap is not None and self._held is None:
+            self._held, self._held_until = event, time.monotonic() + _wait_seconds(swap)
         elif self._held is not None:
             self._items.append(Item((event, self._held)))
             self._held = None

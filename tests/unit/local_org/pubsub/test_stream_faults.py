@@ -160,6 +160,12 @@ def test_two_events_change_places_in_one_answer(org, stream):
         assert answer.latest_replay_id == max(each.replay_id for each in answer.events)
 
 
+def test_an_event_that_none_follows_comes_all_the_same(org, stream):
+    plan(org, "reorder", args={"seconds": 0.1}, nth=[1])
+    made = people(org, 1)
+    assert ids(stream.events(1)) == made
+
+
 def test_a_gap_has_ids_and_no_values(org, stream):
     plan(org, "gap", **NTH)
     made = people(org, 2)
