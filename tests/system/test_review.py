@@ -56,6 +56,17 @@ def test_a_conflict_and_a_refusal_name_the_person_and_the_row(held):
     assert f"Refused <no address>, contact {refused}" in held.run_in_process("quarantine").out
 
 
+def test_what_an_opt_out_spreads_to_is_no_edit_of_anybody(new_workspace):
+    gone = {"LastName": "Gone", "Email": "gone@example.com", "HasOptedOutOfEmail": True}
+    workspace = new_workspace(contacts=0, leads=0, people=[("Contact", gone)])
+    workspace.do_in_process("pull")
+    [record] = workspace.do_in_process("diff")["records"]
+    assert {each["rule"] for each in record["fields"]} == {"opt_out"}
+    shown = " ".join(workspace.run_in_process("diff").out.split())
+    assert "opt-out spreads no → yes" in shown
+    assert "to send" in workspace.run_in_process("status").out
+
+
 def test_explain_speaks_of_blanks_and_of_yes_and_no(held):
     told = held.run_in_process("explain", held.people()[0])
     assert "None" not in told.out

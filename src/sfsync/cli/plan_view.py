@@ -99,7 +99,9 @@ def _decisions(plan: RowPlan, reader: Reader) -> Table:
 
 def _why(decision: FieldDecision) -> str:
     """The reason of a change in a word or two; the run that an undo takes back stands above."""
-    return "put back" if decision.rule.startswith("undo of ") else decision.rule
+    if decision.rule.startswith("undo of "):
+        return "put back"
+    return {"opt_out": "opt-out spreads"}.get(decision.rule, decision.rule)
 
 
 def _add_conflict(grid: Table, plan: RowPlan, decision: FieldDecision, reader: Reader) -> None:

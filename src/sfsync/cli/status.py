@@ -110,7 +110,8 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
     from sfsync.cli.layout import rows_table
     from sfsync.cli.whoami import login_sentence
 
-    console.print(rows_table(state["objects"], ["object", "rows", "edited", "watermark"]))
+    objects = [{**row, "to send": row["edited"]} for row in state["objects"]]
+    console.print(rows_table(objects, ["object", "rows", "to send", "watermark"]))
     console.print(
         f"{state['events_waiting']} events and {state['tasks_waiting']} Tasks wait,"
         f" {state['conflicts_open']} conflicts are open, {state['quarantined']} in quarantine,"

@@ -299,6 +299,7 @@ def _decisions(pair: _Pair) -> dict[str, FieldDecision]:
         else:
             merged[column] = decision.value
             decisions[column] = decision
+    decisions |= _spreading(pair, decisions)
     # Whatever the fields' own merges say: one opt-out is all of them.
     for column, value in _missing_opt_outs(object_map, merged).items():
         decisions[column] = FieldDecision(
@@ -311,6 +312,18 @@ def _decisions(pair: _Pair) -> dict[str, FieldDecision]:
             OPT_OUT,
         )
     return decisions
+
+
+def _spreading(pair: _Pair, decisions: Mapping[str, FieldDecision]) -> dict[str, FieldDecision]:
+    """The opt-outs that stand here because both sides have agreed on another one: nobody edited them."""
+    agreed = {column for column in pair.object_map.opt_out if agreed_value(pair.base, column) == 1}
+    return {
+        column: replace(decision, rule=OPT_OUT)
+        for column, decision in decisions.items()
+        if column in pair.object_map.opt_out
+        and (decision.rule, decision.value) == (ONLY_HERE, 1)
+        and agreed - {column}
+    }
 
 
 @lru_cache(maxsize=256)
