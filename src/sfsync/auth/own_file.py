@@ -1,4 +1,4 @@
-"""A file that holds a secret: read only where it is the user's own and closed to everybody else.
+"""A file that holds a secret: read only where it is the user's own and closed to everybody else, or was handed over so.
 
 What was checked is what is read: the file is looked at through its open descriptor. What the secret
 is for, and what to do where the file does not serve, is for the caller.
@@ -8,12 +8,17 @@ Source: systemd.exec(5), LoadCredential= (systemd protects its credentials itsel
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import sys
 from pathlib import Path
 
+from .handed_over import is_handed_over, secret_file
+
 LONGEST = 16384
+
+log = logging.getLogger(__name__)
 
 
 class UnusableFileError(Exception):
@@ -63,10 +68,30 @@ def _refuse_if_open_to_others(status: os.stat_result, path: Path) -> None:
         raise UnusableFileError("is not a file")
     if sys.platform == "win32":
         return
-    if status.st_uid != os.geteuid():
-        raise UnusableFileError("belongs to another user", "Make a key file of your own.")
-    if status.st_mode & 0o077:
-        raise UnusableFileError(
-            f"is open to others (mode {stat.S_IMODE(status.st_mode):04o})",
-            f"Close it: chmod 600 {path}",
+    is_mine, is_closed = status.st_uid == os.geteuid(), not status.st_mode & 0o077
+    if is_mine and is_closed:
+        return
+    if may_be_used(path, status):
+        log.info(
+            "%s is readable by others (mode %04o) on a mount for secrets: taken as it is",
+            path,
+            stat.S_IMODE(status.st_mode),
         )
+        return
+    if not is_mine:
+        raise UnusableFileError("belongs to another user", "Make a key file of your own.")
+    raise UnusableFileError(
+        f"is open to others (mode {stat.S_IMODE(status.st_mode):04o})",
+        f"Close it: chmod 600 {path}",
+    )
+
+
+def may_be_used(path: Path, status: os.stat_result) -> bool:
+    """Whether it was handed over by a container's runtime or by root, whoever owns it.
+
+    Args:
+        status: of the file as it is open.
+    """
+    groups = {os.getegid(), *os.getgroups()}
+    home = Path(os.path.expanduser("~")).resolve()  # noqa: PTH111  a container's user may have none
+    return is_handed_over(secret_file(path, status), os.geteuid(), groups, home)

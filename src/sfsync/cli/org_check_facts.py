@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfsync.auth.own_file import may_be_used
 from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
 from sfsync.cli.listen_stream import has_extra
@@ -244,7 +245,8 @@ def _file(path: Path, *, secret: bool, roots: bool = False) -> Iterator[FileFact
     if stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX:
         mode &= ~0o022
     is_mine = status.st_uid == os.geteuid() or (roots and status.st_uid == 0)
-    yield FileFacts(str(path), mode & 0o777, is_mine, secret)
+    is_handed_over = secret and stat.S_ISREG(status.st_mode) and may_be_used(path, status)
+    yield FileFacts(str(path), mode & 0o777, is_mine, secret, is_handed_over)
 
 
 # -- repairs ---------------------------------------------------------------------------------------

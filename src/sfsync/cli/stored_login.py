@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -77,7 +78,8 @@ def usual_key_file(environ: Mapping[str, str]) -> Path:
     """Where a key is looked for that nothing names."""
     from sfsync.auth.token_store import KEY_FILE
 
-    usual = Path(environ.get("HOME") or Path.home()) / ".config"
+    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111  a container's user may have none
+    usual = Path(home) / ".config"
     own = _path(environ, "XDG_CONFIG_HOME") or usual
     found = own / "sfsync" / KEY_FILE
     return found if found.exists() else usual / "sfsync" / KEY_FILE

@@ -313,6 +313,13 @@ _MACHINE: Final = (
         },
     ),
     Entry(
+        "file.handed-over", Area.MACHINE, Severity.NOTE,
+        what="this secret was handed over by a container's runtime or by root (mode {mode:04o})",
+        why="it is used as it is; whoever else is in that container, or in that group, can read it",
+        remedy="Nothing, where nobody else is.",
+        who=Who.YOU,
+    ),
+    Entry(
         "mirror.unusable", Area.MACHINE, Severity.ERROR,
         what="{trouble}",
         why="nothing can be synced",

@@ -48,16 +48,20 @@ class FileFacts:
         mode: its permission bits.
         is_mine: whether it belongs to this user (or to root, for what is only read).
         is_secret: nobody else may read it either.
+        is_handed_over: a container's runtime, or root, gave it to this user: owner and mode are theirs.
     """
 
     path: str
     mode: int
     is_mine: bool
     is_secret: bool
+    is_handed_over: bool = False
 
     @property
     def surplus(self) -> int:
         """The bits that should not be there."""
+        if self.is_handed_over:
+            return 0
         return self.mode & (0o077 if self.is_secret else 0o022)
 
 

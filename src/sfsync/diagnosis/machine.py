@@ -50,6 +50,10 @@ def machine_findings(machine: MachineFacts, wanted: Wanted, now: datetime) -> It
 
 
 def _file_findings(file: FileFacts) -> Iterator[Finding]:
+    if file.is_handed_over:
+        if not file.is_mine or file.mode & 0o077:
+            yield finding("file.handed-over", file.path, mode=file.mode)
+        return
     if not file.is_mine:
         yield finding("file.owner", file.path)
         return
