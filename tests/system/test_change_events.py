@@ -133,7 +133,6 @@ def test_all_that_happens_in_the_org_is_here_within_seconds_and_as_a_pull_has_it
             for name, more in (
                 ("stream_drop", {}),
                 ("duplicate", {}),
-                ("reorder", {}),
                 ("overflow", {}),
                 ("wildcard", {}),
                 ("undecodable", {}),

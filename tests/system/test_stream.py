@@ -71,7 +71,7 @@ class Followed:
 
 @pytest.fixture
 def followed(new_workspace) -> Iterator[Followed]:
-    workspace = new_workspace(contacts=6, leads=2, change_events=("Contact", "Lead"))
+    workspace = new_workspace(contacts=6, leads=2, pubsub_port=0, change_events=("Contact", "Lead"))
     workspace.do_in_process("pull")
     pubsub = PubSub({"contact": CONTACT.schema_json, "lead": LEAD.schema_json})
     with serving(pubsub) as endpoint:
@@ -124,6 +124,7 @@ def test_killed_it_goes_on_from_the_stored_position(followed: Followed) -> None:
     followed.begin()
     with followed.listening():
         until(lambda: followed.title(ada) == "Analyst", "the row")
+        until(lambda: len(followed.pubsub.first) == 2, "the stream, again")
     assert [(each.replay_preset, each.replay_id) for each in followed.pubsub.first] == [
         (0, b""),
         (2, b"p1"),

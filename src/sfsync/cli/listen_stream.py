@@ -159,6 +159,11 @@ class StreamThread:
         """One step of the reader, unless the allowance speaks against it; how long to wait after it."""
         if not self._asked:
             self._ask_once(mirror)
+        if not self._told_of:
+            reader.leave()
+            self._poll("the org tells no changes of what is followed", _SETUP)
+            self._asked = False
+            return LOOK_AGAIN_SECONDS
         if self._allowance.wants_a_look(time.monotonic()):
             self._look_at_allowance(mirror)
         if self._allowance.is_spent(streaming=self._state.is_streaming):
@@ -212,8 +217,9 @@ class StreamThread:
             self._allowance.told(most - left, most, time.monotonic())
         reasons = untold(self._objects, facts)
         self._told_of = tuple(name for name in self._objects if name not in reasons)
-        for name, reason in reasons.items():
-            self._say(f"{name}: {reason}, so it is polled; {_SETUP}")
+        if self._told_of:
+            for name, reason in reasons.items():
+                self._say(f"{name}: {reason}, so it is polled; {_SETUP}")
 
     def _look_at_allowance(self, mirror: SqliteMirror) -> None:
         from sfsync.cli.wiring import connect
@@ -252,8 +258,7 @@ class StreamThread:
             self._on_hints()
         if not state.is_streaming:
             self._set(StreamMode.STREAMING)
-            names = ", ".join(self._told_of) or "nothing"
-            self._tell(f"following changes of {names} as they happen")
+            self._tell(f"following changes of {', '.join(self._told_of)} as they happen")
 
     def ended(self, end: StreamEnd, then: Next) -> None:
         """The stream ended, and this comes next."""

@@ -138,6 +138,17 @@ def test_own_writes_that_come_back_in_numbers_are_followed_by_a_pull_instead(
     assert reader.asked == ["forget", "step"]
 
 
+def test_where_the_org_tells_nothing_of_what_is_followed_it_polls_and_asks_again_later():
+    there, reader = scene(), Reader()
+    there.thread._asked, there.thread._told_of = True, ()
+    assert there.thread._step(reader, None) == listen_stream.LOOK_AGAIN_SECONDS
+    assert (reader.asked, there.state.mode, there.thread._asked) == (
+        ["leave"],
+        StreamMode.POLLING,
+        False,
+    )
+
+
 def test_whatever_it_meets_it_goes_on(monkeypatch: pytest.MonkeyPatch):
     there = scene()
     tries: list[int] = []
