@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ Every option can be set by an environment variable too: [the rule](configuration
 def _command(name: str, text: str, own: list[Any]) -> str:
     arguments = [one for one in own if isinstance(one, TyperArgument)]
     options = [one for one in own if isinstance(one, TyperOption)]
-    places = "".join(f" {one.metavar}" for one in arguments)
+    places = "".join(f" {_named(one)}" for one in arguments)
     paragraphs = text.split("\n\n")
     parts = [
         f"### sfsync {name}",
@@ -156,7 +157,7 @@ def _command(name: str, text: str, own: list[Any]) -> str:
     ]
     parts.append(f"```text\nsfsync {name} [OPTIONS]{places}\n```")
     if arguments:
-        rows = [f"| `{cell(one.metavar)}` | {cell(one.help)} |" for one in arguments]
+        rows = [f"| `{cell(_named(one))}` | {cell(one.help)} |" for one in arguments]
         parts.append("\n".join(["| argument | |", "| --- | --- |", *rows]))
     if options:
         parts.append(_options(options))
@@ -167,9 +168,19 @@ def _command(name: str, text: str, own: list[Any]) -> str:
     return "\n\n".join(parts)
 
 
+def _named(argument: Any) -> str:
+    """The word that stands for an argument: its own, or what may be given."""
+    given = argument.type_descriptor.annotation
+    if argument.metavar is None and isinstance(given, type) and issubclass(given, Enum):
+        return "|".join(str(each.value) for each in given)
+    return str(argument.metavar or argument.name.upper())
+
+
 def _prose(text: str) -> str:
-    """Options in running text stand out as code."""
-    return re.sub(r"(?<![`\w-])(--[a-z][a-z-]*)", r"`\1`", text)
+    """Options in running text stand out as code; what is code already stays as it is."""
+    pieces = text.split("`")
+    pieces[::2] = [re.sub(r"(?<![\w-])(--[a-z][a-z-]*)", r"`\1`", each) for each in pieces[::2]]
+    return "`".join(pieces)
 
 
 def _options(options: list[Any]) -> str:
@@ -189,7 +200,7 @@ def _default(option: Any) -> str:
     if isinstance(option.show_default, str):
         text = cell(option.show_default)
         return variable + (f"`{text}`" if text.startswith(("http", "$")) else text)
-    if option.metavar and option.default is not None and option.show_default:
+    if option.metavar and option.default not in (None, "") and option.show_default:
         return (
             f"{variable}`{option.default:g}`"
             if isinstance(option.default, float)

@@ -33,6 +33,13 @@ def test_the_help_page_fits_a_terminal():
     assert max(map(len, FRESH[GENERATE.HELP].splitlines())) <= 80
 
 
+def test_no_word_of_the_reference_is_missing():
+    text = (DOCS / "cli.md").read_text(encoding="utf-8")
+    assert "[OPTIONS] None" not in text
+    assert "| `` |" not in text
+    assert "``" not in text.replace("```", "")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_stands_in_the_reference_with_all_its_options(name):
     reference = FRESH[DOCS / "cli.md"]

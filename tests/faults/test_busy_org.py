@@ -233,12 +233,17 @@ class InTheCall:
         self.acted = False
         api = sides.local.api
         dispatch = api.dispatch
+        within = list[Any]()
 
         def dispatched(call: Any) -> Any:
-            if call.nested and call.method == "PATCH" and not self.acted:
+            if within and call.method == "PATCH" and not self.acted:
                 self.acted = True
                 act()
-            return dispatch(call)
+            within.append(call)
+            try:
+                return dispatch(call)
+            finally:
+                within.pop()
 
         api.dispatch = dispatched  # type: ignore[method-assign]
 
