@@ -56,7 +56,6 @@ LOOKING = (
     "conflicts",
     "quarantine",
     "history",
-    "report",
     "explain",
     "consent",
     "config show",
@@ -79,6 +78,7 @@ APART = {
     "webhook replay": "works on the inbox alone",
     "webhook resume": "works on the mirror alone, 2 where there is no such endpoint",
     "webhook test": "asks one endpoint, 1 where it does not take the sample",
+    "notify test": "asks those who are to be told, 1 where one does not take the sample",
     "local-org": "serves until it is stopped",
     "selftest": "works with orgs and mirrors of its own, 1 where a promise was broken",
 }

@@ -38,7 +38,14 @@ DOCS = ROOT / "docs"
 HELP = ROOT / "src" / "sfsync" / "cli" / "help.txt"
 PICTURE = DOCS / "demo.svg"
 NOTE = "<!-- Written by docs/generate.py from the code: change it there, then `make docs`. -->"
-FRAMED = ("errors.md", "configuration.md", "outgoing.md", "troubleshooting.md", "reliability.md")
+FRAMED = (
+    "errors.md",
+    "configuration.md",
+    "outgoing.md",
+    "notify.md",
+    "troubleshooting.md",
+    "reliability.md",
+)
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from sfsync.config import limits as limits_section
 from sfsync.config import mirror as mirror_section
+from sfsync.config import notify as notify_section
 from sfsync.config import org as org_section
 from sfsync.config import webhooks as webhooks_section
 from sfsync.document.shapes import default_of
@@ -241,6 +242,31 @@ def endpoint_keys() -> Described:
     }  # fmt: skip
 
 
+def notify_keys() -> Described:
+    """The section ``notify``."""
+    hours = default_of(notify_section.NotifySettings, "repeat_hours")
+    events = ", ".join(f"`{name}`" for name in notify_section.EVENTS)
+    return {
+        "webhook": ("an address", "Gets a POST of [JSON](#what-is-sent)."),
+        "ping": ("an address", "A check in the style of healthchecks.io: told at `/start` that a run begins, at the address itself that it succeeded, at `/fail` that its exit code was not 0. Every run of `sync`, `pull`, `push` and `push-activity` is told, and of `listen` every batch."),
+        "command": ("a list of words", "A program and its arguments, run without a shell: the facts in `SFSYNC_NOTICE_…` and as JSON on standard input. Ended after 8 seconds."),
+        "apprise": ("keys", "E-mail, chat and [whatever else Apprise can](#e-mail-chat-and-the-rest). Its addresses hold passwords, so they stand elsewhere."),
+        "on": (f"of {events}; all of them where left out", "What is told. `failed` has to be among them. Where `partial` is not, a run that was done in part counts as done."),
+        "quarantine_over": ("a number, off unless stated", "Told once more than so many are in quarantine; again only after it was that many or fewer."),
+        "conflicts_over": ("a number, off unless stated", "The same for open conflicts."),
+        "repeat_hours": (f"hours, {default(hours)}", f"Trouble that lasts is told again after so long; 1 to {notify_section.LONGEST_REPEAT}."),
+    }  # fmt: skip
+
+
+def apprise_keys() -> Described:
+    """The key ``notify.apprise``."""
+    return {
+        "secret_env": ("names of variables", "What holds addresses of Apprise, one a line. One of the three is required."),
+        "secret_file": ("files", "The same, in files that nobody else may read, relative to the configuration file; lines with `#` are comments."),
+        "credential": ("names", "The same, as credentials that systemd hands over."),
+    }  # fmt: skip
+
+
 # -- merges ----------------------------------------------------------------------------------------
 _MERGES = {
     "salesforce_wins": ("Salesforce's value stands", "it suits what sales people type"),
@@ -297,6 +323,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "record-rule": lambda: table_of(shapes.RecordRuleShape, record_rule_keys()),
     "webhooks": lambda: table_of(webhooks_section.WebhooksShape, webhooks_keys()),
     "endpoint": lambda: table_of(webhooks_section.EndpointShape, endpoint_keys()),
+    "notify": lambda: table_of(notify_section.NotifyShape, notify_keys()),
+    "apprise": lambda: table_of(notify_section.AppriseShape, apprise_keys()),
     "limits": lambda: table_of(limits_section.LimitsShape, limits_keys()),
 }
 """What stands between the markers of a page, by the marker's name."""

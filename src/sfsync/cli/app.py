@@ -29,6 +29,7 @@ from sfsync.cli.listen import listen
 from sfsync.cli.local_org import local_org
 from sfsync.cli.login import login
 from sfsync.cli.logout import logout
+from sfsync.cli.notify import send_sample
 from sfsync.cli.org_check import check_org
 from sfsync.cli.org_setup import set_up_org
 from sfsync.cli.pause import pause, resume
@@ -40,7 +41,6 @@ from sfsync.cli.purge import purge
 from sfsync.cli.push import push
 from sfsync.cli.push_activity import push_activity
 from sfsync.cli.quarantine import quarantine, retry
-from sfsync.cli.report import report
 from sfsync.cli.schedule import schedule
 from sfsync.cli.selftest import selftest
 from sfsync.cli.status import status
@@ -105,6 +105,7 @@ def _group(name: str, text: str) -> typer.Typer:
 config = _group("config", "Which settings count, and where each came from.")
 profile = _group("profile", "Several orgs from one configuration.")
 webhook = _group("webhook", "Webhooks: try those that come, watch those that go.")
+notify = _group("notify", "Who is told that runs fail, are done in part, or work again.")
 org = _group("org", "See what an org lacks for this mapping, and make it.")
 
 # Panel by panel, in the order of the help page. Groups stand at the end of their panels there.
@@ -144,12 +145,13 @@ command(webhook, "endpoints", panel=SYNC, full_name="webhook endpoints")(webhook
 command(webhook, "test", panel=SYNC, full_name="webhook test")(webhook_test)
 command(webhook, "resume", panel=SYNC, full_name="webhook resume")(webhook_resume)
 app.add_typer(webhook, rich_help_panel=SYNC)
+command(notify, "test", panel=SYNC, full_name="notify test")(send_sample)
+app.add_typer(notify, rich_help_panel=SYNC)
 command(app, "diff", panel=SYNC)(diff)
 command(app, "apply", panel=SYNC)(apply)
 
 REVIEW = "Review"
 command(app, "status", panel=REVIEW)(status)
-command(app, "report", panel=REVIEW)(report)
 command(app, "conflicts", panel=REVIEW)(conflicts)
 command(app, "quarantine", panel=REVIEW)(quarantine)
 command(app, "retry", panel=REVIEW)(retry)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 COMMANDS = (
     "apply", "changes", "config check", "config path", "config show", "conflicts", "consent", "diff", "doctor",
-    "explain", "history", "import", "init", "listen", "login", "logout", "org check", "org setup", "pause",
+    "explain", "history", "import", "init", "listen", "login", "logout", "notify test", "org check", "org setup", "pause",
     "profile list", "profile remove", "profile use", "pull", "purge", "push", "push-activity",
     "quarantine", "resume", "retry", "schedule", "status", "sync", "undo", "verify", "webhook endpoints",
     "webhook replay", "webhook resume", "webhook send", "webhook test", "webhook verify", "whoami",
@@ -34,6 +34,16 @@ def with_options(text: str, options: Mapping[str, str]) -> str:
     if not options:
         return text
     return _NAMED.sub(lambda found: _completed(found, options), text)
+
+
+def command_in(text: str) -> str:
+    """The first command that a text names, without its options; empty for none.
+
+    >>> command_in("Use `sfsync login --no-browser`, then `sfsync sync`.")
+    'sfsync login'
+    """
+    found = _NAMED.search(text)
+    return f"sfsync {found[1]}" if found else ""
 
 
 def _completed(found: re.Match[str], options: Mapping[str, str]) -> str:

@@ -167,6 +167,7 @@ def command(
         def wrapped(context: typer.Context, **given: Any) -> None:
             common = {key: given.pop(key) for key in COMMON}
             cli = Cli(full_name or name, origins=_origins(context), **common)
+            cli.is_rehearsal = bool(given.get("dry_run"))
             raise typer.Exit(perform(cli, lambda: function(cli, **given)))
 
         # Typer reads options from the signature; what `functools.wraps` keeps would hide this one.

@@ -29,11 +29,13 @@ def perform(cli: Cli, work: Callable[[], Answer]) -> int:
     Returns:
         The exit code. The answer, or the error, has been written.
     """
+    from sfsync.cli.notices import tell_watchers
     from sfsync.cli.telling import telling
 
     try:
         with telling(cli) as tell_end:
             code = _performed(cli, work)
+            tell_watchers(cli, code)
             tell_end(code)
             return code
     except SfsyncError as error:  # the log file cannot be used
@@ -57,6 +59,7 @@ def _answered(cli: Cli, work: Callable[[], Answer]) -> int:
     """Do the work and write its answer; whatever is raised here is about stdout, or a stop."""
     try:
         answer = work()
+        cli.outcome = answer
     except SfsyncError as error:
         return _report_error(cli, error)
     except BrokenPipeError:
@@ -91,6 +94,7 @@ def _as_sfsync_error(error: OSError) -> SfsyncError:
 # -- reports ---------------------------------------------------------------------------------------
 def _report_error(cli: Cli, error: SfsyncError) -> int:
     """Print what happened and what to do next."""
+    cli.outcome = error
     problems: tuple[str, ...] = ()
     if isinstance(error, ConfigError):
         problems = error.problems
@@ -136,6 +140,7 @@ def _with_variables(hint: str, variables: list[str]) -> str:
 
 def _report_bug(cli: Cli, error: Exception) -> int:
     """Print that sfsync has a bug. The error's text may hold data, so it is not shown."""
+    cli.outcome = error
     message = f"sfsync met something it does not understand ({type(error).__name__})"
     hint = "All work done so far is kept. Run it again with -vv and report what it prints."
     if cli.as_json:

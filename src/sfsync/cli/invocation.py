@@ -16,7 +16,11 @@ from sfsync.cli.signals import Stop
 from sfsync.cli.text import visible
 
 if TYPE_CHECKING:
+    from threading import Thread
+
     from rich.console import Console
+
+    from sfsync.config.sections import Config
 
 
 UNBOUNDED = 100_000
@@ -34,6 +38,10 @@ class Cli:
             that were not given are missing.
         run_id: the run that is under way, or was; ``None`` where none has begun.
         open_browser: opens an address; ``None`` for the system's browser.
+        is_rehearsal: whether ``--dry-run`` was given.
+        settings: the configuration, once it is read.
+        outcome: the answer that the command gave, or the error that it ended with.
+        beginning: tells whoever watches that a run begins.
     """
 
     command: str
@@ -48,6 +56,10 @@ class Cli:
     open_browser: Callable[[str], bool] | None = None
     stop: Stop = field(default_factory=Stop)
     run_id: str | None = None
+    is_rehearsal: bool = False
+    settings: Config | None = None
+    outcome: object = None
+    beginning: Thread | None = None
     _out: Any = None
     _err: Any = None
 

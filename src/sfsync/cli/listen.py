@@ -73,35 +73,19 @@ def listen(
       sfsync listen --once
     """
     from sfsync.cli.listen_senders import senders_of
+    from sfsync.cli.listen_work import do_once
     from sfsync.cli.outgoing import recipients_of
     from sfsync.cli.wiring import configuration
 
     config = configuration(cli)
     if once:
-        return _once(cli, config, skip_if_locked=skip_if_locked)
+        return do_once(cli, config, skip_if_locked=skip_if_locked)
     senders = {} if no_webhooks else senders_of(config.listen, cli.environ, config.source.parent)
     recipients = recipients_of(cli, config)
     at = bind or config.listen.bind
     with _Listener(cli, config, senders, recipients, at, streams=not no_stream) as listener:
         listener.work()
     raise AssertionError("a listener ends by being interrupted")
-
-
-def _once(cli: Cli, config: Config, *, skip_if_locked: bool) -> Answer:
-    from sfsync.cli.listen_work import real_time_objects
-    from sfsync.cli.outgoing import beginning, delivering
-    from sfsync.cli.run_report import run_verb
-    from sfsync.engine.sync import sync
-
-    answer = run_verb(
-        cli,
-        beginning(lambda session: sync(session.run, real_time_objects(config))),
-        dry_run=False,
-        allow_mass_change=False,
-        skip_if_locked=skip_if_locked,
-        config=config,
-    )
-    return delivering(cli, config, answer)
 
 
 class _Listener:
@@ -119,6 +103,7 @@ class _Listener:
     ) -> None:
         from sfsync.cli.clock import now
         from sfsync.cli.listen_metrics import Health, Metrics
+        from sfsync.cli.listen_notices import ListenNotices
         from sfsync.cli.listen_work import streamed_objects, ticks_of
         from sfsync.cli.service_manager import ServiceManager
 
@@ -130,6 +115,7 @@ class _Listener:
         self._manager: ServiceManager = ServiceManager(cli.environ)
         self._health: Health = Health(now())
         self._metrics: Metrics = Metrics()
+        self._watch = ListenNotices(cli)
         self._receiver: Receiver | None = self._new_receiver() if senders else None
         self._ticks = ticks_of(config)
         self._streams = streams
@@ -226,6 +212,7 @@ class _Listener:
         self._ticks.wake(wakes_at(report))
         self._health.last_tick_at = now()
         self._held_back(work, done)
+        self._watch.saw(work, done, self._health.trouble)
         self._metrics.tick(work.value, report.ending, report.api_calls)
         if not report.is_idle:
             self._say(f"{work.value}: {told(report)}")
@@ -276,6 +263,7 @@ class _Listener:
 
     def _failed(self, work: Work, error: SfsyncError) -> None:
         wait = self._ticks.failed(time.monotonic())
+        self._watch.failed(error)
         self._metrics.tick(work.value, error.slug)
         if error.message != self._health.trouble:
             hint = f" ({error.hint})" if error.hint and isinstance(error, AuthError) else ""

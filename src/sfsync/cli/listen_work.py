@@ -13,6 +13,7 @@ from sfsync.errors import UnsafePlan
 from sfsync.planning.ticks import Ticks, Work
 
 if TYPE_CHECKING:
+    from sfsync.cli.answer import Answer
     from sfsync.cli.invocation import Cli
     from sfsync.config.sections import Config
     from sfsync.engine.run import Run
@@ -43,6 +44,23 @@ def real_time_objects(config: Config) -> list[str]:
         for name in config.mapping.objects
         if name in rules and rules[name].frequency == "real_time"
     ]
+
+
+def do_once(cli: Cli, config: Config, *, skip_if_locked: bool) -> Answer:
+    """Do what waits, look at Salesforce once."""
+    from sfsync.cli.outgoing import beginning, delivering
+    from sfsync.cli.run_report import run_verb
+    from sfsync.engine.sync import sync
+
+    answer = run_verb(
+        cli,
+        beginning(lambda session: sync(session.run, real_time_objects(config))),
+        dry_run=False,
+        allow_mass_change=False,
+        skip_if_locked=skip_if_locked,
+        config=config,
+    )
+    return delivering(cli, config, answer)
 
 
 def streamed_objects(config: Config) -> list[str]:

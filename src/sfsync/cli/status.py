@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,6 +45,18 @@ def status(
             "--max-conflicts", min=0, metavar="N", help="Exit 1 where more conflicts are open."
         ),
     ] = None,
+    metrics: Annotated[
+        bool,
+        typer.Option(
+            "--metrics", help="Print the numbers as Prometheus reads them, and nothing else."
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="With --metrics: replace this file as a whole, for a textfile collector."
+        ),
+    ] = None,
 ) -> Answer:
     """Show watermarks, what waits, open conflicts, quarantine, the last runs and where the login is kept.
 
@@ -52,6 +65,7 @@ def status(
     Examples:
       sfsync status
       sfsync status --max-age 2h --max-quarantine 100 --quiet
+      sfsync status --metrics --out /var/lib/node_exporter/sfsync.prom
     """
     from sfsync.cli.arrivals import inbox_state
     from sfsync.cli.clock import local_now
@@ -61,10 +75,11 @@ def status(
     from sfsync.cli.wiring import configuration, open_mirror
     from sfsync.planning.consent import sent_opt_outs
 
+    _check_options(cli, metrics=metrics, out=out)
     config = configuration(cli)
     oldest = parse_when(max_age, local_now()) if max_age else ""
     with open_mirror(config) as mirror:
-        sendable = sendable_objects(config, mirror)
+        sendable = _sendable(config, mirror)
         state = mirror.diagnostics.status(sendable)
         state["consent_due"] = mirror.consent.due(sent_opt_outs(config.mapping, sendable)).count
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
@@ -79,6 +94,9 @@ def status(
             facts, of_login = login_facts(mirror)
             state |= facts
             warnings += of_login
+        text = _metrics_text(config, mirror, state) if metrics else ""
+    if out is not None:
+        _write(out, text)
     last_good_run = state["last_good_run"]
     exit_code, outcome = 0, ""
     if oldest and (last_good_run or "") < oldest:
@@ -99,11 +117,54 @@ def status(
         warnings += too_many
     return Answer(
         state,
-        lambda console: _show(console, state),
+        _shown_metrics(text, out) if metrics else lambda console: _show(console, state),
         exit_code=exit_code,
         outcome=outcome,
         warnings=tuple(warnings),
     )
+
+
+def _check_options(cli: Cli, *, metrics: bool, out: Path | None) -> None:
+    """Stop where options contradict one another.
+
+    Raises:
+        UsageError: they do.
+    """
+    from sfsync.errors import UsageError
+
+    if out is not None and not metrics:
+        raise UsageError("--out is for --metrics", hint="sfsync status --metrics --out FILE")
+    if metrics and cli.as_json and out is None:
+        raise UsageError(
+            "--metrics and --json both want stdout",
+            hint="Leave one of them out, or add --out FILE.",
+        )
+
+
+def _metrics_text(config: Config, mirror: SqliteMirror, state: Mapping[str, Any]) -> str:
+    from sfsync.cli.status_metrics import metrics_of
+
+    ended = [run for run in mirror.runs.listed() if run["finished_at"]]
+    codes = mirror.quarantine.count_by_code()
+    return metrics_of({**state, "profile": config.profile}, codes, next(iter(ended), None))
+
+
+def _write(out: Path, text: str) -> None:
+    """Replace the file; the collector runs as somebody else, and there is nothing of a person in it."""
+    from sfsync.cli.output_file import output_file
+
+    with output_file(out, mode=0o644) as file:
+        file.write(text.encode())
+
+
+def _shown_metrics(text: str, out: Path | None) -> Callable[[Console], None]:
+    def show(console: Console) -> None:
+        if out is None:
+            console.print(text, end="", soft_wrap=True)
+        else:
+            console.print(f"written: {out}", soft_wrap=True)
+
+    return show
 
 
 def _show(console: Console, state: Mapping[str, Any]) -> None:
@@ -185,7 +246,7 @@ def _stream_sentence(stream: Mapping[str, Any]) -> str:
             return ""
 
 
-def sendable_objects(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:
+def _sendable(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:
     """The objects' mapping without what the org lacks, for the objects that it was asked about."""
     from sfsync.mapping.check import narrow
 

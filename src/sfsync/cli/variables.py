@@ -49,6 +49,9 @@ OTHER_VARIABLES = {
 }
 """What is read from the environment besides options."""
 
+NOTICE_PREFIX = "SFSYNC_NOTICE_"
+"""What a program of ``notify.command`` finds in its environment, and so does an sfsync that it calls."""
+
 _FOR_TESTS = ("SFSYNC_FAILPOINTS",)
 
 
@@ -62,7 +65,7 @@ def strange_variables(cli: Cli) -> list[str]:
     known = [*option_variables(), *OTHER_VARIABLES, *_FOR_TESTS]
     warnings = []
     for name in sorted(cli.environ):
-        if not name.startswith("SFSYNC_") or name in known:
+        if not name.startswith("SFSYNC_") or name in known or name.startswith(NOTICE_PREFIX):
             continue
         warning = f"{name} is set, and is no variable of sfsync"
         near = nearest(name, known)

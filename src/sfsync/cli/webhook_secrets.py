@@ -1,4 +1,4 @@
-"""The secrets of webhooks, those that come and those that go: from the environment, files, or systemd's credentials."""
+"""The secrets of webhooks, those that come and those that go, and of notices: from the environment, files, or systemd's credentials."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from sfsync.errors import ConfigError
 
 if TYPE_CHECKING:
     from sfsync.config.listen import SourceSettings
+    from sfsync.config.notify import AppriseSettings
     from sfsync.config.webhooks import EndpointSettings
 
 
 def secrets_of(
-    where: str, places: SourceSettings | EndpointSettings, environ: Mapping[str, str], folder: Path
+    where: str,
+    places: SourceSettings | EndpointSettings | AppriseSettings,
+    environ: Mapping[str, str],
+    folder: Path,
 ) -> Iterator[str]:
     """Every secret that is named.
 

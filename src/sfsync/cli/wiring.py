@@ -17,6 +17,7 @@ from sfsync import failpoints
 from sfsync.cli.arrivals import waiting_arrivals
 from sfsync.cli.clock import new_run_id, now
 from sfsync.cli.invocation import Cli
+from sfsync.cli.notices import tell_beginning
 from sfsync.cli.progress import Bars
 from sfsync.cli.stored_login import live_token, login, refuse_other_host, token_store
 from sfsync.config.file import find_config, load_config
@@ -50,7 +51,7 @@ def configuration(cli: Cli, *, begins_profile: bool = False) -> Config:
             f"{cli.profile!r} is no profile name", hint="Use letters, digits, dots and dashes."
         )
     config = load_config(path, cli.environ, cli.profile)
-    cli.profile = config.profile
+    cli.profile, cli.settings = config.profile, config
     if not begins_profile:
         _refuse_unknown_profile(cli, config)
     _arm_failpoints(cli, config)
@@ -200,6 +201,7 @@ def working(
         with mirror.lock(report.run_id, cli.command):
             cli.run_id = report.run_id
             run.check_org(org_id)
+            tell_beginning(cli)
             with recorded(run, mirror, keep_idle=keep_idle):
                 cli.stop.draining = True  # from here on a signal waits for the end of a batch
                 yield Session(run, mirror, config, org_id)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sfsync.config.limits import LEAST, read_limits
 from sfsync.config.listen import ListenSettings, read_listen
 from sfsync.config.mirror import Folders, mirror_beside, read_mirror
+from sfsync.config.notify import NotifySettings, read_notify
 from sfsync.config.org import NO_ORG, OrgSettings, read_org
 from sfsync.config.profiles import DEFAULT_PROFILE, read_profiles
 from sfsync.config.webhooks import WebhookSettings, read_webhooks
@@ -18,7 +19,7 @@ from sfsync.mapping.parse import SECTIONS, read_mapping
 from sfsync.model.limits import Limits
 from sfsync.model.mapping import SyncMapping
 
-_TOP: Final = ("org", "mirror", *SECTIONS, "limits", "listen", "webhooks", "profiles")
+_TOP: Final = ("org", "mirror", *SECTIONS, "limits", "listen", "webhooks", "notify", "profiles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Config:
     variables: tuple[str, ...] = ()
     listen: ListenSettings = field(default_factory=ListenSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
 
 
 def read_config(
@@ -92,6 +94,9 @@ def read_config(
         webhooks=read_webhooks(document["webhooks"], problems)
         if "webhooks" in document
         else WebhookSettings(),
+        notify=read_notify(document["notify"], problems)
+        if "notify" in document
+        else NotifySettings(),
     )
 
 

@@ -11,11 +11,11 @@ it goes first where room is needed, and what waits never goes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from sfsync.errors import InboxFull, MirrorError
 from sfsync.failpoints import reach
@@ -25,6 +25,8 @@ from sfsync.model.limits import Limits
 
 APPLICATION_ID = 0x73667369
 """``sfsi``, in the file's header: whose database this is."""
+
+Result = TypeVar("Result")
 
 _VERSION = 1
 _TABLES = (
@@ -285,6 +287,19 @@ class Inbox:
     def noted(self, name: str) -> str:
         """What is remembered under a name; empty for nothing."""
         return str(self._database.value("SELECT value FROM notes WHERE name = ?", [name]) or "")
+
+    def change_note(self, name: str, change: Callable[[str], tuple[str, Result]]) -> Result:
+        """Change what is remembered under a name, as one step for all processes.
+
+        Args:
+            change: what is remembered, empty for nothing -> what is to be, and what is given back.
+        """
+        with self._database.transaction(edits=True):
+            before = self.noted(name)
+            after, result = change(before)
+            if after != before:
+                self._database.run("INSERT OR REPLACE INTO notes VALUES (?, ?)", [name, after])
+        return result
 
     def forget_old(self) -> int:
         """Delete deliveries that were taken longer ago than they are kept; how many."""

@@ -26,6 +26,25 @@ class Overview:
     trouble: str = ""
 
 
+_OPEN = {
+    "quarantine": "SELECT count(*) FROM quarantine WHERE state = 'open'",
+    "conflicts": "SELECT count(*) FROM conflicts WHERE state = 'open'",
+}
+
+
+def count_open(path: Path) -> dict[str, int]:
+    """How much is in quarantine, and how many conflicts are open; nothing where that cannot be read now."""
+    try:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
+        ) as connection:
+            return {
+                name: int(connection.execute(asked).fetchone()[0]) for name, asked in _OPEN.items()
+            }
+    except sqlite3.Error:
+        return {}
+
+
 def read_overview(path: Path) -> Overview | None:
     """Look at a mirror's file; ``None`` where there is none."""
     if not path.exists():

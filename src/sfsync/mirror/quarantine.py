@@ -7,7 +7,6 @@ when it is refused again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -120,6 +119,13 @@ class Quarantine:
                 entry = with_edit_number(self._database, base, entry)
             add(self._database, entry, self._context.run_id)
 
+    def count_by_code(self) -> dict[str, int]:
+        """How much is in open quarantine, by the code of the refusal."""
+        asked = (
+            "SELECT code, count(*) FROM quarantine WHERE state = 'open' GROUP BY code ORDER BY code"
+        )
+        return {str(code): int(count) for code, count in self._database.rows(asked)}
+
     def count_open(self, *, source: str | None = None) -> int:
         """How much is in open quarantine; with a source, how many lines of this file."""
         return int(
@@ -129,26 +135,15 @@ class Quarantine:
             )
         )
 
-    def listed(
-        self, *, limit: int = 50, source: str | None = None, ids: Sequence[int] | None = None
-    ) -> list[dict[str, Any]]:
-        """What is in open quarantine, the latest first; with a source, the lines of this file.
-
-        Args:
-            ids: only these.
-        """
-        of_ids = "" if ids is None else " AND k.id IN (SELECT value FROM json_each(?))"
+    def listed(self, *, limit: int = 50, source: str | None = None) -> list[dict[str, Any]]:
+        """What is in open quarantine, the latest first; with a source, the lines of this file."""
         found = self._database.rows(
             "SELECT k.id, k.kind, k.object, k.person_id, k.event_id, k.code, k.message, k.hint,"
             f" k.payload, k.run_id, k.quarantined_at, {self._context.name_sql()}, {self._context.address_sql()},"
             f" {self._context.record_sql()}"
-            f" FROM quarantine AS k WHERE k.state = 'open'{_OF_FILE[source is not None]}{of_ids}"
+            f" FROM quarantine AS k WHERE k.state = 'open'{_OF_FILE[source is not None]}"
             " ORDER BY k.quarantined_at DESC, k.id DESC LIMIT ?",
-            [
-                *([] if source is None else [source]),
-                *([] if ids is None else [json.dumps(list(ids))]),
-                limit,
-            ],
+            [limit] if source is None else [source, limit],
         )
         return [_listed(row) for row in found]
 

@@ -1,1 +1,0 @@
-"""The page of ``sfsync report``: figures as plain values in, one HTML document out. Pure."""
