@@ -121,7 +121,6 @@ class _Listener:
         self._streams = streams
         self._followed: list[str] = streamed_objects(config) if streams else []
         self._polled: list[str] = []
-        self._stream: StreamThread | None = None
         self._came_in = True  # what waits from before
         self._named = False
         self._reload = False
@@ -149,12 +148,13 @@ class _Listener:
         self._outgoing = self._new_outgoing()
         self._manager.ready()
         self._tell()
-        self._start_stream()
+        self._stream = self._new_stream()
+        self._stream.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._manager.stopping()
-        self._stop_stream()
+        self._stream.stop()
         self._servers.stop()
         self._outgoing.stop()
         signal.signal(signal.SIGHUP, self._before)
@@ -194,16 +194,17 @@ class _Listener:
 
         # what comes from here on asks for a tick of its own
         named, self._came_in = self._named, False
-        self._named = named and work is not Work.FOLLOW
+        if work is Work.FOLLOW:
+            self._named = False
         try:
             done = self._run(work)
         except MirrorBusy:
-            self._came_in, self._named = True, named or self._named
+            self._wait_again(named=named)
             self._ticks.locked(time.monotonic())
             self._metrics.tick(work.value, "locked")
             return
         except SfsyncError as error:
-            self._came_in, self._named = True, named or self._named
+            self._wait_again(named=named)
             self._failed(work, error)
             return
         report = done.report
@@ -217,6 +218,12 @@ class _Listener:
         if not report.is_idle:
             self._say(f"{work.value}: {told(report)}")
             self._note()
+
+    def _wait_again(self, *, named: bool) -> None:
+        """What asked for the tick still waits; the threads may have said so for more meanwhile."""
+        self._came_in = True
+        if named:
+            self._named = True
 
     def _run(self, work: Work) -> Done:
         from sfsync.cli.listen_work import do
@@ -249,17 +256,14 @@ class _Listener:
     def _held_back(self, work: Work, done: Done) -> None:
         """Tell what the brake stopped of what the stream names, once; it is tried again in a while."""
         held = done.held_back
-        self._named = self._named or done.more or held is not None
+        if done.more or held is not None:
+            self._named = True
         if held is not None:
             self._ticks.held_back(time.monotonic())
             if held.message != self._health.trouble:
                 self._say(f"{work.value}: {held.message} {held.hint}")
-            self._health.trouble = held.message
-        elif work is not Work.ACTIVITY or not self._health.is_held_back:
-            self._health.trouble = ""
-        self._health.is_held_back = held is not None or (
-            work is Work.ACTIVITY and self._health.is_held_back
-        )
+        told = held.message if held is not None else ""
+        self._health.worked(told, only_events=work is Work.ACTIVITY)
 
     def _failed(self, work: Work, error: SfsyncError) -> None:
         wait = self._ticks.failed(time.monotonic())
@@ -279,20 +283,13 @@ class _Listener:
             inbox.forget_old()
 
     # -- the org's changes -------------------------------------------------------------------------
-    def _start_stream(self) -> None:
+    def _new_stream(self) -> StreamThread:
         from sfsync.cli.listen_stream import StreamThread
 
-        if not self._followed:
-            return
-        self._stream = StreamThread(
-            self._cli, self._config, self._followed, self._health.stream, self._on_hints, self._say
+        state = self._health.stream
+        return StreamThread(
+            self._cli, self._config, self._followed, state, self._on_hints, self._say
         )
-        self._stream.start()
-
-    def _stop_stream(self) -> None:
-        if self._stream is not None:
-            self._stream.stop()
-            self._stream = None
 
     def _on_hints(self) -> None:
         self._named = True
@@ -355,9 +352,10 @@ class _Listener:
                 self._receiver.senders = senders
                 self._receiver.max_body = config.listen.max_body
             self._ticks = ticks_of(config)
-            self._stop_stream()
+            self._stream.stop()
             self._followed = streamed_objects(config) if self._streams else []
-            self._start_stream()
+            self._stream = self._new_stream()
+            self._stream.start()
             self._say("the configuration was read again")
         self._manager.ready()
 

@@ -54,6 +54,11 @@ class Health:
         """The loop turns."""
         self.turned_at = time.monotonic()
 
+    def worked(self, held_back: str, *, only_events: bool) -> None:
+        """A tick was done, but for what the brake held back; one of events alone says nothing of that."""
+        if held_back or not (only_events and self.is_held_back):
+            self.trouble, self.is_held_back = held_back, bool(held_back)
+
     @property
     def is_stuck(self) -> bool:
         """Whether the loop has not turned for too long."""

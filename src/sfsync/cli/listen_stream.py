@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from sfsync.cli.clock import now
 from sfsync.cli.stream_state import StreamMode, StreamState
-from sfsync.errors import AuthError, SfsyncError
+from sfsync.errors import AuthError, SfsyncError, WrongOrg
 from sfsync.planning.stream import LOOK_AGAIN_SECONDS, Act, Allowance, Course, untold
 
 if TYPE_CHECKING:
@@ -94,14 +94,21 @@ class StreamThread:
         self._thread = threading.Thread(target=self._run, name="sfsync-follow", daemon=True)
 
     def start(self) -> None:
-        """Follow the stream, where that can be done here at all."""
+        """Follow the stream, where anything is to be followed and that can be done here at all."""
+        if not self._objects:
+            self._set(StreamMode.OFF)
+            return
         why, hint = _obstacle(self._config)
         if why:
             self._poll(why, hint)
             return
+        try:
+            for name in _NEEDED:
+                import_module(name)
+        except ImportError as error:  # they are there, and not made for this machine
+            self._poll(f"{NO_EXTRA} as they should be ({error.name})", _INSTALL)
+            return
         self._set(StreamMode.CONNECTING)
-        for name in _NEEDED:
-            import_module(name)
         self._thread.start()
 
     def stop(self) -> None:
@@ -115,7 +122,6 @@ class StreamThread:
     # -- the thread --------------------------------------------------------------------------------
     def _run(self) -> None:
         while not self._stop.is_set():
-            wait = TROUBLE_SECONDS
             try:
                 self._follow()
             except SfsyncError as error:
@@ -123,7 +129,7 @@ class StreamThread:
                 self._poll(error.message, hint)
             except Exception as error:  # noqa: BLE001  this thread outlives whatever it meets
                 self._poll(f"following changes met what it did not expect ({type(error).__name__})")
-            self._stop.wait(wait)
+            self._stop.wait(TROUBLE_SECONDS)
 
     def _follow(self) -> None:
         from sfsync.config.pubsub import is_loopback
@@ -186,6 +192,7 @@ class StreamThread:
 
         Raises:
             AuthError: there is no working login.
+            WrongOrg: it is for another org than the mirror.
         """
         from sfsync.cli.stored_login import live_token, login, refuse_other_host, token_store
 
@@ -194,6 +201,12 @@ class StreamThread:
         token = live_token(held, mirror)
         if self._renew and self._token is not None:
             token = held.refresher().fresh(self._token.access_token)
+        pinned = mirror.state.pinned_org()
+        if pinned and token.org_id != pinned:
+            raise WrongOrg(
+                f"this mirror belongs to the org {pinned}, but the login is for {token.org_id}",
+                hint="Log in to the right org, or use another profile with its own mirror.",
+            )
         self._renew, self._token = False, token
         return token
 

@@ -35,7 +35,15 @@ def test_a_minute_of_changes_takes_twenty_calls():
 
 
 def test_a_day_of_changes_takes_half_of_what_is_left_at_most():
-    assert readings(Pace(), until=86_400, calls=2, calls_left=10_000) * 2 <= 5_100
+    assert readings(Pace(), until=86_400, calls=2, calls_left=10_000) * 2 <= 5_000 + 250
+
+
+def test_an_edit_every_ten_seconds_is_read_at_once_for_an_hour_though_calls_are_few():
+    pace = Pace()
+    for number in range(360):
+        now = 10.0 * number
+        assert pace.is_due(now)
+        pace.read(now, calls=1, calls_left=12_000)
 
 
 def test_where_hardly_any_call_is_left_it_reads_once_a_minute():
