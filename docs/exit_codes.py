@@ -61,6 +61,7 @@ LOOKING = (
     "config show",
     "config path",
     "config check",
+    "config datasette",
     "profile list",
     "profile use",
     "schedule",

@@ -14,6 +14,7 @@ from sfsync.cli.apply import apply
 from sfsync.cli.changes import changes
 from sfsync.cli.command import Commands, command
 from sfsync.cli.config_check import check_config
+from sfsync.cli.config_datasette import config_datasette
 from sfsync.cli.config_path import config_path
 from sfsync.cli.config_show import show_config
 from sfsync.cli.conflicts import conflicts
@@ -115,6 +116,7 @@ command(app, "import", panel=START)(import_file)
 command(config, "show", panel=START, full_name="config show")(show_config)
 command(config, "path", panel=START, full_name="config path")(config_path)
 command(config, "check", panel=START, full_name="config check")(check_config)
+command(config, "datasette", panel=START, full_name="config datasette")(config_datasette)
 app.add_typer(config, rich_help_panel=START)
 
 LOGIN = "Login"

@@ -33,6 +33,13 @@ class Diagnostics:
         self._context = context
         self._database = context.database
 
+    def table_names(self) -> list[str]:
+        """The names of all tables of the file, bookkeeping too, which begins with ``_`` or ``sqlite_``."""
+        found = self._database.rows(
+            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        )
+        return [name for (name,) in found]
+
     # -- what waits --------------------------------------------------------------------------------
     def status(self, sendable: Iterable[ObjectMap] = ()) -> dict[str, Any]:
         """What waits, what is open, the watermarks, the last runs; for people.
