@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.errors import MirrorBusy, UsageError
@@ -47,7 +48,13 @@ def changes(
         int | None, typer.Option("--limit", min=1, metavar="N", help="End after so many lines.")
     ] = None,
     only: Annotated[
-        str, typer.Option("--object", metavar="NAME", help="Only rows of this object.")
+        str,
+        typer.Option(
+            "--object",
+            metavar="NAME",
+            help="Only rows of this object.",
+            autocompletion=completion.objects,
+        ),
     ] = "",
 ) -> Answer:
     """Print what changed in the mirror, whoever changed it, oldest first: one JSON document a line.

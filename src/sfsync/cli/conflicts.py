@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, Limit, Objects
@@ -34,11 +35,17 @@ def conflicts(
             "--take",
             metavar="ID SIDE",
             help="Decide one: its number, and local or remote; may be repeated.",
+            autocompletion=completion.open_conflicts,
         ),
     ] = None,
     take_all: Annotated[
         str | None,
-        typer.Option("--take-all", metavar="SIDE", help="Decide all open ones: local or remote."),
+        typer.Option(
+            "--take-all",
+            metavar="SIDE",
+            help="Decide all open ones: local or remote.",
+            autocompletion=completion.sides,
+        ),
     ] = None,
     fields: Annotated[
         list[str] | None,

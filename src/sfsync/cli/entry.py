@@ -6,10 +6,14 @@ importing the command line library alone would take longer than people like to w
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from sfsync.cli.streams import settle, stand_ready
+
+COMPLETION = "_SFSYNC_COMPLETE"
+"""Set by a shell that asks what may be typed next, with nothing on the command line."""
 
 HELP_FILE = Path(__file__).with_name("help.txt")
 
@@ -25,7 +29,8 @@ def main() -> None:
 
 
 def _answer() -> int:
-    if sys.argv[1:] in ([], ["--help"], ["-h"]) and HELP_FILE.exists():
+    asked_for_help = sys.argv[1:] in ([], ["--help"], ["-h"])
+    if asked_for_help and COMPLETION not in os.environ and HELP_FILE.exists():  # noqa: TID251  before all else
         return _print_help()
     return _run_command()
 

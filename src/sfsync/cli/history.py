@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.text import counted, one_line
@@ -30,6 +31,7 @@ def history(
         typer.Argument(
             metavar="[RUN]",
             help="This run's writes, record by record: its id, its beginning, or `last`.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     *,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.text import counted
@@ -50,7 +51,10 @@ def import_file(
     object_name: Annotated[
         str,
         typer.Option(
-            "--object", metavar="NAME", help="What the records are: contact, lead or account."
+            "--object",
+            metavar="NAME",
+            help="What the records are: contact, lead or account.",
+            autocompletion=completion.objects,
         ),
     ] = "contact",
     map_: Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.errors import UsageError
@@ -66,6 +67,7 @@ def login(
             metavar="keyring|database",
             envvar="SFSYNC_TOKEN_STORE",
             help="Where the login is kept; else the first that works.",
+            autocompletion=completion.token_stores,
         ),
     ] = None,
     timeout: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sfsync.cli import completion
+
 COMMON_PANEL = "Options of every command"
 
 COMMON: dict[str, Any] = {
@@ -20,7 +22,7 @@ COMMON: dict[str, Any] = {
     "profile": Annotated[
         str | None,
         typer.Option(
-            "--profile", metavar="NAME", envvar="SFSYNC_PROFILE", rich_help_panel=COMMON_PANEL,
+            "--profile", metavar="NAME", envvar="SFSYNC_PROFILE", autocompletion=completion.profiles, rich_help_panel=COMMON_PANEL,
             help="Which org and mirror, where there are several.", show_default="what `sfsync profile use` said",
         ),
     ],
@@ -56,6 +58,7 @@ Objects = Annotated[
         "--object",
         metavar="NAME",
         help="Only this object (contact, lead, account); may be repeated.",
+        autocompletion=completion.objects,
     ),
 ]
 

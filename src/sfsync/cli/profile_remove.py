@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
@@ -29,7 +30,9 @@ _SIDECARS = (
 
 def remove_profile(
     cli: Cli,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The profile.", autocompletion=completion.profiles)
+    ],
     *,
     delete_mirror: Annotated[
         bool,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
@@ -17,7 +18,12 @@ from sfsync.errors import UsageError
 def use_profile(
     cli: Cli,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The profile; default for the top of the file.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="The profile; default for the top of the file.",
+            autocompletion=completion.profiles,
+        ),
     ],
     *,
     dry_run: DryRun = False,

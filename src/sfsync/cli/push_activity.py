@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import Answer
 from sfsync.cli.arrivals import LINES_PER_ENTRY, hand_in, open_inbox
 from sfsync.cli.invocation import Cli
@@ -38,7 +39,12 @@ def push_activity(
     *,
     type_: Annotated[
         str | None,
-        typer.Option("--type", metavar="TYPE", help="One event: email_sent, email_opened, …"),
+        typer.Option(
+            "--type",
+            metavar="TYPE",
+            help="One event: email_sent, email_opened, …",
+            autocompletion=completion.event_types,
+        ),
     ] = None,
     email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="One event: whose.")] = None,
     campaign: Annotated[
@@ -62,6 +68,7 @@ def push_activity(
             "--from",
             metavar="SOURCE",
             help="FILE holds what this email service sends, as it sends it.",
+            autocompletion=completion.sources,
         ),
     ] = None,
     dry_run: DryRun = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun, Limit
@@ -34,7 +35,12 @@ def quarantine(
     *,
     ignore: Annotated[
         list[int] | None,
-        typer.Option("--ignore", metavar="ID", help="Leave this one for good; may be repeated."),
+        typer.Option(
+            "--ignore",
+            metavar="ID",
+            help="Leave this one for good; may be repeated.",
+            autocompletion=completion.quarantined,
+        ),
     ] = None,
     ignore_all: Annotated[
         bool, typer.Option("--ignore-all", help="Leave all lines of the file of --of for good.")
@@ -232,7 +238,11 @@ def retry(
     cli: Cli,
     ids: Annotated[
         list[int] | None,
-        typer.Argument(metavar="[ID]...", help="Only these; all where none is given."),
+        typer.Argument(
+            metavar="[ID]...",
+            help="Only these; all where none is given.",
+            autocompletion=completion.quarantined,
+        ),
     ] = None,
     *,
     dry_run: DryRun = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import PARTIAL, Answer
 from sfsync.cli.history import found_run
 from sfsync.cli.invocation import Cli
@@ -36,6 +37,7 @@ def undo(
         typer.Argument(
             metavar="RUN",
             help="Which run: its id, its beginning, or `last`; `sfsync history` lists them.",
+            autocompletion=completion.runs,
         ),
     ],
     *,

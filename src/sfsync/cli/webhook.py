@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import FAILED, Answer
 from sfsync.cli.arrivals import inbox_state, open_inbox
 from sfsync.cli.invocation import Cli
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 15
 
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The email service.")]
+Source = Annotated[
+    str,
+    typer.Argument(metavar="SOURCE", help="The email service.", autocompletion=completion.sources),
+]
 
 
 def send(
@@ -195,7 +199,12 @@ def replay(
     *,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="SOURCE", help="Only those of this email service."),
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            help="Only those of this email service.",
+            autocompletion=completion.sources,
+        ),
     ] = None,
     since: Annotated[
         str | None,

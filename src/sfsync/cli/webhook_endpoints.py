@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sfsync.cli import completion
 from sfsync.cli.answer import FAILED, Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.outgoing import kinds, posting, recipients_of, troubles
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 COLUMNS = ["endpoint", "state", "waiting", "oldest_at", "last_answer"]
 PATIENCE_SECONDS = 20.0
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The endpoint.", autocompletion=completion.endpoints)
+]
 
 
 def endpoints(cli: Cli) -> Answer:
