@@ -73,6 +73,7 @@ APART = {
     "init": "writes a new configuration, 2 where one is there",
     "demo": "works with an org and a mirror of its own",
     "changes": "waits for nothing, 1 where the cursor is too old; with `--follow` until it is stopped",
+    "fleet": "the worst of its configurations' codes; 1 also where one died (137) or took too long (124)",
     "listen": "works until it is stopped, 130 or 143; with `--once` as `sync`",
     "webhook send": "asks the own listener, 1 where the answer is not 200",
     "webhook verify": "looks at one delivery, 1 where nothing proves it",

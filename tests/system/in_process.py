@@ -7,18 +7,12 @@ import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import chdir
-from functools import cache
 from pathlib import Path
 from unittest import mock
-
-from typer.main import get_command
 
 from sfsync import failpoints
 from sfsync.cli.app import run
 from sfsync.cli.streams import stand_ready
-
-_commands = cache(get_command)
-"""Typer builds every command anew at each call, which is most of the time that a command takes here."""
 
 
 def run_command_line(
@@ -48,7 +42,6 @@ def run_command_line(
             sys, argv=["sfsync", *arguments], stdin=streams[0], stdout=streams[1], stderr=streams[2]
         ),
         mock.patch.object(webbrowser, "open", open_browser),
-        mock.patch("typer.main.get_command", _commands),
         chdir(folder),
     ):
         stand_ready()

@@ -25,8 +25,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import NoReturn
 
-import typer.main
-
 # What a command loads in the middle of its work, because not every command needs it.
 LOADED_WHEN_NEEDED = (
     "encodings.utf_8_sig", "idna", "keyring", "platformdirs", "pydantic.type_adapter", "rich.console",
@@ -83,15 +81,14 @@ def serve(path: str) -> None:
 def load() -> None:
     """Load every module of sfsync and build its commands, as the first command would."""
     import sfsync
-    from sfsync.cli.app import app
+    from sfsync.cli.app import command_tree
 
     for module in pkgutil.walk_packages(sfsync.__path__, "sfsync."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for module in LOADED_WHEN_NEEDED:
         importlib.import_module(module)
-    typer.main.get_command = cache(typer.main.get_command)
-    typer.main.get_command(app)
+    command_tree()
     read_a_configuration()
 
 

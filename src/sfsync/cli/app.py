@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Annotated
+from functools import cache
+from typing import Annotated, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from sfsync.cli.answer import write_document
 from sfsync.cli.apply import apply
@@ -22,6 +25,7 @@ from sfsync.cli.consent import consent
 from sfsync.cli.demo import demo
 from sfsync.cli.diff import diff
 from sfsync.cli.explain import explain
+from sfsync.cli.fleet import fleet
 from sfsync.cli.history import history
 from sfsync.cli.import_file import import_file
 from sfsync.cli.init import init
@@ -167,6 +171,7 @@ command(app, "explain", panel=REVIEW)(explain)
 command(app, "purge", panel=REVIEW)(purge)
 command(app, "changes", panel=REVIEW)(changes)
 
+command(app, "fleet", panel=SYNC)(fleet)
 command(app, "schedule", panel=SYNC)(schedule)
 
 TRY_IT = "Try it"
@@ -189,6 +194,12 @@ _AFTER_THE_COMMAND = (
 )
 
 
+@cache
+def command_tree() -> TyperGroup:
+    """All commands, built once a process: that takes longer than many a command."""
+    return cast("TyperGroup", get_command(app))
+
+
 def run() -> int:
     """Run the command line. A wrong one is answered on stderr, or as JSON where that was asked for.
 
@@ -197,7 +208,7 @@ def run() -> int:
     """
     arguments = sys.argv[1:]
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = command_tree()(args=arguments, standalone_mode=False)
     except typer.TyperException as error:
         with suppress(OSError):  # where stderr is gone, the exit code says it
             wrong_usage(error, arguments)

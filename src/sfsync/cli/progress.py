@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """A ``Progress`` (see ``engine.ports``) drawn by rich on stderr."""
+    """A ``Progress`` (see ``engine.ports``) drawn by rich on stderr.
 
-    def __init__(self, cli: Cli) -> None:
+    Args:
+        by_hand: drawn anew at each step alone, without a thread: for who forks.
+    """
+
+    def __init__(self, cli: Cli, *, by_hand: bool = False) -> None:
         self._cli = cli
+        self._by_hand = by_hand
         self._rich: RichProgress | None = None
         self._task: TaskID | None = None
         self._done = self._ahead = 0
@@ -29,7 +34,7 @@ class Bars:
         self._done = self._ahead = 0
         self._rich = RichProgress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            console=self._cli.err, transient=True,
+            console=self._cli.err, transient=True, auto_refresh=not self._by_hand,
         )  # fmt: skip
         self._rich.start()
         self._task = self._rich.add_task(label, total=total)
@@ -47,7 +52,8 @@ class Bars:
 
     def _draw(self) -> None:
         if self._rich is not None and self._task is not None:
-            self._rich.update(self._task, completed=self._done + self._ahead)
+            done = self._done + self._ahead
+            self._rich.update(self._task, completed=done, refresh=self._by_hand)
 
     def done(self) -> None:
         """The job is over."""

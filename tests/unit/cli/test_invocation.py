@@ -86,7 +86,7 @@ def test_what_a_command_prints_names_commands_so_and_leaves_data_alone(
     assert told.err.splitlines() == ["then sfsync retry --profile eu"]
 
 
-WITHOUT_A_CONFIGURATION = {"demo", "local-org", "selftest"}
+WITHOUT_A_CONFIGURATION = {"demo", "fleet", "local-org", "selftest"}
 
 
 def test_every_command_that_works_with_a_mirror_is_known_to_hints() -> None:
