@@ -12,6 +12,7 @@ import requests
 
 pytest.importorskip("grpc")
 
+from local_org.server import LocalOrg, LocalOrgConfig
 from tests.system.listener import free_port, until
 from tests.system.workspace import Workspace
 
@@ -275,3 +276,26 @@ def test_an_object_whose_events_are_left_out_without_a_word_is_polled(new_worksp
         )
         workspace.edit(ada, Title="Polled")
         following.until_titled(ada, "Polled")
+
+
+def test_tls_is_spoken_and_only_with_somebody_whose_certificate_is_trusted():
+    from sfsync.model.token import Token
+    from sfsync.salesforce.change_stream.connection import PubSubStream
+
+    org = LocalOrg(LocalOrgConfig(contacts=1, pubsub_port=0, change_events=("Contact",), tls=True))
+    org.start()
+    try:
+        endpoint = f"localhost:{org.pubsub.rpartition(':')[2]}"
+        token = Token("none", org.url, f"{org.url}/id/00D000000000001EAA/005000000000001AAA")
+        ends = []
+        for roots in (str(org.certificate), ""):
+            stream = PubSubStream(
+                endpoint, "/data/ContactChangeEvent", ["contact"], lambda: token, roots=roots
+            )
+            stream.open(None)
+            ends.append(stream.read())
+            stream.close()
+    finally:
+        org.stop()
+    assert [end.code for end in ends] == ["service.auth.error", ""]
+    assert ends[1].status == "UNAVAILABLE"

@@ -236,3 +236,18 @@ def _ticks(followed: Followed) -> float:
         if line.startswith("sfsync_ticks_total{") and "follow" in line
     ]
     return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+@pytest.mark.slow
+def test_a_configuration_that_is_read_again_takes_the_stream_up_again(followed: Followed) -> None:
+    ada = contacts(followed.workspace)[0]
+    followed.begin(Message(b"p0"))
+    with followed.listening():
+        followed.until_mode("streaming")
+        followed.begin(Message(b"p0"))
+        followed.process.send_signal(signal.SIGHUP)
+        until(lambda: len(followed.pubsub.first) == 2, "again")
+        followed.until_mode("streaming")
+        followed.edited(ada, Title="Analyst")
+        until(lambda: followed.title(ada) == "Analyst", "the row")
+    assert [each.replay_id for each in followed.pubsub.first] == [b"", b"p0"]

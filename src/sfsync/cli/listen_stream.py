@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -149,6 +150,7 @@ class StreamThread:
                 self._objects,
                 lambda: self._login(mirror),
                 plaintext=is_loopback(org.pubsub),
+                roots=self._roots(),
             )
             self._stream = stream
             try:
@@ -209,6 +211,18 @@ class StreamThread:
             )
         self._renew, self._token = False, token
         return token
+
+    def _roots(self) -> str:
+        """The certificates that are trusted, where somebody has named others: as for all other calls.
+
+        Raises:
+            SfsyncError: there is no such file.
+        """
+        environ = self._cli.environ
+        named = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or ""
+        if named and not Path(named).is_file():
+            raise SfsyncError(f"REQUESTS_CA_BUNDLE names {named}, which is no file")
+        return named
 
     # -- what the org says -------------------------------------------------------------------------
     def _ask_once(self, mirror: SqliteMirror) -> None:

@@ -69,7 +69,9 @@ MEANINGS: Final = MappingProxyType(
     | _each(Meaning(Act.RETRY, "the connection was closed"), CLOSED)
     | _each(Meaning(Act.RETRY, "nothing came for five minutes"), SILENT)
     | _each(
-        Meaning(Act.RENEW_LOGIN, "Salesforce does not take the login", "sfsync login"),
+        Meaning(
+            Act.RENEW_LOGIN, "Salesforce does not take the login", "`sfsync login` logs in again"
+        ),
         "service.auth.error",
         "service.auth.refresh.invalid",
     )

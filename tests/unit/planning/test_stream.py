@@ -79,7 +79,8 @@ def test_a_login_is_renewed_once_and_then_polled_without():
     first = ended(course, "service.auth.error")
     assert (first.act, first.polls) == (Act.RENEW_LOGIN, False)
     second = ended(course, "service.auth.error")
-    assert (second.act, second.polls, second.hint) == (Act.RETRY_SLOWLY, True, "sfsync login")
+    assert (second.act, second.polls) == (Act.RETRY_SLOWLY, True)
+    assert "`sfsync login`" in second.hint
     assert second.wait_seconds >= 60
     # once it worked, the next end of a session is the first one again
     assert ended(course, "service.auth.error", lived=100).act is Act.RENEW_LOGIN

@@ -60,10 +60,12 @@ class PubSubStream:
     """A channel's change events, as hints.
 
     Args:
-        endpoint: host and port; without TLS where it is a loopback address.
+        endpoint: host and port.
         channel: ``/data/PenguinMails_Sync__chn``.
         wanted: the configuration's names of the objects that are followed.
         login: the login of the moment.
+        plaintext: without TLS, at an address of this machine.
+        roots: the file of certificates that are trusted; those that come with requests by default.
         silence_seconds: how long without any message before the subscription counts as ended.
     """
 
@@ -75,12 +77,14 @@ class PubSubStream:
         login: Callable[[], Token],
         *,
         plaintext: bool = False,
+        roots: str = "",
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._endpoint = endpoint
         self._topic = channel
         self._login = login
         self._plaintext = plaintext
+        self._roots = roots or DEFAULT_CA_BUNDLE_PATH
         self._silence_seconds = silence_seconds
         self._decoder = Decoder(wanted, self._schema_json)
         self._subscription: Subscription | None = None
@@ -201,10 +205,8 @@ class PubSubStream:
             return grpc.insecure_channel(
                 self._endpoint, options=[*options, ("grpc.enable_http_proxy", 0)]
             )
-        roots = Path(DEFAULT_CA_BUNDLE_PATH).read_bytes()
-        return grpc.secure_channel(
-            self._endpoint, grpc.ssl_channel_credentials(roots), options=options
-        )
+        trusted = grpc.ssl_channel_credentials(Path(self._roots).read_bytes())
+        return grpc.secure_channel(self._endpoint, trusted, options=options)
 
     def _end(self) -> None:
         subscription, self._subscription = self._subscription, None
