@@ -167,8 +167,8 @@ def rules_keys() -> Described:
     fallback = _default_text(shapes.RulesShape, "fallback")
     return {
         "direction": ("", "Whether this object goes both ways."),
-        "frequency": (_listed(parse_rules.FREQUENCIES, frequency), "How often to sync: `sfsync schedule` follows a batch named here. With `manual` you start every run."),
-        "fallback": (_listed(parse_rules.FALLBACKS, fallback), "The batch that runs where `frequency` is `real_time`: `sfsync schedule` follows it."),
+        "frequency": (_listed(parse_rules.FREQUENCIES, frequency), "How often to sync. `real_time`: [within seconds](realtime.md), while `sfsync listen` runs. `sfsync schedule` follows a batch named here. With `manual` you start every run."),
+        "fallback": (_listed(parse_rules.FALLBACKS, fallback), "The batch that runs where `frequency` is `real_time`: `sfsync listen` runs it by itself, `sfsync schedule` follows it."),
         "penguinmails_to_salesforce": ("rules", "What an email event does: see [rules](#rules-on-email-events)."),
         "salesforce_to_penguinmails": ("rules", "What a change in Salesforce does: see [rules](#rules-on-changes-in-salesforce)."),
     }  # fmt: skip
