@@ -7,6 +7,7 @@ when it is refused again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -135,15 +136,26 @@ class Quarantine:
             )
         )
 
-    def listed(self, *, limit: int = 50, source: str | None = None) -> list[dict[str, Any]]:
-        """What is in open quarantine, the latest first; with a source, the lines of this file."""
+    def listed(
+        self, *, limit: int = 50, source: str | None = None, ids: Sequence[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """What is in open quarantine, the latest first; with a source, the lines of this file.
+
+        Args:
+            ids: only these.
+        """
+        of_ids = "" if ids is None else " AND k.id IN (SELECT value FROM json_each(?))"
         found = self._database.rows(
             "SELECT k.id, k.kind, k.object, k.person_id, k.event_id, k.code, k.message, k.hint,"
             f" k.payload, k.run_id, k.quarantined_at, {self._context.name_sql()}, {self._context.address_sql()},"
             f" {self._context.record_sql()}"
-            f" FROM quarantine AS k WHERE k.state = 'open'{_OF_FILE[source is not None]}"
+            f" FROM quarantine AS k WHERE k.state = 'open'{_OF_FILE[source is not None]}{of_ids}"
             " ORDER BY k.quarantined_at DESC, k.id DESC LIMIT ?",
-            [limit] if source is None else [source, limit],
+            [
+                *([] if source is None else [source]),
+                *([] if ids is None else [json.dumps(list(ids))]),
+                limit,
+            ],
         )
         return [_listed(row) for row in found]
 

@@ -32,6 +32,7 @@ from sfsync.mirror.outbox import Outbox
 from sfsync.mirror.person_history import PersonHistory
 from sfsync.mirror.purge import Purge
 from sfsync.mirror.quarantine import Quarantine
+from sfsync.mirror.report_figures import ReportFigures
 from sfsync.mirror.rows import Rows
 from sfsync.mirror.runs import Runs
 from sfsync.mirror.staging import SqliteStage
@@ -88,6 +89,7 @@ class SqliteMirror:
         self.person_history = PersonHistory(self._context)
         self.purge = Purge(self._context)
         self.diagnostics = Diagnostics(self._context)
+        self.report_figures = ReportFigures(self._context)
         self.tokens = Tokens(self._database)
 
     def __enter__(self) -> Self:
