@@ -56,6 +56,7 @@ LOOKING = (
     "conflicts",
     "quarantine",
     "history",
+    "report",
     "explain",
     "consent",
     "config show",

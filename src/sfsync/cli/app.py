@@ -46,6 +46,7 @@ from sfsync.cli.purge import purge
 from sfsync.cli.push import push
 from sfsync.cli.push_activity import push_activity
 from sfsync.cli.quarantine import quarantine, retry
+from sfsync.cli.report import report
 from sfsync.cli.schedule import schedule
 from sfsync.cli.selftest import selftest
 from sfsync.cli.status import status
@@ -158,6 +159,7 @@ command(app, "apply", panel=SYNC)(apply)
 
 REVIEW = "Review"
 command(app, "status", panel=REVIEW)(status)
+command(app, "report", panel=REVIEW)(report)
 command(app, "conflicts", panel=REVIEW)(conflicts)
 command(app, "quarantine", panel=REVIEW)(quarantine)
 command(app, "retry", panel=REVIEW)(retry)

@@ -164,7 +164,7 @@ def _show(console: Console, rows: Sequence[Mapping[str, Any]], reader: Reader) -
     if not rows:
         console.print("No conflicts.")
     for row in rows:
-        _show_one(console, row, reader, _outcome(row))
+        _show_one(console, row, reader, outcome(row))
 
 
 def _show_taken(
@@ -197,7 +197,8 @@ def _show_one(console: Console, row: Mapping[str, Any], reader: Reader, outcome:
     console.print(grid)
 
 
-def _outcome(row: Mapping[str, Any]) -> str:
+def outcome(row: Mapping[str, Any]) -> str:
+    """What became of a conflict, in a sentence."""
     if row["state"] == "open":
         return f"open: sfsync conflicts --take {row['id']} local, or remote"
     who = {"local": "the value here won", "remote": "Salesforce's value won"}

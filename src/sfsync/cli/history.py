@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sfsync.model.mapping import ObjectMap
 
 
-_COUNTS = ("created", "updated", "deleted", "conflicts", "quarantined")
+COUNTS = ("created", "updated", "deleted", "conflicts", "quarantined")
 
 
 def history(
@@ -54,13 +54,13 @@ def history(
     config = configuration(cli)
     with open_mirror(config) as mirror:
         if run_id is None:
-            return _runs_answer([_summary(run) for run in mirror.runs.listed(limit=limit)])
+            return _runs_answer([run_summary(run) for run in mirror.runs.listed(limit=limit)])
         run = found_run(mirror, run_id)
         # one more than is shown, to know whether there are more
         page = mirror.outbox.history(run["run_id"], after=after, limit=limit + 1)
         tasks = mirror.tasks.logged_by(run["run_id"])
     objects = config.mapping.objects
-    return _writes_answer(_summary(run), page[:limit], tasks, objects, more=len(page) > limit)
+    return _writes_answer(run_summary(run), page[:limit], tasks, objects, more=len(page) > limit)
 
 
 LAST = "last"
@@ -99,13 +99,13 @@ def found_run(mirror: SqliteMirror, run_id: str) -> dict[str, Any]:
 _LIST_HINT = "`sfsync history` lists the runs."
 
 
-def _summary(run: Mapping[str, Any]) -> dict[str, Any]:
+def run_summary(run: Mapping[str, Any]) -> dict[str, Any]:
     """One run of the history: what it did on both sides together."""
     report = run["report"] or {}
-    totals: dict[str, int] = dict.fromkeys(_COUNTS, 0)
+    totals: dict[str, int] = dict.fromkeys(COUNTS, 0)
     for verb in ("pull", "push"):
         for counts in report.get(verb, {}).values():
-            for name in _COUNTS:
+            for name in COUNTS:
                 totals[name] += counts.get(name, 0)
     activity = report.get("activity") or {}
     totals["quarantined"] += activity.get("quarantined", 0)
@@ -140,7 +140,7 @@ def _show_run(console: Console, run: Mapping[str, Any]) -> None:
     cost = ""
     if run["seconds"] is not None:  # it came to its end
         cost = f", {run['seconds']:.1f} s, {run['api_calls']} API calls"
-    counts = ", ".join(f"{run[name]} {name}" for name in (*_COUNTS, "tasks") if run[name])
+    counts = ", ".join(f"{run[name]} {name}" for name in (*COUNTS, "tasks") if run[name])
     console.print(Text(f"  {run['started_at']}{cost}: {counts or 'nothing changed'}"))
 
 

@@ -79,7 +79,7 @@ def status(
     config = configuration(cli)
     oldest = parse_when(max_age, local_now()) if max_age else ""
     with open_mirror(config) as mirror:
-        sendable = _sendable(config, mirror)
+        sendable = sendable_objects(config, mirror)
         state = mirror.diagnostics.status(sendable)
         state["consent_due"] = mirror.consent.due(sent_opt_outs(config.mapping, sendable)).count
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
@@ -246,7 +246,7 @@ def _stream_sentence(stream: Mapping[str, Any]) -> str:
             return ""
 
 
-def _sendable(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:
+def sendable_objects(config: Config, mirror: SqliteMirror) -> list[ObjectMap]:
     """The objects' mapping without what the org lacks, for the objects that it was asked about."""
     from sfsync.mapping.check import narrow
 
