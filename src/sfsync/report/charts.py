@@ -5,7 +5,9 @@ Colours, strokes and sizes of text are the page's, by class (``color-0`` …), s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,16 +27,25 @@ def line_chart(labels: Sequence[str], series: Mapping[str, Sequence[int]], text:
         series: name -> a value for each label.
         text: what the chart shows, for those who do not see it. No data: SVG cannot hold every character.
     """
-    from pygal import Line
-
-    return _drawn(Line(dots_size=2.5, **_options(labels)), labels, series, text)
+    return _drawn(_pygal().Line(dots_size=2.5, **_options(labels)), labels, series, text)
 
 
 def bar_chart(labels: Sequence[str], series: Mapping[str, Sequence[int]], text: str) -> str:
     """Bars over time, each with a tooltip."""
-    from pygal import Bar
+    return _drawn(_pygal().Bar(**_options(labels)), labels, series, text)
 
-    return _drawn(Bar(**_options(labels)), labels, series, text)
+
+def _pygal() -> ModuleType:
+    """The library, without the finder for plugins that it hangs into Python's imports.
+
+    There Python 3.11 warns of it whenever a module is not found, whoever looks for it.
+    """
+    import pygal
+
+    sys.meta_path[:] = [
+        finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)
+    ]
+    return pygal  # type: ignore[no-any-return]
 
 
 def _options(labels: Sequence[str]) -> dict[str, Any]:

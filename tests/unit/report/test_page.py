@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -210,6 +212,13 @@ def test_the_scale_has_whole_numbers_and_reaches_beyond_the_highest(highest: int
     found = ticks(highest)
     assert found[-1] >= max(highest, 1)
     assert 2 <= len(found) <= 7
+
+
+def test_drawing_leaves_imports_as_they_were() -> None:
+    before = list(sys.meta_path)
+    line_chart(["a"], {"sent": [1]}, "")
+    assert sys.meta_path == before
+    assert importlib.util.find_spec("no_such_module") is None  # and nobody warns
 
 
 @pytest.mark.parametrize("draw", [line_chart, bar_chart])
