@@ -10,7 +10,7 @@ COMMANDS = (
     "apply", "changes", "config check", "config path", "config show", "conflicts", "consent", "diff", "doctor",
     "explain", "history", "import", "init", "listen", "login", "logout", "notify test", "org check", "org setup", "pause",
     "profile list", "profile remove", "profile use", "pull", "purge", "push", "push-activity",
-    "quarantine", "resume", "retry", "schedule", "status", "sync", "undo", "verify", "webhook endpoints",
+    "quarantine", "report", "resume", "retry", "schedule", "status", "sync", "undo", "verify", "webhook endpoints",
     "webhook replay", "webhook resume", "webhook send", "webhook test", "webhook verify", "whoami",
 )  # fmt: skip
 """Every command that works with a configuration. A test holds this against the command line itself."""
