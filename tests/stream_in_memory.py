@@ -87,6 +87,10 @@ class News:
 
     batches: list[Batch] = field(default_factory=list)
     ends: list[tuple[StreamEnd, Next]] = field(default_factory=list)
+    oddities: list[str] = field(default_factory=list)
+
+    def met(self, oddity: str) -> None:
+        self.oddities.append(oddity)
 
     def took(self, batch: Batch) -> None:
         self.batches.append(batch)

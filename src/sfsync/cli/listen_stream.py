@@ -267,6 +267,11 @@ class StreamThread:
         self._state.share = self._allowance.share
 
     # -- news of the stream ------------------------------------------------------------------------
+    def met(self, oddity: str) -> None:
+        """Something that should not be there."""
+        with self._state.guard:
+            self._state.oddities[oddity] += 1
+
     def took(self, batch: Batch) -> None:
         """A message came, and what it names is durable."""
         own = sum(hint.changed is not None for hint in batch.hints)

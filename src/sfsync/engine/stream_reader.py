@@ -18,9 +18,16 @@ from sfsync.failpoints import reach
 from sfsync.model.hint import Batch, Hint, HintKind, StreamEnd
 from sfsync.planning.stream import Act, Course, Next
 
+FOREIGN_POSITION = "foreign_position"
+"""An oddity: what is stored is another org's position."""
+
 
 class StreamNews(Protocol):
     """Is told how the stream goes."""
+
+    def met(self, oddity: str) -> None:
+        """Something that should not be there, named as it is counted."""
+        ...
 
     def took(self, batch: Batch) -> None:
         """A message came, and what it names is durable."""
@@ -91,6 +98,8 @@ class StreamReader:
     def _open(self) -> None:
         position = self.hints.position(self.channel, self.org_id)
         self._began_anew = position is None
+        if position is None and self.hints.has_foreign_position(self.channel, self.org_id):
+            self.news.met(FOREIGN_POSITION)
         self._first_at = None
         self.stream.open(position)
         self._is_open = True

@@ -38,6 +38,13 @@ class Hints:
         )
         return None if kept is None else bytes(kept)
 
+    def has_foreign_position(self, channel: str, org_id: str) -> bool:
+        """Whether a position in this channel is another org's."""
+        kept = self._database.value(
+            "SELECT 1 FROM _stream_positions WHERE channel = ? AND org_id <> ?", [channel, org_id]
+        )
+        return kept is not None
+
     def position_at(self) -> str:
         """When a position was last stored; empty for never."""
         return str(self._database.value("SELECT max(stored_at) FROM _stream_positions") or "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -141,10 +140,10 @@ def test_forgetting_a_position_leaves_no_gap(sides, stream, reader):
     assert due(sides).whole
 
 
-def test_a_position_of_another_org_is_none(sides, stream, reader, tmp_path: Path):
+def test_a_position_of_another_org_is_none_and_counted(sides, stream, reader, news):
     process = reader()
     process.step(), process.step()
     process.leave()
     process.org_id = "00D000000000009EAA"
     process.step()
-    assert stream.opened == [None, None]
+    assert (stream.opened, news.oddities) == ([None, None], ["foreign_position"])
