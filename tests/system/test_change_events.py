@@ -299,3 +299,25 @@ def test_tls_is_spoken_and_only_with_somebody_whose_certificate_is_trusted():
         org.stop()
     assert [end.code for end in ends] == ["service.auth.error", ""]
     assert ends[1].status == "UNAVAILABLE"
+
+
+@pytest.mark.slow
+def test_a_large_push_of_ours_is_not_followed_to_its_end(new_workspace):
+    workspace = new_workspace(
+        contacts=600, leads=2, pubsub_port=0, change_events=("Contact", "Lead"),
+        settings={"event_keepalive_seconds": 1},
+    )  # fmt: skip
+    health = free_port()
+    workspace.configure(
+        ("\norg:\n", f"\norg:\n  pubsub: {workspace.org.pubsub}\n  event_channel: ChangeEvents\n")
+    )
+    section = f"\nlisten: {{health_bind: '127.0.0.1:{health}', poll_seconds: 10}}\n"
+    workspace.yaml.write_text(
+        workspace.yaml.read_text(encoding="utf-8") + section, encoding="utf-8"
+    )
+    following = Following(workspace, health)
+    with following.listening():
+        workspace.sql("UPDATE contacts SET job_title = 'No. ' || id")
+        until(lambda: "large push" in str(following.stream()["reason"]), "left", 40)
+        assert following.stream()["events"] < 600
+        until(lambda: not workspace.sql("SELECT 1 FROM _stream_hints"), "pulled instead")

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from sfsync.cli.clock import now
 from sfsync.cli.stream_state import StreamMode, StreamState
 from sfsync.errors import AuthError, SfsyncError, WrongOrg
+from sfsync.model.hint import OWN_CLIENT
 from sfsync.planning.stream import LOOK_AGAIN_SECONDS, Act, Allowance, Course, untold
 
 if TYPE_CHECKING:
@@ -274,7 +275,7 @@ class StreamThread:
 
     def took(self, batch: Batch) -> None:
         """A message came, and what it names is durable."""
-        own = sum(hint.changed is not None for hint in batch.hints)
+        own = sum(hint.origin.client == OWN_CLIENT for hint in batch.hints)
         self._allowance.delivered(batch.events, own, time.monotonic())
         state, at = self._state, now()
         with state.guard:

@@ -36,6 +36,10 @@ FULL_KINDS = frozenset({HintKind.WILDCARD, HintKind.EXPIRED})
 """Kinds after which everything is read: stamps do not show what changed, or nobody knows since when."""
 
 
+OWN_CLIENT = "sfsync"
+"""How sfsync names itself in its calls (``Sforce-Call-Options``), and so in the events of its own writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Who made a change.

@@ -13,7 +13,7 @@ from sfsync.cli.listen_stream import StreamThread
 from sfsync.cli.stream_metrics import StreamCollector
 from sfsync.cli.stream_state import StreamMode, StreamState
 from sfsync.config.org import OrgSettings
-from sfsync.model.hint import Batch, Hint, HintKind, StreamEnd
+from sfsync.model.hint import Batch, Hint, HintKind, Origin, StreamEnd
 from sfsync.planning.stream import Act, Next
 
 
@@ -53,7 +53,8 @@ def scene(**org: str) -> Scene:
 
 def own(count: int) -> Batch:
     hints = tuple(
-        Hint("contact", ("003000000000001AAA",), HintKind.UPDATE, changed={}) for _ in range(count)
+        Hint("contact", ("003000000000001AAA",), HintKind.CREATE, Origin("sfsync"))
+        for _ in range(count)
     )
     return Batch(b"p", hints, count)
 
@@ -177,7 +178,7 @@ def test_prometheus_reads_it_without_an_id():
         for family in StreamCollector(there.state).collect()
         for sample in family.samples
     }
-    assert samples["sfsync_stream_hints_total", "update"] == 1
+    assert samples["sfsync_stream_hints_total", "create"] == 1
     assert samples["sfsync_stream_mode", "streaming"] == 1
     assert samples["sfsync_delivered_events_share",] == 0.5
     assert ("sfsync_stream_message_age_seconds",) in samples

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import fastavro
 
-from sfsync.model.hint import Hint, HintKind, Origin, fingerprint
+from sfsync.model.hint import OWN_CLIENT, Hint, HintKind, Origin, fingerprint
 from sfsync.model.objects import BY_SOBJECT, ObjectKind
 from sfsync.model.record import SalesforceId, id_problem, salesforce_id
 from sfsync.salesforce.change_stream.bitmaps import (
@@ -91,15 +91,11 @@ class Decoder:
     Args:
         wanted: the configuration's names of them.
         schema_json: fetches a schema by its id; what it raises ends the stream.
-        client: how sfsync names itself in its own writes.
     """
 
-    def __init__(
-        self, wanted: Sequence[str], schema_json: Callable[[str], str], client: str = "sfsync"
-    ) -> None:
+    def __init__(self, wanted: Sequence[str], schema_json: Callable[[str], str]) -> None:
         self._wanted = frozenset(wanted)
         self._schema_json = schema_json
-        self._client = client
         self._schemas: OrderedDict[str, EventSchema | None] = OrderedDict()
 
     def decode(self, schema_id: str, payload: bytes) -> Decoded:
@@ -140,7 +136,7 @@ class Decoder:
             return Decoded((Hint(kind.name, (), meaning),), (*oddities, FOREIGN_ID))
         origin = _origin(header)
         changed = None
-        if meaning is HintKind.UPDATE and origin.client == self._client:
+        if meaning is HintKind.UPDATE and origin.client == OWN_CLIENT:
             try:
                 changed = _changed(header, schema, payload)
             except Exception:  # noqa: BLE001  as above; what changed is then not known, and the record is read
