@@ -40,8 +40,9 @@ def shell(shared_workspace: Workspace):
     [
         ("$S status > /dev/full", 1, "the answer could not be written to standard output"),
         ("$S sync --json > /dev/full", 1, "What was done is kept"),
-        ("$S --help > /dev/full", 1, ""),
-        ("$S --version > /dev/full", 1, ""),
+        ("$S --help > /dev/full", 1, "could not be written"),
+        ("$S --version > /dev/full", 1, "could not be written"),
+        ("$S webhook", 2, "sfsync webhook what?"),
         ("$S sync 2> /dev/full", 0, ""),
         ("$S pull --since soon 2> /dev/full", 2, ""),
         ("$S statusx 2> /dev/full", 2, ""),

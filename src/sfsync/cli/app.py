@@ -50,6 +50,7 @@ from sfsync.cli.report import report
 from sfsync.cli.schedule import schedule
 from sfsync.cli.selftest import selftest
 from sfsync.cli.status import status
+from sfsync.cli.streams import complain
 from sfsync.cli.sync import sync
 from sfsync.cli.text import short, visible
 from sfsync.cli.undo import undo
@@ -216,8 +217,10 @@ def run() -> int:
             wrong_usage(error, arguments)
         return 2
     except (typer.Abort, KeyboardInterrupt):
+        complain("interrupted")
         return 130
-    except OSError:  # a help page or a version that could not be written
+    except OSError as error:  # a help page or a version that could not be written
+        complain(f"it could not be written to standard output: {error.strerror}")
         return 1
     return code if isinstance(code, int) else 0
 
@@ -229,6 +232,8 @@ def wrong_usage(error: typer.TyperException, arguments: list[str]) -> None:
         from typer.rich_utils import rich_format_error
 
         rich_format_error(error)  # type: ignore[arg-type]
+        if type(error).__name__ == "NoArgsIsHelpError":  # its commands are on stdout
+            complain(f"sfsync {' '.join(arguments)} what? Name one of its commands.")
         if arguments[0] in _AFTER_THE_COMMAND:
             sys.stderr.write(
                 f"{arguments[0]} goes after the command: sfsync COMMAND {arguments[0]} …\n"

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from sfsync.cli.streams import settle, stand_ready
+from sfsync.cli.streams import complain, settle, stand_ready
 
 COMPLETION = "_SFSYNC_COMPLETE"
 """Set by a shell that asks what may be typed next, with nothing on the command line."""
@@ -24,6 +24,7 @@ def main() -> None:
     try:
         code = _answer()
     except KeyboardInterrupt:
+        complain("interrupted")
         code = 130
     sys.exit(settle(code))
 
@@ -40,7 +41,8 @@ def _print_help() -> int:
     try:
         sys.stdout.write(HELP_FILE.read_text(encoding="utf-8"))
         sys.stdout.flush()
-    except OSError:
+    except OSError as error:
+        complain(f"it could not be written to standard output: {error.strerror}")
         return 1
     return 0
 

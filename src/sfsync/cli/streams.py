@@ -17,6 +17,13 @@ def stand_ready() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
+def complain(sentence: str) -> None:
+    """Say on stderr why the exit code is not 0, where nothing else has."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
+
+
 def settle(code: int) -> int:
     """Write out what is buffered, before Python does it and complains in its own words.
 
