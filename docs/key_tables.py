@@ -247,8 +247,8 @@ def notify_keys() -> Described:
     hours = default_of(notify_section.NotifySettings, "repeat_hours")
     events = ", ".join(f"`{name}`" for name in notify_section.EVENTS)
     return {
-        "webhook": ("an address", "Gets a POST of [JSON](#what-is-sent)."),
-        "ping": ("an address", "A check in the style of healthchecks.io: told at `/start` that a run begins, at the address itself that it succeeded, at `/fail` that its exit code was not 0. Every run of `sync`, `pull`, `push` and `push-activity` is told, and of `listen` every batch."),
+        "webhook": ("an address, or where it is", "Gets a POST of [JSON](#what-is-sent). Where the address is a secret, say instead [where it is](#where-it-may-send-to)."),
+        "ping": ("an address, or where it is", "A check in the style of healthchecks.io: told at `/start` that a run begins, at the address itself that it succeeded, at `/fail` that its exit code was not 0. Every run of `sync`, `pull`, `push` and `push-activity` is told, and of `listen` every batch."),
         "command": ("a list of words", "A program and its arguments, run without a shell: the facts in `SFSYNC_NOTICE_…` and as JSON on standard input. Ended after 8 seconds."),
         "apprise": ("keys", "E-mail, chat and [whatever else Apprise can](#e-mail-chat-and-the-rest). Its addresses hold passwords, so they stand elsewhere."),
         "on": (f"of {events}; all of them where left out", "What is told. `failed` has to be among them. Where `partial` is not, a run that was done in part counts as done."),
@@ -259,10 +259,10 @@ def notify_keys() -> Described:
 
 
 def apprise_keys() -> Described:
-    """The key ``notify.apprise``."""
+    """Where addresses for notices are."""
     return {
-        "secret_env": ("names of variables", "What holds addresses of Apprise, one a line. One of the three is required."),
-        "secret_file": ("files", "The same, in files that nobody else may read, relative to the configuration file; lines with `#` are comments."),
+        "secret_env": ("names of variables", "What holds the address; for `apprise` several, one a line. One of the three is required."),
+        "secret_file": ("files", "The same, in files that nobody else may read, relative to the configuration file; for `apprise`, lines with `#` are comments."),
         "credential": ("names", "The same, as credentials that systemd hands over."),
     }  # fmt: skip
 
@@ -324,7 +324,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "webhooks": lambda: table_of(webhooks_section.WebhooksShape, webhooks_keys()),
     "endpoint": lambda: table_of(webhooks_section.EndpointShape, endpoint_keys()),
     "notify": lambda: table_of(notify_section.NotifyShape, notify_keys()),
-    "apprise": lambda: table_of(notify_section.AppriseShape, apprise_keys()),
+    "apprise": lambda: table_of(notify_section.PlacesShape, apprise_keys()),
     "limits": lambda: table_of(limits_section.LimitsShape, limits_keys()),
 }
 """What stands between the markers of a page, by the marker's name."""

@@ -127,6 +127,7 @@ def test_a_target_that_is_down_is_told_later_of_all_that_happened_and_the_exit_c
     assert (run.code, run.document["exit_code"]) == (0, 0)
     assert "notify.webhook" in run.err
     assert {each["id"] for each in told(receiver)} == {told(receiver)[0]["id"]}
+    assert "2 notices of trouble could not be told yet" in workspace.run_in_process("status").out
     receiver.got.clear()
     receiver.say = always(204)
     assert [ran(workspace, "sync") for _ in range(2)] == [0, 0]
@@ -149,6 +150,19 @@ def test_a_target_that_never_answers_holds_nothing_up_for_long(workspace, receiv
     over.set()
     assert (run.code, "no answer within" in run.err) == (1, True)
     assert time.monotonic() - began < 10
+
+
+def test_whoever_does_not_wait_for_a_target_ends_no_run_thereby(workspace, receiver, monkeypatch):
+    notify(workspace, webhook=receiver.url)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sfsync.outgoing.notifiers.tell_all", interrupted)
+        down(workspace)
+        run = workspace.run_in_process("sync")
+    assert (run.code, "the next run tries again" in run.err) == (1, True)
 
 
 def test_rehearsals_and_runs_that_are_left_out_are_not_told(workspace, receiver):
@@ -282,7 +296,52 @@ def test_apprise_without_its_addresses_is_a_warning(workspace):
     notify(workspace, apprise={"secret_env": "NOTIFY_URLS"})
     down(workspace)
     run = workspace.run_in_process("sync")
-    assert (run.code, "notify.apprise: $NOTIFY_URLS is not set" in run.err) == (1, True)
+    assert (run.code, "warning: notify.apprise: $NOTIFY_URLS is not set" in run.err) == (1, True)
+
+
+def test_an_address_that_is_a_secret_may_stand_elsewhere(workspace, receiver):
+    kept = workspace.folder / "hook.url"
+    kept.write_text(receiver.url + "\n", encoding="utf-8")
+    kept.chmod(0o600)
+    places = {"webhook": {"secret_file": "hook.url"}, "ping": {"secret_env": "PING_URL"}}
+    notify(workspace, **places)
+    down(workspace)
+    run = workspace.run_in_process("sync", PING_URL="http://ops.example/s3cret")
+    assert (run.code, reasons(receiver)) == (1, ["failed"])
+    assert "notify.ping: is not https" in run.err
+    assert "s3cret" not in run.err
+    assert "warning: notify.ping: $PING_URL is not set" in workspace.run_in_process("sync").err
+
+
+def test_no_name_or_address_or_value_of_anybody_is_told(workspace, receiver):
+    notify(workspace, webhook=receiver.url, ping=receiver.url)
+    refuse(workspace)
+    assert ran(workspace, "sync") == 3
+    assert ran(workspace, "import", "ada@example.com") == 2
+    sent = b"".join(each.body for each in receiver.got).decode()
+    for row in workspace.sql("SELECT * FROM contacts"):
+        values = [
+            row[name] for name in ("email", "last_name", "job_title", "salesforce_id", "phone")
+        ]
+        assert not [value for value in values if value and value in sent]
+    assert "ada@example.com" not in sent
+
+
+def test_a_profile_that_nobody_knows_leaves_no_file_behind(workspace, receiver):
+    notify(workspace, webhook=receiver.url)
+    before = sorted(workspace.folder.iterdir())
+    assert ran(workspace, "sync", "--profile", "sandbx") == 2
+    assert sorted(workspace.folder.iterdir()) == before
+    assert receiver.got == []
+
+
+@pytest.mark.slow
+def test_of_processes_that_fail_at_once_one_tells(workspace, receiver):
+    notify(workspace, webhook=receiver.url)
+    workspace.configure(("direction: bidirectional", "direction: sideways"))
+    processes = [workspace.start("sync") for _ in range(6)]
+    assert [workspace.finish(each).code for each in processes] == [2] * 6
+    assert reasons(receiver) == ["failed"]
 
 
 def test_a_sample_is_sent_and_each_answer_shown(workspace, receiver):

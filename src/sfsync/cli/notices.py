@@ -7,46 +7,36 @@ mirror, and where the mirror is damaged. Where the inbox cannot be written eithe
 from __future__ import annotations
 
 import json
-import secrets
+import logging
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sfsync.cli.notice_targets import PING, Place, blank_notice, only_ping, place_of, senders_of
 from sfsync.errors import SfsyncError
 
 if TYPE_CHECKING:
     from sfsync.cli.invocation import Cli
     from sfsync.config.notify import NotifySettings
+    from sfsync.config.sections import Config
     from sfsync.model.notice import Notice
     from sfsync.outgoing.notifiers import Send, Told
     from sfsync.planning.notices import Ending, Rules, Watch
 
+_log = logging.getLogger(__name__)
+
 NOTE: Final = "notices"
 """Under which name the inbox remembers what was told."""
 
-PING: Final = "ping"
 PINGED: Final = ("sync", "pull", "push", "push-activity", "listen")
 """What a schedule runs: the end of another command says nothing of whether that goes on."""
 
 BUSY_SECONDS: Final = 2.0
 HOLD_SECONDS: Final = 20
 """A process that is at a notice for longer has died; another may send it."""
-
-_PRIVATE: Final = ("SFSYNC_TOKEN_KEY", "SFSYNC_CLIENT_SECRET")
-"""What a program of the operator's has no use for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Who is told, and where it is remembered."""
-
-    settings: NotifySettings
-    mirror_path: Path
-    source: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +80,9 @@ def tell_of(cli: Cli, state: str, facts: Facts) -> bool:
         if place is None or not place.settings.names_a_target:
             return True
         return tell(cli, place, state, facts)
+    except KeyboardInterrupt:
+        _warn(cli, "left untold; the next run tries again")
+        return False
     except Exception as error:  # noqa: BLE001  the run is over, and how it ended stands
         _warn(cli, f"nobody was told how this ended ({type(error).__name__})")
         return False
@@ -102,65 +95,6 @@ def _was_skipped(cli: Cli) -> bool:
 
 def _warn(cli: Cli, sentence: str) -> None:
     cli.to_stderr(f"warning: {sentence}")
-
-
-# -- who, and where ----------------------------------------------------------------------------------
-def place_of(cli: Cli) -> Place | None:
-    """What the configuration says of this, also where other sections of it have mistakes."""
-    config = cli.settings
-    if config is not None:
-        return Place(config.notify, config.mirror_path, config.source)
-    from sfsync.cli.wiring import configuration_file
-    from sfsync.config.file import read_document
-    from sfsync.config.notify import notify_alone
-    from sfsync.config.profiles import chosen_profile
-
-    try:
-        source = configuration_file(cli)
-        document, _ = read_document(source)
-        cli.profile = cli.profile or chosen_profile(source)
-    except SfsyncError:
-        return None
-    found = notify_alone(document, source, cli.environ, cli.profile)
-    return None if found is None else Place(*found, source)
-
-
-def senders_of(cli: Cli, place: Place) -> dict[str, Send]:
-    """Target -> how it is told."""
-    from sfsync import __version__
-    from sfsync.outgoing import notifiers
-
-    settings, agent = place.settings, f"sfsync/{__version__}"
-    found: dict[str, Send] = {}
-    if settings.webhook:
-        found["webhook"] = notifiers.webhook(settings.webhook, agent=agent)
-    if settings.ping:
-        found[PING] = notifiers.ping(settings.ping, agent=agent)
-    if settings.command:
-        environ = {name: value for name, value in cli.environ.items() if name not in _PRIVATE}
-        found["command"] = notifiers.command(settings.command, environ)
-    return found | _apprise(cli, place)
-
-
-def _apprise(cli: Cli, place: Place) -> dict[str, Send]:
-    """Each address is a target of its own: what one has taken is not sent to it again for another."""
-    from sfsync.cli.webhook_secrets import secrets_of
-    from sfsync.outgoing.notifiers import apprise
-
-    where = place.settings.apprise
-    if not where.names_a_secret:
-        return {}
-    try:
-        texts = list(secrets_of("notify.apprise", where, cli.environ, place.source.parent))
-    except SfsyncError as error:
-        told = error.message
-        return {"apprise": lambda _notice: told}
-    lines = [line.strip() for text in texts for line in text.splitlines()]
-    urls = [line for line in lines if line and not line.startswith("#")]
-    return {
-        "apprise" if number == 1 else f"apprise-{number}": apprise(url)
-        for number, url in enumerate(urls, start=1)
-    }
 
 
 # -- what happened -----------------------------------------------------------------------------------
@@ -233,6 +167,7 @@ def tell(cli: Cli, place: Place, state: str, facts: Facts) -> bool:
     with suppress(SfsyncError), Inbox(path, now=now, busy_seconds=BUSY_SECONDS) as inbox:
         inbox.change_note(NOTE, lambda note: (_settled(note, work, told), None))
     for name, each in told.items():
+        _log.info("notify.%s took %d of %d", name, len(each.taken), len(work[name]))
         if each.trouble:
             later = "" if name == PING else "; the next run tries again"
             _warn(cli, f"notify.{name}: {each.trouble}{later}")
@@ -296,27 +231,6 @@ class _Step:
         return "sfsync quarantine" if self.ending.counts.get("quarantine") else "sfsync status"
 
 
-def blank_notice(cli: Cli, place: Place, at: str) -> Notice:
-    """A notice that says who and where, and nothing yet of what."""
-    import socket
-
-    from sfsync.model.notice import Notice
-
-    return Notice(
-        f"notice-{secrets.token_hex(8)}",
-        at,
-        (),
-        "ok",
-        cli.command,
-        0,
-        "",
-        run_id=cli.run_id or "",
-        profile=cli.profile or "",
-        host=socket.gethostname(),
-        config=str(place.source.absolute()),
-    )
-
-
 def rules_of(settings: NotifySettings) -> Rules:
     """What is told, by the configuration."""
     from sfsync.planning.notices import Rules
@@ -339,6 +253,17 @@ def _read(note: str) -> Watch:
         return Watch.from_dict(json.loads(note)) if note else Watch()
     except (ValueError, TypeError, LookupError, AttributeError):
         return Watch()
+
+
+def count_waiting(config: Config) -> int:
+    """How many notices some target has not taken yet."""
+    from sfsync.cli.arrivals import open_inbox
+    from sfsync.mirror.inbox import inbox_path
+
+    if not inbox_path(config.mirror_path).exists():
+        return 0
+    with open_inbox(config) as inbox:
+        return len(_read(inbox.noted(NOTE)).waiting)
 
 
 def _written(watch: Watch) -> str:
@@ -379,13 +304,6 @@ def tell_beginning(cli: Cli) -> None:
     send = senders_of(cli, replace(place, settings=only_ping(config.notify)))[PING]
     cli.beginning = threading.Thread(target=lambda: _quietly(send, notice), daemon=True)
     cli.beginning.start()
-
-
-def only_ping(settings: NotifySettings) -> NotifySettings:
-    """The same with no target but the ping."""
-    from sfsync.config.notify import NotifySettings
-
-    return NotifySettings(ping=settings.ping)
 
 
 def _quietly(send: Send, notice: Notice) -> None:

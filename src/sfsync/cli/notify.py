@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from sfsync.cli.notices import Place
+    from sfsync.cli.notice_targets import Place
     from sfsync.model.notice import Notice
     from sfsync.outgoing.notifiers import Send
 
@@ -36,7 +36,7 @@ def send_sample(
       sfsync notify test
       sfsync notify test webhook
     """
-    from sfsync.cli.notices import Place, senders_of
+    from sfsync.cli.notice_targets import Place, senders_of
     from sfsync.cli.wiring import configuration
     from sfsync.outgoing.notifiers import tell_all
 
@@ -83,7 +83,7 @@ def _wanted(senders: Mapping[str, Send], target: str | None, place: Place) -> di
 
 def _sample(cli: Cli, place: Place) -> Notice:
     from sfsync.cli.clock import now
-    from sfsync.cli.notices import blank_notice
+    from sfsync.cli.notice_targets import blank_notice
 
     title = "a sample of sfsync: nothing has happened"
     return replace(blank_notice(cli, place, now()), reasons=("test",), title=title)

@@ -69,6 +69,7 @@ def status(
     """
     from sfsync.cli.arrivals import inbox_state
     from sfsync.cli.clock import local_now
+    from sfsync.cli.notices import count_waiting
     from sfsync.cli.outgoing import kinds, troubles
     from sfsync.cli.since import parse_when
     from sfsync.cli.stored_login import TOKEN_STORE, login_facts
@@ -85,6 +86,7 @@ def status(
         state["token_store"] = mirror.state.note(TOKEN_STORE) or None
         state["mirror"] = str(mirror.path)
         state["inbox"] = inbox_state(config)
+        state["notices_waiting"] = count_waiting(config)
         state["tasks_held"], state["tasks_held_until"] = _held(config, mirror)
         oldest_line, latest = mirror.changes.oldest(), mirror.changes.latest()
         state["changes"] = {"oldest": str(oldest_line), "latest": str(latest)}
@@ -187,6 +189,11 @@ def _show(console: Console, state: Mapping[str, Any]) -> None:
         console.print(
             f"{counted(state['inbox']['events'], 'event')} in the inbox since {state['inbox']['oldest_at']}:"
             " the next run takes them in"
+        )
+    if state["notices_waiting"]:
+        console.print(
+            f"{counted(state['notices_waiting'], 'notice')} of trouble could not be told yet:"
+            " `sfsync notify test` shows why"
         )
     listener = state["inbox"]["listener"]
     if listener is not None:

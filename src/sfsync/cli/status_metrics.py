@@ -17,6 +17,7 @@ _NUMBERS: Final = {
     "quarantined": ("sfsync_quarantined", "Records and events in quarantine."),
     "in_doubt": ("sfsync_writes_in_doubt", "Writes whose answer never came."),
     "consent_due": ("sfsync_consent_due", "Opt-outs that Salesforce does not have yet."),
+    "notices_waiting": ("sfsync_notices_waiting", "Notices that some target of notify has not taken."),
     "edits_of_deleted": ("sfsync_edits_of_deleted", "Edited rows whose record is deleted in Salesforce."),
 }  # fmt: skip
 

@@ -11,13 +11,13 @@ from sfsync.errors import ConfigError
 
 if TYPE_CHECKING:
     from sfsync.config.listen import SourceSettings
-    from sfsync.config.notify import AppriseSettings
+    from sfsync.config.notify import SecretPlaces
     from sfsync.config.webhooks import EndpointSettings
 
 
 def secrets_of(
     where: str,
-    places: SourceSettings | EndpointSettings | AppriseSettings,
+    places: SourceSettings | EndpointSettings | SecretPlaces,
     environ: Mapping[str, str],
     folder: Path,
 ) -> Iterator[str]:

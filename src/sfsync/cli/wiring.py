@@ -51,9 +51,10 @@ def configuration(cli: Cli, *, begins_profile: bool = False) -> Config:
             f"{cli.profile!r} is no profile name", hint="Use letters, digits, dots and dashes."
         )
     config = load_config(path, cli.environ, cli.profile)
-    cli.profile, cli.settings = config.profile, config
+    cli.profile = config.profile
     if not begins_profile:
         _refuse_unknown_profile(cli, config)
+    cli.settings = config
     _arm_failpoints(cli, config)
     return config
 

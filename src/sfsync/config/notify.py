@@ -30,8 +30,8 @@ Source: RFC 6762 (local), RFC 8375 (home.arpa), ICANN resolution 2024.07.29.06 (
 
 
 @dataclass(frozen=True, slots=True)
-class AppriseSettings:
-    """Where the addresses for Apprise are, which hold passwords and tokens: one a line.
+class SecretPlaces:
+    """Where addresses are that are secrets: they hold passwords and tokens.
 
     Attributes:
         secret_env: variables that hold some.
@@ -50,24 +50,39 @@ class AppriseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """An address that is told over HTTP, as it stands in the file, or where it is.
+
+    Attributes:
+        url: empty where it is a secret, or there is none.
+    """
+
+    url: str = field(default="", repr=False)
+    places: SecretPlaces = field(default_factory=SecretPlaces)
+
+    def __bool__(self) -> bool:
+        return bool(self.url or self.places.names_a_secret)
+
+
+@dataclass(frozen=True, slots=True)
 class NotifySettings:
     """Who is told, and what of.
 
     Attributes:
-        webhook: an address that is posted JSON to; empty for none.
-        ping: an address in the style of healthchecks.io; empty for none.
+        webhook: an address that is posted JSON to.
+        ping: an address in the style of healthchecks.io.
         command: a program and its arguments; empty for none.
-        apprise: e-mail, chat and whatever else the library Apprise can.
+        apprise: e-mail, chat and whatever else the library Apprise can: addresses, one a line.
         on: of ``EVENTS``, which are told; ``failed`` is among them.
         quarantine_over: so many in quarantine are no news; ``None`` to tell no number.
         conflicts_over: so many open conflicts, likewise.
         repeat_hours: trouble that lasts is told again after so long.
     """
 
-    webhook: str = field(default="", repr=False)
-    ping: str = field(default="", repr=False)
+    webhook: Address = field(default_factory=Address)
+    ping: Address = field(default_factory=Address)
     command: tuple[str, ...] = field(default=(), repr=False)
-    apprise: AppriseSettings = field(default_factory=AppriseSettings)
+    apprise: SecretPlaces = field(default_factory=SecretPlaces)
     on: tuple[str, ...] = EVENTS
     quarantine_over: int | None = None
     conflicts_over: int | None = None
@@ -82,8 +97,8 @@ class NotifySettings:
 class NotifyShape(Shape):
     """The section."""
 
-    webhook: str = takes_default(NotifySettings, "webhook")
-    ping: str = takes_default(NotifySettings, "ping")
+    webhook: Any = None
+    ping: Any = None
     command: Any = None
     apprise: Any = None
     on: Any = None
@@ -92,8 +107,8 @@ class NotifyShape(Shape):
     repeat_hours: int = takes_default(NotifySettings, "repeat_hours")
 
 
-class AppriseShape(Shape):
-    """The key ``apprise``; each may be one or several, read by ``_texts``."""
+class PlacesShape(Shape):
+    """Where addresses are; each may be one or several, read by ``_texts``."""
 
     secret_env: Any = None
     secret_file: Any = None
@@ -105,9 +120,6 @@ def read_notify(raw: object, problems: Problems) -> NotifySettings:
     shape = shaped(NotifyShape, raw, _AT, problems)
     if shape is None:
         return NotifySettings()
-    for name in ("webhook", "ping"):
-        if name in shape.model_fields_set:
-            _check_address(name, getattr(shape, name), problems)
     for name in ("quarantine_over", "conflicts_over"):
         most = getattr(shape, name)
         if most is not None and most < 0:
@@ -116,8 +128,8 @@ def read_notify(raw: object, problems: Problems) -> NotifySettings:
         told = f"expected 1 to {LONGEST_REPEAT} hours, found {shape.repeat_hours}"
         problems.add((*_AT, "repeat_hours"), told)
     return NotifySettings(
-        shape.webhook,
-        shape.ping,
+        _address("webhook", shape, problems),
+        _address("ping", shape, problems),
         _command(shape.command, problems),
         _apprise(shape.apprise, problems),
         _events(shape.on, problems),
@@ -128,20 +140,32 @@ def read_notify(raw: object, problems: Problems) -> NotifySettings:
 
 
 # -- where to --------------------------------------------------------------------------------------
-def _check_address(name: str, text: str, problems: Problems) -> None:
-    """Let https go anywhere; http where the name or address cannot leave the private network.
+def _address(name: str, shape: NotifyShape, problems: Problems) -> Address:
+    raw, path = getattr(shape, name), (*_AT, name)
+    if name not in shape.model_fields_set:
+        return Address()
+    if isinstance(raw, dict):
+        return Address(places=_places(raw, path, problems))
+    reason = reason_against(raw) if isinstance(raw, str) else _EXPECTED
+    if reason:
+        problems.add(path, reason)
+        return Address()
+    return Address(raw)
+
+
+_EXPECTED: Final = "expected an address like https://ops.example/hook, or where it is: secret_env, secret_file or credential"
+
+
+def reason_against(text: str) -> str:
+    """Why an address is not told; empty for nothing. It never quotes the address.
+
+    Https may go anywhere, http where the name or address cannot leave the private network.
 
     Whoever writes this section may name a program to run as well, so a private address gives nobody
     a reach that they have not; and what watches over machines mostly stands in their own network.
     """
-    reason = _reason_against(text)
-    if reason:
-        problems.add((*_AT, name), reason)
-
-
-def _reason_against(text: str) -> str:
     if not _PLAIN.fullmatch(text):
-        return "expected an address like https://ops.example/hook, without blanks"
+        return _EXPECTED
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
@@ -191,22 +215,26 @@ def _events(raw: object, problems: Problems) -> tuple[str, ...]:
     return named
 
 
-def _apprise(raw: object, problems: Problems) -> AppriseSettings:
+def _apprise(raw: object, problems: Problems) -> SecretPlaces:
     path = (*_AT, "apprise")
     if raw is None:
-        return AppriseSettings()
+        return SecretPlaces()
     if isinstance(raw, str | list):
         told = "its addresses hold passwords: say where they are, by secret_env, secret_file or credential"
         problems.add(path, told)
-        return AppriseSettings()
-    shape = shaped(AppriseShape, raw, path, problems)
+        return SecretPlaces()
+    return _places(raw, path, problems)
+
+
+def _places(raw: object, path: places.Path, problems: Problems) -> SecretPlaces:
+    shape = shaped(PlacesShape, raw, path, problems)
     if shape is None:
-        return AppriseSettings()
+        return SecretPlaces()
     names = ("secret_env", "secret_file", "credential")
     texts = {name: _texts(getattr(shape, name), (*path, name), problems) for name in names}
-    settings = AppriseSettings(**texts)
+    settings = SecretPlaces(**texts)
     if not settings.names_a_secret:
-        told = "say where its addresses are: secret_env, secret_file or credential"
+        told = "say where it is: secret_env, secret_file or credential"
         problems.add(path, told)
     return settings
 

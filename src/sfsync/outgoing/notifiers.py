@@ -143,11 +143,19 @@ def _posted(url: str, body: bytes, headers: Mapping[str, str]) -> str:
             headers=dict(headers),
             timeout=(CONNECT_SECONDS, DEADLINE_SECONDS),
             allow_redirects=False,
+            proxies=_proxies(url),
             stream=True,
         ) as answer:
             return "" if answer.ok and answer.status_code < 300 else f"HTTP {answer.status_code}"
     except requests.RequestException as error:
         return _in_words(error)
+
+
+def _proxies(url: str) -> dict[str, str]:
+    """No proxy for this machine itself, whatever the environment says; else what that says."""
+    host = urlsplit(url).hostname or ""
+    is_own = host in ("localhost", "::1") or host.startswith("127.")
+    return {"no_proxy": host} if is_own else {}
 
 
 def _in_words(error: requests.RequestException) -> str:

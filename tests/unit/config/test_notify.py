@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sfsync.config.file import read_document
-from sfsync.config.notify import AppriseSettings, NotifySettings, notify_alone, read_notify
+from sfsync.config.notify import Address, NotifySettings, SecretPlaces, notify_alone, read_notify
 from sfsync.document.problems import Problems
 from tests.unit.config.files import SMALLEST, load, problems_of
 
@@ -22,7 +22,7 @@ def test_the_whole_section(tmp_path: Path) -> None:
     text = """
 notify:
   webhook: https://ops.example/hook
-  ping: http://healthchecks.internal/ping/abc
+  ping: {secret_file: ping.url}
   command: [/bin/page, --team, crm]
   apprise: {secret_env: [ONE, TWO], secret_file: urls, credential: urls}
   on: [failed, recovered]
@@ -31,10 +31,10 @@ notify:
   repeat_hours: 6
 """
     assert load(tmp_path, SMALLEST + text).notify == NotifySettings(
-        "https://ops.example/hook",
-        "http://healthchecks.internal/ping/abc",
+        Address("https://ops.example/hook"),
+        Address(places=SecretPlaces(secret_file=("ping.url",))),
         ("/bin/page", "--team", "crm"),
-        AppriseSettings(("ONE", "TWO"), ("urls",), ("urls",)),
+        SecretPlaces(("ONE", "TWO"), ("urls",), ("urls",)),
         ("failed", "recovered"),
         10,
         0,
@@ -73,7 +73,7 @@ def test_mistakes_have_their_lines(tmp_path: Path) -> None:
     ],
 )
 def test_where_it_may_go(url):
-    assert read(webhook=url) == (NotifySettings(url), [])
+    assert read(webhook=url) == (NotifySettings(Address(url)), [])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_where_it_may_go(url):
         ("http://93.184.215.14/", "is not https"),
         ("http://0.0.0.0/", "is not https"),
         ("https://ops.example/#x", "behind #"),
-        ("https://ops.example/a b", "without blanks"),
+        ("https://ops.example/a b", "expected an address like"),
         ("https://ops.example:0/", "no web address"),
         ("https://ops.example:99999/", "no web address"),
         ("ftp://ops.example/", "no web address"),
@@ -103,8 +103,11 @@ def test_where_it_may_not_go(url, told):
         ({"command": [""]}, "command: expected a list of a program and its arguments"),
         ({"command": ["x", 1]}, "command: expected a list of a program and its arguments"),
         ({"apprise": "mailto://me:pw@host"}, "apprise: its addresses hold passwords"),
-        ({"apprise": {}}, "apprise: say where its addresses are"),
+        ({"apprise": {}}, "apprise: say where it is"),
         ({"apprise": {"secret_env": [1]}}, "secret_env: expected one name or a list of them"),
+        ({"webhook": 7}, "webhook: expected an address like"),
+        ({"webhook": {"url": "https://me:pw@host"}}, "url: no such key here"),
+        ({"ping": {}}, "ping: say where it is"),
         ({"on": ["partial"]}, "on: failed has to be among them"),
         ({"quarantine_over": -1}, "quarantine_over: expected 0 or more, found -1"),
         ({"conflicts_over": "x"}, "conflicts_over: expected a whole number, found 'x'"),
@@ -142,7 +145,7 @@ notify: {webhook: "${HOOK}"}
 
 
 def test_it_is_read_whatever_else_is_wrong(tmp_path: Path) -> None:
-    settings = NotifySettings("https://ops.example/x")
+    settings = NotifySettings(Address("https://ops.example/x"))
     assert alone(tmp_path, BROKEN) == (settings, tmp_path / "data/mirror.db")
     assert alone(tmp_path, BROKEN, "sandbox") == (settings, tmp_path / "sandbox.db")
     assert alone(tmp_path, BROKEN, "new") == (settings, tmp_path / "data/mirror-new.db")
