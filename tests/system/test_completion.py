@@ -14,9 +14,7 @@ SHELLS = ["bash", "zsh", "fish"]
 @pytest.fixture(scope="module")
 def at_work(new_workspace):
     """A mirror with runs, an open conflict and a refused row, and a profile."""
-    workspace = new_workspace(
-        ("direction: pull}", "direction: pull}\n      Department: department")
-    )
+    workspace = new_workspace()
     workspace.sql(
         'INSERT INTO conflicts (object, person_id, "column", winner, rule, state, found_at)'
         " VALUES ('contact', 1, 'phone', 'held', 'manual', 'open', '2026-01-20T10:00:00Z')"
