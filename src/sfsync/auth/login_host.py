@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from sfsync.errors import (
     ProtocolError,
     SfsyncError,
 )
+from sfsync.model.network_settings import proxy_trouble
 
 from .hosts import host_of, is_loopback
 from .oauth_errors import LoginStep, oauth_error, plain
@@ -241,6 +243,9 @@ def _unreachable(cause: Exception, step: LoginStep, host: str) -> SfsyncError:
             hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file; else "
             "do not log in there.",
         )
+    if isinstance(cause, requests.exceptions.ProxyError):
+        trouble = proxy_trouble(cause, host, os.environ)  # noqa: TID251  as requests reads it
+        return OrgUnavailable(f"{step} failed: {trouble.message}", hint=f"{trouble.hint}.")
     if _was_never_sent(cause):
         return OrgUnavailable(
             f"{step} failed: {host} could not be reached",

@@ -14,7 +14,7 @@ from sfsync.cli import clock
 from sfsync.cli.invocation import Cli
 from sfsync.config.profiles import DEFAULT_PROFILE
 from sfsync.config.sections import Config
-from sfsync.errors import OrgUnavailable, SfsyncError, TokenStoreError, WrongOrg
+from sfsync.errors import ConfigError, OrgUnavailable, SfsyncError, TokenStoreError, WrongOrg
 
 if TYPE_CHECKING:
     from sfsync.auth.grants import Grants
@@ -125,13 +125,36 @@ def login(cli: Cli, config: Config, mirror: SqliteMirror, store: TokenStore) -> 
 
 
 def app_grants(cli: Cli, config: Config) -> Grants:
-    """The app at its login host, with its secret where it has one."""
+    """The app at its login host, with its secret where it has one.
+
+    Raises:
+        ConfigError: the certificates that a variable names are not there.
+    """
     from sfsync.auth.grants import Grants
+    from sfsync.auth.hosts import is_loopback
     from sfsync.auth.unattended import client_secret
 
+    if not is_loopback(config.org.login_url):
+        refuse_missing_bundle(cli.environ)
     return Grants(
         config.org.login_url, config.org.client_id, client_secret=client_secret(cli.environ)
     )
+
+
+def refuse_missing_bundle(environ: Mapping[str, str]) -> None:
+    """Stop where a variable names certificates that are not there: no call could be made.
+
+    Raises:
+        ConfigError: it does.
+    """
+    from sfsync.model.network_settings import missing_bundle
+
+    missing = missing_bundle(environ, lambda path: Path(path).exists())
+    if missing is not None:
+        raise ConfigError(
+            f"${missing.variable} names {missing.value}, which is not there",
+            hint="Correct the variable, or unset it: then the usual certificates count.",
+        )
 
 
 def _note_renewal(mirror: SqliteMirror, store: TokenStore, login_url: str, _token: Token) -> None:

@@ -27,14 +27,12 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError, NewConnectionError
-from urllib3.exceptions import TimeoutError as PoolTimeout
+from urllib3.exceptions import HTTPError
 
 from sfsync.errors import (
     ConfigError,
     GrantRevoked,
     NoSuchApiVersion,
-    OrgUnavailable,
     ProtocolError,
     SfsyncError,
     WrongOrg,
@@ -45,8 +43,9 @@ from sfsync.model.token import Token
 from sfsync.model.traffic import Usage
 from sfsync.salesforce.budget import usage
 from sfsync.salesforce.faults import CallFailed, error_entries, error_of, session_ended
+from sfsync.salesforce.lost_calls import lost
 from sfsync.salesforce.prefetch import RenewalNeededError, is_prefetching
-from sfsync.salesforce.write_answers import BROKEN_OFF, NO_CONNECTION, write_answer
+from sfsync.salesforce.write_answers import write_answer
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +203,7 @@ class OrgSession(requests.Session):
             self._read_body(response, started)
         except (requests.RequestException, HTTPError) as error:
             _tell_exchange(method, target, started, type(error).__name__)
-            raise _lost(error, self._origin.hostname or "") from error
+            raise lost(error, self._origin.hostname or "") from error
         self._learn(response)
         _tell_exchange(method, target, started, response.status_code)
         return response
@@ -422,34 +421,3 @@ def _retry_after(response: requests.Response) -> float | None:
     if until is None or now is None or until < now:
         return None
     return (until - now).total_seconds()
-
-
-def _lost(error: Exception, host: str) -> OrgUnavailable:
-    """The error for a call without an answer: it may have acted unless no connection was made."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return CallFailed(
-            f"no secure connection to {host}: its certificate cannot be trusted, or it speaks no "
-            "TLS",
-            hint="check the clock, the proxy and REQUESTS_CA_BUNDLE",
-            may_have_acted=not NO_CONNECTION.nothing_done,
-            repeatable=False,
-        )
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
-        return CallFailed(
-            f"{host} could not be reached", may_have_acted=not NO_CONNECTION.nothing_done
-        )
-    if isinstance(error, requests.ConnectionError) and _never_connected(error):
-        return CallFailed(
-            f"{host} could not be reached",
-            hint="check the network and the org's address",
-            may_have_acted=not NO_CONNECTION.nothing_done,
-        )
-    in_doubt = not BROKEN_OFF.nothing_done
-    if isinstance(error, requests.Timeout | PoolTimeout):
-        return CallFailed(f"{host} did not answer in time", may_have_acted=in_doubt)
-    return CallFailed(f"the connection to {host} broke off", may_have_acted=in_doubt)
-
-
-def _never_connected(error: requests.ConnectionError) -> bool:
-    cause = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", cause), NewConnectionError)
