@@ -205,3 +205,66 @@ def test_a_wrong_schedule_is_told_with_exit_code_2(
     ran = workspace.run_in_process("schedule", *arguments, "--json")
     assert ran.code == 2
     assert told in json.dumps(ran.document["errors"])
+
+
+# -- the way to the network ------------------------------------------------------------------------
+OPEN = {
+    "HTTPS_PROXY": "http://proxy.example:3128",
+    "no_proxy": "localhost,.example",
+    "REQUESTS_CA_BUNDLE": "/etc/ssl/company ca.pem",
+    "SSL_CERT_FILE": "/etc/ssl/all.pem",
+}
+SECRET = "http://ada:s3cret%40@proxy.example:3128"
+
+
+@pytest.mark.parametrize("clock", ["cron", "systemd", "launchd"])
+def test_a_job_has_the_proxy_and_the_certificates_of_the_shell(
+    workspace: Workspace, clock: str
+) -> None:
+    ran = workspace.run_in_process("schedule", clock, "--json", **OPEN)
+    text = "".join(ran.data["files"].values())
+    for name, value in OPEN.items():
+        assert name in text
+        assert value in text
+    assert ran.warnings == ""
+
+
+@pytest.mark.parametrize("clock", ["cron", "systemd", "launchd"])
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "all_proxy"])
+def test_a_proxys_password_stands_in_no_schedule_and_that_is_told(
+    workspace: Workspace, clock: str, variable: str
+) -> None:
+    ran = workspace.run_in_process("schedule", clock, "--json", **{variable: SECRET})
+    assert "s3cret" not in ran.out + ran.err
+    assert f"${variable}" in ran.warnings
+    assert "sfsync.env" in "".join(ran.data["files"].values())
+
+
+def test_a_proxys_password_is_handed_over_by_a_file_of_the_users_own(workspace: Workspace) -> None:
+    fake(workspace, "systemctl", "exit 0")
+    file = workspace.folder / "sfsync.env"
+    units = workspace.folder / ".config" / "systemd" / "user"
+    workspace.run_in_process("schedule", "systemd", "--install", HTTPS_PROXY=SECRET)
+    assert file.read_text() == f"HTTPS_PROXY='{SECRET}'\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    unit = (units / "sfsync.service").read_text()
+    assert f"EnvironmentFile={file}\n" in unit
+    assert "s3cret" not in unit
+
+    workspace.do_in_process("schedule", "systemd", "--uninstall")
+    assert not file.exists()
+
+
+def test_crons_job_has_it_and_its_command_line_has_not(workspace: Workspace) -> None:
+    fake(workspace, "crontab", f'[ "$1" = -l ] || cat > {workspace.folder}/crontab.new')
+    workspace.run_in_process("schedule", "cron", "--install", HTTPS_PROXY=SECRET)
+    table = (workspace.folder / "crontab.new").read_text()
+    assert "s3cret" not in table
+    [line] = [line for line in table.splitlines() if not line.startswith("#")]
+    command = line.split(" ", 5)[5].replace(r"\%", "%")
+    shown = re.sub(r" \S*sfsync sync .*", " /usr/bin/env", command)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", shown], env={}, capture_output=True, text=True, check=True
+    )
+    assert f"HTTPS_PROXY={SECRET}\n" in ended.stdout
+    workspace.run_in_process("schedule", "cron", "--uninstall")

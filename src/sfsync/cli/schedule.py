@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ import typer
 from sfsync.cli.answer import Answer
 from sfsync.cli.invocation import Cli
 from sfsync.cli.options import DryRun
-from sfsync.cli.schedule_install import CRONTAB, Clock, Plan, carry_out
+from sfsync.cli.schedule_install import CRONTAB, Clock, Plan, carry_out, settings_path
 from sfsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def schedule(
       sfsync schedule systemd --uninstall
     """
     from sfsync.cli.schedule_formats import Every, job_name
+    from sfsync.cli.schedule_network import secret_settings, told
     from sfsync.cli.wiring import configuration
 
     if install and uninstall:
@@ -96,11 +98,16 @@ def schedule(
     job = _job(
         cli, config, job_name(name or _default_name(config)), folder, interval, system=system
     )
-    plan = _plan(cli, clock, job)
+    plan = replace(_plan(cli, clock, job), private=_private(cli, job))
     monitor = _monitor(cli, config, job)
     changed = carry_out(
         cli, clock, job, plan, install=install, uninstall=uninstall, dry_run=dry_run
     )
+    secrets = secret_settings(cli.environ)
+    warnings = [
+        *_secrets_left_out(cli),
+        *told(secrets, settings_path(job), written=install and not dry_run),
+    ]
     data: dict[str, Any] = {
         "clock": clock.value,
         "name": job.name,
@@ -121,7 +128,7 @@ def schedule(
             _show_texts(console, plan)
         _show_hints(console, plan, monitor)
 
-    return Answer(data, show, warnings=tuple(_secrets_left_out(cli)))
+    return Answer(data, show, warnings=tuple(warnings if not uninstall else ()))
 
 
 def _default_name(config: Config) -> str:
@@ -185,25 +192,35 @@ def _which(config: Config) -> list[str]:
 
 def _job(cli: Cli, config: Config, name: str, folder: Path, every: Every, *, system: bool) -> Job:
     from sfsync.cli.schedule_formats import Job
+    from sfsync.cli.schedule_network import open_settings, secret_settings
 
     words = [*_program(), "sync", *_which(config), "--skip-if-locked", "--quiet"]
     environ = {
         variable: cli.environ[variable]
         for variable in (*config.variables, "SFSYNC_TOKEN_STORE")
         if cli.environ.get(variable) and variable not in SECRETS
-    }
+    } | open_settings(cli.environ)
     credentials = {CREDENTIALS[variable]: path for variable, path in _secret_files(cli).items()}
     user = getpass.getuser() if system else ""
-    return Job(name, words, folder, every, environ, credentials, user)
+    job = Job(name, words, folder, every, environ, credentials, user=user)
+    if secret_settings(cli.environ):
+        job = replace(job, settings_file=settings_path(job))
+    return job
 
 
 def _secret_files(cli: Cli) -> dict[str, Path]:
-    """Variable -> the file with a secret that it names, for those that are set."""
-    return {
+    """Variable -> the file with a secret that it names, for those that are set, or found by themselves."""
+    from sfsync.cli.stored_login import usual_key_file
+
+    found = {
         variable: Path(cli.environ[variable]).expanduser().absolute()
         for variable in CREDENTIALS
         if cli.environ.get(variable)
     }
+    usual = usual_key_file(cli.environ)
+    if not cli.environ.get("SFSYNC_TOKEN_KEY") and usual.exists():
+        found.setdefault("SFSYNC_TOKEN_KEY_FILE", usual)
+    return found
 
 
 def _secrets_left_out(cli: Cli) -> Iterator[str]:
@@ -222,6 +239,14 @@ def _plan(cli: Cli, clock: Clock, job: Job) -> Plan:
     if clock is Clock.SYSTEMD:
         return _for_systemd(cli, job)
     return _for_launchd(cli, job)
+
+
+def _private(cli: Cli, job: Job) -> dict[Path, str]:
+    """The file with the variables that hold secrets."""
+    from sfsync.cli.schedule_network import secret_settings, settings_file
+
+    secrets = secret_settings(cli.environ)
+    return {settings_path(job): settings_file(secrets)} if secrets else {}
 
 
 def _for_cron(cli: Cli, job: Job) -> Plan:

@@ -99,6 +99,7 @@ class Job:
         folder: the mirror's, the only one that the job has to write to.
         environ: variables that the command needs; no secret.
         credentials: name -> file, for secrets that lie in files.
+        settings_file: variables with secrets, in a file of the user's own.
         user: whom a unit of the whole system runs as; empty for a person's own.
     """
 
@@ -108,7 +109,21 @@ class Job:
     every: Every
     environ: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, Path] = field(default_factory=dict)
+    settings_file: Path | None = None
     user: str = ""
+
+    @property
+    def by_shell(self) -> Sequence[str]:
+        """The command for who reads no file of variables: a shell reads it, and becomes the command."""
+        if self.settings_file is None:
+            return self.command
+        return [
+            "/bin/sh",
+            "-c",
+            'set -a; . "$0"; exec "$@"',
+            str(self.settings_file),
+            *self.command,
+        ]
 
     @property
     def minute(self) -> int:
@@ -142,7 +157,7 @@ def cron_line(job: Job, files: Mapping[str, Path]) -> str:
     """
     environ = {**job.environ, **{name: str(path) for name, path in files.items()}}
     words = [f"{name}={shlex.quote(value)}" for name, value in environ.items()]
-    line = " ".join([_cron_time(job), *words, *map(shlex.quote, job.command)])
+    line = " ".join([_cron_time(job), *words, *map(shlex.quote, job.by_shell)])
     if "\n" in line or "\r" in line:
         raise UsageError(
             "a line of a crontab cannot hold a line end", hint="Choose paths without one."
@@ -203,6 +218,7 @@ def service(job: Job) -> str:
         f"ExecStart={' '.join(_quoted(word, command=True) for word in job.command)}",
         *environ,
         *credentials,
+        *([f"EnvironmentFile={_percent(str(job.settings_file))}"] if job.settings_file else []),
         f"TimeoutStartSec={int(job.every.longest_run.total_seconds())}",
         "TimeoutStopSec=90",
         "UMask=0077",
@@ -274,7 +290,7 @@ def agent(job: Job, files: Mapping[str, Path]) -> str:
     environ = {**job.environ, **{name: str(path) for name, path in files.items()}}
     entry = {
         "Label": job.name,
-        "ProgramArguments": list(job.command),
+        "ProgramArguments": list(job.by_shell),
         "EnvironmentVariables": environ,
         "StartCalendarInterval": _moments(job),
         "ProcessType": "Background",

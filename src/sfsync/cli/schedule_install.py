@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,12 +34,14 @@ class Plan:
         texts: file -> its text; for cron the one line, under ``CRONTAB``.
         start, stop: the commands that start the job and end it.
         hints: what a person has to know.
+        private: file -> its text, for secrets; readable by the user alone, and never shown.
     """
 
     texts: Mapping[Path, str]
     start: tuple[tuple[str, ...], ...] = ()
     stop: tuple[tuple[str, ...], ...] = ()
     hints: tuple[str, ...] = ()
+    private: Mapping[Path, str] = field(default_factory=dict)
 
 
 CRONTAB = Path("crontab")
@@ -59,12 +61,41 @@ def carry_out(
     """
     if not (install or uninstall):
         return False
+    changed = _keep_private(plan, job, install=install, dry_run=dry_run)
+    return _scheduled(cli, clock, job, plan, install=install, dry_run=dry_run) or changed
+
+
+def _scheduled(
+    cli: Cli, clock: Clock, job: Job, plan: Plan, *, install: bool, dry_run: bool
+) -> bool:
     if clock is Clock.CRON:
         line = plan.texts[CRONTAB] if install else None
         return _write_crontab(job, line, dry_run=dry_run)
-    if uninstall:
+    if not install:
         return _uninstall(plan, dry_run=dry_run)
     return _install(cli, job, plan, dry_run=dry_run)
+
+
+def _keep_private(plan: Plan, job: Job, *, install: bool, dry_run: bool) -> bool:
+    """Write the files with secrets, or take away what is there of an earlier time."""
+    wanted = plan.private if install else {}
+    changed = False
+    for path, text in wanted.items():
+        changed |= _text_of(path) != text
+        if not dry_run:
+            with output_file(path) as file:
+                file.write(text.encode())
+    old = settings_path(job)
+    if old not in wanted and old.exists():
+        changed = True
+        if not dry_run:
+            old.unlink()
+    return changed
+
+
+def settings_path(job: Job) -> Path:
+    """Where the variables with secrets of a job are kept: beside the mirror."""
+    return job.folder / f"{job.name}.env"
 
 
 def _write_crontab(job: Job, line: str | None, *, dry_run: bool) -> bool:
