@@ -22,7 +22,7 @@ from sfsync.model.hint import Batch, DueRead, Hint, StreamEnd
 from sfsync.model.journal import JournaledWrite, QueuedTask, WriteIntent
 from sfsync.model.mapping import ActivityMap, ObjectMap
 from sfsync.model.outcome import ObjectReport, Outcome
-from sfsync.model.record import LocalId, RawRecord, Remote, Row, SalesforceId, Triple
+from sfsync.model.record import LocalId, RawRecord, Remote, Row, SalesforceId, Triple, Value
 from sfsync.model.stage import StageSummary
 from sfsync.model.traffic import Batching, Changes, Stretch, Usage
 
@@ -170,7 +170,9 @@ class Rows(Protocol):
     def successor(
         self, object_name: str, salesforce_id: SalesforceId
     ) -> tuple[str, SalesforceId] | None: ...
-    def external_key(self, object_name: str, local_id: LocalId) -> str: ...
+    def external_key(
+        self, object_name: str, local_id: LocalId, sent: Mapping[str, Value]
+    ) -> str: ...
     def count(self, object_name: str) -> int: ...
     def dirty_ids(self, object_name: str, columns: Sequence[str]) -> Iterator[SalesforceId]: ...
     def merge(self, plan: RowPlan, going: LocalId) -> None: ...

@@ -152,7 +152,7 @@ def _by_external_id(
     run: Run, object_map: ObjectMap, field: str, writes: Sequence[JournaledWrite]
 ) -> dict[int, SalesforceId]:
     key_of = run.mirror.rows.external_key
-    keys = {write.ref: key_of(object_map.name, write.local_id) for write in writes}
+    keys = {write.ref: key_of(object_map.name, write.local_id, write.after) for write in writes}
     return _by_key(run, object_map, field, keys)
 
 

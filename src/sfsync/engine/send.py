@@ -215,7 +215,7 @@ class Sender:
         if creating and object_map.external_id and plan.local_id is not None:
             # A create is an upsert by a key of ours where the org has a field for it, so that
             # repeating it after a lost answer makes no second record.
-            key = self.run.mirror.rows.external_key(object_map.name, plan.local_id)
+            key = self.run.mirror.rows.external_key(object_map.name, plan.local_id, plan.to_org)
             if key:
                 return replace(write, key_field=object_map.external_id, key_value=key)
         return write

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 
 from sfsync.errors import MirrorError
 from sfsync.mirror import bases, changes, conflicts, provenance, quarantine, records
@@ -12,7 +14,7 @@ from sfsync.mirror.database import quoted
 from sfsync.mirror.sync_state import mirror_key
 from sfsync.model.address import match_key
 from sfsync.model.change import LocalAction, RowPlan
-from sfsync.model.record import LocalId, NotUtf8, Row, SalesforceId, Values
+from sfsync.model.record import LocalId, NotUtf8, Row, SalesforceId, Value, Values
 
 PAGE = 1_000
 """Rows read at once."""
@@ -56,11 +58,16 @@ class Rows:
         )
         return (str(found[0]), SalesforceId(str(found[1]))) if found else None
 
-    def external_key(self, object_name: str, local_id: LocalId) -> str:
-        """The external id value for a row that sfsync creates in the org; it never changes.
+    def external_key(self, object_name: str, local_id: LocalId, sent: Mapping[str, Value]) -> str:
+        """The external id value for a row that sfsync creates in the org; the same for as long as it is tried.
 
         The mapped column's value where the external id field is mapped and the row has one; else
-        the mirror's own random key with the row's number, and a letter for the object.
+        the mirror's own random key with a letter for the object, the row's number, and a mark of
+        whom the row is about: a mirror that is put back from a copy gives the number of a record
+        that it does not know of to somebody else, and an upsert must not meet that record.
+
+        Args:
+            sent: what the create sends, column -> value.
         """
         table = self._context.table(object_name)
         mapped = table.object_map.by_remote.get(table.object_map.external_id)
@@ -70,7 +77,8 @@ class Rows:
             )
             if own not in (None, ""):
                 return str(own)
-        return f"{mirror_key(self._database)}-{object_name[:1]}{local_id}"
+        mark = _mark(sent, table.object_map.match_on)
+        return f"{mirror_key(self._database)}-{object_name[:1]}{local_id}-{mark}"
 
     # -- many --------------------------------------------------------------------------------------
     def count(self, object_name: str) -> int:
@@ -224,3 +232,9 @@ class Rows:
             found = self._database.value(f"SELECT 1 FROM {table.name} WHERE id = ?", [local_id])
             records.write(self._database, table, local_id, values)
         return found is not None
+
+
+def _mark(sent: Mapping[str, Value], match_on: str) -> str:
+    """Six characters that tell whom a create is about: of the address, without one of all that is sent."""
+    about = match_key(str(sent.get(match_on) or "")) or json.dumps(sent, sort_keys=True)
+    return hashlib.sha256(about.encode()).hexdigest()[:6]

@@ -36,25 +36,39 @@ if TYPE_CHECKING:
         return mirror
 
 
-def test_external_keys_are_the_same_for_ever_and_differ_by_mirror_and_object(
+ADA = {"email": "Ada@example.com", "last_name": "Lovelace"}
+
+
+def test_external_keys_stay_the_same_and_differ_by_mirror_object_and_person(
     mirror: SqliteMirror,
 ) -> None:
-    key = mirror.rows.external_key("contact", LocalId(1))
-    assert key == f"{mirror.state.mirror_key}-c1"
+    key_of, one = mirror.rows.external_key, LocalId(1)
+    key = key_of("contact", one, ADA)
+    assert key.startswith(f"{mirror.state.mirror_key}-c1-")
     assert len(mirror.state.mirror_key) == 8
-    assert mirror.rows.external_key("lead", LocalId(1)) != key
+    assert key_of("contact", one, {"email": "ada@EXAMPLE.com", "last_name": "Byron"}) == key
+    nobody = {"last_name": "Lovelace", "email": None}
+    others = [
+        key_of("lead", one, ADA),
+        key_of("contact", LocalId(2), ADA),
+        key_of("contact", one, {"email": "bob@example.com"}),
+        key_of("contact", one, nobody),
+        key_of("contact", one, nobody | {"last_name": "Byron"}),
+    ]
+    assert len({key, *others}) == 6
     mirror.close()
     with open_mirror(mirror.path) as again, open_mirror(mirror.path.with_name("other.db")) as other:
-        assert again.rows.external_key("contact", LocalId(1)) == key
-        assert other.rows.external_key("contact", LocalId(1)) != key
+        assert again.rows.external_key("contact", one, ADA) == key
+        assert other.rows.external_key("contact", one, ADA) != key
 
 
 def test_a_mapped_external_id_is_the_key_where_it_has_a_value(path: Path) -> None:
     keyed = replace(CONTACT, fields=(*CONTACT.fields, FieldMap("Key__c", "own_key")))
     with open_mirror(path, keyed) as mirror:
         mirror.imports.store("contact", [{"email": "a", "own_key": "K-1"}, {"email": "b"}])
-        assert mirror.rows.external_key("contact", LocalId(1)) == "K-1"
-        assert mirror.rows.external_key("contact", LocalId(2)) == f"{mirror.state.mirror_key}-c2"
+        assert mirror.rows.external_key("contact", LocalId(1), ADA) == "K-1"
+        begins = f"{mirror.state.mirror_key}-c2-"
+        assert mirror.rows.external_key("contact", LocalId(2), ADA).startswith(begins)
 
 
 def test_a_mirror_belongs_to_one_org(mirror: SqliteMirror) -> None:
