@@ -174,6 +174,18 @@ def test_the_page_runs_nothing_loads_nothing_and_prints(browser, page):
     assert MARKUP in cells
     assert f"'{FORMULA}" in cells
     assert not [cell for cell in cells if cell.lstrip().startswith(("=", "@"))]
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    browser.ask(
+        "Emulation.setDeviceMetricsOverride",
+        width=688,
+        height=900,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    assert browser.tell(
+        "document.documentElement.scrollWidth <= innerWidth"
+    )  # A4, less its margins
+    browser.ask("Emulation.setEmulatedMedia", media="")
     pdf = base64.b64decode(browser.ask("Page.printToPDF")["data"])
     assert pdf.startswith(b"%PDF")
     browser.tell("0")  # whatever it has logged has arrived
