@@ -64,7 +64,7 @@ def do_once(cli: Cli, config: Config, *, skip_if_locked: bool) -> Answer:
 
 
 def streamed_objects(config: Config) -> list[str]:
-    """Those of them whose changes are followed: people whose records come down."""
+    """The objects in real time whose changes are followed: people whose records come down."""
     return [
         name
         for name in real_time_objects(config)
