@@ -274,6 +274,32 @@ def test_a_program_that_fails_is_a_warning(workspace, words, trouble):
     assert (run.code, f"notify.command: {trouble}" in run.err) == (1, True)
 
 
+def test_no_program_is_run_that_anybody_may_have_named(workspace):
+    notify(workspace, command=[sys.executable, "-c", "open('ran', 'w')"])
+    workspace.yaml.chmod(0o666)
+    down(workspace)
+    run = workspace.run_in_process("sync")
+    assert "notify.command: everybody may write sfsync.yaml" in run.err
+    assert not (workspace.folder / "ran").exists()
+    workspace.yaml.chmod(0o660)
+    assert ran(workspace, "sync") == 1
+    assert (workspace.folder / "ran").exists()
+
+
+def test_what_is_sent_has_the_shape_that_the_documentation_shows(workspace, receiver):
+    page = (Path(__file__).parents[2] / "docs" / "notify.md").read_text(encoding="utf-8")
+    shown = json.loads(page.split("```json\n")[1].split("```")[0])
+    notify(workspace, webhook=receiver.url)
+    refuse(workspace)
+    assert ran(workspace, "sync") == 3
+    (sent,) = told(receiver)
+    assert sorted(sent) == sorted(shown)
+    assert {name: type(value) for name, value in sent.items()} == {
+        name: type(value) for name, value in shown.items()
+    }
+    assert sent["run"]["objects"]["contact"]["quarantined"] == 1
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Apprise itself
 def test_apprise_tells_each_of_its_addresses_once(workspace, receiver):
     pytest.importorskip("apprise")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -69,8 +71,21 @@ def senders_of(cli: Cli, place: Place) -> dict[str, Send]:
         found[PING] = _over_http(cli, place, PING, partial(notifiers.ping, agent=agent))
     if settings.command:
         environ = {name: value for name, value in cli.environ.items() if name not in _PRIVATE}
-        found["command"] = notifiers.command(settings.command, environ)
+        reason = _reason_to_run_nothing(place.source)
+        found["command"] = (
+            _troubled(reason) if reason else notifiers.command(settings.command, environ)
+        )
     return found | _apprise(cli, place)
+
+
+def _reason_to_run_nothing(source: Path) -> str:
+    """Whether a program that a configuration names is not run: somebody else may have put it there."""
+    found = source.stat()
+    if found.st_uid not in (os.geteuid(), 0):
+        return f"{source.name} belongs to somebody else, so no program of it is run"
+    if found.st_mode & stat.S_IWOTH:
+        return f"everybody may write {source.name}, so no program of it is run: chmod o-w"
+    return ""
 
 
 def _over_http(cli: Cli, place: Place, name: str, teller: Callable[[str], Send]) -> Send:
