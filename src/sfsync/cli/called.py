@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 
 COMMANDS = (
-    "apply", "changes", "config check", "config path", "config show", "conflicts", "consent", "diff", "doctor",
+    "apply", "changes", "config check", "config datasette", "config path", "config show", "conflicts", "consent", "diff", "doctor",
     "explain", "history", "import", "init", "listen", "login", "logout", "notify test", "org check", "org setup", "pause",
     "profile list", "profile remove", "profile use", "pull", "purge", "push", "push-activity",
     "quarantine", "report", "resume", "retry", "schedule", "status", "sync", "undo", "verify", "webhook endpoints",
