@@ -63,6 +63,7 @@ LOOKING = (
     "config path",
     "config check",
     "config datasette",
+    "profile add",
     "profile list",
     "profile use",
     "schedule",

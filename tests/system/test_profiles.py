@@ -208,3 +208,37 @@ def test_what_another_profile_takes_from_variables_need_not_be_set_for_this_one(
     assert workspace.run_in_process("whoami").code == 0
     assert "EU_APP is not set" in workspace.stderr_of("status", "--profile", "eu", expect=2)
     assert workspace.run_in_process("status", "--profile", "eu", EU_APP="eu-app").code == 0
+
+
+def test_a_profile_is_added_without_editing_and_can_be_logged_in_to(
+    workspace: Workspace, second_org: LocalOrg
+) -> None:
+    workspace.yaml.write_text(workspace.yaml.read_text().partition("\nprofiles:")[0] + "\n")
+    before = workspace.yaml.read_text()
+    options = ("--login-url", second_org.url, "--client-id", "eu-app", "--json")
+    assert workspace.run_in_process("profile", "add", "us", "--dry-run", *options).code == 0
+    assert workspace.yaml.read_text() == before
+    added = workspace.run_in_process("profile", "add", "us", *options)
+    assert added.data["mirror"] == str(workspace.folder / "mirror-us.db")
+    assert workspace.yaml.read_text().startswith(before.rstrip())
+    assert workspace.yaml.stat().st_mode & 0o777 == 0o600
+    assert workspace.run_in_process("login", "--profile", "us").code == 0
+    assert listed(workspace)["us"]["org_id"] == "00D000000000009EAA"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("eu",), "already"),
+        (("default",), "cannot be the name"),
+        (("a/b",), "cannot be the name"),
+        (("us", "--login-url", "ftp://x"), "login_url"),
+        (("us", "--mirror", "eu/mirror.db"), "this mirror is profile eu's"),
+    ],
+)
+def test_a_profile_that_cannot_be_is_refused_and_the_file_stays(
+    workspace: Workspace, arguments: tuple[str, ...], told: str
+) -> None:
+    before = workspace.yaml.read_bytes()
+    assert told in workspace.stderr_of("profile", "add", *arguments, expect=2)
+    assert workspace.yaml.read_bytes() == before

@@ -38,6 +38,7 @@ from sfsync.cli.notify import send_sample
 from sfsync.cli.org_check import check_org
 from sfsync.cli.org_setup import set_up_org
 from sfsync.cli.pause import pause, resume
+from sfsync.cli.profile_add import add_profile
 from sfsync.cli.profile_list import list_profiles
 from sfsync.cli.profile_remove import remove_profile
 from sfsync.cli.profile_use import use_profile
@@ -129,6 +130,7 @@ LOGIN = "Login"
 command(app, "login", panel=LOGIN)(login)
 command(app, "logout", panel=LOGIN)(logout)
 command(app, "whoami", panel=LOGIN)(whoami)
+command(profile, "add", panel=LOGIN, full_name="profile add")(add_profile)
 command(profile, "list", panel=LOGIN, full_name="profile list")(list_profiles)
 command(profile, "use", panel=LOGIN, full_name="profile use")(use_profile)
 command(profile, "remove", panel=LOGIN, full_name="profile remove")(remove_profile)

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 COMMANDS = (
     "apply", "changes", "config check", "config datasette", "config path", "config show", "conflicts", "consent", "diff", "doctor",
     "explain", "history", "import", "init", "listen", "login", "logout", "notify test", "org check", "org setup", "pause",
-    "profile list", "profile remove", "profile use", "pull", "purge", "push", "push-activity",
+    "profile add", "profile list", "profile remove", "profile use", "pull", "purge", "push", "push-activity",
     "quarantine", "report", "resume", "retry", "schedule", "status", "sync", "undo", "verify", "webhook endpoints",
     "webhook replay", "webhook resume", "webhook send", "webhook test", "webhook verify", "whoami",
 )  # fmt: skip
 """Every command that works with a configuration. A test holds this against the command line itself."""
 
-WITHOUT_PROFILE = ("init", "profile remove", "profile use")
+WITHOUT_PROFILE = ("init", "profile add", "profile remove", "profile use")
 """They make or name a profile themselves, or know of none."""
 
 _LONGEST_FIRST = sorted(COMMANDS, key=len, reverse=True)

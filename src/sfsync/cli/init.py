@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -88,18 +87,10 @@ def init(
 
 def _with_value(text: str, key: str, value: str) -> str:
     """The file's text with another value for a key of the section ``org``."""
-    written = value if _is_plain(value) else json.dumps(value, ensure_ascii=False)
+    from sfsync.config.profile_text import scalar
+
+    written = scalar(value)
     return re.sub(rf"(?m)^(  {key}:).*$", lambda match: f"{match[1]} {written}", text, count=1)
-
-
-def _is_plain(value: str) -> bool:
-    """Whether YAML reads it back as the same text without quotes."""
-    import yaml
-
-    try:
-        return bool(yaml.safe_load(f"key: {value}") == {"key": value})
-    except yaml.YAMLError:
-        return False
 
 
 def _asked() -> str:

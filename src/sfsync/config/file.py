@@ -67,7 +67,18 @@ def load_config(path: Path, environ: Mapping[str, str], profile: str | None = No
         ConfigError: with every mistake in ``problems``, ``sfsync.yaml:14:7 Emial: …``.
     """
     name = chosen_profile(path) if profile is None else profile
-    data = _bytes_of(path)
+    return config_from(_bytes_of(path), path, environ, name)
+
+
+def config_from(data: bytes, path: Path, environ: Mapping[str, str], name: str) -> Config:
+    """Read what is, or is to be, in the file; see ``load_config``.
+
+    Args:
+        name: the profile's.
+
+    Raises:
+        ConfigError: as there.
+    """
     digest = hashlib.sha256(data).hexdigest()
     document, problems = parse_yaml(decoded(data, path.name), path.name)
     raw = without_other_profiles(document, name)
