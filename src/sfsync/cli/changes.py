@@ -6,7 +6,7 @@ import json
 import select
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +68,7 @@ def changes(
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
-    _refuse_unknown(config, only)
+    refuse_unknown(config, [only] if only else [])
     with open_mirror(config) as mirror:
         place = _beginning(mirror, since)
         for lines in _pages(mirror, place, limit, only, follow=follow):
@@ -78,20 +78,21 @@ def changes(
     return Answer(is_written=True)
 
 
-def _refuse_unknown(config: Config, name: str) -> None:
+def refuse_unknown(config: Config, names: Sequence[str]) -> None:
     """Stop at an object that is not mapped.
 
     Raises:
-        UsageError: it is none.
+        UsageError: one of them is none.
     """
     from sfsync.document.problems import suggestion
 
     known = list(config.mapping.objects)
-    if name and name not in known:
-        raise UsageError(
-            f"there is no object {name!r}{suggestion(name, known)}",
-            hint=f"There are: {', '.join(known)}",
-        )
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"there is no object {name!r}{suggestion(name, known)}",
+                hint=f"There are: {', '.join(known)}",
+            )
 
 
 def _beginning(mirror: SqliteMirror, since: str) -> FeedCursor:

@@ -41,7 +41,6 @@ def report(
         Path | None,
         typer.Option(
             "--out",
-            "-o",
             metavar="FILE",
             help="Where to write the page; - for stdout. With --json nowhere, where this is not given.",
             show_default=str(PAGE),
@@ -80,11 +79,12 @@ def report(
       sfsync report
       sfsync report --days 90 --no-people --out january.html
       sfsync report --json --since yesterday
-    """  # fmt: skip
+    """
+    from sfsync.cli.changes import refuse_unknown
     from sfsync.cli.wiring import configuration, open_mirror
 
     config = configuration(cli)
-    _refuse_unknown(config, objects or ())
+    refuse_unknown(config, objects or ())
     if cli.as_json and out == STDOUT:
         raise UsageError(
             "--json and --out - both want stdout", hint="Name a file: --out report.html"
@@ -102,23 +102,6 @@ def report(
 
 
 # -- what is asked for -----------------------------------------------------------------------------
-def _refuse_unknown(config: Config, objects: Sequence[str]) -> None:
-    """Stop at an object that is not mapped.
-
-    Raises:
-        UsageError: it is none.
-    """
-    from sfsync.document.problems import suggestion
-
-    known = list(config.mapping.objects)
-    for name in objects:
-        if name not in known:
-            raise UsageError(
-                f"there is no object {name!r}{suggestion(name, known)}",
-                hint=f"There are: {', '.join(known)}",
-            )
-
-
 def _period(days: int | None, since: str | None, objects: tuple[str, ...]) -> Period:
     from datetime import UTC, timedelta
 

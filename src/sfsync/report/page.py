@@ -28,6 +28,9 @@ CHARTED = ("sent", "opened", "clicked", "replied", "bounced")
 
 COUNTED = (*CHARTED, "opted_out", "machine_opened", "machine_clicked")
 
+_BEGINNINGS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""Of formulas; the last four are wide forms, which some spreadsheets take for the same."""
+
 _PLAIN_NUMBER = re.compile(r"[+-]?[\d\s().,/:%-]*")
 """Numbers, dates and phone numbers: nothing to compute."""
 
@@ -83,7 +86,7 @@ def not_computed(text: str) -> str:
     >>> not_computed("=1+1"), not_computed("+49 30 123"), not_computed("-5"), not_computed("Ada")
     ("'=1+1", '+49 30 123', '-5', 'Ada')
     """
-    if text.lstrip()[:1] not in tuple("=+-@") or _PLAIN_NUMBER.fullmatch(text):
+    if text.lstrip()[:1] not in _BEGINNINGS or _PLAIN_NUMBER.fullmatch(text):
         return text
     return f"'{text}"
 

@@ -98,7 +98,7 @@ def test_markup_in_data_is_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["=cmd|' /C calc'!A0", "@SUM(A1)", "+1+cmd", "-2+3+x", "\t=1+1", "  =1"]
+    "text", ["=cmd|' /C calc'!A0", "@SUM(A1)", "+1+cmd", "-2+3+x", "\t=1+1", "  =1", "\uff1d1+x"]
 )
 def test_a_cell_that_a_spreadsheet_would_compute_begins_with_an_apostrophe(text: str) -> None:
     texts = [each for each in Elements(made(text)).texts if text in each]
@@ -221,9 +221,23 @@ def test_drawing_leaves_imports_as_they_were() -> None:
     assert importlib.util.find_spec("no_such_module") is None  # and nobody warns
 
 
+@pytest.fixture(params=["to_lxml", "to_etree"])
+def tree(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With lxml, which pygal takes where it is installed, and without."""
+    etree = importlib.import_module("pygal.etree").etree
+    if request.param == "to_lxml" and etree._lxml_etree is None:
+        pytest.skip("lxml is not installed")
+    before = vars(etree).copy()
+    getattr(etree, request.param)()
+    yield
+    vars(etree).update(before)
+
+
+@pytest.mark.usefixtures("tree")
 @pytest.mark.parametrize("draw", [line_chart, bar_chart])
 def test_a_chart_is_the_same_each_time_and_tells_each_value(draw: Any) -> None:
     given = (["a", "b"], {"sent": [1, 2_000], "opened": [0, 0]}, "<what it shows>")
     assert draw(*given) == draw(*given)
     assert "<title>b: 2,000 sent</title>" in draw(*given)
     assert "&lt;what it shows&gt;" in draw(*given)
+    assert not re.search("<(script|style|desc|!--)|style=", draw(*given))
