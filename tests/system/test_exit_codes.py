@@ -175,6 +175,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "apply": ("apply", "plan.json"),
     "org setup": ("org", "setup", "--yes"),
     "login": ("login", "--timeout", "5"),
+    "profile add": ("profile", "add", "another", "--dry-run"),
     "profile remove": ("profile", "remove", "default", "--yes"),
     "profile use": ("profile", "use", "default"),
     "quarantine --ignore": ("quarantine", "--ignore", "1"),
