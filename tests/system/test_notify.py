@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -359,6 +361,39 @@ def test_a_profile_that_nobody_knows_leaves_no_file_behind(workspace, receiver):
     assert ran(workspace, "sync", "--profile", "sandbx") == 2
     assert sorted(workspace.folder.iterdir()) == before
     assert receiver.got == []
+
+
+def let_others_send(workspace: Workspace) -> None:
+    """As it is once a process that died had its time."""
+    with closing(sqlite3.connect(f"{workspace.mirror}.inbox")) as inbox, inbox:
+        [(note,)] = inbox.execute("SELECT value FROM notes WHERE name = 'notices'")
+        watch = json.loads(note)
+        for each in watch["waiting"]:
+            assert each["held_until"]
+            each["held_until"] = ""
+        inbox.execute("UPDATE notes SET value = ? WHERE name = 'notices'", [json.dumps(watch)])
+
+
+def test_killed_before_the_answer_it_is_told_again_under_the_same_id(workspace, receiver):
+    notify(workspace, webhook=receiver.url)
+    workspace.configure(("direction: bidirectional", "direction: sideways"))
+    over = threading.Event()
+
+    def asleep(_got: object) -> tuple[int, dict[str, str]]:
+        over.wait(20)
+        return 204, {}
+
+    receiver.say = asleep
+    process = workspace.start("sync")
+    receiver.wait_for(1)
+    process.kill()
+    workspace.finish(process)
+    over.set()
+    assert [ran(workspace, "sync"), len(receiver.got)] == [2, 1]  # another may still be at it
+    let_others_send(workspace)
+    assert [ran(workspace, "sync") for _ in range(2)] == [2, 2]
+    first, second = told(receiver)
+    assert first == second
 
 
 @pytest.mark.slow

@@ -140,3 +140,14 @@ def test_an_inbox_of_a_newer_version_is_left_alone(inbox: Inbox, path: Path) -> 
         other.execute("PRAGMA user_version = 99")
     with pytest.raises(MirrorError, match="newer sfsync"):
         Inbox(path, now=lambda: NOW)
+
+
+def test_a_note_is_changed_in_one_step_and_not_at_all_where_that_fails(
+    inbox: Inbox, path: Path
+) -> None:
+    assert inbox.change_note("told", lambda before: (before + "a", len(before))) == 0
+    with Inbox(path, now=lambda: NOW) as other:
+        assert other.change_note("told", lambda before: (before + "b", before)) == "a"
+    with pytest.raises(ZeroDivisionError):
+        inbox.change_note("told", lambda before: (before + "c", 1 // 0))
+    assert inbox.noted("told") == "ab"
