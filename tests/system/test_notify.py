@@ -91,6 +91,10 @@ def test_a_job_that_fails_is_partly_done_and_recovers_is_told_each_once(workspac
     assert reasons(receiver) == ["failed", "partial", "recovered"]
     first, second, third = told(receiver)
     assert (first["exit_code"], first["slug"], first["state"]) == (1, "org-unavailable", "failed")
+    assert first["title"] == (
+        "sfsync sync failed: The org could not be reached, or answered with a server error,"
+        " after patient retries (exit code 1)"
+    )
     assert (second["counts"]["quarantine"], second["hint"]) == (1, "sfsync quarantine")
     assert (third["exit_code"], third["since"]) == (0, first["at"])
     assert "A title" not in json.dumps(told(receiver))
@@ -188,6 +192,9 @@ def test_it_is_told_once_where_the_mirror_or_the_configuration_is_broken(workspa
     workspace.configure(("direction: bidirectional", "direction: sideways"))
     assert [ran(workspace, "pull") for _ in range(2)] == [2, 2]
     assert [each["slug"] for each in told(receiver)] == ["mirror", "config"]
+    assert told(receiver)[1]["title"] == (
+        "sfsync pull failed: The configuration is wrong (exit code 2)"
+    )
 
 
 def test_each_failure_is_told_where_nothing_can_be_remembered(workspace, receiver):

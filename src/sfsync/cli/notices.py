@@ -112,10 +112,14 @@ def facts_of(outcome: object, exit_code: int) -> Facts:
 
 
 def _kind(error: SfsyncError) -> str:
-    """What its class says of it, not what it says itself: that may name a person."""
-    if type(error) is SfsyncError:
+    """What the documentation says of its class, not what it says itself: that may name a person."""
+    documented = next(
+        one for one in type(error).__mro__ if one.__module__ == SfsyncError.__module__
+    )
+    if documented is SfsyncError:
         return ""
-    return (type(error).__doc__ or "").split("\n", 1)[0].rstrip(".")
+    first = (documented.__doc__ or "").partition("\n")[0].partition(";")[0]
+    return first.replace("``", "`").rstrip(".")
 
 
 _TOLD: Final = (
