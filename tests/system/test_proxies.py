@@ -8,7 +8,7 @@ import pytest
 
 from sfsync.auth.login_host import LoginHost
 from sfsync.auth.oauth_errors import LoginStep
-from sfsync.errors import OrgUnavailable
+from sfsync.errors import OrgUnavailable, SfsyncError
 from sfsync.model.network_settings import has_password, shown
 from sfsync.model.token import Token
 from sfsync.salesforce.transport import OrgSession
@@ -29,7 +29,11 @@ def no_proxy(monkeypatch):
 def proxy_that_answers(status):
     class Handler(BaseHTTPRequestHandler):
         def do_CONNECT(self):
-            self.send_error(status)
+            if status == 200:
+                self.send_response(status)
+                self.end_headers()
+            else:
+                self.send_error(status)
 
         def log_message(self, *_):
             pass
@@ -99,6 +103,17 @@ def test_a_proxy_that_is_down_is_named(monkeypatch, ask):
     error = refused(ask)
     assert "the proxy http://127.0.0.1:9 (from $HTTPS_PROXY) cannot be reached" in error.message
     assert "NO_PROXY" in error.hint
+
+
+@CALLS
+def test_certificates_that_do_not_fit_are_named_with_their_variable(monkeypatch, tmp_path, ask):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with proxy_that_answers(200) as address:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
+        with pytest.raises(SfsyncError) as caught:
+            ask()
+    assert f"$REQUESTS_CA_BUNDLE ({tmp_path / 'ca.pem'})" in caught.value.hint
 
 
 @pytest.mark.parametrize(

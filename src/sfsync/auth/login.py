@@ -9,6 +9,7 @@ Source: docs/salesforce.md §1.5 (rotation); docs/reliability.md, "Ended at any 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ from .grants import Grants, Identity
 from .hosts import host_of
 from .loopback import DEFAULT_DEADLINE_SECONDS, Listener, Paste
 from .token_store import TokenStore
+
+log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 90.0
 
@@ -283,7 +286,7 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
     """
     lock = FileLock(path, timeout=seconds, mode=0o600)
     try:
-        lock.acquire()
+        _acquire(lock, seconds)
     except Timeout:
         raise OrgUnavailable(
             f"Another sfsync has been renewing the login for {seconds:.0f} seconds",
@@ -324,3 +327,21 @@ def _held(store: TokenStore, profile: str) -> Token:
             f"Profile {profile.partition(':')[0]!r} is not logged in", hint="Run `sfsync login`."
         )
     return token
+
+
+def _acquire(lock: FileLock, seconds: float) -> None:
+    """Take the lock; that another process keeps it waiting is told.
+
+    Raises:
+        Timeout: another process has held it all that time.
+        OSError: its file cannot be opened.
+    """
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info(
+            "another sfsync is renewing the login; waiting for it, %.0f s at most",
+            seconds,
+            extra={"wait_seconds": seconds},
+        )
+        lock.acquire()

@@ -28,7 +28,7 @@ from sfsync.errors import (
     ProtocolError,
     SfsyncError,
 )
-from sfsync.model.network_settings import proxy_trouble
+from sfsync.model.network_settings import bundle, proxy_trouble
 
 from .hosts import host_of, is_loopback
 from .oauth_errors import LoginStep, oauth_error, plain
@@ -240,8 +240,7 @@ def _unreachable(cause: Exception, step: LoginStep, host: str) -> SfsyncError:
     if isinstance(cause, requests.exceptions.SSLError):
         return ProtocolError(
             f"{step} failed: the certificate of {host} cannot be trusted",
-            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file; else "
-            "do not log in there.",
+            hint=f"{_about_certificates()}; else do not log in there.",
         )
     if isinstance(cause, requests.exceptions.ProxyError):
         trouble = proxy_trouble(cause, host, os.environ)  # noqa: TID251  as requests reads it
@@ -259,6 +258,16 @@ def _unreachable(cause: Exception, step: LoginStep, host: str) -> SfsyncError:
             "is needed.",
         )
     return OrgUnavailable(message, hint="Run the command again.")
+
+
+def _about_certificates() -> str:
+    """How to have a company's own certificate trusted; where a variable does so, that it is looked at."""
+    named = bundle(os.environ)  # noqa: TID251  as requests reads it
+    if named is None:
+        return "Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file"
+    return (
+        f"Look whether ${named.variable} ({named.value}) holds the certificate that is used there"
+    )
 
 
 def _was_never_sent(cause: Exception) -> bool:

@@ -108,7 +108,7 @@ class _ToStderr(logging.Handler):
             return  # the command itself has said it to people
         line = record.getMessage()
         if self._cli.verbose:
-            line = f"{_time(record):%H:%M:%S} {line}"
+            line = f"{_time(record):%H:%M:%SZ} {line}"
         self._cli.to_stderr(Text(visible(line), style="dim"))
 
 

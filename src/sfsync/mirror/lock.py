@@ -70,7 +70,11 @@ def holder(database: Database) -> tuple[str, str] | None:
 
 
 def _make_private(path: Path) -> None:
-    if path.exists() and path.stat().st_mode & 0o077:
+    """In a container another user may have made it, whose file it stays."""
+    if not path.exists():
+        return
+    status = path.stat()
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
         path.chmod(0o600)
 
 

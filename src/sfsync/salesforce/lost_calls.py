@@ -60,4 +60,4 @@ def _never_connected(error: requests.ConnectionError) -> bool:
 def _certificates() -> str:
     """The variable that says which certificates count, and what it says."""
     found = bundle(os.environ)  # noqa: TID251  as requests reads it
-    return f"{found.variable} ({found.value})" if found else "REQUESTS_CA_BUNDLE"
+    return f"${found.variable} ({found.value})" if found else "REQUESTS_CA_BUNDLE"

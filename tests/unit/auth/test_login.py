@@ -271,6 +271,15 @@ def test_another_process_that_holds_the_lock_is_waited_for_and_then_told(store, 
         refresher.fresh("x")
 
 
+def test_that_another_process_is_waited_for_is_told_while_it_waits(store, lock, held, caplog):
+    refresher = Refresher(store, "default", lock, lambda before: before, lock_seconds=0.1)
+    with caplog.at_level("INFO", logger="sfsync"), FileLock(lock), pytest.raises(OrgUnavailable):
+        refresher.fresh("x")
+    [told] = caplog.records
+    assert "another sfsync is renewing the login" in told.getMessage()
+    assert told.wait_seconds == 0.1
+
+
 def test_a_lock_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TokenStoreError, match="lock"), locked(tmp_path / "file" / "lock", 1):

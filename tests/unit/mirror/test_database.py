@@ -284,3 +284,16 @@ def test_what_the_org_said_of_itself_is_asked_again_where_it_is_damaged(
         )
         assert mirror.state.facts("Contact") is None
         assert mirror.diagnostics.status()["objects"]
+
+
+def test_a_lock_that_another_user_made_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container, the volume of an earlier one, whose user had another number."""
+    with open_mirror(tmp_path / "mirror.db") as mirror:
+        lock = tmp_path / "mirror.db.lock"
+        lock.touch()
+        lock.chmod(0o660)
+        monkeypatch.setattr(os, "geteuid", lambda: 4242)
+        with mirror.lock("run-1", "sync"):
+            assert mode(lock) == 0o660
