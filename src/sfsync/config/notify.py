@@ -17,6 +17,7 @@ from sfsync.config.profiles import DEFAULT_PROFILE, read_profiles
 from sfsync.document import problems as places
 from sfsync.document.problems import Problems, shown, suggestion
 from sfsync.document.shapes import Shape, shaped, takes_default
+from sfsync.model.web_address import is_public
 
 EVENTS: Final = ("failed", "partial", "recovered")
 LONGEST_REPEAT: Final = 24 * 365
@@ -185,8 +186,9 @@ def _is_private(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return "." not in host or host.endswith(_OWN_NAMES)
-    return address.is_private and not address.is_unspecified
+        # a number by itself is an IPv4 address to some resolvers
+        return ("." not in host and host[0].isalpha()) or host.endswith(_OWN_NAMES)
+    return address.is_private and not address.is_unspecified and not is_public(address)
 
 
 # -- what may be one or several ---------------------------------------------------------------------
@@ -210,7 +212,7 @@ def _events(raw: object, problems: Problems) -> tuple[str, ...]:
         if name not in EVENTS:
             where = (*path, index) if isinstance(raw, list) else path
             problems.add(where, f"{shown(name)} is none of its values{suggestion(name, EVENTS)}")
-    if named and "failed" not in named:
+    if (named or raw == []) and "failed" not in named:
         problems.add(path, "failed has to be among them")
     return named
 
