@@ -56,7 +56,7 @@ def unpack(body: bytes, origin: str) -> Arrival:
         [Unreadable(*facts) for facts in held["unreadable"]],
         held["campaigns"],
         held["skipped"],
-        contacts=[ContactEdit(*facts) for facts in held.get("contacts", ())],
+        contacts=tuple(ContactEdit(*facts) for facts in held.get("contacts", ())),
     )
 
 
