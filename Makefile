@@ -26,7 +26,7 @@ venv: .venv/.ready  ## a virtual environment with everything a developer needs, 
 	touch $@
 
 lock:  ## write the locked requirements anew (needs uv)
-	uv pip compile --no-strip-extras pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header -q -o requirements.txt
+	uv pip compile --no-strip-extras pyproject.toml --extra realtime --group build --universal --python-version 3.11 --generate-hashes --no-header -q -o requirements.txt
 	uv pip compile --no-strip-extras pyproject.toml --extra notify --extra realtime --group dev -c requirements.txt --universal --python-version 3.11 --generate-hashes --no-header -q -o requirements-dev.txt
 
 format:  ## format the code

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,16 +35,15 @@ def demo(
     """Show the whole job on an embedded local org: no account, no configuration, under 20 seconds.
 
     Log in, pull, turn events into Tasks, edit both sides, see the conflict, sync, follow deletions,
-    merges and converted leads, take a signed webhook in that is a Task within seconds, and end with
-    a sync that has nothing to do.
+    merges and converted leads, take a signed webhook in that is a Task within seconds, see a rep's edit a second after it was made,
+    and end with a sync that has nothing to do.
     """
     from local_org.server import LocalOrg, LocalOrgConfig
-    from sfsync.cli.demo_real_time import real_time
+    from sfsync.cli.demo_real_time import change_events, real_time
 
     folder = _fresh_folder(folder)
-    with LocalOrg(
-        LocalOrgConfig(seed=seed, auto_approve=True, state_file=folder / "org.json")
-    ) as org:
+    config = LocalOrgConfig(seed=seed, auto_approve=True, state_file=folder / "org.json")
+    with LocalOrg(replace(config, **change_events())) as org:
         demonstration = Demonstration(cli, org, folder)
         demonstration.log_in()
         demonstration.first_pull()

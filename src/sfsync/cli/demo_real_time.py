@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -34,13 +35,20 @@ Found = TypeVar("Found")
 _HANDED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
+def change_events() -> dict[str, Any]:
+    """How the demo's org tells its changes; not at all without the packages for that."""
+    if find_spec("grpc") is None or find_spec("fastavro") is None:
+        return {}
+    return {"pubsub_port": 0, "change_events": ("Contact", "Lead")}
+
+
 def real_time(demo: Demonstration) -> None:
-    """A signed delivery is a Task within seconds; told twice, it is one."""
+    """A signed delivery is a Task within seconds, told twice it is one; a rep's edit is here as quickly."""
     from local_org.email_platform.happenings import Campaign
     from local_org.server import WebhookConfig
 
-    demo.title("Work in real time", "a signed webhook is a Task within seconds")
-    secret = _set_up(demo.folder)
+    demo.title("Work in real time", "what happens on one side is on the other within seconds")
+    secret = _set_up(demo.folder, demo.org.pubsub)
     who, campaign = demo.people(7)[6], Campaign("c-8", "Spring")
     with _listening(demo) as url:
         platform = demo.org.play_platform(
@@ -57,13 +65,28 @@ def real_time(demo: Demonstration) -> None:
                 f"The email platform tells of a click of {demo.name(who)}{again}: HTTP {answer.status}"
             )
         _until(lambda: not _inbox(demo)["events"], "the inbox being taken in")
-    new = [task for key, task in _tasks_of(demo, who).items() if key not in before]
-    told = ", ".join(f"“{task['Subject']}”" for task in new)
-    demo.expect(bool(new), f"after {seconds:.1f} s it is a Task in Salesforce: {told}")
-    demo.expect(len(new) == 1, "told twice, it is one Task")
+        new = [task for key, task in _tasks_of(demo, who).items() if key not in before]
+        told = ", ".join(f"“{task['Subject']}”" for task in new)
+        demo.expect(bool(new), f"after {seconds:.1f} s it is a Task in Salesforce: {told}")
+        demo.expect(len(new) == 1, "told twice, it is one Task")
+        if demo.org.pubsub is not None:
+            _see_an_edit(demo, who)
 
 
-def _set_up(folder: Path) -> str:
+def _see_an_edit(demo: Demonstration, who: str) -> None:
+    """A rep types a title in Salesforce; the mirror has it without anybody's asking."""
+    began = time.monotonic()
+    demo.org.as_user().edit(who, {"Title": "Countess of Ice"})
+    demo.remark(f"A rep gives {demo.name(who)} another title in Salesforce.")
+    _until(
+        lambda: demo.mirror_row(who)["job_title"] == "Countess of Ice",
+        "the edit coming into the mirror",
+    )
+    seconds = time.monotonic() - began
+    demo.expect(True, f"after {seconds:.1f} s it is in the mirror, by Salesforce's change events")
+
+
+def _set_up(folder: Path, pubsub: str | None) -> str:
     """The section ``listen`` of the configuration, and the secret that both sides know."""
     from local_org.email_platform.signing import new_secret
 
@@ -71,8 +94,12 @@ def _set_up(folder: Path) -> str:
     file = folder / "penguinmails.secret"
     file.touch(mode=0o600)
     file.write_text(secret + "\n", encoding="utf-8")
-    with (folder / "sfsync.yaml").open("a", encoding="utf-8") as configuration:
-        configuration.write(_LISTEN)
+    file = folder / "sfsync.yaml"
+    text = file.read_text(encoding="utf-8")
+    if pubsub is not None:
+        told = f"\norg:\n  pubsub: {pubsub}\n  event_channel: ChangeEvents\n"
+        text = text.replace("\norg:\n", told, 1)
+    file.write_text(text + _LISTEN, encoding="utf-8")
     return secret
 
 
