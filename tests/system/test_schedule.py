@@ -237,15 +237,15 @@ def test_a_proxys_password_stands_in_no_schedule_and_that_is_told(
     ran = workspace.run_in_process("schedule", clock, "--json", **{variable: SECRET})
     assert "s3cret" not in ran.out + ran.err
     assert f"${variable}" in ran.warnings
-    assert "sfsync.env" in "".join(ran.data["files"].values())
+    assert "sfsync.schedule.env" in "".join(ran.data["files"].values())
 
 
 def test_a_proxys_password_is_handed_over_by_a_file_of_the_users_own(workspace: Workspace) -> None:
     fake(workspace, "systemctl", "exit 0")
-    file = workspace.folder / "sfsync.env"
+    file = workspace.folder / "sfsync.schedule.env"
     units = workspace.folder / ".config" / "systemd" / "user"
     workspace.run_in_process("schedule", "systemd", "--install", HTTPS_PROXY=SECRET)
-    assert file.read_text() == f"HTTPS_PROXY='{SECRET}'\n"
+    assert file.read_text().splitlines()[1:] == [f"HTTPS_PROXY='{SECRET}'"]
     assert file.stat().st_mode & 0o777 == 0o600
     unit = (units / "sfsync.service").read_text()
     assert f"EnvironmentFile={file}\n" in unit
@@ -268,3 +268,17 @@ def test_crons_job_has_it_and_its_command_line_has_not(workspace: Workspace) -> 
     )
     assert f"HTTPS_PROXY={SECRET}\n" in ended.stdout
     workspace.run_in_process("schedule", "cron", "--uninstall")
+
+
+def test_a_file_of_the_users_own_is_neither_written_over_nor_taken_away(
+    workspace: Workspace,
+) -> None:
+    fake(workspace, "systemctl", "exit 0")
+    own = workspace.folder / "sfsync.schedule.env"
+    own.write_text("MINE=1\n")
+    told = workspace.stderr_of("schedule", "systemd", "--install", expect=2, HTTPS_PROXY=SECRET)
+    assert f"{own} is a file of yours" in told
+    workspace.do_in_process("schedule", "systemd", "--install")
+    workspace.do_in_process("schedule", "systemd", "--uninstall")
+    assert own.read_text() == "MINE=1\n"
+    own.unlink()

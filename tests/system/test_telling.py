@@ -5,10 +5,14 @@ import logging
 import re
 import stat
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 
+from sfsync.cli.error_boundary import perform
 from sfsync.cli.invocation import Cli
+from sfsync.cli.signals import Interrupted
 from sfsync.cli.telling import telling
 
 LATER = {"match": {"path": "/query"}, "nth": 1, "fault": "rate_limited", "args": {"retry_after": 1}}
@@ -141,3 +145,21 @@ def test_a_run_that_never_began_is_not_named(quiet_workspace):
     quiet_workspace.sql("DELETE FROM _tokens")
     ran = quiet_workspace.run_in_process("pull", "--json")
     assert (ran.code, ran.document["run_id"]) == (4, None)
+
+
+def test_a_warning_is_told_beside_a_log_file_too(tmp_path, capsys):
+    with telling(Cli("listen", log_file=tmp_path / "sfsync.log")):
+        logging.getLogger("sfsync.listen").warning("a delivery could not be proved")
+        logging.getLogger("sfsync.listen").info("no news")
+    assert capsys.readouterr().err == "a delivery could not be proved\n"
+
+
+def test_an_interrupted_run_is_named():
+    cli = Cli("pull", as_json=True, run_id="r-7")
+
+    def work():
+        raise Interrupted(130)
+
+    with redirect_stdout(StringIO()) as told:
+        assert perform(cli, work) == 130
+    assert json.loads(told.getvalue())["run_id"] == "r-7"

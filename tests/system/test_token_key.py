@@ -80,3 +80,5 @@ def test_a_key_beside_the_mirror_is_not_taken_by_itself(at_home):
     folder = key_of(workspace).parent
     beside = workspace.copied(folder)
     assert "lies beside the mirror" in beside.stderr_of("pull", expect=4)
+    named = {"SFSYNC_TOKEN_KEY_FILE": str(key_of(workspace))}
+    assert beside.run_in_process("pull", **named).code == 0, "whoever names it has chosen so"

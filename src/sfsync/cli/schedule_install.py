@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sfsync.cli.invocation import Cli
 from sfsync.cli.output_file import output_file
+from sfsync.cli.schedule_network import FIRST_LINE
 from sfsync.errors import SfsyncError, UsageError
 
 if TYPE_CHECKING:
@@ -81,12 +82,17 @@ def _keep_private(plan: Plan, job: Job, *, install: bool, dry_run: bool) -> bool
     wanted = plan.private if install else {}
     changed = False
     for path, text in wanted.items():
-        changed |= _text_of(path) != text
+        existing = _text_of(path)
+        changed |= existing != text
+        if existing and not existing.startswith(FIRST_LINE):
+            raise UsageError(
+                f"{path} is a file of yours", hint="Move it, or choose another --name."
+            )
         if not dry_run:
             with output_file(path) as file:
                 file.write(text.encode())
     old = settings_path(job)
-    if old not in wanted and old.exists():
+    if old not in wanted and (_text_of(old) or "").startswith(FIRST_LINE):
         changed = True
         if not dry_run:
             old.unlink()
@@ -95,7 +101,7 @@ def _keep_private(plan: Plan, job: Job, *, install: bool, dry_run: bool) -> bool
 
 def settings_path(job: Job) -> Path:
     """Where the variables with secrets of a job are kept: beside the mirror."""
-    return job.folder / f"{job.name}.env"
+    return job.folder / f"{job.name}.schedule.env"
 
 
 def _write_crontab(job: Job, line: str | None, *, dry_run: bool) -> bool:

@@ -18,6 +18,9 @@ from sfsync.model.network_settings import (
     has_password,
 )
 
+FIRST_LINE = "# Written by sfsync schedule for its job; taken away with it.\n"
+"""How a file is known as one that may be written over."""
+
 
 def open_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """What may stand in a schedule; certificates by their absolute path."""
@@ -61,7 +64,7 @@ def settings_file(settings: Mapping[str, str]) -> str:
                 f"${name} cannot be written into a file for the job: it holds a quote or a backslash",
                 hint="Write such signs of a password as %27 and %5C.",
             )
-    return "".join(f"{name}='{value}'\n" for name, value in settings.items())
+    return FIRST_LINE + "".join(f"{name}='{value}'\n" for name, value in settings.items())
 
 
 def told(settings: Mapping[str, str], file: Path, *, written: bool) -> Iterator[str]:

@@ -63,7 +63,12 @@ def token_store(
             if not probe:
                 _tell_missing_key(cli, mirror)
             return None
-        if key.where == str(usual) and usual.parent.resolve() == mirror.path.parent.resolve():
+        is_named = "SFSYNC_TOKEN_KEY_FILE" in environ
+        if (
+            key.where == str(usual)
+            and not is_named
+            and usual.parent.resolve() == mirror.path.parent.resolve()
+        ):
             raise TokenStoreError(
                 f"The key file {usual} lies beside the mirror: whoever copies the one has the other",
                 hint="Move it to another folder, and name it: SFSYNC_TOKEN_KEY_FILE=FILE.",

@@ -81,17 +81,19 @@ def say(cli: Cli, sentence: str, *, logged: str = "") -> None:
 def _at_the_terminal(cli: Cli) -> Iterator[logging.Handler]:
     if cli.quiet:
         return
-    if cli.verbose:
-        yield _ToStderr(cli)
-    elif not cli.as_json and sys.stderr.isatty():
-        handler = _ToStderr(cli)
-        handler.addFilter(_is_a_reason_to_wait)
-        yield handler
+    handler = _ToStderr(cli)
+    if not cli.verbose:
+        someone_waits = sys.stderr.isatty() and not cli.as_json
+        handler.addFilter(_is_a_reason_to_wait if someone_waits else _is_a_warning)
+    yield handler
+
+
+def _is_a_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
 
 
 def _is_a_reason_to_wait(record: logging.LogRecord) -> bool:
-    waits = getattr(record, "wait_seconds", 0.0) >= TOLD_FROM_SECONDS
-    return waits or record.levelno >= logging.WARNING
+    return _is_a_warning(record) or getattr(record, "wait_seconds", 0.0) >= TOLD_FROM_SECONDS
 
 
 class _ToStderr(logging.Handler):
