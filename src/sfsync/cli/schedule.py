@@ -1,4 +1,4 @@
-"""schedule: the batch that runs by itself, printed or installed for cron, systemd or launchd."""
+"""schedule: the batch that runs by itself, printed or installed for cron, systemd or launchd, printed for Kubernetes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ SECRETS = {
 def schedule(
     cli: Cli,
     clock: Annotated[
-        Clock, typer.Argument(help="Who runs it: cron, systemd or launchd.", show_default=False)
+        Clock,
+        typer.Argument(
+            help="Who runs it: cron, systemd, launchd or kubernetes.", show_default=False
+        ),
     ],
     *,
     every: Annotated[
@@ -72,6 +75,25 @@ def schedule(
     uninstall: Annotated[
         bool, typer.Option("--uninstall", help="Stop it and take it away.")
     ] = False,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--image",
+            metavar="IMAGE",
+            help="sfsync as your registry names it (kubernetes).",
+            show_default="sfsync:VERSION",
+        ),
+    ] = None,
+    shards: Annotated[
+        int,
+        typer.Option(
+            "--shards",
+            min=0,
+            max=1000,
+            help="A fleet in so many parts, instead of this configuration alone (kubernetes).",
+            show_default="none",
+        ),
+    ] = 0,
     dry_run: DryRun = False,
 ) -> Answer:
     """Print the batch that keeps both sides in step by itself; with --install put it in place.
@@ -79,10 +101,14 @@ def schedule(
     It calls `sfsync sync --skip-if-locked` with absolute paths, at a minute of its own, and needs
     nothing of your shell. A second --install changes nothing.
 
+    For kubernetes it prints a CronJob with its volume and configuration; with --shards, one whose
+    Job has an index for each part of a fleet that lies on a shared volume.
+
     Examples:
       sfsync schedule cron
       sfsync schedule systemd --every 15m --install
       sfsync schedule systemd --uninstall
+      sfsync schedule kubernetes --image registry.example/sfsync:0.1.0
     """
     from sfsync.cli.schedule_formats import Every, job_name
     from sfsync.cli.schedule_network import secret_settings, told
@@ -92,12 +118,15 @@ def schedule(
         raise UsageError("--install and --uninstall are opposites", hint="Name one of them.")
     if system and clock is not Clock.SYSTEMD:
         raise UsageError("--system is for systemd", hint=f"Leave it out for {clock}.")
+    _check_cluster_options(clock, image=image, shards=shards, install=install or uninstall)
     config = configuration(cli)
     folder = config.mirror_path.absolute().parent
     interval = Every.parse(every) if every else _interval_of_rules(config)
     job = _job(
         cli, config, job_name(name or _default_name(config)), folder, interval, system=system
     )
+    if clock is Clock.KUBERNETES:
+        return _for_kubernetes(cli, config, job, image=image, shards=shards)
     plan = replace(_plan(cli, clock, job), private=_private(cli, job))
     monitor = _monitor(cli, config, job)
     changed = carry_out(
@@ -286,6 +315,43 @@ def _for_launchd(cli: Cli, job: Job) -> Plan:
         {path: agent(job, _secret_files(cli))},
         start=(("launchctl", "bootstrap", domain, str(path)),),
         stop=(("launchctl", "bootout", f"{domain}/{job.name}"),),
+    )
+
+
+def _check_cluster_options(clock: Clock, *, image: str | None, shards: int, install: bool) -> None:
+    if clock is not Clock.KUBERNETES and (image or shards):
+        raise UsageError(
+            "--image and --shards are for kubernetes", hint=f"Leave them out for {clock}."
+        )
+    if clock is Clock.KUBERNETES and install:
+        raise UsageError(
+            "what is in a cluster is kubectl's",
+            hint="`sfsync schedule kubernetes | kubectl apply -f -`, or `kubectl delete -f -`.",
+        )
+
+
+def _for_kubernetes(
+    cli: Cli, config: Config, job: Job, *, image: str | None, shards: int
+) -> Answer:
+    from sfsync.cli.schedule_kubernetes import cluster_text, show_manifests
+    from sfsync.cli.schedule_network import secret_settings
+
+    text, beside = cluster_text(config, job, _secret_files(cli), image=image, shards=shards)
+    data: dict[str, Any] = {
+        "clock": Clock.KUBERNETES.value,
+        "name": job.name,
+        "every": str(job.every),
+        "manifests": text,
+        "beside": list(beside),
+    }
+    left_out = [
+        f"${name} holds a secret, so it is not written into a manifest: put it into a Secret of your own"
+        for name in secret_settings(cli.environ)
+    ]
+    return Answer(
+        data,
+        lambda console: show_manifests(console, text, beside),
+        warnings=(*_secrets_left_out(cli), *left_out),
     )
 
 

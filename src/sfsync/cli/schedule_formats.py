@@ -1,4 +1,4 @@
-"""When a job runs by itself: as a line for cron, units for systemd, an agent for launchd. Pure: text from a job.
+"""When a job runs by itself: as a line for cron, units for systemd, an agent for launchd (for Kubernetes: ``schedule_manifests``). Pure: text from a job.
 
 All three call the same command with absolute paths and everything it needs beside it, because none
 of them has the environment of a person's shell. The minute is the job's own, so that a thousand of
@@ -157,7 +157,7 @@ def cron_line(job: Job, files: Mapping[str, Path]) -> str:
     """
     environ = {**job.environ, **{name: str(path) for name, path in files.items()}}
     words = [f"{name}={shlex.quote(value)}" for name, value in environ.items()]
-    line = " ".join([_cron_time(job), *words, *map(shlex.quote, job.by_shell)])
+    line = " ".join([cron_time(job), *words, *map(shlex.quote, job.by_shell)])
     if "\n" in line or "\r" in line:
         raise UsageError(
             "a line of a crontab cannot hold a line end", hint="Choose paths without one."
@@ -165,7 +165,8 @@ def cron_line(job: Job, files: Mapping[str, Path]) -> str:
     return line.replace("%", r"\%")
 
 
-def _cron_time(job: Job) -> str:
+def cron_time(job: Job) -> str:
+    """When, in the five fields of a crontab."""
     every, minute = job.every, job.minute
     if every.unit == "m":
         minutes = ",".join(map(str, range(minute % every.number, 60, every.number)))

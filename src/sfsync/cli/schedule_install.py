@@ -25,6 +25,7 @@ class Clock(StrEnum):
     CRON = "cron"
     SYSTEMD = "systemd"
     LAUNCHD = "launchd"
+    KUBERNETES = "kubernetes"
 
 
 @dataclass(frozen=True, slots=True)
