@@ -19,7 +19,7 @@ from sfsync.cli.invocation import Cli
 from sfsync.cli.text import visible
 
 FACTS = (
-    "method", "host", "path", "status", "milliseconds", "error", "wait_seconds", "exit_code", "seconds"
+    "method", "host", "path", "target", "status", "milliseconds", "error", "wait_seconds", "exit_code", "seconds"
 )  # fmt: skip
 """What a line of the log may hold besides its sentence."""
 

@@ -9,6 +9,7 @@ be a secret.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -24,6 +25,8 @@ from sfsync.model.notice import Notice
 
 if TYPE_CHECKING:
     import requests
+
+log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS: Final = 10.0
 """For all targets together, at the end of a run."""
@@ -65,7 +68,9 @@ def tell_all(
     """
     told = {name: Told() for name in work}
     threads = [
-        threading.Thread(target=_tell, args=(senders[name], work[name], told[name]), daemon=True)
+        threading.Thread(
+            target=_tell, args=(name, senders[name], work[name], told[name]), daemon=True
+        )
         for name in work
     ]
     for thread in threads:
@@ -76,14 +81,25 @@ def tell_all(
     return {name: Told(list(each.taken), each.trouble) for name, each in told.items()}
 
 
-def _tell(send: Send, notices: Sequence[Notice], told: Told) -> None:
+def _tell(name: str, send: Send, notices: Sequence[Notice], told: Told) -> None:
     for notice in notices:
+        began = time.monotonic()
         trouble = _attempted(send, notice)
+        _log_attempt(name, trouble, time.monotonic() - began)
         if trouble:
             told.trouble = trouble
             return
         told.taken.append(notice.id)
     told.trouble = ""
+
+
+def _log_attempt(name: str, trouble: str, seconds: float) -> None:
+    facts: dict[str, object] = {"target": name, "milliseconds": round(seconds * 1000)}
+    if trouble:
+        facts["error"] = trouble
+    log.info(
+        "notice to %s -> %s, %d ms", name, trouble or "taken", facts["milliseconds"], extra=facts
+    )
 
 
 def _attempted(send: Send, notice: Notice) -> str:

@@ -12,8 +12,10 @@ Source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -26,6 +28,8 @@ from sfsync.failpoints import reach
 from sfsync.model.delivery import Message, PostAnswer
 from sfsync.model.web_address import WebAddress
 from sfsync.outgoing.signing import signed_headers
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS: Final = 15.0
 """For a whole attempt: the name, the connection, the request, the head of the answer.
@@ -121,12 +125,14 @@ class Poster:
 
     # -- one message -------------------------------------------------------------------------------
     async def _answered(self, message: Message) -> None:
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._seconds):
                 answer = await self._posted(message)
             reach("deliver.answered")
         except Exception as error:  # noqa: BLE001  whatever it is, this attempt has failed
             answer = PostAnswer(trouble=self._trouble(error))
+        _tell_post(message.to.name, answer, time.monotonic() - began)
         self._answers.put((message, answer))
 
     def _trouble(self, error: Exception) -> str:
@@ -201,6 +207,13 @@ class Poster:
             self._context = ssl.create_default_context(cafile=self._trust or DEFAULT_CA_BUNDLE_PATH)
             self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         return self._context
+
+
+def _tell_post(endpoint: str, answer: PostAnswer, seconds: float) -> None:
+    """Log a post: neither the address nor what was sent."""
+    outcome = {"status": answer.status} if answer.status else {"error": answer.trouble}
+    facts = {"target": endpoint, "milliseconds": round(seconds * 1000), **outcome}
+    log.info("webhook to %s -> %s, %d ms", endpoint, answer, facts["milliseconds"], extra=facts)
 
 
 def _request(connection: h11.Connection, message: Message, agent: str, now: str) -> bytes:

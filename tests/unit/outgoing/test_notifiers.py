@@ -74,6 +74,15 @@ def test_what_a_webhook_answers(answer, trouble):
         assert webhook(url, agent="sfsync")(NOTICE) == trouble
 
 
+def test_each_attempt_is_logged_with_its_outcome_and_without_the_address(caplog):
+    with answering(b"HTTP/1.1 410 Gone\r\n\r\n") as url, caplog.at_level("INFO", logger="sfsync"):
+        tell_all({"one": webhook(url, agent="sfsync")}, {"one": [NOTICE]})
+    [told] = caplog.records
+    assert told.getMessage().startswith("notice to one -> HTTP 410, ")
+    assert (told.target, told.error) == ("one", "HTTP 410")
+    assert "127.0.0.1" not in told.getMessage()
+
+
 def test_one_that_nobody_answers_at_is_not_quoted():
     told = webhook(f"http://127.0.0.1:{free_port()}/s3cret", agent="sfsync")(NOTICE)
     assert told == "it cannot be reached"

@@ -76,6 +76,17 @@ def test_an_answer_is_its_status_and_when_to_come_again() -> None:
         assert answered(message(receiver.url)) == PostAnswer(503, "120")
 
 
+def test_a_post_is_logged_with_its_outcome_and_without_its_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with receiving(always(503)) as receiver, caplog.at_level("INFO", logger="sfsync"):
+        answered(message(receiver.url))
+    [told] = caplog.records
+    assert told.getMessage().startswith("webhook to crm -> HTTP 503, ")
+    assert (told.status, told.milliseconds >= 0) == (503, True)
+    assert "127.0.0.1" not in told.getMessage()
+
+
 def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     with receiving() as private, receiving(always(302, Location=private.url)) as receiver:
         assert answered(message(receiver.url)).status == 302
