@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from sfsync.selftest.chaos import Tally, chaos
-from sfsync.selftest.invariants import PROMISES
-from sfsync.selftest.schedule import BY_NAME, Scene, Schedule, Step, draw
+from sfsync.selftest.invariants import OF_STREAM, PROMISES
+from sfsync.selftest.schedule import BY_NAME, Scene, Schedule, Step, _drawn, draw
 from sfsync.selftest.world import World
 
 
@@ -24,7 +25,24 @@ def world() -> Iterator[World]:
 def test_whatever_happens_every_promise_holds(world: World, seed: int) -> None:
     played = world.play(draw(seed))
     assert not played.broken, "\n".join(played.log)
+    assert set(PROMISES) - OF_STREAM == set(played.checked) - OF_STREAM
+
+
+@pytest.mark.parametrize(
+    "seed", [5, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (7, 9))]
+)
+def test_with_the_stream_followed_every_promise_holds(world: World, seed: int) -> None:
+    played = world.play(draw(seed))
+    assert not played.broken, "\n".join(played.log)
     assert set(PROMISES) == set(played.checked)
+
+
+def test_where_the_stream_is_followed_nothing_else_is_drawn_otherwise() -> None:
+    followed, plain = draw(11), _drawn(11)
+    rest = iter(followed.steps)
+    assert all(step in rest for step in plain.steps)
+    assert followed.scene == replace(plain.scene, follows=True)
+    assert draw(12) == _drawn(12)
 
 
 @pytest.mark.slow

@@ -8,12 +8,22 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sfsync.selftest.schedule import LONGEST, RULES, SCENES, SHORTEST, Schedule, Step, choices
+from sfsync.selftest.schedule import (
+    LONGEST,
+    RULES,
+    SCENES,
+    SHORTEST,
+    STREAM_RULES,
+    Schedule,
+    Step,
+    choices,
+)
 from sfsync.selftest.schedule_result import ScheduleResult
 from sfsync.selftest.world import World
 
@@ -24,8 +34,9 @@ SHORT = 4
 @st.composite
 def schedules(draw: st.DrawFn) -> Schedule:
     """As ``schedule.draw`` does, with choices that hypothesis can make smaller."""
-    scene = draw(st.sampled_from(SCENES))
-    names = [rule for rule in RULES for _ in range(rule.weight)]
+    scene = replace(draw(st.sampled_from(SCENES)), follows=draw(st.booleans()))
+    possible = (*RULES, *STREAM_RULES) if scene.follows else RULES
+    names = [rule for rule in possible for _ in range(rule.weight)]
     rules = draw(st.lists(st.sampled_from(names), min_size=SHORTEST, max_size=LONGEST))
     steps = (
         Step(

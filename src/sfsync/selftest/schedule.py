@@ -16,6 +16,12 @@ Choice: TypeAlias = str | int | bool | None
 SHORTEST, LONGEST = 8, 32
 """Steps a schedule."""
 
+FEWEST_OF_STREAM, MOST_OF_STREAM = 4, 20
+"""Steps more where the stream of changes is followed."""
+
+FOLLOWED = ("contact", "lead")
+"""The configuration's names of what is followed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -25,13 +31,16 @@ class Scene:
         org: ``keyed`` (all of PenguinMails' fields), ``unkeyed`` (no external ids), ``bare`` (none
             of its fields) or ``crowd`` (keyed, with more people than a page holds).
         bulk: whether everything that can travels by Bulk jobs.
+        follows: whether a process follows the org's change events.
     """
 
     org: str
     bulk: bool = False
+    follows: bool = False
 
     def __str__(self) -> str:
-        return f"{self.org} org, by {'Bulk jobs' if self.bulk else 'REST'}"
+        way = "Bulk jobs" if self.bulk else "REST"
+        return f"{self.org} org, by {way}{', followed' if self.follows else ''}"
 
 
 SCENES = (
@@ -193,7 +202,52 @@ RULES = (
     Rule("run_while_somebody_edits_there", 5, {"verb": _WRITING, "number": _NUMBERS, "column": _COLUMNS}),
 )  # fmt: skip
 
-BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
+STREAM_TROUBLES = (
+    "drop",
+    "late",
+    "unavailable",
+    "refused login",
+    "expire",
+    "reset",
+    "duplicate",
+    "reorder",
+    "gap",
+    "overflow",
+    "wildcard",
+    "undecodable",
+    "lost",
+)
+"""What can go wrong with the stream of changes, by the name it is counted under."""
+
+FOLLOW, TICK = "follow", "tick"
+"""What a process that listens does: read what the stream names; the same, and send what was edited here."""
+
+_FOLLOWING = (FOLLOW, TICK, TICK)
+_FOLLOW_PLACES = (
+    *("stream.kept", "stream.kept", "stream.position_lost"),
+    *("follow.whole_taken", "follow.settled", "follow.settled", "follow.taken"),
+    *("pull.guarded", "pull.plain_settled", "pull.batch_committed", "pull.watermark_moved"),
+    *("consent.settled", "doubt.looked_up", "push.journaled", "push.sent", "run.finished"),
+)
+
+STREAM_RULES = (
+    Rule("run", 24, {"verb": _FOLLOWING}),
+    Rule("run_in_trouble", 6, {"verb": _FOLLOWING, **_TROUBLE}),
+    Rule("run_and_die", 10, {"verb": _FOLLOWING, "place": _FOLLOW_PLACES, "nth": (1, 1, 1, 2)}),
+    Rule("run_and_die_after_a_commit", 12, {"verb": _FOLLOWING, "nth": tuple(range(1, 10))}),
+    Rule("run_and_die_at_a_call", 5, {"verb": _FOLLOWING, "answered": (False, True), "nth": (1, 2, 3, 4)}),
+    Rule("run_on_a_full_disk", 3, {"verb": _FOLLOWING, "nth": tuple(range(1, 9))}),
+    Rule("run_while_somebody_edits_there", 2, {"verb": (TICK,), "number": _NUMBERS, "column": _COLUMNS}),
+    Rule("run_while_the_stream_tells_more", 8, {"verb": _FOLLOWING, "place": ("pull.guarded", "follow.settled"), "number": _NUMBERS, "column": _COLUMNS}),
+    Rule("read_stream", 8, {"steps": (1, 1, 2, 3, 5)}),
+    Rule("stream_trouble", 18, {"kind": STREAM_TROUBLES, "times": (1, 1, 2, 5)}),
+    Rule("stream_trouble_ends", 3),
+    Rule("leave_stream", 1),
+    Rule("nobody_listens", 1, {"days": (1, 4, 20)}),
+)  # fmt: skip
+"""What comes in between where the stream of changes is followed; what has the name of a rule above is that."""
+
+BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in (*STREAM_RULES, *RULES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +281,16 @@ class Schedule:
 
 
 def draw(seed: int) -> Schedule:
-    """The schedule of this seed.
+    """The schedule of this seed; with an odd one, the stream of changes is followed.
 
     >>> draw(7) == draw(7)
     True
     """
+    schedule = _drawn(seed)
+    return _followed(schedule) if seed % 2 else schedule
+
+
+def _drawn(seed: int) -> Schedule:
     chance = random.Random(seed)  # noqa: S311  to be drawn again from the same seed, not to be secret
     scene = chance.choice(SCENES)
     rules = chance.choices(
@@ -242,6 +301,17 @@ def draw(seed: int) -> Schedule:
         for rule in rules
     )
     return Schedule(seed, scene, tuple(steps))
+
+
+def _followed(schedule: Schedule) -> Schedule:
+    """The same with a process that follows the stream of changes, and what happens to it in between."""
+    chance = random.Random(f"stream {schedule.seed}")  # noqa: S311  as above
+    scene, steps = replace(schedule.scene, follows=True), list(schedule.steps)
+    number = chance.randint(FEWEST_OF_STREAM, MOST_OF_STREAM)
+    for rule in chance.choices(STREAM_RULES, [rule.weight for rule in STREAM_RULES], k=number):
+        arguments = {name: chance.choice(each) for name, each in choices(rule, scene).items()}
+        steps.insert(chance.randint(0, len(steps)), Step(rule.name, arguments))
+    return replace(schedule, scene=scene, steps=tuple(steps))
 
 
 def choices(rule: Rule, scene: Scene) -> dict[str, list[Choice]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import requests
 
@@ -37,6 +37,7 @@ class SimulatedProcess(failpoints.Plan):
             edits between its last look at a record and its row is overwritten, as Salesforce has no
             way to make a job look.
         after_a_write: called once, when the org has done a write and before the answer is seen.
+        at_place: called once each, when the place of that name is passed.
         dead: nothing may touch either side any more.
         failed_disk: the disk was made to fail.
     """
@@ -44,6 +45,7 @@ class SimulatedProcess(failpoints.Plan):
     mirror: SqliteMirror | None = None
     before_a_write: Callable[[], None] | None = None
     after_a_write: Callable[[], None] | None = None
+    at_place: dict[str, Callable[[], None]] = field(default_factory=dict)
     dead: bool = False
     failed_disk: bool = False
 
@@ -60,6 +62,8 @@ class SimulatedProcess(failpoints.Plan):
                 self.mirror.close()
             raise ProcessDied
         failpoints.Plan.hit(self, name)
+        if name in self.at_place:
+            self.at_place.pop(name)()
 
     @contextmanager
     def running(self) -> Iterator[None]:

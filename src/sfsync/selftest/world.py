@@ -8,11 +8,12 @@ whenever it is played.
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import stamina
 
@@ -24,7 +25,7 @@ from sfsync.selftest.consent_steps import ConsentSteps
 from sfsync.selftest.mirror_file import MirrorFile
 from sfsync.selftest.nonsense import Nonsense
 from sfsync.selftest.people import SOBJECTS, People
-from sfsync.selftest.runs import BETWEEN_RUNS_SECONDS, RunSteps
+from sfsync.selftest.runs import BETWEEN_RUNS_SECONDS
 from sfsync.selftest.scene_start import (
     SceneStart,
     example_mapping,
@@ -35,14 +36,19 @@ from sfsync.selftest.schedule_result import ScheduleResult
 from sfsync.selftest.simulated_process import (
     SimulatedProcess,
 )
+from sfsync.selftest.stream_runs import StreamRuns
+from sfsync.selftest.stream_steps import StreamSteps
 from sfsync.selftest.trouble import Troubles, refusing_socket
+
+if TYPE_CHECKING:
+    from sfsync.selftest.org_stream import Decoding, OrgStream
 
 BEGIN = datetime(2026, 1, 20, 10, tzinfo=UTC)
 RUNS_TO_REST = 5
 """Runs in peace after which both sides must be at rest."""
 
 
-class World(RunSteps):
+class World(StreamRuns):
     """Two sides, people, trouble, and runs of sfsync. Use it as a context.
 
     Args:
@@ -54,6 +60,7 @@ class World(RunSteps):
         self._given = folder
         self._starts: dict[Scene, SceneStart] = {}
         self._orgs: dict[str, tuple[LocalOrg, Snapshot]] = {}
+        self._decoding: Decoding | None = None
 
     def __enter__(self) -> Self:
         stack = self._stack
@@ -73,9 +80,10 @@ class World(RunSteps):
     # -- beginning
     def begin(self, schedule: Schedule) -> None:
         """Put everything to the start of this schedule's scene."""
-        if schedule.scene not in self._starts:
-            self._starts[schedule.scene] = self._prepared(schedule.scene)
-        start = self._starts[schedule.scene]
+        unfollowed = replace(schedule.scene, follows=False)
+        if unfollowed not in self._starts:
+            self._starts[unfollowed] = self._prepared(unfollowed)
+        start = self._starts[unfollowed]
         self._enter_scene(schedule.scene, start.org)
         self.mapping = self._file.mapping = start.mapping
         self.usable = start.usable
@@ -83,6 +91,19 @@ class World(RunSteps):
         self._file.path.write_bytes(start.mirror)
         self.pass_time(2 * BETWEEN_RUNS_SECONDS)  # the mirror has pulled once
         self._begin_result(schedule)
+        if schedule.scene.follows:
+            self.following.stream = self._new_stream()
+            self.following.begin(self.mirror)
+
+    def _new_stream(self) -> OrgStream | None:
+        """The org tells its changes from now on; nobody hears of it where the packages for that are missing."""
+        if self._decoding is None:
+            try:
+                from sfsync.selftest.org_stream import Decoding
+            except ImportError:
+                return None
+            self._decoding = Decoding()
+        return self._decoding.stream(self.org.state)
 
     def _prepared(self, scene: Scene) -> SceneStart:
         """A few people, pulled, everything at rest."""
@@ -114,6 +135,7 @@ class World(RunSteps):
         self._file.close()
         self.scene, self.org = scene, org
         org.bulk.forget_jobs()
+        org.state.on_commit = None
         self._here = self._there = BEGIN
         self.troubles = Troubles(org)
         self.troubles.end()
@@ -137,6 +159,7 @@ class World(RunSteps):
         )
         self.consent.begin()
         self.nonsense = Nonsense(self.people)
+        self.following = StreamSteps(self.look, self.fail, org_id=self.org.state.org_id)
         for sobject in SOBJECTS.values():
             self.people.ledger.made_there |= self.org.state.table(sobject).rows.keys()
 
@@ -148,7 +171,7 @@ class World(RunSteps):
         """Let it happen."""
         whose = (
             each
-            for each in (self.people, self.consent, self.nonsense, self)
+            for each in (self.people, self.consent, self.nonsense, self.following, self)
             if hasattr(each, step.rule)
         )
         method = getattr(next(whose), step.rule)
@@ -172,12 +195,17 @@ class World(RunSteps):
     def _over(self) -> ScheduleResult:
         self.troubles.end()
         self.result.faults += self.troubles.occurred
+        if self.following.stream is not None:
+            self.result.faults += self.following.stream.occurred
         return self.result
 
     def judge(self) -> None:
         """Peace, a few runs, and the promises."""
         self.result.log.append("all is well, and sync runs until both sides are at rest")
         self.troubles.end()
+        self.judge_following()
+        if self.result.broken:
+            return
         self.mirror.quarantine.retry()
         for _ in range(RUNS_TO_REST):
             state = invariants.state_of(self)
@@ -190,6 +218,7 @@ class World(RunSteps):
             self.fail("rest", f"{RUNS_TO_REST} runs in peace were not enough to come to rest")
         for name, sentence in invariants.judge(self):
             self.fail(name, sentence)
+        self.judge_verify()
 
 
 def _fast_folder() -> str | None:
