@@ -47,7 +47,8 @@ def selftest(
 
     Everything happens on an embedded local org and in a folder that goes away: no account, no
     configuration, nothing of yours is touched. Each schedule of events is drawn from its own seed,
-    and can be played again.
+    and can be played again; with an odd one, the org's change events are followed as well, where
+    the packages for that are installed.
 
     Examples:
       sfsync selftest
