@@ -117,11 +117,6 @@ def an_overflow_names_nobody(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def an_own_login_is_an_echo(patch: pytest.MonkeyPatch) -> None:
-    """What a program of our name wrote is not read, whatever it holds."""
-    patch.setattr(following, "_is_known", lambda _run, _map, _id, echo: echo is not None)
-
-
 def what_is_named_meanwhile_is_taken_away(patch: pytest.MonkeyPatch) -> None:
     """A tick takes a hint away that came while it was reading."""
     taken = Hints.taken
@@ -202,7 +197,7 @@ def caught(world: World) -> int:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("plant", [*LIVES, an_own_login_is_an_echo])
+@pytest.mark.parametrize("plant", LIVES)
 def test_random_schedules_catch_it(
     world: World, monkeypatch: pytest.MonkeyPatch, plant: Plant
 ) -> None:

@@ -17,7 +17,7 @@ Node: TypeAlias = tuple[str, ...]
 """``("record", Id)``, ``("row", table, number)`` or ``("address", key)``."""
 
 OPT_OUTS = frozenset({"unsubscribed", "complained"})
-HEARS_RECORDS = frozenset({"pull", "full", "sync"})
+HEARS_RECORDS = frozenset({"pull", "full", "sync", "follow", "tick"})
 HEARS_ROWS = HEARS_RECORDS | {"push"}
 
 
@@ -303,6 +303,10 @@ class ConsentLaw:
             consent.at = consent.at or now
         self._note_survivors(started)
         self._note_addresses(ended, now)
+
+    def forget_unheard(self) -> None:
+        """Nothing is claimed of what no run has seen so far: it may be seen later than the next one."""
+        self.said = [each for each in self.said if each.heard]
 
     def _hear(self, said: OptOut, sight: Sight) -> None:
         who = sight.of(said.who) if said.who else None

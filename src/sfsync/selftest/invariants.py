@@ -255,7 +255,7 @@ def _settled(world: RunSteps) -> Violations:
         # whose person is deleted waits until they are restored
         if not waits or key_of(email) in live:
             yield "settled", f"the event {event} was not handled"
-    quarantined = _quarantined(world)
+    quarantined = quarantined_rows(world)
     for key, state, name, person in world.look(
         "SELECT key, state, object, person_id FROM activities"
     ):
@@ -315,7 +315,7 @@ def _address(raw: Mapping[str, Any]) -> str:
     return key_of(raw.get("Email"))
 
 
-def _quarantined(world: RunSteps) -> set[tuple[str, int]]:
+def quarantined_rows(world: RunSteps) -> set[tuple[str, int]]:
     """Rows in quarantine: what is not agreed about them is reported to people."""
     found = world.look("SELECT object, person_id FROM quarantine WHERE state <> 'settled'")
     return {(f"{name}s", person) for name, person in found}
@@ -330,7 +330,7 @@ def _equal(world: RunSteps, table: str, forgiven: set[str]) -> Violations:
     live = {raw["Id"]: raw for raw in world.people.live(SOBJECTS[table])}
     for record in sorted(live.keys() - {row[1] for row in rows} - forgiven):
         yield "equal", f"the record {record} has no row"
-    quarantined = _quarantined(world)
+    quarantined = quarantined_rows(world)
     for row, record, deleted, *values in rows:
         if deleted:
             if record in live and (table, row) not in world.people.ledger.gone_here:
@@ -391,7 +391,7 @@ def _typed(world: RunSteps) -> Violations:
 def _counters(world: RunSteps) -> Violations:
     if not world.people.engagement:
         return
-    ledger, quarantined = world.people.ledger, _quarantined(world)
+    ledger, quarantined = world.people.ledger, quarantined_rows(world)
     events: Counter[tuple[str, int, str]] = Counter(
         world.look("SELECT object || 's', person_id, type FROM events WHERE state = 'handled'")
     )

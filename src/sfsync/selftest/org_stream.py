@@ -56,6 +56,7 @@ class OrgStream:
         is_quiet: the last message said that there is nothing more.
         unasked: positions of events that were delivered though they lay before the beginning.
         lost: events that were swallowed without a word.
+        on_lost: called for each of them.
     """
 
     state: OrgState
@@ -69,6 +70,7 @@ class OrgStream:
     is_quiet: bool = False
     unasked: list[int] = field(default_factory=list)
     lost: int = 0
+    on_lost: Callable[[], None] = lambda: None
     _at: int = 0
     _end: StreamEnd | None = None
     _begun_at: int = 0
@@ -147,6 +149,7 @@ class OrgStream:
         for kept in found:
             if self._strikes("lost"):
                 self.lost += 1
+                self.on_lost()
                 continue
             event = self._on_its_way(kept)
             decoded = self.decoder.decode(event.schema_id, event.payload)

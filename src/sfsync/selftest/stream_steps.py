@@ -18,6 +18,7 @@ from sfsync.engine.stream_reader import StreamReader
 from sfsync.mirror.store import SqliteMirror
 from sfsync.model.hint import Batch, StreamEnd
 from sfsync.planning.stream import Course, Next
+from sfsync.selftest.consent_law import ConsentLaw
 from sfsync.selftest.invariants import Violations
 from sfsync.selftest.schedule import FOLLOWED
 
@@ -59,10 +60,12 @@ class StreamSteps:
     is_reading: bool = False
     _reader: StreamReader | None = field(default=None, init=False)
 
-    def begin(self, mirror: SqliteMirror) -> None:
+    def begin(self, mirror: SqliteMirror, stream: OrgStream | None, law: ConsentLaw) -> None:
         """The mirror is at rest, and its stream has been followed so far."""
-        if self.stream is not None:
-            mirror.hints.keep(CHANNEL, self.org_id, Batch(self.stream.first))
+        self.stream = stream
+        if stream is not None:
+            stream.on_lost = law.forget_unheard
+            mirror.hints.keep(CHANNEL, self.org_id, Batch(stream.first))
 
     # -- steps
     def stream_trouble(self, kind: str, times: int) -> str:

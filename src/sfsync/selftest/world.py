@@ -92,8 +92,7 @@ class World(StreamRuns):
         self.pass_time(2 * BETWEEN_RUNS_SECONDS)  # the mirror has pulled once
         self._begin_result(schedule)
         if schedule.scene.follows:
-            self.following.stream = self._new_stream()
-            self.following.begin(self.mirror)
+            self.following.begin(self.mirror, self._new_stream(), self.people.law)
 
     def _new_stream(self) -> OrgStream | None:
         """The org tells its changes from now on; nobody hears of it where the packages for that are missing."""
