@@ -217,7 +217,7 @@ def prepared(workspace: Workspace, line: str) -> None:
         (workspace.folder / "list.csv").write_text(
             "Work address,Given,Last Name\nlist@example.com,Lis,List\n"
         )
-    if line.startswith("sfsync init") or "--login-url" in line:
+    if "sfsync init" in line:
         workspace.yaml.unlink(missing_ok=True)
         workspace.mirror.unlink(missing_ok=True)
 
