@@ -37,6 +37,9 @@ _WATERMARKS = "SELECT object, at FROM _watermarks"
 class _News:
     """Nobody has to be told."""
 
+    def met(self, oddity: str) -> None:
+        """Something that should not be there."""
+
     def took(self, batch: Batch) -> None:
         """A message came."""
 
