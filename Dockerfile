@@ -20,6 +20,8 @@ FROM python:3.13-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bc
 COPY --from=build /opt/sfsync /opt/sfsync
 RUN groupadd --gid 10001 sfsync \
  && useradd --uid 10001 --gid 10001 --home-dir /var/lib/sfsync --create-home --shell /usr/sbin/nologin sfsync
+# SFSYNC_TOKEN_STORE says where the login is kept; it is no token.
+# hadolint ignore=DL3064
 ENV PATH=/opt/sfsync/bin:$PATH \
     HOME=/var/lib/sfsync \
     SFSYNC_TOKEN_STORE=database

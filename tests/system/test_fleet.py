@@ -97,7 +97,7 @@ def test_quiet_tells_what_is_not_well_alone(workspace: Workspace) -> None:
     assert (ran.code, ran.out) == (2, "")
     first, summary = ran.err.splitlines()
     assert first.startswith("  2  gone.yaml")
-    assert summary.startswith("2 configurations: 1 ok, 1 failed")
+    assert summary.startswith("1 of 2 configurations did not end well")
 
 
 def test_shards_share_out_all_and_each_once(workspace: Workspace) -> None:
@@ -121,6 +121,15 @@ def test_what_is_told_in_detail_is_told_of_each(workspace: Workspace) -> None:
     ends = [line for line in lines if "ended with exit code" in line]
     assert sum('"command": "sync"' in line for line in ends) == 4
     assert sum('"command": "fleet"' in line for line in ends) == 5
+
+
+@pytest.mark.slow
+def test_where_it_cannot_fork_each_begins_by_itself(workspace: Workspace) -> None:
+    # this very process has threads: of the local org
+    ran = workspace.run_in_process(
+        "fleet", "status", "orgs/acme", "orgs/beta", "gone.yaml", "--json"
+    )
+    assert codes(ran) == {"acme": 0, "beta": 0, "": 2}
 
 
 def hang(workspace: Workspace) -> None:

@@ -48,7 +48,7 @@ def fleet(
     *,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="How many at once.", show_default="the cores"),
+        typer.Option("--jobs", "-j", min=1, help="How many at once.", show_default="two a core"),
     ] = None,
     shard: Annotated[
         str | None,
@@ -94,7 +94,7 @@ def fleet(
     part = Shard.parse(shard) if shard else None
     files = configurations(configs, sys.stdin, part)
     own = [*_handed_on(cli), *(["--dry-run"] if dry_run else []), *options]
-    at_once = jobs or _cores()
+    at_once = jobs or 2 * _cores()
     command_lines = [[*name, "--config", str(file), "--json", *own] for file in files]
     began = time.monotonic()
     with _Lines(cli, files, verb) as lines:
@@ -117,7 +117,10 @@ def _handed_on(cli: Cli) -> Iterator[str]:
 
 
 def _cores() -> int:
-    """The cores that this process may use: an engine that starts several on a machine divides them."""
+    """The cores that this process may use: an engine that starts several on a machine divides them.
+
+    Most of a run is waiting for Salesforce and the disk, so there are two runs for each.
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -134,9 +137,9 @@ def _run(
     from sfsync.cli.fleet_pool import Pool
     from sfsync.cli.signals import Interrupted
 
+    cli.stop.draining = True
     if command_lines:
         _load(command_lines[0], cli)
-    cli.stop.draining = True
     try:
         Pool(jobs, timeout, cli.stop.checkpoint).run(command_lines, lines.ended)
     except Interrupted as stopped:
@@ -224,20 +227,24 @@ def _answer(outcomes: list[Outcome], stopped: int | None, data: dict[str, Any]) 
     code = stopped or worst(outcome.exit_code for outcome in outcomes)
     by_status = counts(outcomes)
     calls = sum(outcome.api_calls for outcome in outcomes)
-    told = ", ".join(f"{number:,} {status}" for status, number in by_status.items())
-    summary = f"{counted(len(outcomes), 'configuration')}: {told or 'nothing to do'}; {data['seconds']:.1f} s, {counted(calls, 'API call')}"
     document = {
         **data,
         "api_calls": calls,
         "counts": by_status,
         "configurations": [outcome.as_dict() for outcome in outcomes],
     }
-    errors = ({"slug": "fleet", "message": summary},) if code not in {0, PARTIAL} else ()
+    told = ", ".join(f"{number:,} {status}" for status, number in by_status.items())
+    every = counted(len(outcomes), "configuration")
+    summary = f"{every}: {told or 'none'}; {data['seconds']:.1f} s, {counted(calls, 'API call')}"
+    bad = sum(outcome.exit_code != 0 for outcome in outcomes)
+    reason = f"{bad:,} of {every} did not end well; the exit code, {code}, is the worst of theirs"
+    if stopped:
+        reason = f"interrupted: {told}; what was done is kept, start it again"
     return Answer(
         document,
         lambda console: console.print(summary, style="dim"),
         exit_code=code,
-        reason=summary,
-        errors=errors,
+        reason=reason,
+        errors=({"slug": "fleet", "message": reason},) if code not in {0, PARTIAL} else (),
         outcome="interrupted" if stopped else "",
     )

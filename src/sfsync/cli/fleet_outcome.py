@@ -118,10 +118,13 @@ def _sentence(document: dict[str, Any]) -> str:
 
 
 def _error(error: dict[str, Any]) -> str:
-    problems = [str(each) for each in error.get("problems", [])]
-    told = ": ".join([str(error.get("message", "")), "; ".join(problems[:3])] if problems else [str(error.get("message", ""))])  # fmt: skip
-    hint = str(error.get("hint") or "")
-    return f"{told} (try: {hint.rstrip('.')})" if hint else told
+    """The message, the first places where something is wrong, and what to try."""
+    told = str(error.get("message", ""))
+    if problems := error.get("problems"):
+        told += f": {'; '.join(map(str, problems[:3]))}"
+    if hint := str(error.get("hint") or ""):
+        told += f" (try: {hint.rstrip('.')})"
+    return told
 
 
 _WRITTEN = ("created", "updated", "deleted")

@@ -124,6 +124,7 @@ class Pool:
         """
         left = iter(enumerate(command_lines))
         try:
+            self._checkpoint()
             while self._begin_more(left):
                 self._checkpoint()
                 self._end_overdue()
