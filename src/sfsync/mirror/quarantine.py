@@ -305,10 +305,11 @@ def is_out_of_sight(table: MappedTable) -> str:
 
 
 def waits_for_a_correction(table: MappedTable) -> str:
-    """SQL over a row: no plan is made for it, because a value of its own means nothing."""
+    """SQL over a row: no plan is made for it, because a value of its own means nothing, or was refused as it stands."""
+    edit = f"(SELECT b._edit FROM {table.base} AS b WHERE b.id = {table.name}.id)"
     return (
         "EXISTS (SELECT 1 FROM quarantine AS q WHERE q.kind = 'record' AND q.state <> 'settled'"
-        f" AND q.code IN ('{UNREADABLE_VALUE}', '{MALFORMED_ID}')"
+        f" AND (q.code IN ('{UNREADABLE_VALUE}', '{MALFORMED_ID}') OR q._edit >= coalesce({edit}, 0))"
         f" AND q.object = '{literal(table.object)}' AND q.person_id = {table.name}.id)"
     )
 

@@ -423,6 +423,32 @@ def test_a_box_that_is_taken_back_is_set_again_in_a_row_that_waits_for_a_correct
     assert kept == [("opted_out", 0, 1), ("unsubscribed", 0, 1)]
 
 
+def test_a_box_that_is_taken_back_is_set_again_in_a_row_that_was_refused(sides: Sides) -> None:
+    record = person(sides)
+    sides.pull()
+    sides.edit("UPDATE contacts SET unsubscribed = 1, opted_out = 1")
+    sides.sync_until_quiet()
+    sides.org.trouble.rejected = lambda write: (
+        ("STRING_TOO_LONG", "Title: too long") if "Title" in write.fields else None
+    )
+    sides.pass_time(3_600)
+    sides.edit("UPDATE contacts SET job_title = 'long'")
+    sides.sync()
+    sides.pass_time(3_600)
+    sides.edit("UPDATE contacts SET unsubscribed = 0, opted_out = 0")
+    sides.sync()
+    for _ in range(2):
+        sides.pass_time(3_600)
+        sides.sync()
+    assert sides.look("SELECT unsubscribed, opted_out, job_title FROM contacts") == [(1, 1, "long")]
+    assert is_out(sides, record)
+    kept = sides.look('SELECT "column", local, value FROM conflicts ORDER BY 1')
+    assert kept == [("opted_out", 0, 1), ("unsubscribed", 0, 1)]
+    assert sides.look("SELECT state FROM quarantine") == [("open",)]
+    sides.pass_time(3_600)
+    assert sides.sync().api_calls == 2
+
+
 def test_an_opt_out_of_a_deleted_row_that_salesforce_has_already_is_asked_for_no_more(
     sides: Sides,
 ) -> None:
