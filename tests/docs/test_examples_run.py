@@ -46,6 +46,18 @@ ELSEWHERE = {
     "sfsync changes --since now --follow": "follows until it is stopped: tests/system/test_changes.py",
     "sfsync changes --since c1-1a2b3c4d-1021": "another mirror's cursor: tests/system/test_changes.py",
     "sfsync changes --since c1-1a2b3c4d-1021 --object contact": "another mirror's cursor: tests/system/test_changes.py",
+    **dict.fromkeys(
+        (
+            "sfsync fleet sync orgs/",
+            "sfsync fleet sync orgs/ --jobs 8 --shard 2/4 --timeout 600",
+            "sfsync fleet 'status --max-age 2h' 'orgs/*.yaml' --json",
+            "sfsync fleet 'status --max-age 2h' orgs/ --json",
+        ),
+        "many configurations: tests/system/test_fleet.py",
+    ),
+    "sfsync notify test": "tells somebody: tests/system/test_notify.py",
+    "sfsync notify test webhook": "tells somebody: tests/system/test_notify.py",
+    "sfsync status --metrics --out /var/lib/node_exporter/sfsync.prom": "a folder of the system's: tests/system/test_metrics.py",
     "sfsync listen": "serves until it is stopped: tests/system/test_listen.py",
     "sfsync listen --bind 127.0.0.1:9000": "serves until it is stopped: tests/system/test_listen.py",
     "sfsync webhook send penguinmails --email ada@example.com": "tests/system/test_listen.py",
