@@ -27,6 +27,9 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=0, help="so many of them with work to do")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--contacts", type=int, default=200)
+    parser.add_argument(
+        "--latency", type=int, default=0, help="milliseconds that each answer takes"
+    )
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         workspace = set_up(Path(folder), contacts=given.contacts, leads=20)
@@ -38,6 +41,9 @@ def main() -> None:
             ]
             measure("idle", workspace, str(orgs), given.jobs)
             measure("idle again", workspace, str(orgs), given.jobs)
+            workspace.org.faults.latency_seconds = given.latency / 1000
+            if given.latency:
+                measure(f"idle, {given.latency} ms a call", workspace, str(orgs), given.jobs)
             if given.busy:
                 for copy, who in zip(copies[: given.busy], workspace.people(), strict=False):
                     give_work(copy, who)

@@ -225,6 +225,9 @@ def prepared(workspace: Workspace, line: str) -> None:
         workspace.stderr_of("login", "--profile", "sandbox", expect=0)
     if "apply plan.json" in line and not (workspace.folder / "plan.json").exists():
         workspace.stderr_of("diff", "--out", "plan.json", expect=0)
+    if "sfsync fleet" in line and not (workspace.folder / "orgs").exists():
+        (workspace.folder / "orgs").mkdir()
+        workspace.copied(workspace.folder / "orgs")
     if "'Given=" in line:
         (workspace.folder / "list.csv").write_text(
             "Work address,Given,Last Name\nlist@example.com,Lis,List\n"
