@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -35,6 +36,17 @@ def test_with_the_stream_followed_every_promise_holds(world: World, seed: int) -
     played = world.play(draw(seed))
     assert not played.broken, "\n".join(played.log)
     assert set(PROMISES) == set(played.checked)
+
+
+def test_without_the_packages_for_it_nobody_follows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sfsync.selftest.org_stream", None)
+    monkeypatch.setattr(world, "_decoding", None)
+    steps = (Step("run", {"verb": "tick"}), Step("run", {"verb": "sync"}))
+    played = world.play(Schedule(1, Scene("keyed", follows=True), steps))
+    assert not played.broken
+    assert played.rules == {"run": 1}
 
 
 def test_where_the_stream_is_followed_nothing_else_is_drawn_otherwise() -> None:
