@@ -9,7 +9,7 @@ column's type, or more than one record that it could be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -36,6 +36,7 @@ from sfsync.model.record import (
     Row,
     SalesforceId,
     Triple,
+    Value,
 )
 from sfsync.planning.doubt import Doubt, left_out
 from sfsync.planning.identity import choose
@@ -380,17 +381,17 @@ def _normalisation(edited: EditedObject, triple: Triple) -> RowPlan | None:
     if problems:
         sentences = "; ".join(f"{column}: {sentence}" for column, sentence in problems.items())
         edited.hold_odd(written.local_id, UNREADABLE_VALUE, sentences, hint=_CORRECT_THE_VALUE)
-        return None
-    if clean.local is None or clean.local.values == written.values:
-        return None
-    return _normalising_plan(triple.object, written, clean.local)
-
-
-def _normalising_plan(object_name: str, written: Local, clean: Local) -> RowPlan:
-    """Takes the canonical values in: a blank before a name, or a null for false, is no edit."""
+    # the rest of such a row, too: what is said of its address has to find it
     changed = {
-        column: value for column, value in clean.values.items() if value != written.values[column]
+        column: value
+        for column, value in (clean.local or written).values.items()
+        if value != written.values[column]
     }
+    return _normalising_plan(triple.object, written, changed) if changed else None
+
+
+def _normalising_plan(object_name: str, written: Local, changed: Mapping[str, Value]) -> RowPlan:
+    """Takes the canonical values in: a blank before a name, or a null for false, is no edit."""
     decisions = tuple(
         FieldDecision(column, MISSING, written.values[column], MISSING, value, Side.LOCAL, "tidied")
         for column, value in changed.items()

@@ -423,6 +423,23 @@ def test_a_box_that_is_taken_back_is_set_again_in_a_row_that_waits_for_a_correct
     assert kept == [("opted_out", 0, 1), ("unsubscribed", 0, 1)]
 
 
+def test_an_opt_out_in_a_row_that_cannot_be_read_holds_however_its_address_is_spelled(
+    sides: Sides,
+) -> None:
+    record = person(sides)
+    sides.pull()
+    sides.edit(
+        "INSERT INTO leads (email, unsubscribed, job_title) VALUES (?, 1, CAST(x'4164FF61' AS TEXT))",
+        f"{ADA}\n",
+    )
+    for _ in range(2):
+        sides.sync()
+    assert is_out(sides, record)
+    assert sides.look("SELECT email, CAST(job_title AS BLOB) FROM leads") == [(ADA, b"Ad\xffa")]
+    assert sides.look("SELECT code, state FROM quarantine") == [("UNREADABLE_VALUE", "open")]
+    assert sides.sync().api_calls == 2
+
+
 def test_a_box_that_is_taken_back_is_set_again_in_a_row_that_was_refused(sides: Sides) -> None:
     record = person(sides)
     sides.pull()
