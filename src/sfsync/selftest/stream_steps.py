@@ -19,7 +19,6 @@ from sfsync.mirror.store import SqliteMirror
 from sfsync.model.hint import Batch, StreamEnd
 from sfsync.planning.stream import Course, Next
 from sfsync.selftest.consent_law import ConsentLaw
-from sfsync.selftest.invariants import Violations
 from sfsync.selftest.schedule import FOLLOWED
 
 if TYPE_CHECKING:
@@ -62,6 +61,7 @@ class StreamSteps:
     org_id: str = ""
     is_reading: bool = False
     _reader: StreamReader | None = field(default=None, init=False)
+    _whole: set[str] = field(default_factory=set, init=False)
 
     def begin(self, mirror: SqliteMirror, stream: OrgStream | None, law: ConsentLaw) -> None:
         """The mirror is at rest, and its stream has been followed so far."""
@@ -90,7 +90,7 @@ class StreamSteps:
         """Read the stream until nothing more comes, or so many steps."""
         if self.stream is None:
             return ""
-        reader = self._reader_on(mirror)
+        reader = self._reader_on(self.stream, mirror)
         self.stream.begin_reading()
         self.is_reading = True
         steps = 0
@@ -100,33 +100,34 @@ class StreamSteps:
         if steps == MOST_STEPS:
             self.fail("followed", f"the stream does not come to its end in {steps} steps")
         self.is_reading = False
+        self._whole |= {name for (name,) in self.look(_WHOLE_WAIT)}
         return f"{steps} steps"
 
     def leave(self, mirror: SqliteMirror) -> str:
         """Leave the stream so that it begins anew."""
         if self.stream is None:
             return ""
-        self._reader_on(mirror).forget()
+        self._reader_on(self.stream, mirror).forget()
         return "a large push"
 
-    def _reader_on(self, mirror: SqliteMirror) -> StreamReader:
+    def _reader_on(self, stream: OrgStream, mirror: SqliteMirror) -> StreamReader:
+        """The reader of this process, which may have opened the mirror anew."""
         if self._reader is None:
-            assert self.stream is not None  # noqa: S101  asked by ``read``
             self._reader = StreamReader(
-                self.stream, mirror.hints, Course(lambda: 1.0), _News(), CHANNEL, self.org_id, FOLLOWED
+                stream, mirror.hints, Course(lambda: 1.0), _News(), CHANNEL, self.org_id, FOLLOWED
             )  # fmt: skip
         self._reader.hints = mirror.hints
         return self._reader
 
     def follow(self, run: Run) -> None:
         """Read the stream and carry out what it names; nothing else may be read where it says which records."""
+        self._whole.clear()
         self.read(run.mirror)  # type: ignore[arg-type]
         before = dict(self.look(_WATERMARKS))
-        whole = {name for (name,) in self.look(_WHOLE_WAIT)}
         follow(run, FOLLOWED)
         after = dict(self.look(_WATERMARKS))
         for name in FOLLOWED:
-            if name not in whole and before.get(name) != after.get(name):
+            if name not in self._whole and before.get(name) != after.get(name):
                 self.fail("followed", f"a tick has pulled every {name}, and nothing said it had to")
 
     def tick(self, run: Run) -> None:
@@ -139,35 +140,33 @@ class StreamSteps:
     def after_run(self, *, died: bool) -> None:
         """Look at the position that is stored now."""
         if self.stream is not None:
-            for name, sentence in self._position_kept():
-                self.fail(name, sentence)
+            for sentence in self._position_kept(self.stream):
+                self.fail("position", sentence)
         self.is_reading = False
         if died:
             self._reader = None
 
-    def _position_kept(self) -> Violations:
-        assert self.stream is not None  # noqa: S101  asked by ``after_run``
-        if self.stream.unasked:
-            self.stream.unasked = []
-            yield "position", "the stream began with what the org had kept, not with now"
+    def _position_kept(self, stream: OrgStream) -> Iterator[str]:
+        if stream.unasked:
+            stream.unasked = []
+            yield "the stream began with what the org had kept, not with now"
         found = self.look("SELECT position FROM _stream_positions WHERE channel = ?", CHANNEL)
         if not found or self._reader is None:
             return
         kept = int.from_bytes(found[0][0])
-        given = [int.from_bytes(each.position) for each in self.stream.given]
-        if kept > max([self.stream.opened_at, *given]):
-            yield "position", "the position is ahead of what was read"
+        given = [int.from_bytes(each.position) for each in stream.given]
+        if kept > max([stream.opened_at, *given]):
+            yield "the position is ahead of what was read"
         if self.is_reading:
-            yield from self._ids_kept(kept)
+            yield from self._ids_missing(stream, kept)
 
-    def _ids_kept(self, position: int) -> Violations:
-        """Nothing was taken away since: what was read before the position has to wait."""
-        assert self.stream is not None  # noqa: S101  asked by ``after_run``
+    def _ids_missing(self, stream: OrgStream, position: int) -> Iterator[str]:
+        """As nothing was taken away since the reading began, all that the position covers has to wait."""
         waiting = set(self.look(_WAITING))
-        for batch in self.stream.given:
+        for batch in stream.given:
             if int.from_bytes(batch.position) <= position:
                 for each in sorted(set(_named(batch)) - waiting):
-                    yield "position", f"the position covers {each}, which is nowhere"
+                    yield f"the position covers {each}, which is nowhere"
 
 
 def _named(batch: Batch) -> Iterator[tuple[str, str]]:
