@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,17 +16,12 @@ from typing import Any
 import requests
 from standardwebhooks import Webhook
 
+from tests.free_ports import free_port
 from tests.system.workspace import Workspace
 
 SECRET = "whsec_" + "ab" * 32
 STANDARD_SECRET = "whsec_" + "ab" * 16
 SECRETS = {"PM_SECRET": SECRET, "STANDARD_SECRET": STANDARD_SECRET}
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def delivery(number: int, email: str, kind: str = "email.sent", campaign: str = "c-7") -> bytes:
@@ -104,8 +98,12 @@ class Listener:
         return self.process.wait(20)
 
 
-def until(holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
-    """What it gives, once that is true."""
+def until(holds: Callable[[], Any], what: object, seconds: float = 20) -> Any:
+    """What it gives, once that is true.
+
+    Args:
+        what: for the message, as it is when time is up.
+    """
     end = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
@@ -134,7 +132,7 @@ def let_listen(workspace: Workspace) -> None:
 def listening(workspace: Workspace, **environ: str) -> Iterator[Listener]:
     listener = Listener(workspace, *workspace.ports, **environ)
     try:
-        until(lambda: answers(f"{listener.health}/healthz"), "\n".join(listener.printed))
+        until(lambda: answers(f"{listener.health}/healthz"), listener.printed)
         yield listener
     finally:
         listener.close()

@@ -10,9 +10,8 @@ import copy
 import os
 import secrets
 import shutil
-import socket
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, Self
 from local_org.oauth.apps import App
 from local_org.server import LocalOrg, LocalOrgConfig
 from local_org.state.snapshot import Snapshot
+from tests.free_ports import free_port
 from tests.system.workspace import Workspace
 
 CLIENT = "sfsync-tests"
@@ -176,7 +176,7 @@ def set_up(
         people: records that another user has made there before the first pull.
         org: how the org is to be, see ``LocalOrgConfig``.
     """
-    port = _free_port()
+    port = free_port()
     running = LocalOrg(
         LocalOrgConfig(**{"contacts": 6, "leads": 3, "auto_approve": True, **org})
     ).start()
@@ -204,12 +204,6 @@ def set_up(
         running.stop()
         raise
     return workspace
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def environment() -> dict[str, str]:

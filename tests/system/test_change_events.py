@@ -13,7 +13,8 @@ import requests
 pytest.importorskip("grpc")
 
 from local_org.server import LocalOrg, LocalOrgConfig
-from tests.system.listener import free_port, until
+from tests.free_ports import free_port
+from tests.system.listener import until
 from tests.system.workspace import Workspace
 
 

@@ -15,7 +15,8 @@ import pytest
 import requests
 
 from local_org.server import WebhookConfig
-from tests.system.listener import free_port, until
+from tests.free_ports import free_port
+from tests.system.listener import until
 from tests.system.workspace import Workspace
 
 LISTEN = """

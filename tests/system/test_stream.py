@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from tests.free_ports import free_port
 from tests.pubsub import CONTACT, LEAD, Live, Message, PubSub, Refusal, grpc, serving
-from tests.system.listener import free_port, until
+from tests.system.listener import until
 from tests.system.workspace import Workspace
 
 TOPIC = "/data/ChangeEvents"
@@ -61,6 +62,13 @@ class Followed:
             return dict(requests.get(f"{self.health}/readyz", timeout=5).json()["stream"])
         except requests.ConnectionError:
             return {"mode": "not there"}
+
+    def has_pulled(self) -> bool:
+        try:
+            told = requests.get(f"{self.health}/readyz", timeout=5).json()
+        except requests.ConnectionError:
+            return False
+        return bool(told["last_tick_at"])
 
     def until_mode(self, mode: str) -> None:
         until(lambda: self.stream()["mode"] == mode, f"{mode}: {self.stream()} {self.printed}")
@@ -118,6 +126,7 @@ def test_killed_it_goes_on_from_the_stored_position(followed: Followed) -> None:
     followed.begin(Message(b"p0"))
     with followed.listening(SFSYNC_FAILPOINTS="stream.kept=kill@2"):
         until(lambda: bool(followed.pubsub.first), "the stream")
+        until(followed.has_pulled, "the first pull")  # from here on only the stream brings edits
         followed.edited(ada, Title="Analyst")
         assert followed.process.wait(20) == -9
     assert followed.title(ada) != "Analyst"
