@@ -117,14 +117,17 @@ def test_a_stream_that_ends_without_a_word_was_closed(stream, pubsub):
 
 def test_a_peer_that_is_silent_for_too_long_counts_as_gone(endpoint, pubsub):
     stream = PubSubStream(
-        endpoint, CHANNEL, ["contact"], lambda: TOKEN, plaintext=True, silence_seconds=0.3
+        endpoint, CHANNEL, ["contact"], lambda: TOKEN, plaintext=True, silence_seconds=1.0
     )
-    pubsub.scripts = [[Message(b"p1"), Hold()], [Message(b"p2"), Hold()]]
+    pubsub.scripts = [[Message(b"p1"), Hold()], *([[Message(b"p2"), Hold()]] * 20)]
     stream.open(None)
     batch(stream)
     assert stream.read() == StreamEnd("silent")
-    stream.open(b"p1")
-    assert batch(stream).position == b"p2"
+    for _ in range(20):  # on a busy machine the answer, too, may take longer than silence may last
+        stream.open(b"p1")
+        if isinstance(again := stream.read(), Batch):
+            break
+    assert again.position == b"p2"
     stream.close()
 
 
