@@ -6,6 +6,7 @@ import io
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -65,7 +66,7 @@ def _played() -> str:
     """What a run of the demo prints, with its colours."""
     heard = io.StringIO()
 
-    def console(_as_called: object, *, stderr: bool) -> Console:
+    def console(as_called: Callable[[str], str], *, stderr: bool) -> Console:  # noqa: ARG001  it takes the place of one
         return Console(
             file=io.StringIO() if stderr else heard, width=_WIDTH, force_terminal=True, color_system="standard",
             highlight=False, markup=False, emoji=False, legacy_windows=False,
