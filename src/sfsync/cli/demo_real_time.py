@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -37,7 +36,9 @@ _HANDED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 def change_events() -> dict[str, Any]:
     """How the demo's org tells its changes; not at all without the packages for that."""
-    if find_spec("grpc") is None or find_spec("fastavro") is None:
+    from sfsync.cli.listen_stream import has_extra
+
+    if not has_extra():
         return {}
     return {"pubsub_port": 0, "change_events": ("Contact", "Lead")}
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from rich.table import Table
 from rich.text import Text
 
-from sfsync.cli.shown_values import Reader, add_values, stacked
+from sfsync.cli.shown_values import Reader, add_values, stacked, with_address
 from sfsync.cli.text import one_line
 from sfsync.model.change import FieldDecision, LocalAction, OrgAction, RowPlan, Side
-from sfsync.model.objects import PERSON_NAME
 from sfsync.model.record import MISSING
 
 if TYPE_CHECKING:
@@ -35,11 +34,8 @@ def _who(plan: RowPlan, rows: Rows, object_map: ObjectMap) -> str:
     row = rows.by_local_id(plan.object, plan.local_id)
     if row is None:
         return ""
-    values, by_remote = row.local.values, object_map.by_remote
-    columns = [by_remote[remote].column for remote in PERSON_NAME if remote in by_remote]
-    name = " ".join(str(values[column]) for column in columns if values.get(column))
-    address = str(values.get(object_map.match_on) or "")
-    return f"{name} <{address}>" if name and address else name or address
+    values = row.local.values
+    return with_address(object_map.name_in(values), str(values.get(object_map.match_on) or ""))
 
 
 def title_of(plan: RowPlan, who: str = "") -> str:

@@ -121,6 +121,15 @@ def add_values(grid: Table, name: str, values: Sequence[tuple[str, Text]]) -> No
         grid.add_row("", one_line(name) if not number else "", label, text)
 
 
+def with_address(name: str, address: str) -> str:
+    """A person in short, as far as they are known.
+
+    >>> with_address("Ada Lovelace", "ada@example.com"), with_address("", "ada@example.com")
+    ('Ada Lovelace <ada@example.com>', 'ada@example.com')
+    """
+    return f"{name} <{address}>" if name and address else name or address
+
+
 def person_line(row: Mapping[str, Any]) -> str:
     """Who a row is: ``Ada Lovelace <ada@example.com>, contact 3, 0035f0000000001AAA``, as far as it is known.
 
@@ -131,6 +140,6 @@ def person_line(row: Mapping[str, Any]) -> str:
     who = row.get("person") or ""
     if address in (row.get("salesforce_id"), str(row.get("local_id"))):
         address = ""  # it stands below
-    name = f"{who} <{address}>" if who and address else who or address
+    name = with_address(who, address)
     number = f"{row['object']} {row['local_id']}" if row.get("local_id") is not None else ""
     return ", ".join(filter(None, (name, number, row.get("salesforce_id") or "")))

@@ -13,7 +13,8 @@ from typing import Final
 from sfsync.model.event import EventType
 from sfsync.model.field_types import FieldType
 from sfsync.model.merges import Merge
-from sfsync.model.objects import OBJECTS, ObjectKind
+from sfsync.model.objects import OBJECTS, PERSON_NAME, ObjectKind
+from sfsync.model.record import Value
 
 
 class Direction(StrEnum):
@@ -172,6 +173,11 @@ class ObjectMap:
     def by_remote(self) -> Mapping[str, FieldMap]:
         """The fields by the org's name."""
         return {field_map.remote: field_map for field_map in self.fields}
+
+    def name_in(self, values: Mapping[str, Value]) -> str:
+        """What a person is called, of a row's values; empty where they have no name."""
+        columns = [self.by_remote[each].column for each in PERSON_NAME if each in self.by_remote]
+        return " ".join(str(values[column]) for column in columns if values.get(column))
 
     @cached_property
     def linked(self) -> FieldMap | None:

@@ -29,7 +29,6 @@ from sfsync.model.mapping import (
     SyncRules,
 )
 from sfsync.model.merges import Merge
-from sfsync.model.objects import PERSON_NAME
 from sfsync.model.record import Value
 from sfsync.planning.identity import choose
 from sfsync.planning.machine_events import left_out
@@ -350,15 +349,6 @@ def task_draft(
         values: the person's.
         object_map: of the object that the person is.
     """
-    name = _name_of(values, object_map) or event.email
+    name = object_map.name_in(values) or event.email
     fields = render_task(activities, event, contact_id=None, contact_name=name)
     return TaskDraft(key, str(fields.get("Subject") or ""), fields)
-
-
-def _name_of(values: Mapping[str, Value], object_map: ObjectMap) -> str:
-    parts = [
-        str(values[field_map.column])
-        for remote in PERSON_NAME
-        if (field_map := object_map.by_remote.get(remote)) and values.get(field_map.column)
-    ]
-    return " ".join(parts)
