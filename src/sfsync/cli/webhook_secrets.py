@@ -10,14 +10,12 @@ from sfsync.auth.own_file import UnusableFileError, credential, read_own
 from sfsync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sfsync.config.listen import SourceSettings
-    from sfsync.config.notify import SecretPlaces
-    from sfsync.config.webhooks import EndpointSettings
+    from sfsync.config.secret_places import HasSecretPlaces
 
 
 def secrets_of(
     where: str,
-    places: SourceSettings | EndpointSettings | SecretPlaces,
+    places: HasSecretPlaces,
     environ: Mapping[str, str],
     folder: Path,
 ) -> Iterator[str]:

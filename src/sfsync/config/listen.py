@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sfsync.config.secret_places import HasSecretPlaces, texts
 from sfsync.document.problems import Path, Problems, shown, suggestion
 from sfsync.document.shapes import Shape, shaped, takes_default
 from sfsync.intake.sources.registry import NAMES, SOURCES
@@ -17,7 +18,7 @@ SHORTEST_POLL, LONGEST_POLL = 10, 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class SourceSettings:
+class SourceSettings(HasSecretPlaces):
     """An email service that may send.
 
     Attributes:
@@ -33,11 +34,6 @@ class SourceSettings:
     credential: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     public_url: str = ""
-
-    @property
-    def names_a_secret(self) -> bool:
-        """Whether anything says where its secret is."""
-        return bool(self.secret_env or self.secret_file or self.credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,7 @@ class ListenShape(Shape):
 
 
 class SourceShape(Shape):
-    """One entry of ``sources``; what may be one or several is read by ``_texts``."""
+    """One entry of ``sources``; what may be one or several is read by ``texts``."""
 
     secret_env: Any = None
     secret_file: Any = None
@@ -158,17 +154,8 @@ def _source(raw: object, path: Path, problems: Problems) -> SourceSettings:
     if shape is None:
         return SourceSettings()
     several = ("secret_env", "secret_file", "credential", "topics")
-    texts = {name: _texts(getattr(shape, name), (*path, name), problems) for name in several}
-    return SourceSettings(**texts, public_url=shape.public_url)
-
-
-def _texts(raw: object, path: Path, problems: Problems) -> tuple[str, ...]:
-    """One text or a list of them."""
-    entries = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    if not all(isinstance(entry, str) and entry.strip() for entry in entries):
-        problems.add(path, f"expected one name or a list of them, found {shown(raw)}")
-        return ()
-    return tuple(entries)
+    found = {name: texts(getattr(shape, name), (*path, name), problems) for name in several}
+    return SourceSettings(**found, public_url=shape.public_url)
 
 
 def _check_source(name: str, settings: SourceSettings, path: Path, problems: Problems) -> None:

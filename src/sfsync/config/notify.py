@@ -14,6 +14,7 @@ from sfsync.config.environment import expanded
 from sfsync.config.mirror import Folders, mirror_beside, read_mirror
 from sfsync.config.org import NO_ORG
 from sfsync.config.profiles import DEFAULT_PROFILE, read_profiles
+from sfsync.config.secret_places import HasSecretPlaces, texts
 from sfsync.document import problems as places
 from sfsync.document.problems import Problems, shown, suggestion
 from sfsync.document.shapes import Shape, shaped, takes_default
@@ -31,7 +32,7 @@ Source: RFC 6762 (local), RFC 8375 (home.arpa), ICANN resolution 2024.07.29.06 (
 
 
 @dataclass(frozen=True, slots=True)
-class SecretPlaces:
+class SecretPlaces(HasSecretPlaces):
     """Where addresses are that are secrets: they hold passwords and tokens.
 
     Attributes:
@@ -43,11 +44,6 @@ class SecretPlaces:
     secret_env: tuple[str, ...] = ()
     secret_file: tuple[str, ...] = ()
     credential: tuple[str, ...] = ()
-
-    @property
-    def names_a_secret(self) -> bool:
-        """Whether anything says where the addresses are."""
-        return bool(self.secret_env or self.secret_file or self.credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +105,7 @@ class NotifyShape(Shape):
 
 
 class PlacesShape(Shape):
-    """Where addresses are; each may be one or several, read by ``_texts``."""
+    """Where addresses are; each may be one or several, read by ``texts``."""
 
     secret_env: Any = None
     secret_file: Any = None
@@ -207,7 +203,7 @@ def _events(raw: object, problems: Problems) -> tuple[str, ...]:
     if raw is None:
         return EVENTS
     path = (*_AT, "on")
-    named = _texts(raw, path, problems)
+    named = texts(raw, path, problems)
     for index, name in enumerate(named):
         if name not in EVENTS:
             where = (*path, index) if isinstance(raw, list) else path
@@ -233,21 +229,12 @@ def _places(raw: object, path: places.Path, problems: Problems) -> SecretPlaces:
     if shape is None:
         return SecretPlaces()
     names = ("secret_env", "secret_file", "credential")
-    texts = {name: _texts(getattr(shape, name), (*path, name), problems) for name in names}
-    settings = SecretPlaces(**texts)
+    found = {name: texts(getattr(shape, name), (*path, name), problems) for name in names}
+    settings = SecretPlaces(**found)
     if not settings.names_a_secret:
         told = "say where it is: secret_env, secret_file or credential"
         problems.add(path, told)
     return settings
-
-
-def _texts(raw: object, path: places.Path, problems: Problems) -> tuple[str, ...]:
-    """One text or a list of them."""
-    entries = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    if not all(isinstance(entry, str) and entry.strip() for entry in entries):
-        problems.add(path, f"expected one name or a list of them, found {shown(raw)}")
-        return ()
-    return tuple(entries)
 
 
 # -- where the rest of the file has mistakes ---------------------------------------------------------

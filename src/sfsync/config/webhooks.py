@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sfsync.config.secret_places import HasSecretPlaces, texts
 from sfsync.document.problems import Path, Problems, shown, suggestion
 from sfsync.document.shapes import Shape, shaped, takes_default
 from sfsync.model.web_address import WebAddress
@@ -19,7 +20,7 @@ _AT: Final[Path] = ("webhooks",)
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointSettings:
+class EndpointSettings(HasSecretPlaces):
     """Somebody who is told.
 
     Attributes:
@@ -35,11 +36,6 @@ class EndpointSettings:
     secret_env: tuple[str, ...] = ()
     secret_file: tuple[str, ...] = ()
     credential: tuple[str, ...] = ()
-
-    @property
-    def names_a_secret(self) -> bool:
-        """Whether anything says where its secret is."""
-        return bool(self.secret_env or self.secret_file or self.credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ class WebhooksShape(Shape):
 
 
 class EndpointShape(Shape):
-    """One entry of ``endpoints``; what may be one or several is read by ``_texts``."""
+    """One entry of ``endpoints``; what may be one or several is read by ``texts``."""
 
     url: str
     types: Any = None
@@ -113,8 +109,8 @@ def _endpoint(raw: object, path: Path, problems: Problems) -> EndpointSettings |
     except ValueError as error:
         problems.add((*path, "url"), str(error))
     several = ("types", "secret_env", "secret_file", "credential")
-    texts = {name: _texts(getattr(shape, name), (*path, name), problems) for name in several}
-    settings = EndpointSettings(shape.url, **texts)
+    found = {name: texts(getattr(shape, name), (*path, name), problems) for name in several}
+    settings = EndpointSettings(shape.url, **found)
     if not settings.names_a_secret:
         problems.add(path, "say where its secret is: secret_env, secret_file or credential")
     for index, name in enumerate(settings.types):
@@ -122,12 +118,3 @@ def _endpoint(raw: object, path: Path, problems: Problems) -> EndpointSettings |
             where = (*path, "types", index) if isinstance(shape.types, list) else (*path, "types")
             problems.add(where, f"{shown(name)} is no type{suggestion(name, PATTERNS)}")
     return settings
-
-
-def _texts(raw: object, path: Path, problems: Problems) -> tuple[str, ...]:
-    """One text or a list of them."""
-    entries = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    if not all(isinstance(entry, str) and entry.strip() for entry in entries):
-        problems.add(path, f"expected one name or a list of them, found {shown(raw)}")
-        return ()
-    return tuple(entries)
